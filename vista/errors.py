@@ -1,0 +1,56 @@
+"""Everything this library raises on purpose.
+
+Each message names the bad value, where it came from and what is allowed, so that the one line a
+user sees on the terminal is enough to mend the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class VistaError(Exception):
+    """Root of all errors raised by ``vista`` and ``vista_sim``."""
+
+
+class InvalidValueError(VistaError, ValueError):
+    """A value breaks the contract of a type (shape, dtype, range, finiteness)."""
+
+
+class NonFiniteActionError(InvalidValueError):
+    """A command holds NaN or infinity; it never reaches an actuator."""
+
+
+class UnknownNameError(VistaError, ValueError):
+    """A name is not one of those known (task, object, robot, node, model folder, suite).
+
+    Args:
+        kind: What was looked up, in words ("task", "robot").
+        name: The name that is unknown.
+        known: The names that are allowed; listed in the message.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(known)
+        listed = ", ".join(self.known) if self.known else "none"
+        super().__init__(f"unknown {kind} {name!r}; known: {listed}")
+
+
+class ConfigError(VistaError, ValueError):
+    """A configuration file is missing, malformed or does not fit what reads it."""
+
+
+class ModelMismatchError(VistaError, ValueError):
+    """Weights belong to another configuration (cameras, action space, image size, model class)."""
+
+
+class StaleObservationError(VistaError, TimeoutError):
+    """No fresh observation arrived within the deadline; the message names the silent source."""
+
+
+class InstructionError(VistaError, ValueError):
+    """An instruction is empty or names nothing that is seen in the scene."""
+
+
+class RobotStoppedError(VistaError):
+    """The robot no longer accepts commands; the message holds the latched cause."""
