@@ -1,0 +1,102 @@
+"""The guard: applies the rules in their order and says which one decided."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from vista.errors import ConfigError
+from vista.guard.limits import GuardLimits
+from vista.guard.rules import CLIP_RULES, HOLD_RULES, Case, ForwardKinematics
+from vista.types import ActionChunk, Decision, Observation, RobotSpec, Verdict
+
+
+class SafetyGuard:
+    """Lets through only what the robot's contract and the limits allow. Satisfies ``Guard``.
+
+    A rule that can be kept by moving less clips the chunk; one that says that the plan is not about this
+    robot, now, holds. ``stop`` and ``release`` may be called from any thread.
+
+    Args:
+        spec: The robot's contract: joint limits, workspace, action space, rate.
+        limits: Everything else.
+        clock_ns: The robot's clock [ns]. Without it only the age of a chunk against the observation that
+            comes with it is checked, which is right in lockstep.
+        forward: Joint positions (J,) [rad] to the end effector's position (3,) in the base frame [m];
+            with it joint targets too must stay in the workspace.
+
+    Raises:
+        ConfigError: the margins leave nothing of the workspace or of a joint's range.
+    """
+
+    def __init__(
+        self,
+        spec: RobotSpec,
+        limits: GuardLimits | None = None,
+        *,
+        clock_ns: Callable[[], int] | None = None,
+        forward: ForwardKinematics | None = None,
+    ) -> None:
+        self.spec, self.limits = spec, limits or GuardLimits()
+        self._clock_ns, self._forward = clock_ns, forward
+        self._lock = threading.Lock()
+        self._stopped: str | None = None
+        _check_margins(spec, self.limits)
+
+    def reset(self) -> None:
+        """Start of a subgoal. A latched stop stays: only :meth:`release` lifts it."""
+
+    def stop(self, cause: str) -> None:
+        """Answer STOP from now on. Idempotent; the first cause is kept."""
+        with self._lock:
+            if self._stopped is None:
+                self._stopped = cause or "stopped"
+
+    def release(self) -> None:
+        """Lift a latched stop."""
+        with self._lock:
+            self._stopped = None
+
+    @property
+    def stopped(self) -> str | None:
+        """The latched cause, None while the arm may move."""
+        with self._lock:
+            return self._stopped
+
+    def check(self, chunk: ActionChunk, obs: Observation) -> Verdict:
+        """Judge ``chunk`` against the measured state ``obs``.
+
+        ``EE_DELTA`` rows are composed with ``obs.ee_pose``, so ``obs`` should be the observation that the
+        chunk was planned from. Returns STOP (latched from outside), HOLD, CLIP with a changed copy, or
+        ALLOW with ``chunk`` itself; ``rule`` names the rule, or all that clipped.
+        """
+        if (cause := self.stopped) is not None:
+            return Verdict(Decision.STOP, "stop", cause, None)
+        now_ns = self._clock_ns() if self._clock_ns is not None else None
+        case = Case(chunk, obs, self.spec, self.limits, now_ns, self._forward)
+        for holds in HOLD_RULES:
+            if (why := holds(case)) is not None:
+                return Verdict(Decision.HOLD, holds.__name__, why, None)
+        rows, changed = chunk.actions.astype(np.float64), {}
+        for clips in CLIP_RULES[chunk.space]:
+            rows, what = clips(case, rows)
+            if what is not None:
+                changed[clips.__name__] = what
+        if not changed:
+            return Verdict(Decision.ALLOW, "none", "", chunk)
+        clipped = replace(chunk, actions=rows.astype(np.float32))
+        return Verdict(Decision.CLIP, ", ".join(changed), "; ".join(changed.values()), clipped)
+
+
+def _check_margins(spec: RobotSpec, limits: GuardLimits) -> None:
+    if not (spec.workspace[0] + 2 * limits.workspace_margin_m < spec.workspace[1]).all():
+        raise ConfigError(
+            f"workspace_margin_m {limits.workspace_margin_m:g} leaves no workspace for {spec.name}"
+        )
+    if not (spec.joint_lower + 2 * limits.joint_margin_rad < spec.joint_upper).all():
+        raise ConfigError(
+            f"joint_margin_rad {limits.joint_margin_rad:g} leaves a joint of {spec.name} no range"
+        )

@@ -1,0 +1,211 @@
+"""The rules of the guard, each a pure function, so that each can be read and tested by itself.
+
+Two kinds. A *hold* rule looks at a case and says in words why nothing may be sent, or None. A *clip* rule
+takes rows f64 (T, A) and returns rows that keep the rule, with words for what it changed, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vista.guard.limits import GuardLimits
+from vista.guard.rotation import from_quat, from_rotvec, to_rotvec
+from vista.types import F64, ActionChunk, ActionSpace, Observation, RobotSpec
+
+ForwardKinematics = Callable[[F64], F64]
+"""Joint positions (J,) [rad] to the end effector's position (3,) in the base frame [m]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a rule looks at. ``now_ns``: the robot's clock, None where the guard has none."""
+
+    chunk: ActionChunk
+    obs: Observation
+    spec: RobotSpec
+    limits: GuardLimits
+    now_ns: int | None = None
+    forward: ForwardKinematics | None = None
+
+
+HoldRule = Callable[[Case], str | None]
+ClipRule = Callable[[Case, F64], tuple[F64, str | None]]
+
+
+def finite(case: Case) -> str | None:
+    """Chunks are built finite; this is for one that was changed behind its own back."""
+    if np.isfinite(case.chunk.actions).all():
+        return None
+    return "the chunk holds NaN or infinity"
+
+
+def action_space(case: Case) -> str | None:
+    """The space of the contract, or absolute joint positions, which any arm understands."""
+    chunk, spec = case.chunk, case.spec
+    allowed = {spec.action_space, ActionSpace.JOINT_POSITION}
+    if chunk.space not in allowed:
+        return f"{chunk.space}, {spec.name} takes {' or '.join(sorted(allowed))}"
+    if chunk.space is ActionSpace.JOINT_POSITION:
+        joints = len(spec.joint_names)
+        if chunk.actions.shape[1] != joints + 1:
+            return f"{chunk.actions.shape[1]} columns, {spec.name} has {joints} joints and a gripper"
+        if len(case.obs.joint_pos) != joints:
+            return f"{len(case.obs.joint_pos)} joints observed, {spec.name} has {joints}"
+    return None
+
+
+def dt(case: Case) -> str | None:
+    """A wrong time step would make every speed wrong."""
+    want = 1 / case.spec.control_hz
+    if abs(case.chunk.dt_s - want) <= case.limits.dt_tolerance * want:
+        return None
+    return f"dt {case.chunk.dt_s:g} s, {case.spec.name} takes {want:g} s"
+
+
+def stale(case: Case) -> str | None:
+    """The chunk answers what is seen now, and what is seen is not old."""
+    age_s = (case.obs.stamp_ns - case.chunk.start_stamp_ns) * 1e-9
+    if -age_s > case.limits.max_age_s:
+        return f"the observation at hand is {-age_s:.2f} s older than the one it was planned from"
+    if case.now_ns is not None:
+        age_s = max(age_s, (case.now_ns - case.chunk.start_stamp_ns) * 1e-9)
+    if age_s > case.limits.max_age_s:
+        return f"planned from an observation {age_s:.2f} s old, at most {case.limits.max_age_s:g} s"
+    return None
+
+
+def jump(case: Case) -> str | None:
+    """A first row far from the measured state was planned for another state."""
+    first, limits = case.chunk.actions[0].astype(np.float64), case.limits
+    if case.chunk.space is ActionSpace.JOINT_POSITION:
+        gaps = np.abs(first[:-1] - case.obs.joint_pos)
+        worst = int(np.argmax(gaps))
+        if gaps[worst] > limits.max_joint_jump_rad:
+            name = case.spec.joint_names[worst]
+            return (
+                f"first row {gaps[worst]:.2f} rad away at {name}, at most {limits.max_joint_jump_rad:g} rad"
+            )
+        return None
+    gap, turn = float(np.linalg.norm(first[:3])), float(np.linalg.norm(first[3:6]))
+    if gap > limits.max_jump_m:
+        return f"first row {gap:.3f} m away, at most {limits.max_jump_m:g} m"
+    if turn > limits.max_jump_rad:
+        return f"first row turned by {turn:.2f} rad, at most {limits.max_jump_rad:g} rad"
+    return None
+
+
+def reach(case: Case) -> str | None:
+    """Joint targets stay in the workspace. Without inverse kinematics they can't be clipped to it; a
+    target that comes closer from outside is let through, or the arm could never get back."""
+    if case.chunk.space is not ActionSpace.JOINT_POSITION or case.forward is None:
+        return None
+    now = _outside(case, case.obs.ee_pose.position)
+    for row, joints in enumerate(case.chunk.actions[:, :-1].astype(np.float64)):
+        gap = _outside(case, case.forward(joints))
+        if gap > 1e-3 and gap > now:
+            return f"row {row} ends {gap:.3f} m outside the workspace"
+    return None
+
+
+def duration(case: Case, rows: F64) -> tuple[F64, str | None]:
+    """What is sent ends by itself soon after whoever feeds the arm is gone."""
+    most = max(1, int(case.limits.max_chunk_s / case.chunk.dt_s + 1e-6))
+    if len(rows) <= most:
+        return rows, None
+    return rows[:most], f"{len(rows)} rows last {len(rows) * case.chunk.dt_s:g} s, {most} are kept"
+
+
+def gripper(case: Case, rows: F64) -> tuple[F64, str | None]:
+    """Opening between closed and open."""
+    worst = float(rows[np.argmax(np.abs(rows[:, -1] - 0.5)), -1])
+    if 0.0 <= worst <= 1.0:
+        return rows, None
+    return np.column_stack(
+        [rows[:, :-1], rows[:, -1].clip(0.0, 1.0)]
+    ), f"opening {worst:.2f}, expected 0 to 1"
+
+
+def workspace(case: Case, rows: F64) -> tuple[F64, str | None]:
+    """Hand targets, put into the base frame by the measured pose, stay inside the box."""
+    rotation, origin = from_quat(case.obs.ee_pose.quat_wxyz), case.obs.ee_pose.position
+    targets = origin + rows[:, :3] @ rotation.T
+    inside = targets.clip(*_box(case))
+    gap = float(np.linalg.norm(targets - inside, axis=1).max())
+    if gap <= 1e-6:
+        return rows, None
+    return np.column_stack([(inside - origin) @ rotation, rows[:, 3:]]), f"target {gap:.3f} m outside the box"
+
+
+def hand_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
+    """Each row within reach of the one before it, the first within reach of the measured pose."""
+    step_m = case.limits.max_speed_m_s * case.chunk.dt_s
+    step_rad = case.limits.max_turn_rad_s * case.chunk.dt_s
+    out, place, facing = rows.copy(), np.zeros(3), np.eye(3)
+    fastest_m, fastest_rad = 0.0, 0.0
+    for row, wanted in zip(out, from_rotvec(rows[:, 3:6]), strict=True):
+        move, turn = row[:3] - place, to_rotvec(facing.T @ wanted)
+        length, angle = float(np.linalg.norm(move)), float(np.linalg.norm(turn))
+        fastest_m, fastest_rad = max(fastest_m, length), max(fastest_rad, angle)
+        if length > step_m * (1 + 1e-6):
+            row[:3] = place + move * (step_m / length)
+        if angle > step_rad * (1 + 1e-6):
+            wanted = facing @ from_rotvec(turn * (step_rad / angle))
+            row[3:6] = to_rotvec(wanted)
+        place, facing = row[:3].copy(), wanted
+    if np.array_equal(out, rows):
+        return rows, None
+    return out, (
+        f"up to {fastest_m / case.chunk.dt_s:.2f} m/s and {fastest_rad / case.chunk.dt_s:.2f} rad/s, "
+        f"at most {case.limits.max_speed_m_s:g} and {case.limits.max_turn_rad_s:g}"
+    )
+
+
+def joint_limits(case: Case, rows: F64) -> tuple[F64, str | None]:
+    """Joint targets inside the contract's limits."""
+    margin = case.limits.joint_margin_rad
+    joints = rows[:, :-1].clip(case.spec.joint_lower + margin, case.spec.joint_upper - margin)
+    over = np.abs(joints - rows[:, :-1]).max(axis=0)
+    worst = int(np.argmax(over))
+    # Targets are f32: what differs by less than their last digit is not over the limit.
+    if over[worst] <= 1e-6:
+        return rows, None
+    name = case.spec.joint_names[worst]
+    return np.column_stack([joints, rows[:, -1]]), f"{name} {over[worst]:.3f} rad over its limit"
+
+
+def joint_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
+    """Joint steps within the contract's velocities. The whole step is shortened, not one joint of it, so
+    that the arm slows down on its path rather than leaving it."""
+    allowed = case.spec.joint_velocity * case.limits.joint_speed_scale * case.chunk.dt_s
+    out, before, fastest = rows.copy(), case.obs.joint_pos.astype(np.float64), 0.0
+    for row in out:
+        step = row[:-1] - before
+        excess = float((np.abs(step) / allowed).max())
+        fastest = max(fastest, excess)
+        if excess > 1 + 1e-5:
+            row[:-1] = before + step / excess
+        before = row[:-1].copy()
+    if np.array_equal(out, rows):
+        return rows, None
+    return out, f"up to {fastest:.1f} times the allowed joint velocity"
+
+
+def _box(case: Case) -> tuple[F64, F64]:
+    lower, upper = case.spec.workspace
+    return lower + case.limits.workspace_margin_m, upper - case.limits.workspace_margin_m
+
+
+def _outside(case: Case, position: F64) -> float:
+    lower, upper = _box(case)
+    return float(np.linalg.norm(position - position.clip(lower, upper)))
+
+
+HOLD_RULES: tuple[HoldRule, ...] = (finite, action_space, dt, stale, jump, reach)
+# The speed rules come last: a target moved into the box must not become a leap.
+CLIP_RULES: dict[ActionSpace, tuple[ClipRule, ...]] = {
+    ActionSpace.EE_DELTA: (duration, gripper, workspace, hand_speed),
+    ActionSpace.JOINT_POSITION: (duration, gripper, joint_limits, joint_speed),
+}
