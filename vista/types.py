@@ -157,7 +157,8 @@ class Observation:
 
     ``images`` {camera: u8 (H, W, 3) RGB}; ``depth`` {camera: f32 (H, W) [m], NaN invalid};
     ``joint_pos`` f32 (J,) [rad]; ``joint_vel`` f32 (J,) [rad/s]; ``gripper`` [0 closed, 1 open];
-    ``gripper_command`` the last opening that was commanded, same scale; ``ee_pose`` in the base frame.
+    ``gripper_command`` the last opening that was commanded, same scale; ``gripper_vel`` rate of the opening
+    [1/s]; ``ee_pose`` in the base frame.
     """
 
     stamp_ns: int
@@ -167,6 +168,7 @@ class Observation:
     gripper: float
     ee_pose: Pose
     gripper_command: float = 1.0
+    gripper_vel: float = 0.0
     depth: Mapping[str, F32] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,183 @@
+"""Robot demonstrations: the scripted expert with noise in what is executed, never in the label.
+
+Arrays, a row per control step (0.1 s): ``front``, ``wrist`` u8 (N, 96, 96, 3); ``ee`` f32 (N, 4, 4) measured;
+``target`` f32 (N, 4, 4) the expert's clean target; ``gripper`` f32 (N, 4): opening, rate, last command, clean
+command; ``done`` u1 (N,); ``segment`` i4 (N,), one number per subtask of an episode, counted per shard.
+Per segment: ``goal`` u8 (S, 96, 96, 3), the camera image at its end; ``text`` (S,) the subtask sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+
+from vista.images import resize
+from vista.kinematics import Kinematics
+from vista.robots import load_robot
+from vista.splits import load_splits
+from vista.types import F64
+from vista_sim import expert
+from vista_sim.expert import Action
+from vista_sim.generate.shards import Arrays
+from vista_sim.render import Camera
+from vista_sim.scene import sample_tabletop
+from vista_sim.world import World, top_down, yaw_of
+
+MAX_STEPS = 60
+HOLD_STEPS = 2
+
+
+@cache
+def _kinematics() -> Kinematics:
+    return Kinematics(load_robot("panda"))
+
+
+def random_start(rng: np.random.Generator) -> F64:
+    """An end-effector pose (4, 4) anywhere above the objects."""
+    x, y, z = rng.uniform([0.36, -0.24, 0.16], [0.62, 0.24, 0.36])
+    return top_down(x, y, z, rng.uniform(-1.0, 1.0))
+
+
+class _Recorder:
+    """Collects the rows of one episode; nothing of a failed episode is kept."""
+
+    def __init__(self, world: World, camera: Camera) -> None:
+        self.world, self.camera = world, camera
+        self.rows: list[tuple[np.ndarray, ...]] = []
+        self.segments: list[int] = []
+        self.goals: list[np.ndarray] = []
+        self.texts: list[str] = []
+
+    def row(self, action: Action) -> None:
+        w = self.world
+        self.rows.append(
+            (
+                resize(self.camera.render(w.data, "front")),
+                resize(self.camera.render(w.data, "wrist")),
+                w.ee_pose().astype(np.float32),
+                action.target.astype(np.float32),
+                np.array([w.gripper, w.gripper_velocity, w.gripper_command, action.gripper], np.float32),
+                np.array(action.done, np.uint8),
+            )
+        )
+        self.segments.append(len(self.goals))
+
+    def end(self, text: str) -> None:
+        self.goals.append(resize(self.camera.render(self.world.data, "front")))
+        self.texts.append(text)
+
+
+def noisy(world: World, action: Action, rng: np.random.Generator, sigma: float) -> F64:
+    """The target that is executed: the clean one with noise [m], less near the table, and a rare knock."""
+    target = action.target.copy()
+    low = target[2, 3] < 0.1
+    size = sigma * (0.35 if low else 1.0)
+    if action.gripper < 0.5 and low:
+        size = min(size, 0.003)
+    elif rng.random() < 0.03:
+        size = 0.03 if not low else 0.012
+    target[:3, 3] += rng.normal(0.0, size, 3) * (1, 1, 0.6)
+    yaw = yaw_of(target) + rng.normal(0.0, 4.0 * size)
+    return top_down(*target[:3, 3], yaw)
+
+
+def run_segment(
+    world: World,
+    policy: Callable[[], Action],
+    rng: np.random.Generator,
+    recorder: _Recorder,
+    text: str,
+    *,
+    sigma: float,
+    early_close: bool = False,
+    index: int = 0,
+) -> bool:
+    """Run one subtask with noise; False if the expert did not finish it."""
+    squeeze = 0
+    for _ in range(MAX_STEPS):
+        action = policy()
+        recorder.row(action)
+        if action.done:
+            for _hold in range(HOLD_STEPS):
+                world.move_to(noisy(world, action, rng, 0.002), action.gripper)
+                recorder.row(Action(policy().target, action.gripper, True))
+            recorder.end(text)
+            return True
+        gripper = action.gripper
+        if early_close and squeeze == 0 and gripper > 0.5:
+            apart = world.object_pose(index)[:3, 3] - world.ee_pose()[:3, 3]
+            if np.hypot(apart[0], apart[1]) < 0.03 and abs(apart[2]) < 0.06 and rng.random() < 0.4:
+                squeeze = 1
+                gripper = 0.0
+        world.move_to(noisy(world, action, rng, sigma), gripper)
+    return False
+
+
+def demonstrate(seed: int) -> _Recorder | None:
+    """One pick-and-place demonstration on the objects of the robot's split; None if it failed."""
+    splits, robot = load_splits(), load_robot("panda")
+    rng = np.random.default_rng(seed + 10**6)
+    count = int(rng.integers(2, 5))
+    scene = sample_tabletop(seed, splits.demo_objects, splits.demo_patterns, count=count)
+    world = World(scene, robot, _kinematics())
+    index = int(rng.integers(count))
+    if rng.random() < 0.6:
+        world.reset(random_start(rng))
+    camera = Camera(world.model)
+    try:
+        recorder = _Recorder(world, camera)
+        label = scene.objects[index].spec.label
+        sigma = float(rng.uniform(0.004, 0.018))
+        early = rng.random() < 0.45
+        if not run_segment(
+            world,
+            lambda: expert.grasp(world, index),
+            rng,
+            recorder,
+            f"grasp the {label}",
+            sigma=sigma,
+            early_close=early,
+            index=index,
+        ):
+            return None
+        assert scene.tray is not None
+        where = np.array(scene.tray)
+        if not run_segment(
+            world,
+            lambda: expert.place(world, index, where, expert.TRAY_FLOOR, 0.05),
+            rng,
+            recorder,
+            f"place the {label} in the tray",
+            sigma=sigma,
+        ):
+            return None
+        if np.abs(world.object_pose(index)[:2, 3] - where).max() > 0.06:
+            return None
+        return recorder
+    finally:
+        camera.close()
+
+
+def make_demonstrations(seeds: Sequence[int]) -> Arrays:
+    """Arrays of the successful demonstrations of ``seeds`` (see the module's text)."""
+    rows: list[tuple[np.ndarray, ...]] = []
+    segments: list[int] = []
+    goals: list[np.ndarray] = []
+    texts: list[str] = []
+    for seed in seeds:
+        episode = demonstrate(seed)
+        if episode is None:
+            continue
+        segments += [len(goals) + s for s in episode.segments]
+        rows += episode.rows
+        goals += episode.goals
+        texts += episode.texts
+    columns = [np.stack(c) for c in zip(*rows, strict=True)]
+    return {
+        **dict(zip(("front", "wrist", "ee", "target", "gripper", "done"), columns, strict=True)),
+        "segment": np.array(segments, np.int32),
+        "goal": np.stack(goals),
+        "text": np.array(texts),
+    }

@@ -1,0 +1,154 @@
+"""Builds the MuJoCo model of a scene from the arm's own MJCF file and the scene's data."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from functools import cache
+
+import mujoco
+import numpy as np
+
+from vista.types import RobotSpec
+from vista_sim.objects import Geom, ObjectSpec
+from vista_sim.scene import Scene
+from vista_sim.textures import draw, png
+
+DRAWER_TRAVEL = 0.13
+CABINET_FRONT_X = 0.335
+DRAWER_Y = {1: (0.0,), 3: (-0.19, 0.0, 0.19)}
+DRAWER_NAMES = {1: ("drawer",), 3: ("left drawer", "middle drawer", "right drawer")}
+
+
+def _fmt(values: object) -> str:
+    return " ".join(f"{float(v):.7g}" for v in np.atleast_1d(np.asarray(values, np.float64)))
+
+
+@cache
+def _arm_text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def _add(parent: ET.Element, tag: str, **attrs: object) -> ET.Element:
+    text = {k.rstrip("_"): v if isinstance(v, str) else _fmt(v) for k, v in attrs.items()}
+    return ET.SubElement(parent, tag, text)
+
+
+def build_model(scene: Scene, robot: RobotSpec) -> mujoco.MjModel:
+    """Compile ``scene`` with the arm of ``robot``. Objects are bodies ``object0``… with free joints."""
+    root = ET.fromstring(_arm_text(robot.kinematics))
+    assets: dict[str, bytes] = {}
+    asset, world = ET.SubElement(root, "asset"), root.find("worldbody")
+    assert world is not None
+    ET.SubElement(root, "statistic", extent="1", center="0.5 0 0")
+    ET.SubElement(root, "size", memory="8M")
+    visual = ET.SubElement(root, "visual")
+    _add(visual, "global", offwidth="640", offheight="480")
+    _add(visual, "quality", offsamples="0", shadowsize="512", numslices="16", numstacks="8", numquads="4")
+    _add(visual, "map", znear="0.02", zfar="20")
+    _add(visual, "headlight", ambient=[scene.ambient] * 3, diffuse=[0.2] * 3, specular="0 0 0")
+    _add(asset, "texture", type="skybox", builtin="gradient", rgb1=".7 .75 .8", rgb2=".4 .45 .5",
+         width="64", height="64")  # fmt: skip
+    tile = draw(scene.pattern, np.array(scene.table_rgb), np.array(scene.table_rgb2), 64, scene.seed)
+    assets["table.png"] = png(tile)
+    _add(asset, "texture", name="table", type="2d", file="table.png")
+    _add(asset, "material", name="table", texture="table", texrepeat="6 8", reflectance="0", specular="0")
+    direction = np.array([0.5, 0, 0]) - np.array(scene.light_pos)
+    _add(world, "light", pos=scene.light_pos, dir=direction, diffuse=[scene.light_diffuse] * 3,
+         specular=".2 .2 .2", castshadow="false")  # fmt: skip
+    front = robot.cameras["front"]
+    rotation = np.empty(9)
+    mujoco.mju_quat2Mat(rotation, front.pose.quat_wxyz)
+    rotation = rotation.reshape(3, 3)
+    # MuJoCo cameras look along -z with y up; optical frames look along +z with y down.
+    axes = np.concatenate([rotation[:, 0], -rotation[:, 1]])
+    fovy = float(np.rad2deg(2 * np.arctan(front.height / 2 / front.K[1, 1])))
+    pos = front.pose.position + np.array(scene.camera_shift)
+    _add(world, "camera", name="front", pos=pos, xyaxes=axes, fovy=[fovy])
+    _add(world, "geom", name="table", type="box", size=".45 .6 .02", pos=".5 0 -.02", material="table",
+         friction="1 .01 .0005", condim="4")  # fmt: skip
+    _add(world, "geom", name="floor", type="plane", size="3 3 .1", pos="0 0 -.6", contype="0", conaffinity="0",
+         rgba=".35 .35 .38 1")  # fmt: skip
+    if scene.tray is not None:
+        _tray(world, scene)
+    if scene.drawers:
+        _cabinet(world, scene.drawers)
+    for i, placed in enumerate(scene.objects):
+        _object(world, asset, assets, f"object{i}", placed.spec)
+    return mujoco.MjModel.from_xml_string(ET.tostring(root, encoding="unicode"), assets)
+
+
+def _tray(world: ET.Element, scene: Scene) -> None:
+    assert scene.tray is not None
+    body = _add(world, "body", name="tray", pos=(*scene.tray, 0))
+    rgba = (*scene.tray_rgb, 1)
+    _add(body, "geom", type="box", size=".06 .06 .002", pos="0 0 .002", rgba=rgba)
+    for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        size = (0.003, 0.06, 0.012) if dx else (0.06, 0.003, 0.012)
+        _add(body, "geom", type="box", size=size, pos=(0.06 * dx, 0.06 * dy, 0.012), rgba=rgba)
+
+
+def _cabinet(world: ET.Element, drawers: int) -> None:
+    """Drawers side by side that slide towards +x from under one top plate; handles are bars along y."""
+    wood, inside, steel = "0.55 0.42 0.3 1", "0.8 0.74 0.66 1", "0.3 0.3 0.33 1"
+    half = 0.085
+    x0 = CABINET_FRONT_X - 0.075
+    body = _add(world, "body", name="cabinet", pos=(x0, 0, 0))
+    width = half * drawers + 0.01 + (0.02 * (drawers - 1) / 2)
+    _add(body, "geom", type="box", size=(0.085, width, 0.004), pos=(-0.01, 0, 0.078), rgba=wood)
+    _add(body, "geom", type="box", size=(0.004, width, 0.037), pos=(-0.091, 0, 0.037), rgba=wood)
+    for sign in (-1, 1):
+        _add(body, "geom", type="box", size=(0.085, 0.004, 0.037), pos=(-0.01, sign * width, 0.037), rgba=wood)
+    for i, y in enumerate(DRAWER_Y[drawers]):
+        box = _add(body, "body", name=f"drawer{i}", pos=(0, y, 0.004))
+        _add(box, "joint", name=f"drawer{i}", type="slide", axis="1 0 0", range=(0, DRAWER_TRAVEL),
+             damping="4", frictionloss="0.5", armature="0.1")  # fmt: skip
+        _add(box, "inertial", mass="0.3", pos="0 0 0.02", diaginertia="1e-3 1e-3 1e-3")
+        w, d = half - 0.008, 0.072
+        _add(box, "geom", type="box", size=(d, w, 0.002), pos=(0, 0, 0.002), rgba=inside)
+        for sign in (-1, 1):
+            _add(box, "geom", type="box", size=(d, 0.003, 0.02), pos=(0, sign * (w - 0.003), 0.022), rgba=inside)
+        _add(box, "geom", type="box", size=(0.003, w, 0.02), pos=(-d + 0.003, 0, 0.022), rgba=inside)
+        _add(box, "geom", type="box", size=(0.004, w + 0.004, 0.031), pos=(d, 0, 0.032), rgba=wood)
+        for sign in (-1, 1):
+            _add(box, "geom", type="box", size=(0.02, 0.004, 0.004), pos=(d + 0.022, sign * 0.032, 0.05), rgba=steel)
+        _add(box, "geom", name=f"handle{i}", type="box", size=(0.006, 0.036, 0.008), pos=(d + 0.042, 0, 0.05),
+             rgba=steel, friction="1.2 .02 .0005", condim="4")  # fmt: skip
+        _add(box, "site", name=f"handle{i}", pos=(d + 0.042, 0, 0.05), group="4", size="0.004")
+        _add(box, "site", name=f"inside{i}", pos=(0.0, 0, 0.006), group="4", size="0.004")
+
+
+def _object(world: ET.Element, asset: ET.Element, assets: dict[str, bytes], name: str, spec: ObjectSpec) -> None:
+    body = _add(world, "body", name=name)
+    _add(body, "joint", name=name, type="free", damping=".0005")
+    looks: dict[str, object] = {"rgba": (*spec.rgb, 1)}
+    if spec.texture is not None:
+        pattern, second = spec.texture
+        assets[f"{name}.png"] = png(draw(pattern, np.array(spec.rgb), np.array(second), 32, 0))
+        _add(asset, "texture", name=name, type="cube", file=f"{name}.png")
+        _add(asset, "material", name=name, texture=name, texrepeat="2 2", specular="0.2")
+        looks = {"material": name}
+    contact: dict[str, object] = {"condim": "4", "friction": "1 .01 .0005"}
+    if spec.rolls and spec.geoms[0].type == "sphere":
+        contact = {"condim": "6", "friction": "1 .01 .0005", "solimp": ".95 .99 .001"}
+    for k, geom in enumerate(spec.geoms):
+        attrs = _geom(asset, f"{name}_{k}", geom)
+        if geom.collides:
+            attrs |= {"density": [spec.density], **contact}
+        else:
+            attrs |= {"contype": "0", "conaffinity": "0", "mass": "0"}
+        if geom.collides and any(g.mesh and not g.collides for g in spec.geoms):
+            attrs |= {"group": "3"}
+        _add(body, "geom", **attrs, **looks)
+
+
+def _geom(asset: ET.Element, name: str, geom: Geom) -> dict[str, object]:
+    attrs: dict[str, object] = {"type": geom.type}
+    if geom.vertices:
+        _add(asset, "mesh", name=name, vertex=geom.vertices)
+        return attrs | {"mesh": name}
+    if geom.mesh:
+        _add(asset, "mesh", name=name, file=geom.mesh)
+        return attrs | {"mesh": name, "pos": geom.pos}
+    attrs |= {"size": geom.size}
+    return attrs | ({"fromto": geom.fromto} if geom.fromto else {"pos": geom.pos})

@@ -1,0 +1,170 @@
+"""The physics of one scene: the arm's servos, the objects, and the truth about them."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from vista.kinematics import Kinematics
+from vista.types import F64, RobotSpec
+from vista_sim.mjcf import build_model
+from vista_sim.scene import Scene
+
+SUBSTEPS = 25
+SEGMENTS = 5
+READY = (0.48, 0.0, 0.32)
+
+
+def top_down(x: float, y: float, z: float, yaw: float) -> F64:
+    """End-effector pose (4, 4) in the base frame: fingers down, hand x at ``yaw`` from base x."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    out = np.eye(4)
+    out[:3, :3] = [[c, s, 0.0], [s, -c, 0.0], [0.0, 0.0, -1.0]]
+    out[:3, 3] = x, y, z
+    return out
+
+
+def yaw_of(matrix: F64) -> float:
+    """Yaw [rad] of an end-effector pose (4, 4)."""
+    return float(np.arctan2(matrix[1, 0], matrix[0, 0]))
+
+
+class World:
+    """A compiled scene with the arm in its ready pose.
+
+    Args:
+        scene: What stands where.
+        robot: The arm's contract.
+        kinematics: Shared inverse kinematics (one per process is enough); made here if None.
+    """
+
+    def __init__(self, scene: Scene, robot: RobotSpec, kinematics: Kinematics | None = None) -> None:
+        self.scene, self.robot = scene, robot
+        self.kinematics = kinematics or Kinematics(robot)
+        self.model = build_model(scene, robot)
+        self.data = mujoco.MjData(self.model)
+        m = self.model
+        self._arm_q = np.array([m.joint(j).qposadr[0] for j in robot.joint_names])
+        self._arm_v = np.array([m.joint(j).dofadr[0] for j in robot.joint_names])
+        self._fingers = [m.joint(f"finger_{s}").qposadr[0] for s in ("left", "right")]
+        self._finger_v = m.joint("finger_left").dofadr[0]
+        self._site = m.site(robot.ee_site).id
+        self._object_q = [m.joint(f"object{i}").qposadr[0] for i in range(len(scene.objects))]
+        self._object_v = [m.joint(f"object{i}").dofadr[0] for i in range(len(scene.objects))]
+        self._drawer_q = [m.joint(f"drawer{i}").qposadr[0] for i in range(scene.drawers)]
+        self.reset()
+
+    def reset(self, start: F64 | None = None) -> None:
+        """Objects at their places, the arm at ``start`` (4, 4) or the ready pose, 0.2 s to settle."""
+        mujoco.mj_resetData(self.model, self.data)
+        for i, p in enumerate(self.scene.objects):
+            x = p.x
+            self.set_object(i, (x, p.y, p.z + p.spec.half_height + 0.002), p.yaw)
+        target = top_down(*READY, 0.0) if start is None else start
+        joints = self.kinematics.inverse(target, self.robot.home, iterations=60)
+        self.gripper_command = 1.0
+        self.set_arm(joints, 1.0)
+        self.step(2 * SUBSTEPS)
+
+    # --- state -----------------------------------------------------------------------------------------------
+    def set_arm(self, joints: F64, gripper: float) -> None:
+        """Put the arm at ``joints`` (J,) [rad] and the fingers at ``gripper`` [0, 1], at once, at rest."""
+        self.data.qpos[self._arm_q] = joints
+        self.data.qvel[self._arm_v] = 0.0
+        self.data.qpos[self._fingers] = gripper * self.robot.gripper_width_m / 2
+        self.joint_target = np.array(joints, np.float64)
+        self._write_ctrl(self.joint_target, gripper)
+
+    def set_object(self, index: int, position: tuple[float, float, float], yaw: float) -> None:
+        """Put an object somewhere (centre, base frame [m]) upright, at rest."""
+        a, v = self._object_q[index], self._object_v[index]
+        self.data.qpos[a : a + 3] = position
+        self.data.qpos[a + 3 : a + 7] = (np.cos(yaw / 2), 0, 0, np.sin(yaw / 2))
+        self.data.qvel[v : v + 6] = 0.0
+
+    def object_pose(self, index: int) -> F64:
+        """Truth: pose (4, 4) of an object in the base frame."""
+        out = np.eye(4)
+        a = self._object_q[index]
+        rotation = np.empty(9)
+        mujoco.mju_quat2Mat(rotation, self.data.qpos[a + 3 : a + 7])
+        out[:3, :3] = rotation.reshape(3, 3)
+        out[:3, 3] = self.data.qpos[a : a + 3]
+        return out
+
+    def object_speed(self, index: int) -> float:
+        """Truth: linear speed [m/s]."""
+        v = self._object_v[index]
+        return float(np.linalg.norm(self.data.qvel[v : v + 3]))
+
+    def index(self, label: str) -> int:
+        """Index of the object of that label; InvalidValueError lists what is there."""
+        return self.scene.objects.index(self.scene.find(label))
+
+    def drawer_opening(self, index: int) -> float:
+        """Truth: how far a drawer is out [m]."""
+        return float(self.data.qpos[self._drawer_q[index]])
+
+    def set_drawer(self, index: int, opening: float) -> None:
+        """Put a drawer somewhere, at once [m]."""
+        self.data.qpos[self._drawer_q[index]] = opening
+
+    def ee_pose(self) -> F64:
+        """Measured end-effector pose (4, 4) in the base frame."""
+        out = np.eye(4)
+        out[:3, :3] = self.data.site_xmat[self._site].reshape(3, 3)
+        out[:3, 3] = self.data.site_xpos[self._site]
+        return out
+
+    @property
+    def joints(self) -> F64:
+        return np.array(self.data.qpos[self._arm_q])
+
+    @property
+    def joint_velocity(self) -> F64:
+        return np.array(self.data.qvel[self._arm_v])
+
+    @property
+    def gripper(self) -> float:
+        """Measured opening [0 closed, 1 open]."""
+        width = float(self.data.qpos[self._fingers].sum()) / self.robot.gripper_width_m
+        return min(1.0, max(0.0, width))
+
+    @property
+    def gripper_velocity(self) -> float:
+        """Rate of the opening [1/s]."""
+        return float(self.data.qvel[self._finger_v]) * 2 / self.robot.gripper_width_m
+
+    @property
+    def time(self) -> float:
+        """Simulated time [s]."""
+        return float(self.data.time)
+
+    # --- motion ----------------------------------------------------------------------------------------------
+    def _write_ctrl(self, joints: F64, gripper: float) -> None:
+        self.data.ctrl[:7] = joints
+        # Closed means 10 mm beyond contact of the pads, so that the servo squeezes what is between them.
+        self.data.ctrl[7:9] = -0.01 + 0.05 * gripper
+
+    def step(self, substeps: int) -> None:
+        """Physics only, with the commands as they are."""
+        mujoco.mj_step(self.model, self.data, substeps)
+
+    def move_joints(self, target: F64, gripper: float, substeps: int = SUBSTEPS) -> None:
+        """One control step: joint targets interpolated from the last ones to ``target`` (J,) [rad]."""
+        start = self.joint_target
+        self.gripper_command = float(gripper)
+        for k in range(1, SEGMENTS + 1):
+            self._write_ctrl(start + (target - start) * (k / SEGMENTS), gripper)
+            mujoco.mj_step(self.model, self.data, substeps // SEGMENTS)
+        self.joint_target = np.array(target, np.float64)
+        # Poses that are read after a step belong to the positions of that step.
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+
+    def move_to(self, target: F64, gripper: float) -> None:
+        """One control step of 0.1 s towards an end-effector pose (4, 4) in the base frame."""
+        low, high = self.robot.workspace
+        target = target.copy()
+        target[:3, 3] = np.clip(target[:3, 3], low, high)
+        self.move_joints(self.kinematics.inverse(target, self.joint_target), gripper)
