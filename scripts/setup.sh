@@ -89,7 +89,9 @@ import tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 for group in (project["dependencies"], *project["optional-dependencies"].values()):
-    print(*(r for r in group if not r.startswith(project["name"])), sep="\n")
+    for requirement in group:
+        if not requirement.startswith(project["name"]):  # the extra that gathers the others
+            print(requirement)
 PY
 }
 
