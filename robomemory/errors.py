@@ -1,0 +1,46 @@
+"""Everything this library raises on purpose.
+
+Each message names the bad value, where it came from and what is allowed.
+"""
+
+from __future__ import annotations
+
+
+class RoboMemoryError(Exception):
+    """Root of all errors raised by ``robomemory``."""
+
+
+class InvalidNoteError(RoboMemoryError, ValueError):
+    """Something handed to ``remember`` breaks the contract of a record; nothing of the call was kept."""
+
+
+class InvalidQueryError(RoboMemoryError, ValueError):
+    """A query, or a setting of ``recall``, breaks its contract."""
+
+
+class EmbeddingError(RoboMemoryError, ValueError):
+    """An embedder gave vectors of the wrong shape, or with NaN or infinity."""
+
+
+class MissingDependencyError(RoboMemoryError, ImportError):
+    """An optional package is not installed; the message names what installs it."""
+
+
+class StoreError(RoboMemoryError):
+    """The file of a memory can't be opened, read or written; the message names the file."""
+
+
+class StoreInUseError(StoreError):
+    """Another process, or another ``RoboMemory`` of this one, holds the file."""
+
+
+class StoreCorruptError(StoreError):
+    """The file is torn or not a RoboMemory store."""
+
+
+class StoreVersionError(StoreError):
+    """The file was written with another schema version or by another embedder."""
+
+
+class MemoryClosedError(RoboMemoryError):
+    """The memory was closed before the call."""

@@ -1,0 +1,60 @@
+"""Several memories' answers into one, within a deadline."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import replace
+from typing import TypeVar
+
+from robomemory.parts import Asked
+from robomemory.records import MemoryKind, Recall, RecallResult
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def collect(
+    jobs: Mapping[MemoryKind, Future[T]], deadline: float, timeout_s: float, doing: str
+) -> tuple[dict[MemoryKind, T], dict[MemoryKind, str]]:
+    """What was ready at ``deadline`` [s, time.monotonic], and why the rest is missing. ``timeout_s`` and
+    ``doing`` are for the message. What has not started by then never will."""
+    wait(set(jobs.values()), timeout=max(0.0, deadline - time.monotonic()))
+    ready: dict[MemoryKind, T] = {}
+    missing: dict[MemoryKind, str] = {}
+    for kind, job in jobs.items():
+        if not job.done() or job.cancelled():
+            job.cancel()
+            missing[kind] = f"{doing} took longer than {timeout_s} s"
+        elif (error := job.exception()) is not None:
+            _log.error("%s memory: %s failed", kind, doing, exc_info=error)
+            missing[kind] = f"{doing} failed: {error}"
+        else:
+            ready[kind] = job.result()
+    return ready, missing
+
+
+def merge(
+    asked: Sequence[Asked],
+    answers: Mapping[MemoryKind, Sequence[Sequence[Recall]]],
+    missing: Mapping[MemoryKind, str],
+) -> RecallResult:
+    """One list, best first: of each query the best record of each memory, then the best of the rest, up to
+    its k. Scores of different memories are not the same measure, so each memory gets a word in."""
+    best: dict[int, Recall] = {}
+    for i, question in enumerate(asked):
+        ranked = [
+            (place > 0, -recall.score, recall)
+            for answer in answers.values()
+            for place, recall in enumerate(answer[i])
+        ]
+        ranked.sort(key=lambda entry: entry[:2])
+        for _, _, recall in ranked[: question.k]:
+            known = best.get(recall.record.id)
+            if known is None or recall.score > known.score:
+                best[recall.record.id] = recall
+    ordered = sorted(best.values(), key=lambda r: (-r.score, -r.record.stamp_ns, r.record.id))
+    partial = bool(missing)
+    return RecallResult((replace(r, rank=i, partial=partial) for i, r in enumerate(ordered)), missing)

@@ -1,0 +1,79 @@
+"""Names and relations in one spelling, by rule."""
+
+from __future__ import annotations
+
+import re
+
+_ARTICLES = frozenset({"a", "an", "the", "my", "your", "this", "that", "some"})
+_FILLERS = _ARTICLES | {"is", "are", "was", "were", "be", "of"}
+
+_SYNONYMS = {
+    "inside": "in",
+    "inside of": "in",
+    "within": "in",
+    "into": "in",
+    "contained in": "in",
+    "on top of": "on",
+    "onto": "on",
+    "upon": "on",
+    "held in": "held by",
+    "grasped by": "held by",
+    "carried by": "held by",
+    "beside": "next to",
+    "close to": "near",
+    "over": "above",
+    "under": "below",
+    "beneath": "below",
+}
+_INVERSE = {
+    "contains": "in",
+    "holds": "held by",
+    "is holding": "held by",
+    "holding": "held by",
+    "grasps": "held by",
+    "supports": "on",
+}
+
+PLACE = frozenset({"in", "on", "held by"})
+"""A thing is at one of these at a time: a new one ends the others."""
+
+STATE = frozenset({"is"})
+"""A thing is in one such state at a time (open, closed)."""
+
+METRIC = frozenset({"near", "next to", "left of", "right of", "in front of", "behind", "above", "below"})
+"""These no longer hold once one of the two has moved."""
+
+
+def normal_name(name: str) -> str:
+    """``name`` in lower case without leading articles, underscores and doubled spaces."""
+    words = re.sub(r"[\s_]+", " ", name.casefold()).strip(" .,;:!?").split()
+    while len(words) > 1 and words[0] in _ARTICLES:
+        words = words[1:]
+    return " ".join(words) or name.strip()
+
+
+def normal_triple(subject: str, relation: str, obj: str) -> tuple[str, str, str]:
+    """The triple with names in one spelling and the relation in its usual word and direction."""
+    said = re.sub(r"[\s_]+", " ", relation.casefold()).strip()
+    if said not in _INVERSE:  # "is holding" keeps its verb
+        said = re.sub(r"^(is|are|was|lies|stands|stays|sits) (?=\w)", "", said)
+        said = re.sub(r"^to the (?=\w)", "", said)
+    subject, obj = normal_name(subject), normal_name(obj)
+    if said in _INVERSE:
+        return obj, _INVERSE[said], subject
+    return subject, _SYNONYMS.get(said, said), obj
+
+
+def exclusive(relation: str) -> frozenset[str]:
+    """The relations of which a subject has one at a time together with ``relation``; empty if none."""
+    return next((group for group in (PLACE, STATE) if relation in group), frozenset())
+
+
+def content(text: str) -> tuple[str, ...]:
+    """The words of ``text`` that carry its meaning, in order."""
+    return tuple(w for w in re.findall(r"\w+", text.casefold()) if w not in _FILLERS)
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether ``text`` holds the words of ``name`` one after the other."""
+    return f" {' '.join(content(name))} " in f" {' '.join(content(text))} "
