@@ -28,7 +28,7 @@ class EventKind(StrEnum):
     TASK_ENDED = "task_ended"  # result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # images have no truth value: compare by identity
 class Event:
     """One thing that happened.
 

@@ -1,0 +1,23 @@
+"""One way to run a test over every registered implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from tests.conformance.implementations import Case
+
+
+def over(cases: Sequence[Case[Any]]) -> Callable[..., Any]:
+    """A fixture ``(case, object)`` that goes through ``cases`` with a fresh object for each test."""
+
+    @pytest.fixture(params=cases, ids=lambda case: case.name)
+    def made(request: pytest.FixtureRequest) -> Iterator[tuple[Case[Any], Any]]:
+        case = request.param
+        thing = case.make()
+        yield case, thing
+        case.close(thing)
+
+    return made
