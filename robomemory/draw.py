@@ -56,16 +56,17 @@ def graph_image(memory: HasScene, fmt: str = "svg") -> bytes:
                 arrow = {"arrowstyle": "->", "color": colour, "linestyle": style, "shrinkB": 14}
                 axes.annotate("", xy=end, xytext=start, arrowprops=arrow)
                 middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-                axes.text(*middle, fact.relation, fontsize=8, color=colour, ha="center", va="center", bbox=_PAPER)
+                label = axes.text(*middle, fact.relation, fontsize=8, ha="center", va="center")
+                label.set(color=colour, bbox=_PAPER)
         for thing in scene.objects:
             x, y = spots[thing.name]
             seen = thing.position is not None
             axes.scatter([x], [y], s=260, color="#4c8eda" if seen else "#d9d9d9", zorder=3)
             where = "" if thing.position is None else "\n({:.2f}, {:.2f}, {:.2f}) m".format(*thing.position)
-            label = axes.annotate(
+            name = axes.annotate(
                 f"{thing.name}{where}", (x, y), (0, -14), textcoords="offset points", ha="center", va="top"
             )
-            label.set(fontsize=9, bbox=_PAPER)
+            name.set(fontsize=9, bbox=_PAPER)
         out = io.BytesIO()
         figure.savefig(out, format=fmt, dpi=120, metadata={"Date": None} if fmt == "svg" else {})
     return out.getvalue()

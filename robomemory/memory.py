@@ -149,7 +149,7 @@ class RoboMemory:
         self._check_open()
         if not questions:
             return RecallResult()
-        wanted = {kind for q in questions for kind in q.kinds or MemoryKind}
+        wanted = {kind for kind in MemoryKind if any(q.asks(kind) for q in questions)}
         texts = [q.text for q in questions]
         embedded = self._submit(self._embedding, self._embedder.embed, texts)
         embedding: dict[MemoryKind, Future[Any]] = dict.fromkeys(wanted, embedded)
@@ -169,7 +169,7 @@ class RoboMemory:
     def _ask(self, kind: MemoryKind, asked: Sequence[Asked]) -> list[list[Recall]]:
         """The answer of one memory to each query; empty where a query does not ask this memory."""
         part = self._parts[kind]
-        return [part.recall(a) if not a.query.kinds or kind in a.query.kinds else [] for a in asked]
+        return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
 
     def scene(self) -> Scene:
         """What is known of the scene now: things with positions, facts that hold, facts that ended."""

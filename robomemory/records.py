@@ -5,21 +5,19 @@ Positions are in the robot's base frame [m]; stamps in nanoseconds of the robot'
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
+from robomemory import checks
 from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryError
 
 Position = tuple[float, float, float]
 Triple = tuple[str, str, str]
 
-MAX_TEXT = 10_000
 MAX_K = 1_000
-_MAX_NS = 2**63 - 1  # what an integer column of SQLite holds
 
 
 class MemoryKind(StrEnum):
@@ -52,50 +50,12 @@ class NoteLike(Protocol):
     def source(self) -> str: ...
 
 
-def _text(where: str, value: object, error: type[RoboMemoryError]) -> str:
-    if not isinstance(value, str):
-        raise error(f"{where}: {type(value).__name__}, expected text")
-    if not value.strip():
-        raise error(f"{where}: {value!r} is empty, expected at least one word")
-    if len(value) > MAX_TEXT:
-        raise error(f"{where}: {len(value)} characters, at most {MAX_TEXT} are allowed")
-    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
-        raise error(f"{where}: {value[:40]!r} holds a NUL or a lone surrogate, which no store can keep")
-    return value
-
-
-def _numbers(where: str, value: object, n: int, error: type[RoboMemoryError]) -> tuple[float, ...]:
-    try:
-        out = tuple(float(v) for v in value)  # type: ignore[attr-defined]
-    except (TypeError, ValueError) as cause:
-        raise error(f"{where}: {value!r}, expected {n} numbers") from cause
-    if len(out) != n or not all(math.isfinite(v) for v in out):
-        raise error(f"{where}: {out}, expected {n} finite numbers")
-    return out
-
-
-def _stamp(where: str, value: object, error: type[RoboMemoryError]) -> int:
-    try:
-        stamp = value.__index__()  # type: ignore[attr-defined]
-    except AttributeError as cause:
-        raise error(f"{where}: {value!r}, expected whole nanoseconds") from cause
-    if isinstance(value, bool) or not 0 <= stamp <= _MAX_NS:
-        raise error(f"{where}: {value!r}, expected 0 to 2**63 - 1 nanoseconds")
-    return int(stamp)
-
-
 def _kind(where: str, value: object, error: type[RoboMemoryError]) -> MemoryKind:
     try:
         return MemoryKind(value)  # type: ignore[arg-type]
     except ValueError as cause:
         known = ", ".join(MemoryKind)
         raise error(f"{where}: unknown kind {value!r}; allowed are {known}") from cause
-
-
-def _words(where: str, value: object, error: type[RoboMemoryError]) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise error(f"{where}: {value!r}, expected a sequence of names")
-    return tuple(_text(f"{where}[{i}]", v, error) for i, v in enumerate(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,23 +86,23 @@ class MemoryRecord:
             raise err(f"MemoryRecord.id: {self.id!r}, expected a whole number from 0")
         kind = _kind("MemoryRecord.kind", self.kind, err)
         object.__setattr__(self, "kind", kind)
-        object.__setattr__(self, "stamp_ns", _stamp("MemoryRecord.stamp_ns", self.stamp_ns, err))
-        _text("MemoryRecord.text", self.text, err)
-        object.__setattr__(self, "entities", _words("MemoryRecord.entities", self.entities, err))
+        object.__setattr__(self, "stamp_ns", checks.stamp("MemoryRecord.stamp_ns", self.stamp_ns, err))
+        checks.text("MemoryRecord.text", self.text, err)
+        object.__setattr__(self, "entities", checks.names("MemoryRecord.entities", self.entities, err))
         if self.position is not None:
-            xyz = _numbers("MemoryRecord.position [m]", self.position, 3, err)
+            xyz = checks.numbers("MemoryRecord.position [m]", self.position, 3, err)
             object.__setattr__(self, "position", xyz)
         if self.triple is not None:
-            triple = _words("MemoryRecord.triple", self.triple, err)
+            triple = checks.names("MemoryRecord.triple", self.triple, err)
             if len(triple) != 3:
                 raise err(f"MemoryRecord.triple: {triple}, expected (subject, relation, object)")
             object.__setattr__(self, "triple", triple)
-        (confidence,) = _numbers("MemoryRecord.confidence", (self.confidence,), 1, err)
+        (confidence,) = checks.numbers("MemoryRecord.confidence", (self.confidence,), 1, err)
         if not 0.0 <= confidence <= 1.0:
             raise err(f"MemoryRecord.confidence: {confidence}, expected 0 to 1")
         object.__setattr__(self, "confidence", confidence)
         if self.source:
-            _text("MemoryRecord.source", self.source, err)
+            checks.text("MemoryRecord.source", self.source, err)
         if kind is MemoryKind.SPATIAL and not self.entities and self.triple is None:
             raise err(f"MemoryRecord: spatial {self.text!r} names neither entities nor a triple")
 
@@ -175,23 +135,24 @@ def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
 class Query:
     """One question.
 
-    ``text`` in words; ``kinds`` of memory to ask (empty: all); ``k`` most items to return (None: what the
-    call says); ``near`` ((x, y, z), radius) [m] keeps records with a position in that ball; ``between``
-    (first, last) [ns], inclusive, keeps records of that time, and for facts those that held within it.
+    ``text`` in words; ``kinds`` of memory to ask, such as {"semantic"} (empty: all); ``k`` most items
+    to return (None: what the call says); ``near`` ((x, y, z), radius) [m] keeps records with a position in
+    that ball; ``between`` (first, last) [ns], inclusive, keeps records of that time, and facts and positions
+    that held within it.
 
     Raises:
         InvalidQueryError: a field breaks the contract; the field and its value are named.
     """
 
     text: str
-    kinds: frozenset[MemoryKind] = frozenset()
+    kinds: Collection[str] = frozenset()
     k: int | None = None
     near: tuple[Position, float] | None = None
     between: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         err = InvalidQueryError
-        _text("Query.text", self.text, err)
+        checks.text("Query.text", self.text, err)
         kinds = (self.kinds,) if isinstance(self.kinds, str) else self.kinds
         object.__setattr__(self, "kinds", frozenset(_kind("Query.kinds", kind, err) for kind in kinds))
         if self.k is not None:
@@ -199,18 +160,22 @@ class Query:
         if self.near is not None:
             if len(self.near) != 2:
                 raise err(f"Query.near: {self.near!r}, expected ((x, y, z), radius_m)")
-            center = _numbers("Query.near center [m]", self.near[0], 3, err)
-            (radius,) = _numbers("Query.near radius [m]", (self.near[1],), 1, err)
+            center = checks.numbers("Query.near center [m]", self.near[0], 3, err)
+            (radius,) = checks.numbers("Query.near radius [m]", (self.near[1],), 1, err)
             if radius <= 0:
                 raise err(f"Query.near radius: {radius} m, expected > 0")
             object.__setattr__(self, "near", (center, radius))
         if self.between is not None:
             if len(self.between) != 2:
                 raise err(f"Query.between: {self.between!r}, expected (first_ns, last_ns)")
-            first, last = (_stamp("Query.between [ns]", t, err) for t in self.between)
+            first, last = (checks.stamp("Query.between [ns]", t, err) for t in self.between)
             if first > last:
                 raise err(f"Query.between: first {first} ns is after last {last} ns")
             object.__setattr__(self, "between", (first, last))
+
+    def asks(self, kind: MemoryKind) -> bool:
+        """Whether the memory of ``kind`` is asked."""
+        return not self.kinds or kind in self.kinds
 
 
 def check_k(where: str, k: object) -> int:

@@ -127,6 +127,8 @@ class SceneUpdate:
             target = self._find(obj, record).id
             if located is not None:
                 source, target = (located, target) if subject == primary_name(record) else (source, located)
+            for end in (source, target):
+                self._touch(self._get(end), record)
             keep = self._relate(source, relation, target, record) or keep
         seen_anew = any(s.record_id == record.id for s in self._sightings)
         if keep or seen_anew:

@@ -36,10 +36,11 @@ CREATE TABLE schema_version (version INTEGER NOT NULL);
 CREATE TABLE embedder (name TEXT NOT NULL, dim INTEGER NOT NULL);
 CREATE TABLE records (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, stamp_ns INTEGER NOT NULL, text TEXT NOT NULL,
-    entities TEXT NOT NULL, position TEXT, triple TEXT, confidence REAL NOT NULL, source TEXT NOT NULL,
+    entities TEXT NOT NULL, position TEXT NOT NULL, triple TEXT NOT NULL,
+    confidence REAL NOT NULL, source TEXT NOT NULL,
     vector BLOB NOT NULL, retired INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE entities (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, ordinal INTEGER NOT NULL, position TEXT,
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, ordinal INTEGER NOT NULL, position TEXT NOT NULL,
     position_ns INTEGER NOT NULL, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,
     confidence REAL NOT NULL, vector BLOB NOT NULL);
 CREATE TABLE facts (
@@ -198,14 +199,13 @@ class Store:
         return vector
 
     def _row(self, r: tuple[int, str, int, str, str, str, str, float, str, bytes, int]) -> Row:
-        xyz = None if r[5] is None else tuple(json.loads(r[5]))
-        triple = None if r[6] is None else tuple(json.loads(r[6]))
-        names = tuple(json.loads(r[4]))
+        names, xyz, triple = (json.loads(text) for text in r[4:7])  # the record makes tuples of the lists
         record = MemoryRecord(r[0], MemoryKind(r[1]), r[2], r[3], names, xyz, triple, r[7], r[8])
         return Row(record, self._vector(f"record {r[0]}", r[9]), bool(r[10]))
 
     def _entity(self, e: tuple[int, str, int, str, int, int, int, float, bytes]) -> tuple[Entity, F32]:
-        xyz = None if e[3] is None else tuple(json.loads(e[3]))
+        said = json.loads(e[3])
+        xyz = None if said is None else (said[0], said[1], said[2])
         entity = Entity(e[0], e[1], e[2], xyz, e[4], e[5], e[6], e[7])
         return entity, self._vector(f"entity {e[0]}", e[8])
 
@@ -229,21 +229,17 @@ def _check_access(path: Path) -> None:
             raise StoreError(f"{path}: read-only: no permission to write {target}")
 
 
-def _json(value: Sequence[str | float] | None) -> str | None:
-    return None if value is None else json.dumps(value)
-
-
 def _row_values(row: Row) -> tuple[object, ...]:
     r = row.record
     vector = row.vector.astype("<f4").tobytes()
-    said = (r.id, str(r.kind), r.stamp_ns, r.text, _json(r.entities), _json(r.position), _json(r.triple))
+    said = (r.id, str(r.kind), r.stamp_ns, r.text, *map(json.dumps, (r.entities, r.position, r.triple)))
     return (*said, r.confidence, r.source, vector, int(row.retired))
 
 
 def _entity_values(item: tuple[Entity, F32]) -> tuple[object, ...]:
     e, vector = item
     seen = (e.position_ns, e.first_seen_ns, e.last_seen_ns, e.confidence)
-    return (e.id, e.name, e.ordinal, _json(e.position), *seen, vector.astype("<f4").tobytes())
+    return (e.id, e.name, e.ordinal, json.dumps(e.position), *seen, vector.astype("<f4").tobytes())
 
 
 def _fact_values(f: Fact) -> tuple[object, ...]:

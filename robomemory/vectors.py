@@ -61,9 +61,7 @@ class VectorIndex:
             self._index.remove_ids(faiss.IDSelectorBatch(np.asarray(sorted(ids), dtype=np.int64)))
             self._ids -= ids
 
-    def search(
-        self, vector: F32, k: int, allowed: Sequence[int] | None = None
-    ) -> list[tuple[int, float]]:
+    def search(self, vector: F32, k: int, allowed: Sequence[int] | None = None) -> list[tuple[int, float]]:
         """The ``k`` nearest keys with their inner product, best first; only ``allowed`` ones if given.
 
         Raises:
