@@ -1,0 +1,237 @@
+"""Whatever goes through a message comes back the same, also over the wire; what is malformed is named."""
+
+from __future__ import annotations
+
+import inspect
+from array import array
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("vista_msgs")
+
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import Image, JointState
+from vista_msgs import msg as m
+from vista_ros import conversions as c
+
+from tests.mocks import mock_spec
+from vista.errors import InvalidValueError
+from vista.types import (
+    ActionChunk,
+    ActionSpace,
+    Decision,
+    Detection,
+    EpisodeResult,
+    Note,
+    Observation,
+    Outcome,
+    Pose,
+    Progress,
+    State,
+    Subgoal,
+    Subtask,
+    SubtaskResult,
+)
+
+pytestmark = pytest.mark.ros
+
+RNG = np.random.default_rng(0)
+SPEC = mock_spec()
+STAMP = 1_234_567_890_123_456_789
+
+
+def picture(h: int = 6, w: int = 5) -> np.ndarray:
+    return RNG.integers(0, 256, (h, w, 3), dtype=np.uint8)
+
+
+DEPTH = RNG.random((4, 5), dtype=np.float32)
+DEPTH[1, 2] = np.nan
+POSE = Pose(np.array([0.1, -0.2, 0.3]), np.array([0.1, 0.7, -0.7, 0.1]) / 1.0, "base")
+SUBTASK = Subtask("grasp the blue mug", 2, "the mug is between the fingers")
+RESULT = SubtaskResult("lift it", 0.5, 2.25, State.TIMED_OUT, "nothing moved", 0.75)
+DETECTION = Detection("blue mug", 0.875, np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.5, 0.1, 0.02]), 0.01)
+
+# One sample or more for every pair x_to_msg, x_from_msg of the module; the name is x.
+SAMPLES: dict[str, list[Any]] = {
+    "time": [0, STAMP],
+    "image": [picture(), np.asfortranarray(picture()), picture()[::2, ::-1]],
+    "depth": [DEPTH],
+    "pose": [POSE],
+    "joint_state": [
+        c.JointReading(STAMP, np.array([0.1, 0.2, -1.5], np.float32), np.zeros(3, np.float32), 0.25, -1.0)
+    ],
+    "observation": [
+        Observation(STAMP, {"front": picture(), "wrist": picture(3, 3)}, [0.1, 0.2], [0.3, 0.4], 0.5, POSE, 0.0,
+                    gripper_vel=-0.5, depth={"front": DEPTH}),
+        Observation(0, {}, [], [], 1.0, POSE),
+    ],
+    "detection": [DETECTION],
+    "detections": [(), (DETECTION, DETECTION)],
+    "subtask": [SUBTASK, Subtask("push")],
+    "subgoal": [
+        Subgoal(SUBTASK, {"front": picture(), "wrist": picture()}, 0.9, 7, STAMP),
+        Subgoal(SUBTASK, {}, 0.0, -1, 0),
+    ],
+    "chunk": [
+        ActionChunk(RNG.random((t, 4), dtype=np.float32), dt, ActionSpace.JOINT_POSITION, STAMP)
+        for t, dt in ((1, 0.1), (8, 0.05), (5, 1 / 3))
+    ],
+    "progress": [Progress(state, 0.5, "so it is") for state in State],
+    "guard_report": [
+        c.GuardReport(STAMP, decision, "workspace", "z below 0.01 m", cause)
+        for decision in Decision for cause in ("", "operator")
+    ],
+    "subtask_result": [RESULT],
+    "episode_result": [
+        EpisodeResult("put it away", outcome, "done", 12, 3.5, (RESULT, RESULT), {"imagine": (0.1, 0.2)})
+        for outcome in Outcome
+    ],
+    "note": [
+        Note("semantic", "mugs are for drinking", STAMP),
+        Note("spatial", "the mug is in the tray", 5, ("mug", "tray"), (0.1, 0.2, 0.3), ("mug", "in", "tray"), 0.5, "agent"),
+    ],
+    "memory_item": [c.Recalled("episodic", "it worked from the left", 0.7)],
+}  # fmt: skip
+NEED_SPEC = {"joint_state", "chunk"}
+
+
+def same(a: object, b: object) -> bool:
+    """Equality that looks into arrays, mappings and dataclasses; numbers of a finger joint may round."""
+    if isinstance(a, np.ndarray):
+        assert isinstance(b, np.ndarray)
+        return a.dtype == b.dtype and a.shape == b.shape and np.allclose(a, b, rtol=1e-6, equal_nan=True)
+    if is_dataclass(a):
+        return type(a) is type(b) and all(same(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+    if hasattr(a, "items"):
+        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == pytest.approx(b, rel=1e-6) if isinstance(a, float) else a == b
+
+
+def functions(suffix: str) -> set[str]:
+    found = inspect.getmembers(c, inspect.isfunction)
+    return {name.removesuffix(suffix) for name, _ in found if name.endswith(suffix) and name[0] != "_"}
+
+
+def test_every_pair_is_whole_and_has_a_sample():
+    assert functions("_to_msg") == functions("_from_msg") == set(SAMPLES)
+
+
+def test_every_message_of_the_library_is_spoken():
+    """A message that no conversion makes is either unused or built by hand in a node; the latter are named."""
+    by_node = {"TaskProgress"}
+    made = {type(to_msg(name, value)).__name__ for name, values in SAMPLES.items() for value in values}
+    ours = {n for n, t in inspect.getmembers(m, inspect.isclass)}
+    assert ours - made == by_node
+
+
+def to_msg(name: str, value: object) -> Any:
+    extra = (SPEC,) if name in NEED_SPEC else ()
+    return getattr(c, f"{name}_to_msg")(value, *extra)
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in SAMPLES.items() for v in values])
+def test_round_trip_over_the_wire(name: str, value: object):
+    msg = to_msg(name, value)
+    wired = deserialize_message(serialize_message(msg), type(msg))
+    extra = (SPEC,) if name in NEED_SPEC else ()
+    for received in (msg, wired):
+        assert same(value, getattr(c, f"{name}_from_msg")(received, *extra))
+
+
+def test_quaternions_turn_over():
+    q = c.pose_to_msg(POSE).pose.orientation
+    assert (q.w, q.x, q.y, q.z) == tuple(POSE.quat_wxyz)
+
+
+def test_image_is_written_in_place_and_read_without_a_copy():
+    kept = c.image_to_msg(picture())
+    memory = np.frombuffer(kept.data, np.uint8)
+    second = picture()
+    assert c.image_to_msg(second, STAMP, "front", out=kept) is kept
+    assert np.shares_memory(memory, np.frombuffer(kept.data, np.uint8))
+    seen = c.image_from_msg(kept)
+    assert np.shares_memory(seen, memory)
+    assert not seen.flags.writeable
+    assert np.array_equal(seen, second)
+    other = picture(9, 9)
+    assert np.array_equal(c.image_from_msg(c.image_to_msg(other, out=c.image_to_msg(second))), other)
+
+
+def test_image_of_a_real_camera():
+    """Padded rows and the other order of colours, as drivers send them."""
+    image = picture(4, 5)
+    padded = np.zeros((4, 20), np.uint8)
+    padded[:, :15] = image[..., ::-1].reshape(4, 15)
+    msg = Image(height=4, width=5, step=20, encoding="bgr8", data=array("B", padded.tobytes()))
+    assert np.array_equal(c.image_from_msg(msg), image)
+
+
+def test_depth_in_millimetres():
+    msg = Image(height=1, width=2, step=4, encoding="16UC1", data=array("B", np.array([0, 1500], "<u2").tobytes()))
+    assert same(c.depth_from_msg(msg), np.array([[np.nan, 1.5]], np.float32))
+
+
+def test_joint_state_is_read_by_name():
+    msg = JointState(name=["finger", "other", "joint3", "joint1", "joint2"], position=[0.04, 9.0, 3.0, 1.0, 2.0])
+    reading = c.joint_state_from_msg(msg, SPEC)
+    assert reading.position.tolist() == [1, 2, 3]
+    assert reading.velocity.tolist() == [0, 0, 0]
+    assert reading.gripper == 1.0
+
+
+def test_controllers_get_their_own_joints():
+    chunk = SAMPLES["chunk"][1]
+    arm, gripper = c.controller_commands(c.chunk_to_msg(chunk, SPEC), SPEC)
+    assert arm.joint_names == list(SPEC.joint_names)
+    assert gripper.joint_names == [SPEC.gripper_joint]
+    assert np.allclose([p.positions for p in arm.points], chunk.actions[:, :-1])
+    assert np.allclose([p.positions[0] for p in gripper.points], chunk.actions[:, -1] * 0.04)
+    assert (arm.header.stamp.sec, len(gripper.points)) == (0, 8)
+
+
+def bad_messages() -> list[tuple[str, Any]]:
+    short = c.image_to_msg(picture())
+    short.data = short.data[:-1]
+    trajectory = c.chunk_to_msg(SAMPLES["chunk"][1], SPEC)
+    trajectory.points[0].time_from_start.sec = 3
+    unnamed = c.subgoal_to_msg(SAMPLES["subgoal"][0])
+    unnamed.cameras = ["front", "front"]
+    poisoned = c.joint_state_to_msg(SAMPLES["joint_state"][0], SPEC)
+    poisoned.position[0] = float("nan")
+    return [
+        ("image", short),
+        ("image", Image(encoding="mono8", height=1, width=1, step=1, data=b"0")),
+        ("image", Image(encoding="rgb8")),
+        ("depth", c.image_to_msg(picture())),
+        ("subgoal", unnamed),
+        ("subtask", m.Subtask()),
+        ("progress", m.Progress(state=9)),
+        ("progress", m.Progress(fraction=1.5)),
+        ("guard_report", m.GuardStatus(stopped=True)),
+        ("episode_result", m.EpisodeResult(timings_json="[1]")),
+        ("note", m.Note(triple=["a"])),
+        ("pose", c.pose_to_msg(POSE).__class__(pose=type(c.pose_to_msg(POSE).pose)(
+            orientation=type(c.pose_to_msg(POSE).pose.orientation)(w=0.0)))),
+        ("chunk", trajectory),
+        ("joint_state", JointState(name=["joint1"], position=[0.0])),
+        ("joint_state", poisoned),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "msg"), bad_messages())
+def test_a_malformed_message_is_one_error(name: str, msg: object):
+    extra = (SPEC,) if name in NEED_SPEC else ()
+    with pytest.raises(InvalidValueError):
+        getattr(c, f"{name}_from_msg")(msg, *extra)
+
+
+def test_only_joint_positions_become_a_trajectory():
+    chunk = ActionChunk(np.zeros((2, 7), np.float32), 0.1, ActionSpace.EE_DELTA, 0)
+    with pytest.raises(InvalidValueError, match="joint_position with 4 columns"):
+        c.chunk_to_msg(chunk, SPEC)
