@@ -20,7 +20,7 @@ from vista.splits import load_splits
 from vista.types import F64
 from vista_sim import expert
 from vista_sim.expert import Action
-from vista_sim.generate.shards import Arrays
+from vista.shards import Arrays
 from vista_sim.render import Camera
 from vista_sim.scene import sample_tabletop
 from vista_sim.world import World, top_down, yaw_of

@@ -72,19 +72,9 @@ def generate(
     return folder
 
 
-def load(folder: Path, names: Sequence[str], limit: int | None = None) -> dict[str, NDArray[np.generic]]:
-    """Concatenate arrays ``names`` over the shards of ``folder`` (the first ``limit`` shards).
-
-    Raises:
-        ConfigError: no shards, or one lacks an array.
-    """
+def shard_folders(folder: Path, limit: int | None = None) -> list[Path]:
+    """The whole shards of ``folder`` in order (the first ``limit``); ConfigError if there are none."""
     shards = sorted(p for p in Path(folder).glob("shard*") if p.is_dir() and p.suffix != ".part")[:limit]
     if not shards:
         raise ConfigError(f"{folder}: no shards there; generate the data first")
-    out = {}
-    for name in names:
-        missing = [s for s in shards if not (s / f"{name}.npy").exists()]
-        if missing:
-            raise ConfigError(f"{missing[0]}: lacks {name}.npy")
-        out[name] = np.concatenate([np.load(s / f"{name}.npy") for s in shards])
-    return out
+    return shards

@@ -1,0 +1,200 @@
+"""Action-free image pairs for the world model, the detector and the planner head; no physics is run.
+
+A goal is rendered for every object of a scene, so that the same image with another sentence needs another answer, and in
+two of five scenes objects share a colour or a shape.
+
+Arrays per shard: ``image`` u8 (M, 96, 96, 3); pairs ``source``, ``goal`` i4 (P,) into ``image``, ``text`` (P,), ``hand``
+f32 (P, 2): where the gripper is in the goal image (x, y as fractions); per source image of ``seen`` i4 (Q,): ``label``
+i2 (Q, 6, 2) shape and colour index or -1, ``box`` f32 (Q, 6, 4), ``position`` f32 (Q, 6, 3) [m, base]; ``gripper`` f32
+(M, 2): opening and last command; ``stage`` i1 (P,): 0 free, 1 held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+
+from vista.images import resize
+from vista.robots import load_robot
+from vista.shards import Arrays
+from vista.splits import load_splits
+from vista.types import F64
+from vista_sim.generate.demos import _kinematics, random_start
+from vista_sim.goals import TRAY_GROUND, Snapshot, carry_to, show_grasped, show_placed
+from vista_sim.render import Camera
+from vista_sim.scene import Scene, sample_tabletop
+from vista_sim.world import World, top_down, yaw_of
+
+MAX_SEEN = 6
+TRAY_CLASS = "tray"
+CAMERA = "front"
+
+
+def project(world: World, points: F64, camera: str = CAMERA) -> F64:
+    """Image coordinates (N, 2) as fractions (x right, y down) of points (N, 3) in the base frame."""
+    index = world.model.camera(camera).id
+    rotation = world.data.cam_xmat[index].reshape(3, 3)
+    local = (points - world.data.cam_xpos[index]) @ rotation
+    f = 0.5 / np.tan(np.deg2rad(world.model.cam_fovy[index]) / 2)
+    depth = -local[:, 2]
+    return np.stack([0.5 + f * local[:, 0] / depth, 0.5 - f * local[:, 1] / depth], 1)
+
+
+def visible(world: World, body: str, point: F64, camera: str = CAMERA) -> bool:
+    """Whether the line from the camera to ``point`` (3,) meets ``body`` first."""
+    index = world.model.camera(camera).id
+    origin = np.array(world.data.cam_xpos[index])
+    direction = point - origin
+    groups = np.array([1, 1, 1, 0, 0, 0], np.uint8)
+    hit = np.zeros(1, np.int32)
+    mujoco.mj_ray(world.model, world.data, origin, direction / np.linalg.norm(direction), groups, 1, -1, hit)
+    return bool(hit[0] >= 0 and world.model.geom_bodyid[hit[0]] == world.model.body(body).id)
+
+
+def _extent(world: World, index: int) -> F64:
+    """Corners (8, 3) of the object's upright bounding box in the base frame."""
+    spec = world.scene.objects[index].spec
+    half = np.array([spec.half_width, spec.half_width, spec.half_height])
+    for geom in spec.geoms:
+        if geom.fromto:
+            reach = np.abs(np.array(geom.fromto).reshape(2, 3)).max(0) + geom.size[0]
+            half = np.maximum(half, reach)
+        elif geom.type == "box":
+            half = np.maximum(half, geom.size)
+    signs = np.array([[a, b, c] for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)])
+    pose = world.object_pose(index)
+    return (signs * half) @ pose[:3, :3].T + pose[:3, 3]
+
+
+@dataclass
+class _Shard:
+    image: list[np.ndarray] = field(default_factory=list)
+    gripper: list[tuple[float, float]] = field(default_factory=list)
+    pairs: list[tuple[int, int, str, np.ndarray, int]] = field(default_factory=list)
+    seen: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    def shoot(self, world: World, camera: Camera) -> int:
+        self.image.append(resize(camera.render(world.data, CAMERA)))
+        self.gripper.append((world.gripper, world.gripper_command))
+        return len(self.image) - 1
+
+    def pair(self, world: World, camera: Camera, source: int, text: str, stage: int) -> int:
+        goal = self.shoot(world, camera)
+        hand = project(world, world.ee_pose()[None, :3, 3])[0]
+        self.pairs.append((source, goal, text, hand, stage))
+        return goal
+
+    def look(self, world: World, image: int) -> None:
+        splits = load_splits()
+        label = np.full((MAX_SEEN, 2), -1, np.int16)
+        box = np.zeros((MAX_SEEN, 4), np.float32)
+        position = np.zeros((MAX_SEEN, 3), np.float32)
+        n = 0
+        for i, placed in enumerate(world.scene.objects):
+            centre = world.object_pose(i)[:3, 3]
+            if not visible(world, f"object{i}", centre):
+                continue
+            uv = project(world, _extent(world, i))
+            label[n] = splits.shapes.index(placed.spec.shape), splits.colours.index(placed.spec.colour)
+            box[n], position[n] = np.concatenate([uv.min(0), uv.max(0)]), centre
+            n += 1
+        if world.scene.tray is not None and n < MAX_SEEN:
+            corners = np.array([[x, y, z] for x in (-0.06, 0.06) for y in (-0.06, 0.06) for z in (0.0, 0.024)])
+            uv = project(world, corners + np.array([*world.scene.tray, 0]))
+            label[n] = len(splits.shapes), -1
+            box[n], position[n] = np.concatenate([uv.min(0), uv.max(0)]), (*world.scene.tray, 0.0)
+        self.seen.append((image, label, box, position))
+
+    def arrays(self) -> Arrays:
+        source, goal, text, hand, stage = zip(*self.pairs, strict=True)
+        seen, label, box, position = zip(*self.seen, strict=True)
+        return {
+            "image": np.stack(self.image),
+            "gripper": np.array(self.gripper, np.float32),
+            "source": np.array(source, np.int32),
+            "goal": np.array(goal, np.int32),
+            "text": np.array(text),
+            "hand": np.array(hand, np.float32),
+            "stage": np.array(stage, np.int8),
+            "seen": np.array(seen, np.int32),
+            "label": np.stack(label),
+            "box": np.stack(box),
+            "position": np.stack(position),
+        }
+
+
+def choose_labels(labels: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
+    """``count`` labels; in two of five draws they share a colour or a shape, so that one word is not enough."""
+    first = str(rng.choice(list(labels)))
+    pool = list(labels)
+    if rng.random() < 0.4:
+        word = int(rng.integers(2))
+        alike = [label for label in labels if label.split()[word] == first.split()[word]]
+        pool = alike if len(alike) >= count else pool
+    others = [label for label in pool if label != first]
+    return [first, *(str(s) for s in rng.permutation(others)[: count - 1])]
+
+
+def random_arm(world: World, rng: np.random.Generator) -> F64:
+    """Where the arm may be when somebody imagines: mostly high, sometimes low beside an object."""
+    if rng.random() < 0.2:
+        centre = world.object_pose(int(rng.integers(len(world.scene.objects))))[:3, 3]
+        angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.05)
+        x, y = centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle)
+        return top_down(x, y, rng.uniform(0.05, 0.14), rng.uniform(-1.0, 1.0))
+    if rng.random() < 0.35:
+        return top_down(0.48, 0.0, 0.32, 0.0)
+    return random_start(rng)
+
+
+def sample_pairs_scene(seed: int, labels: Sequence[str], patterns: Sequence[str]) -> Scene:
+    """The scene of one seed of the world model's data."""
+    rng = np.random.default_rng(seed + 10**6)
+    count = int(rng.integers(2, 5))
+    chosen = choose_labels(labels, count, rng)
+    return sample_tabletop(seed, chosen, patterns, count=count)
+
+
+def _scene_pairs(shard: _Shard, scene: Scene, rng: np.random.Generator) -> None:
+    world = World(scene, load_robot("panda"), _kinematics())
+    camera = Camera(world.model)
+    try:
+        n = len(scene.objects)
+        world.set_arm(world.kinematics.inverse(random_arm(world, rng), world.joints, iterations=40), 1.0)
+        mujoco.mj_forward(world.model, world.data)
+        start = Snapshot(world)
+        source = shard.shoot(world, camera)
+        shard.look(world, source)
+        held_for = set(rng.permutation(n)[:2].tolist())
+        assert scene.tray is not None
+        for i in range(n):
+            label = scene.objects[i].spec.label
+            show_grasped(world, i)
+            shard.pair(world, camera, source, f"grasp the {label}", 0)
+            if i in held_for:
+                pose = world.ee_pose()
+                shift = rng.normal(0, 0.04, 2) if rng.random() < 0.5 else rng.normal(0, 0.004, 2)
+                x, y = pose[:2, 3] + shift
+                z = pose[2, 3] + (rng.uniform(0, 0.13) if rng.random() < 0.4 else rng.normal(0, 0.004))
+                carry_to(world, i, top_down(x, y, max(z, 0.02), yaw_of(pose) + rng.normal(0, 0.05)))
+                held = shard.shoot(world, camera)
+                shard.look(world, held)
+                where = np.array(scene.tray) + rng.normal(0, 0.002, 2)
+                show_placed(world, i, where, TRAY_GROUND)
+                shard.pair(world, camera, held, f"place the {label} in the tray", 1)
+            start.restore()
+    finally:
+        camera.close()
+
+
+def make_pairs(seeds: Sequence[int]) -> Arrays:
+    """Arrays of the scenes of ``seeds`` on the world model's split (see the module's text)."""
+    splits = load_splits()
+    shard = _Shard()
+    for seed in seeds:
+        scene = sample_pairs_scene(seed, splits.world_objects, splits.world_patterns)
+        _scene_pairs(shard, scene, np.random.default_rng(seed + 2 * 10**6))
+    return shard.arrays()

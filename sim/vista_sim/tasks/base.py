@@ -1,0 +1,57 @@
+"""What every task is: a scene from a seed, an instruction, subtasks, a predicate, and an expert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from vista_sim.expert import Action
+from vista_sim.objects import ObjectSpec
+from vista_sim.scene import Scene
+from vista_sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a scene may be drawn from: object ``labels``, table ``patterns``, number of other objects, a user's own
+    objects by label (``library``), and a whole scene given by a file (``fixed``)."""
+
+    labels: tuple[str, ...]
+    patterns: tuple[str, ...]
+    distractors: int = 3
+    library: Mapping[str, ObjectSpec] | None = None
+    fixed: Scene | None = None
+
+
+class Task(Protocol):
+    """One task in one scene. Truth is read by the predicate, the expert and the oracle only."""
+
+    name: str
+    scene: Scene
+    instruction: str
+    subtasks: Sequence[str]
+
+    def success(self, world: World) -> bool:
+        """Whether the task is done, by the simulator's truth."""
+        ...
+
+    def act(self, world: World, subtask: str) -> Action:
+        """The expert's next action in ``subtask``."""
+        ...
+
+    def show(self, world: World, subtask: str) -> None:
+        """Set ``world`` to how it looks when ``subtask`` is done (for true goal images)."""
+        ...
+
+    def prepare(self, world: World) -> None:
+        """Bring a freshly reset world into the task's first state (a drawer shut over an object)."""
+        ...
+
+
+def at_rest(world: World, index: int) -> bool:
+    """The object hardly moves, the gripper is told to be open and is away from it."""
+    apart = float(np.linalg.norm(world.ee_pose()[:3, 3] - world.object_pose(index)[:3, 3]))
+    return world.object_speed(index) < 0.1 and world.gripper_command > 0.5 and apart > 0.05

@@ -1,0 +1,68 @@
+"""Put an object in the tray."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vista.errors import UnknownNameError
+from vista_sim import expert, goals
+from vista_sim.expert import Action
+from vista_sim.scene import Scene, sample_tabletop
+from vista_sim.tasks.base import Choice, at_rest
+from vista_sim.world import World
+
+CARRY_CLEARANCE = 0.05
+
+
+class PickPlace:
+    """ "put the <object> in the tray"; the object is drawn from the scene by the seed, or named by ``target``."""
+
+    name = "pick_place"
+
+    def __init__(self, seed: int, choice: Choice, target: str | None = None) -> None:
+        required = [target] if target else []
+        self.scene: Scene = choice.fixed or sample_tabletop(
+            seed, choice.labels, choice.patterns, count=choice.distractors + 1,
+            library=choice.library, required=required,
+        )  # fmt: skip
+        rng = np.random.default_rng(seed + 10**6)
+        labels = [p.spec.label for p in self.scene.objects]
+        if target is not None and target not in labels:
+            raise UnknownNameError("object", target, labels)
+        self.target = target or str(rng.choice(labels))
+        self.instruction = f"put the {self.target} in the tray"
+        self.subtasks = (f"grasp the {self.target}", f"place the {self.target} in the tray")
+
+    def _subject(self, world: World, subtask: str) -> tuple[str, int]:
+        verb, _, rest = subtask.partition(" the ")
+        label = rest.removesuffix(" in the tray")
+        known = [f"{v} the {p.spec.label}{s}" for p in self.scene.objects for v, s in (("grasp", ""), ("place", " in the tray"))]
+        if subtask not in known:
+            raise UnknownNameError("subtask", subtask, known)
+        return verb, world.index(label)
+
+    def success(self, world: World) -> bool:
+        assert self.scene.tray is not None
+        index = world.index(self.target)
+        centre = world.object_pose(index)[:3, 3]
+        inside = np.abs(centre[:2] - np.array(self.scene.tray)).max() < 0.06
+        low = centre[2] < self.scene.objects[index].spec.half_height + 0.035
+        return bool(inside and low and at_rest(world, index))
+
+    def act(self, world: World, subtask: str) -> Action:
+        verb, index = self._subject(world, subtask)
+        if verb == "grasp":
+            return expert.grasp(world, index)
+        assert self.scene.tray is not None
+        return expert.place(world, index, np.array(self.scene.tray), expert.TRAY_FLOOR, CARRY_CLEARANCE)
+
+    def show(self, world: World, subtask: str) -> None:
+        verb, index = self._subject(world, subtask)
+        if verb == "grasp":
+            goals.show_grasped(world, index)
+        else:
+            assert self.scene.tray is not None
+            goals.show_placed(world, index, np.array(self.scene.tray), goals.TRAY_GROUND)
+
+    def prepare(self, world: World) -> None:
+        """Nothing to prepare."""

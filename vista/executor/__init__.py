@@ -1,0 +1,1 @@
+"""Executors: policies that plan action chunks towards a subgoal."""

@@ -1,0 +1,88 @@
+"""GoalVLA behind the ``Policy`` protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vista.errors import ConfigError, ModelMismatchError
+from vista.executor.features import proprio, to_tensor
+from vista.executor.modeling import GoalVLA, GoalVLAConfig
+from vista.images import resize
+from vista.kinematics import pose_to_matrix
+from vista.text import TextEncoder
+from vista.types import ActionChunk, ActionSpace, Observation, Subgoal
+
+
+class GoalVLAPolicy:
+    """Plans chunks with a trained :class:`GoalVLA`. Stateless but for the text cache; one thread at a time."""
+
+    def __init__(self, model: GoalVLA, text: TextEncoder | None = None) -> None:
+        self._model = model.eval().float().to(memory_format=torch.channels_last)
+        self._config: GoalVLAConfig = model.config
+        self._device = next(model.parameters()).device
+        self._text = text or TextEncoder()
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, text: TextEncoder | None = None) -> GoalVLAPolicy:
+        """Load ``config.json`` and ``model.safetensors`` from ``folder``; on CUDA where there is one.
+
+        Raises:
+            ConfigError: no such folder. ModelMismatchError: weights of another model or configuration.
+        """
+        if not (Path(folder) / "config.json").is_file():
+            raise ConfigError(f"executor: no model in {folder} (config.json and model.safetensors expected)")
+        try:
+            model = GoalVLA.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        except (RuntimeError, ValueError, TypeError, OSError) as error:
+            raise ModelMismatchError(f"executor: {folder} does not hold a GoalVLA: {error}") from error
+        return cls(model.to("cuda" if torch.cuda.is_available() else "cpu"), text)
+
+    @property
+    def action_space(self) -> ActionSpace:
+        return ActionSpace(self._config.action_space)
+
+    def reset(self) -> None:
+        """Nothing is kept between chunks."""
+
+    @torch.inference_mode()
+    def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        """Plan ``chunk`` rows from the newest images towards ``subgoal``.
+
+        Raises:
+            ModelMismatchError: the observation or the subgoal lacks a camera that the model was trained with.
+        """
+        config = self._config
+        missing = [c for c in config.cameras if c not in obs.images]
+        if missing:
+            raise ModelMismatchError(
+                f"executor needs cameras {', '.join(config.cameras)}; the observation has {', '.join(obs.images)}"
+            )
+        first = config.cameras[0]
+        if config.goal_image and first not in subgoal.images:
+            raise ModelMismatchError(f"executor needs a goal image of {first!r}; the subgoal has {list(subgoal.images)}")
+        size = config.image_size
+        images = [to_tensor(resize(obs.images[c], size)[None]).to(self._device) for c in config.cameras]
+        goal = to_tensor(resize(subgoal.images[first], size)[None]).to(self._device) if config.goal_image else None
+        tokens, mask = self._text.encode([subgoal.subtask.text])
+        weight = mask[..., None].float()
+        text = ((tokens * weight).sum(1) / weight.sum(1)).to(self._device)
+        state = proprio(
+            pose_to_matrix(obs.ee_pose)[None],
+            np.array([obs.gripper]),
+            np.array([obs.gripper_vel]),
+            np.array([obs.gripper_command]),
+        )
+        out = self._model(images, goal, text, torch.from_numpy(state).to(self._device))
+        gripper = (out.gripper[0] > 0).float()
+        actions = torch.cat([out.delta[0], gripper[:, None]], 1).cpu().numpy()
+        return ActionChunk(
+            actions,
+            config.dt_s,
+            self.action_space,
+            obs.stamp_ns,
+            float(out.progress[0].sigmoid()),
+            float(out.reached[0].sigmoid()),
+        )

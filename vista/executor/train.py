@@ -1,0 +1,214 @@
+"""Trains the executor on demonstrations (``vista train executor``).
+
+Targets are cumulative: row t of a chunk is the expert's clean target t steps on, relative to the pose measured now, in
+the hand frame; after the milestone the last target repeats (VISTA's subtask-aware padding). The goal is the camera
+image at the end of the subtask, a frame more or less (VISTA's random goal offset), blurred half of the time, and, once a
+world model exists, an imagined one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.spatial.transform import Rotation
+from torch import Tensor, nn
+
+from vista.errors import ConfigError, InvalidValueError
+from vista.executor.features import proprio
+from vista.executor.modeling import GoalVLA, GoalVLAConfig
+from vista.shards import shard_folders
+from vista.text import TextEncoder
+from vista.training import Batch, TrainConfig, fit
+from vista.types import U8
+
+KEYS = ("front", "wrist", "ee", "target", "gripper", "done", "segment", "goal", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorTraining:
+    """How to train: ``batch`` size, ``augment_colour`` (off for the text baseline: it ruins colour words),
+    ``imagined``: share of samples whose goal is imagined where one is stored."""
+
+    batch: int = 64
+    augment_colour: bool = True
+    imagined: float = 0.5
+
+
+class Demonstrations:
+    """Demonstrations in memory with their labels; refuses broken data before training starts.
+
+    Args:
+        folder: Shards as ``vista_sim.generate.demos`` writes them.
+        imagined: Folder with the same shards' ``imagined.npy`` (S, K, 96, 96, 3), or None.
+
+    Raises:
+        ConfigError: missing or mixed-size arrays; InvalidValueError: non-finite targets. Both name the file.
+    """
+
+    def __init__(self, folder: Path, config: GoalVLAConfig, imagined: Path | None = None) -> None:
+        parts: dict[str, list[np.ndarray]] = {k: [] for k in KEYS}
+        extra: list[np.ndarray] = []
+        offset = 0
+        for shard in shard_folders(folder):
+            arrays = {}
+            for key in KEYS:
+                file = shard / f"{key}.npy"
+                if not file.exists():
+                    raise ConfigError(f"{shard}: lacks {key}.npy")
+                arrays[key] = np.load(file)
+            if arrays["front"].shape[1:] != (config.image_size, config.image_size, 3):
+                raise ConfigError(f"{shard}/front.npy: frames {arrays['front'].shape[1:]}, wanted {config.image_size} px")
+            bad = np.flatnonzero(~np.isfinite(arrays["target"]).all((1, 2)))
+            if len(bad):
+                raise InvalidValueError(f"{shard}/target.npy: not finite at row {bad[0]}")
+            if imagined is not None:
+                extra.append(np.load(imagined / shard.name / "imagined.npy"))
+            arrays["segment"] = arrays["segment"] + offset
+            offset += len(arrays["goal"])
+            for key in KEYS:
+                parts[key].append(arrays[key])
+        joined = {k: np.concatenate(v) for k, v in parts.items()}
+        self.front, self.wrist, self.goal = joined["front"], joined["wrist"], joined["goal"]
+        self.imagined = np.concatenate(extra) if extra else None
+        self.segment = joined["segment"].astype(np.int64)
+        self.reached = joined["done"].astype(np.float32)
+        n = len(self.segment)
+        last = np.zeros(offset, np.int64)
+        last[self.segment] = np.arange(n)
+        first = np.full(offset, n, np.int64)
+        np.minimum.at(first, self.segment, np.arange(n))
+        self.end, begin = last[self.segment], first[self.segment]
+        ee = joined["ee"].astype(np.float64)
+        target = joined["target"].astype(np.float64)
+        command = joined["gripper"][:, 3]
+        steps = np.minimum(np.arange(n)[:, None] + np.arange(config.chunk)[None], self.end[:, None])
+        inverse = np.linalg.inv(ee)
+        relative = inverse[:, None] @ target[steps]
+        self.delta = self._delta(relative)
+        self.gripper = (command[steps] > 0.5).astype(np.float32)
+        done_at = np.full(offset, n, np.int64)
+        np.minimum.at(done_at, self.segment[self.reached > 0], np.flatnonzero(self.reached > 0))
+        length = np.maximum(1, done_at[self.segment] - begin)
+        self.progress = np.clip((np.arange(n) - begin) / length, 0, 1).astype(np.float32)
+        final = self._delta((inverse @ target[self.end])[:, None])[:, 0]
+        self.goal_pose = np.concatenate([final[:, :3], final[:, 5:6]], 1)
+        g = joined["gripper"].astype(np.float64)
+        self.proprio = proprio(ee, g[:, 0], g[:, 1], g[:, 2])
+        texts, self.text_index = np.unique(joined["text"], return_inverse=True)
+        tokens, mask = TextEncoder().encode([str(t) for t in texts])
+        weight = mask[..., None].float()
+        self.text = (tokens * weight).sum(1) / weight.sum(1)
+
+    @staticmethod
+    def _delta(relative: np.ndarray) -> np.ndarray:
+        n, t = relative.shape[:2]
+        rotvec = Rotation.from_matrix(relative[..., :3, :3].reshape(-1, 3, 3)).as_rotvec().reshape(n, t, 3)
+        return np.concatenate([relative[..., :3, 3], rotvec], -1).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.segment)
+
+
+def augment(images: list[U8], goal: U8, rng: np.random.Generator, colour: bool) -> tuple[list[Tensor], Tensor]:
+    """The same change of colours for all images and the goal of a sample (u8 NHWC in, NCHW in [-1, 1] out); half of the
+    goals blurred."""
+    n = len(goal)
+    matrix, shift = np.broadcast_to(np.eye(3), (n, 3, 3)).copy(), np.zeros((n, 1, 3))
+    if colour:
+        matrix += rng.normal(0, 0.12, (n, 3, 3))
+        for i in np.flatnonzero(rng.random(n) < 0.5):
+            matrix[i] = matrix[i][rng.permutation(3)]
+        shift = rng.normal(0, 0.06, (n, 1, 3))
+    # (x / 127.5 - 1) M + s in one product over u8 pixels.
+    mix = torch.from_numpy(matrix / 127.5).float()
+    offset = torch.from_numpy(shift - matrix.sum(1, keepdims=True)).float()
+
+    def change(x: U8) -> Tensor:
+        pixels = torch.from_numpy(x).view(n, -1, 3).float()
+        out = torch.baddbmm(offset, pixels, mix).clamp_(-1.1, 1.1)
+        return out.view(*x.shape).permute(0, 3, 1, 2)
+
+    goals = change(goal)
+    blurred = np.flatnonzero(rng.random(n) < 0.5)
+    soft = F.avg_pool2d(F.avg_pool2d(goals[blurred], 3, 1, 1), 3, 1, 1)
+    half = len(blurred) // 2
+    soft[:half] = F.avg_pool2d(soft[:half], 3, 1, 1)
+    goals[blurred] = soft
+    return [change(x) for x in images], goals
+
+
+def make_batch(data: Demonstrations, training: ExecutorTraining, rng: np.random.Generator) -> Batch:
+    """One batch of random rows."""
+    rows = rng.integers(len(data), size=training.batch)
+    segment = data.segment[rows]
+    goal = data.goal[segment].copy()
+    near = np.flatnonzero(rng.random(len(rows)) < 0.35)
+    goal[near] = data.front[data.end[rows[near]] - rng.integers(0, 3, len(near))]
+    if data.imagined is not None:
+        dreamt = np.flatnonzero(rng.random(len(rows)) < training.imagined)
+        k = rng.integers(data.imagined.shape[1], size=len(dreamt))
+        goal[dreamt] = data.imagined[segment[dreamt], k]
+    images, goals = augment([data.front[rows], data.wrist[rows]], goal, rng, training.augment_colour)
+    noise = rng.normal(0, 0.01, (len(rows), data.proprio.shape[1])).astype(np.float32)
+    return {
+        "front": images[0],
+        "wrist": images[1],
+        "goal": goals,
+        "text": data.text[torch.from_numpy(data.text_index[segment])],
+        "proprio": torch.from_numpy(data.proprio[rows] + noise),
+        "delta": torch.from_numpy(data.delta[rows]),
+        "gripper": torch.from_numpy(data.gripper[rows]),
+        "progress": torch.from_numpy(data.progress[rows]),
+        "reached": torch.from_numpy(data.reached[rows]),
+        "goal_pose": torch.from_numpy(data.goal_pose[rows]),
+    }
+
+
+def loss(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    """L1 on the chunk, cross-entropy on gripper and "reached", L1 on progress and the milestone's pose."""
+    config = model.config
+    assert isinstance(config, GoalVLAConfig)
+    goal = batch["goal"] if config.goal_image else None
+    out = model([batch["front"], batch["wrist"]], goal, batch["text"], batch["proprio"])
+    scale = torch.tensor([config.translation_scale] * 3 + [config.rotation_scale] * 3)
+    move = ((out.delta - batch["delta"]) / scale.to(out.delta)).abs().mean()
+    grip = F.binary_cross_entropy_with_logits(out.gripper, batch["gripper"])
+    reached = F.binary_cross_entropy_with_logits(out.reached, batch["reached"])
+    progress = (out.progress.sigmoid() - batch["progress"]).abs().mean()
+    pose_scale = torch.tensor([config.translation_scale * 4] * 3 + [config.rotation_scale])
+    pose = (out.goal_pose - batch["goal_pose"] / pose_scale.to(out.goal_pose)).abs().mean()
+    total = move + 0.3 * grip + 0.1 * reached + 0.1 * progress + 0.2 * pose
+    parts = {"move": move, "grip": grip, "reached": reached, "progress": progress, "pose": pose}
+    return total, {k: float(v.detach()) for k, v in parts.items()}
+
+
+def train_executor(
+    data: Path,
+    out: Path,
+    checkpoints: Path,
+    config: TrainConfig,
+    *,
+    imagined: Path | None = None,
+    start: Path | None = None,
+    goal_image: bool = True,
+    training: ExecutorTraining | None = None,
+) -> bool:
+    """Train (or resume) and, when all steps are done, save the model in half precision to ``out``.
+
+    ``start``: folder of weights to fine-tune. Returns whether training is complete.
+    """
+    torch.manual_seed(config.seed)
+    shape = GoalVLAConfig(goal_image=goal_image)
+    training = training or ExecutorTraining(augment_colour=goal_image)
+    demonstrations = Demonstrations(data, shape, imagined)
+    model = GoalVLA.from_pretrained(start, dtype=torch.float32) if start else GoalVLA(shape)
+    trained, _, complete = fit(
+        model, lambda rng: make_batch(demonstrations, training, rng), loss, config, checkpoints, "executor"
+    )
+    if complete:
+        trained.to(torch.bfloat16).save_pretrained(out)
+    return complete

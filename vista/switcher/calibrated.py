@@ -1,0 +1,116 @@
+"""A switcher from what the executor itself says (progress, reached), the goal image and the size of the next motion.
+
+VISTA does not publish its switcher; its text suggests "chunk near zero means done" and "until the observation aligns with
+the goal" (arXiv 2602.10983, section IV). Here the cues are weighed by a logistic model fitted on held-out episodes
+(``vista.switcher.calibrate``); its answer must stand for a few judgements before the subtask ends.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vista.errors import ConfigError, InvalidValueError
+from vista.images import resize
+from vista.types import F64, ActionChunk, Observation, Progress, State, Subgoal
+
+FEATURES = ("reached_logit", "progress", "motion", "goal_distance", "opening_now", "opening_next")
+
+
+@dataclass(frozen=True, slots=True)
+class SwitcherConfig:
+    """``weights`` and ``bias`` of the logistic model over :data:`FEATURES`; REACHED above ``threshold`` for ``patience``
+    judgements in a row; FAILED when progress has not risen by ``min_gain`` for ``stall_s`` [s]; TIMED_OUT after
+    ``timeout_s`` [s] of robot time."""
+
+    weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    bias: float = 0.0
+    threshold: float = 0.5
+    patience: int = 1
+    stall_s: float = 8.0
+    min_gain: float = 0.05
+    timeout_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(FEATURES):
+            raise InvalidValueError(f"SwitcherConfig.weights: {len(self.weights)}, expected {len(FEATURES)}")
+        if not 0 < self.threshold < 1 or self.patience < 1 or self.timeout_s <= 0:
+            raise InvalidValueError(f"SwitcherConfig: threshold in (0, 1), patience >= 1, timeout_s > 0; got {self}")
+
+
+def goal_distance(obs: Observation, subgoal: Subgoal) -> float:
+    """Mean absolute difference [0, 1] between what the goal's cameras see now and the goal; 0 without goal images."""
+    distances = [
+        np.abs(resize(obs.images[name], 24).astype(np.float32) - resize(goal, 24)).mean() / 255
+        for name, goal in subgoal.images.items()
+        if name in obs.images
+    ]
+    return float(np.mean(distances)) if distances else 0.0
+
+
+def features(obs: Observation, chunk: ActionChunk, subgoal: Subgoal) -> F64:
+    """The cues f64 (6,) in the order of :data:`FEATURES`."""
+    reached = min(max(chunk.reached if chunk.reached is not None else 0.5, 1e-4), 1 - 1e-4)
+    motion = float(np.linalg.norm(chunk.actions[-1, :3]) + 0.1 * np.linalg.norm(chunk.actions[-1, 3:6]))
+    return np.array(
+        [
+            float(np.log(reached / (1 - reached))),
+            chunk.progress if chunk.progress is not None else 0.0,
+            min(motion, 0.2) * 10,
+            goal_distance(obs, subgoal) * 10,
+            obs.gripper,
+            float(chunk.actions[0, -1]),
+        ]
+    )
+
+
+class CalibratedSwitcher:
+    """See the module's text. Stateful between ``reset`` calls."""
+
+    def __init__(self, config: SwitcherConfig | None = None) -> None:
+        self.config = config or SwitcherConfig()
+        self._weights = np.array(self.config.weights)
+        self._subgoal: Subgoal | None = None
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> CalibratedSwitcher:
+        """Load ``switcher.json`` from ``folder``; ConfigError if it is missing or malformed."""
+        path = Path(folder) / "switcher.json"
+        try:
+            data = json.loads(path.read_text())
+            return cls(SwitcherConfig(**{**data, "weights": tuple(data["weights"])}))
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"switcher: {path}: {error}") from error
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write ``switcher.json`` to ``folder``."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / "switcher.json").write_text(json.dumps(asdict(self.config), indent=1) + "\n")
+
+    def reset(self, subgoal: Subgoal, start_stamp_ns: int) -> None:
+        """A new subgoal starts at ``start_stamp_ns``."""
+        self._subgoal, self._start = subgoal, start_stamp_ns
+        self._best, self._best_stamp, self._count = 0.0, start_stamp_ns, 0
+
+    def judge(self, obs: Observation, chunk: ActionChunk) -> Progress:
+        """How the subtask stands; ``reset`` must have been called."""
+        if self._subgoal is None:
+            raise InvalidValueError("switcher: judge before reset")
+        config = self.config
+        logit = float(features(obs, chunk, self._subgoal) @ self._weights + config.bias)
+        probability = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+        fraction = float(min(1.0, max(0.0, chunk.progress if chunk.progress is not None else probability)))
+        self._count = self._count + 1 if probability > config.threshold else 0
+        if self._count >= config.patience:
+            return Progress(State.REACHED, 1.0, f"reached with probability {probability:.2f}")
+        if fraction > self._best + config.min_gain:
+            self._best, self._best_stamp = fraction, obs.stamp_ns
+        elapsed, stalled = (obs.stamp_ns - self._start) * 1e-9, (obs.stamp_ns - self._best_stamp) * 1e-9
+        if elapsed > config.timeout_s:
+            return Progress(State.TIMED_OUT, fraction, f"not reached within {config.timeout_s:g} s")
+        if stalled > config.stall_s:
+            return Progress(State.FAILED, fraction, f"no progress beyond {self._best:.2f} for {config.stall_s:g} s")
+        return Progress(State.RUNNING, fraction)

@@ -1,0 +1,170 @@
+"""The training loop that every learned part shares: cosine rate, EMA, resumable checkpoints, a loss plot.
+
+Batches are drawn from ``numpy`` generators seeded by (seed, step), so a run that was interrupted and resumed sees the
+same batches as one that was not. Checkpoints are safetensors and JSON; nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from vista.errors import ConfigError
+
+Batch = Mapping[str, Tensor]
+LossFn = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, float]]]
+BatchFn = Callable[[np.random.Generator], Batch]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """``steps`` in all; ``lr`` peak of the cosine; ``ema`` decay; ``minutes``: stop (resumable) after that long;
+    ``precision``: "bf16" or "no"; ``save_every`` [steps]."""
+
+    steps: int
+    lr: float = 1e-3
+    warmup: int = 50
+    weight_decay: float = 0.01
+    ema: float = 0.995
+    seed: int = 0
+    minutes: float | None = None
+    precision: str = "bf16"
+    save_every: int = 200
+    clip: float = 1.0
+
+
+class Ema:
+    """Running average of a model's weights; the average is what ships."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.shadow = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        # Young averages forget fast: otherwise the first, bad steps still weigh in after hundreds.
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for k, v in model.state_dict().items():
+            if v.dtype.is_floating_point:
+                self.shadow[k].lerp_(v.detach().to(self.shadow[k].dtype), 1 - decay)
+            else:
+                self.shadow[k].copy_(v)
+
+
+def _flat(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{i}.{name}": value.contiguous()
+        for i, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def _restore(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in flat.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, step: int, losses: list[float]
+) -> None:
+    """Write a checkpoint; the step is written last, so a torn one is not taken for whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = {
+        "model": {k: v.contiguous() for k, v in model.state_dict().items()},
+        "ema": {k: v.contiguous() for k, v in ema.shadow.items()},
+        "optimizer": _flat(optimizer),
+    }
+    for name, tensors in part.items():
+        save_file(tensors, folder / f"{name}.part")
+    for name in part:
+        os.replace(folder / f"{name}.part", folder / f"{name}.safetensors")
+    scratch = folder / "state.part"
+    scratch.write_text(json.dumps({"step": step, "losses": losses}))
+    os.replace(scratch, folder / "state.json")
+
+
+def plot_losses(losses: list[float], path: Path, title: str) -> None:
+    """A loss curve (raw and smoothed) as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(losses, lw=0.4, alpha=0.4)
+    if len(losses) > 50:
+        kernel = np.ones(50) / 50
+        axes.plot(np.arange(49, len(losses)), np.convolve(losses, kernel, "valid"), lw=1.5)
+    axes.set(xlabel="step", ylabel="loss", title=title, yscale="log")
+    figure.savefig(path, dpi=110)
+
+
+def fit(
+    model: nn.Module, batch: BatchFn, loss: LossFn, config: TrainConfig, checkpoints: Path, title: str
+) -> tuple[nn.Module, list[float], bool]:
+    """Train ``model`` in place; resumes from ``checkpoints`` if a run of the same length is there.
+
+    Returns:
+        The model with averaged weights, the losses so far, and whether all steps are done.
+
+    Raises:
+        ConfigError: the checkpoint belongs to another configuration.
+    """
+    accelerator = Accelerator(mixed_precision=config.precision)
+    model.to(accelerator.device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    ema, start, losses = Ema(model, config.ema), 0, list[float]()
+    settings = {k: v for k, v in asdict(config).items() if k not in ("minutes", "save_every")}
+    if (checkpoints / "state.json").exists():
+        known = json.loads((checkpoints / "settings.json").read_text())
+        if known != settings:
+            raise ConfigError(f"{checkpoints} holds a run with {known}, not {settings}: delete it to start anew")
+        state = json.loads((checkpoints / "state.json").read_text())
+        start, losses = state["step"], state["losses"]
+        model.load_state_dict(load_file(checkpoints / "model.safetensors"))
+        ema.shadow = load_file(checkpoints / "ema.safetensors", device=str(accelerator.device))
+        _restore(optimizer, load_file(checkpoints / "optimizer.safetensors"))
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    (checkpoints / "settings.json").write_text(json.dumps(settings))
+    wrapped = accelerator.prepare_model(model)
+    wrapped.train()
+    began, step = time.monotonic(), start
+    with tqdm(total=config.steps, initial=start, desc=title, unit="step", mininterval=5) as bar:
+        for step in range(start, config.steps):
+            fraction = max(0.0, (step - config.warmup) / max(1, config.steps - config.warmup))
+            rate = config.lr * min(1.0, (step + 1) / config.warmup) * 0.5 * (1 + np.cos(np.pi * fraction))
+            for group in optimizer.param_groups:
+                group["lr"] = max(rate, 1e-6)
+            data = {k: v.to(accelerator.device) for k, v in batch(np.random.default_rng((config.seed, step))).items()}
+            with accelerator.autocast():
+                value, parts = loss(wrapped, data)
+            optimizer.zero_grad(set_to_none=True)
+            accelerator.backward(value)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+            optimizer.step()
+            ema.update(model, step)
+            losses.append(float(value.detach()))
+            bar.update()
+            if step % 20 == 0:
+                bar.set_postfix({k: f"{v:.3f}" for k, v in parts.items()}, refresh=False)
+            late = config.minutes is not None and time.monotonic() - began > config.minutes * 60
+            if late or (step + 1) % config.save_every == 0 or step + 1 == config.steps:
+                save_checkpoint(checkpoints, model, ema, optimizer, step + 1, losses)
+                plot_losses(losses, checkpoints / "loss.png", title)
+            if late:
+                break
+    model.load_state_dict(ema.shadow)
+    model.eval()
+    return model, losses, step + 1 >= config.steps
