@@ -126,7 +126,7 @@ wheels_environment() {
   mapfile -t extra < <(extra_index "$VENV/bin/python")
   "$VENV/bin/python" -m pip install -q "${extra[@]}" -c constraints.txt -r requirements-ros.txt "${wanted[@]}" ||
     die "pip could not install the packages (its own words stand above)"
-  "$VENV/bin/python" -m pip install -q --no-deps --no-build-isolation -e . || die "pip could not install this repository"
+  install_repository "$VENV"
   say "ROS 2 prefix"
   touch "$VENV/COLCON_IGNORE"
   "$VENV/bin/python" scripts/ros_prefix.py "$VENV"
@@ -134,6 +134,13 @@ wheels_environment() {
   build_workspace "$VENV" ros2_ws --base-paths src
   inputs_hash >"$STAMP"
   say "ready"
+}
+
+# install_repository VENV: editable, and without the warnings that setuptools has for any such install.
+install_repository() {
+  local words
+  words=$("$1/bin/python" -m pip install -q --no-deps --no-build-isolation -e . 2>&1) ||
+    die "pip could not install this repository: $words"
 }
 
 # build_workspace VENV FOLDER ARGUMENT...: colcon in ros2_ws; FOLDER (below the root) takes build, install and log.
@@ -170,7 +177,7 @@ ros_environment() {
   mapfile -t wanted < <(requirements "$PY")
   "$venv/bin/python" -m pip install -q -c "$limits" "${wanted[@]}" colcon-common-extensions 'setuptools<80' ||
     die "pip could not install the packages (its own words stand above)"
-  "$venv/bin/python" -m pip install -q --no-deps --no-build-isolation -e . || die "pip could not install this repository"
+  install_repository "$venv"
   say "workspace (messages, nodes, libraries)"
   build_workspace "$venv" .venv-ros/ws --symlink-install
   say "ready. In every new shell:"

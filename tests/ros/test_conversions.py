@@ -15,8 +15,6 @@ pytest.importorskip("vista_msgs")
 
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
-from vista_msgs import msg as m
-from vista_ros import conversions as c
 
 from tests.mocks import mock_spec
 from vista.errors import InvalidValueError
@@ -36,6 +34,8 @@ from vista.types import (
     Subtask,
     SubtaskResult,
 )
+from vista_msgs import msg as m
+from vista_ros import conversions as c
 
 pytestmark = pytest.mark.ros
 
@@ -65,8 +65,8 @@ SAMPLES: dict[str, list[Any]] = {
         c.JointReading(STAMP, np.array([0.1, 0.2, -1.5], np.float32), np.zeros(3, np.float32), 0.25, -1.0)
     ],
     "observation": [
-        Observation(STAMP, {"front": picture(), "wrist": picture(3, 3)}, [0.1, 0.2], [0.3, 0.4], 0.5, POSE, 0.0,
-                    gripper_vel=-0.5, depth={"front": DEPTH}),
+        Observation(STAMP, {"front": picture(), "wrist": picture(3, 3)}, [0.1, 0.2], [0.3, 0.4], 0.5, POSE,
+                    gripper_command=0.0, gripper_vel=-0.5, depth={"front": DEPTH}),
         Observation(0, {}, [], [], 1.0, POSE),
     ],
     "detection": [DETECTION],
@@ -92,7 +92,8 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "note": [
         Note("semantic", "mugs are for drinking", STAMP),
-        Note("spatial", "the mug is in the tray", 5, ("mug", "tray"), (0.1, 0.2, 0.3), ("mug", "in", "tray"), 0.5, "agent"),
+        Note("spatial", "the mug is in the tray", 5, ("mug", "tray"), (0.1, 0.2, 0.3), ("mug", "in", "tray"),
+             0.5, "agent"),
     ],
     "memory_item": [c.Recalled("episodic", "it worked from the left", 0.7)],
 }  # fmt: skip
@@ -123,7 +124,7 @@ def test_every_pair_is_whole_and_has_a_sample():
 
 
 def test_every_message_of_the_library_is_spoken():
-    """A message that no conversion makes is either unused or built by hand in a node; the latter are named."""
+    """A message that no conversion makes is unused or built by hand in a node; the latter are named."""
     by_node = {"TaskProgress"}
     made = {type(to_msg(name, value)).__name__ for name, values in SAMPLES.items() for value in values}
     ours = {n for n, t in inspect.getmembers(m, inspect.isclass)}
@@ -173,12 +174,14 @@ def test_image_of_a_real_camera():
 
 
 def test_depth_in_millimetres():
-    msg = Image(height=1, width=2, step=4, encoding="16UC1", data=array("B", np.array([0, 1500], "<u2").tobytes()))
+    data = array("B", np.array([0, 1500], "<u2").tobytes())
+    msg = Image(height=1, width=2, step=4, encoding="16UC1", data=data)
     assert same(c.depth_from_msg(msg), np.array([[np.nan, 1.5]], np.float32))
 
 
 def test_joint_state_is_read_by_name():
-    msg = JointState(name=["finger", "other", "joint3", "joint1", "joint2"], position=[0.04, 9.0, 3.0, 1.0, 2.0])
+    names = ["finger", "other", "joint3", "joint1", "joint2"]
+    msg = JointState(name=names, position=[0.04, 9.0, 3.0, 1.0, 2.0])
     reading = c.joint_state_from_msg(msg, SPEC)
     assert reading.position.tolist() == [1, 2, 3]
     assert reading.velocity.tolist() == [0, 0, 0]
