@@ -1,0 +1,45 @@
+"""What a run was made on, in words: a time without its machine says little."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+_PACKAGES = ("numpy", "torch", "transformers", "diffusers", "mujoco", "onnxruntime", "rclpy")
+
+
+def machine_info() -> Mapping[str, str]:
+    """Processor, cores that may be used, memory, system and the versions of what decides speed.
+
+    Nothing that tells one machine's owner from another's: no names, no addresses, no paths.
+    """
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    versions = {name: version for name in _PACKAGES if (version := _version(name))}
+    return {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{memory_gib:.1f} GiB",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}, {platform.machine()}",
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return " ".join(line.split(":", 1)[1].split())
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
