@@ -7,6 +7,7 @@ page = recorder.close(truth=task.success())
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import math
@@ -35,6 +36,9 @@ from vista.types import U8, ActionChunk, EpisodeResult, Observation, RobotSpec, 
 
 __all__ = ["RecordingError", "RunRecorder", "Watched"]
 
+# Set aside at the start and given up when the disk is full: the outcome is worth more than any image.
+_RESERVE_BYTES = 256 * 1024
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +55,7 @@ class RunRecorder:
         name: Of the run's folder; the local time when left out.
 
     Raises:
-        RecordingError: the folder cannot be made.
+        RecordingError: the folder cannot be made, or there is hardly any room for it.
     """
 
     def __init__(
@@ -69,9 +73,9 @@ class RunRecorder:
         self._start_s: float | None = None
         self._images: dict[str, dict[str, str]] = {}
         self._score, self._text = 0.0, ""
-        self._save()
-        if self.error is not None:
-            raise self.error
+        self._reserve = self.folder / ".reserve"
+        write_atomically(self._reserve, bytes(_RESERVE_BYTES))
+        write_atomically(self.folder / "result.json", self.record.to_json().encode())
 
     def __call__(self, event: Event) -> None:
         """Take one event. Never raises because of the disk."""
@@ -113,7 +117,8 @@ class RunRecorder:
 
     def add_frame(self, images: Mapping[str, U8], stamp_ns: int) -> None:
         """Add what the cameras see at ``stamp_ns`` [ns, robot clock] to the video."""
-        self._video.add(images, stamp_ns)
+        if self.error is None:  # what little room is left belongs to result.json
+            self._video.add(images, stamp_ns)
 
     def close(self, *, truth: bool | None = None, memory_graph: str | Path | None = None) -> Path:
         """Finish the video and write the page.
@@ -140,6 +145,7 @@ class RunRecorder:
             if memory_graph is not None:
                 self._copy_graph(Path(memory_graph))
             self._save()
+            self._reserve.unlink(missing_ok=True)
             try:
                 page = write_page(self.record, self.folder)
             except RecordingError as error:
@@ -165,10 +171,15 @@ class RunRecorder:
         self.record = replace(self.record, **fields)  # type: ignore[arg-type]
 
     def _save(self) -> None:
+        """Write ``result.json``; on a full disk into the room that was set aside for it."""
+        content = self.record.to_json().encode()
         try:
-            write_atomically(self.folder / "result.json", self.record.to_json().encode())
+            write_atomically(self.folder / "result.json", content)
         except RecordingError as error:
             self._latch(error)
+            with contextlib.suppress(OSError):
+                self._reserve.unlink()
+                write_atomically(self.folder / "result.json", content)
 
     def _latch(self, error: RecordingError) -> None:
         if self.error is None:
@@ -183,6 +194,8 @@ class RunRecorder:
     def _keep_images(self, images: Mapping[str, U8], moment: str) -> None:
         from PIL import Image
 
+        if self.error is not None:
+            return
         number = len(self.record.subtasks) + 1
         for camera, image in images.items():
             name = f"images/{number:02d}-{_safe(camera)}-{moment}.png"

@@ -180,11 +180,35 @@ def test_a_full_disk_never_stops_the_arm_and_is_named_at_the_end(tmp_path, monke
     data = read(recorder.folder)
     assert data["outcome"] == "running", "the last state that fitted is whole"
     assert data["instruction"]
+    assert data["subtasks"]
     written = [
         recorder.folder / f for s in data["subtasks"] for c in s["images"].values() for f in c.values()
     ]
     assert all(Image.open(file).size == (mocks.SIZE, mocks.SIZE) for file in written)
     assert not list(recorder.folder.rglob(".*")), "no drafts eat the little space that is left"
+
+
+def test_a_full_disk_still_takes_the_outcome(tmp_path, monkeypatch):
+    """A disk that is really full: every byte counts, what is deleted makes room."""
+    room, replace = [600_000], os.replace
+
+    def write(source, target):
+        used = sum(f.stat().st_size for f in tmp_path.rglob("*") if f.is_file())
+        if used > room[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", write)
+    recorder = RunRecorder(tmp_path)
+    # Somebody else fills the disk up to the last kilobytes.
+    (tmp_path / "filler").write_bytes(bytes(room[0] - 256 * 1024 - 12_000))
+    perform(recorder, *[f"step {i}" for i in range(8)])
+    with pytest.raises(RecordingError, match="No space left"):
+        recorder.close(truth=True)
+    data = read(recorder.folder)
+    assert (data["outcome"], data["truth"], len(data["subtasks"])) == ("success", True, 8)
+    assert data["subtasks"][0]["images"]
+    assert (recorder.folder / "index.html").is_file()
 
 
 def test_a_disk_that_has_room_again_gets_the_whole_record(tmp_path, monkeypatch):
