@@ -84,6 +84,23 @@ def test_speed_is_clipped_between_rows_and_the_way_is_kept():
     np.testing.assert_allclose(verdict.chunk.actions[:, 1:3], 0, atol=1e-7)
 
 
+def test_speed_counts_in_every_direction():
+    verdict = SafetyGuard(SPEC).check(hand([[0, 0.08, 0.15]]), OBS)
+    assert verdict.rule == "hand_speed"
+    moved = verdict.chunk.actions[0, :3]
+    assert np.linalg.norm(moved) == pytest.approx(0.1, abs=1e-6)
+    np.testing.assert_allclose(moved / 0.1, np.array([0, 0.08, 0.15]) / 0.17, atol=1e-5)
+
+
+def test_an_arm_outside_the_box_comes_back_without_a_leap():
+    away = type(OBS.ee_pose)(np.array([0.5, 0.0, -0.3]), OBS.ee_pose.quat_wxyz)
+    obs = type(OBS)(OBS.stamp_ns, OBS.images, OBS.joint_pos, OBS.joint_vel, 1.0, away)
+    verdict = SafetyGuard(SPEC).check(hand([[0.0]] * 3), obs)
+    assert verdict.rule == "workspace, hand_speed"
+    # The hand points down: up in the base frame is back along its own z.
+    np.testing.assert_allclose(verdict.chunk.actions[:, 2], [-0.1, -0.2, -0.3], atol=1e-6)
+
+
 def test_turning_is_clipped_about_the_same_axis():
     verdict = SafetyGuard(SPEC).check(hand([[0, 0, 0, 0, 0, 0.3], [0, 0, 0, 0, 0, 0.9]]), OBS)
     assert verdict.rule == "hand_speed"

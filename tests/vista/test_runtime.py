@@ -79,6 +79,13 @@ def test_a_hold_that_stays_ends_with_the_guards_reason():
     assert robot.causes == [], "another subtask may be tried"
 
 
+def test_only_holds_in_a_row_count():
+    again = [(Decision.HOLD, "too early")] * 4
+    guard = mocks.MockGuard(*again, (Decision.ALLOW, ""), *again)
+    policy = mocks.MockPolicy(speed_m_s=0.1)
+    assert go(policy=policy, guard=guard, hold_wait_s=0.0, hold_tries=5).state is State.REACHED
+
+
 def test_an_old_observation_holds_the_arm():
     robot = mocks.MockRobot()
     guard = SafetyGuard(robot.spec, clock_ns=lambda: robot.stamp_ns + 2_000_000_000)

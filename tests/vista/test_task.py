@@ -274,6 +274,13 @@ def test_cancel_in_any_stage_latches_the_cause_and_stops_the_arm(stage):
     assert world.events[-1].kind is EventKind.TASK_ENDED
 
 
+def test_cancelled_before_it_began_nothing_is_touched():
+    world = World(should_stop=mocks.Cancel(0))
+    result = world.run()
+    assert (result.outcome, result.cause) == (Outcome.STOPPED, "cancelled by the user")
+    assert world.robot.observed == 0
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_an_exception_in_any_stage_ends_the_task_and_names_the_stage(stage):
     world = World(critic=mocks.MockCritic())

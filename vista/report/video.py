@@ -103,14 +103,27 @@ class Video:
                 item = self._queue.get()
             _, said = self._process.communicate(timeout=_CLOSE_S)
             if self._process.returncode != 0:
-                self.error = said.decode(errors="replace").strip().splitlines()[-1:][0] if said else "failed"
+                self.error = _last_line(said) or f"the encoder ended with {self._process.returncode}"
         except ImportError:
             self.error = 'no encoder; pip install "vista-stack[report]"'
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             self.error = self._last_words() or f"{type(error).__name__}: {error}"
         finally:
-            if self._process is not None and self._process.poll() is None:
-                self._process.kill()
+            self._end_process()
+
+    def _end_process(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.kill()
+        for pipe in (process.stdin, process.stderr):
+            if pipe is not None:
+                # Closing flushes, which a dead encoder does not take.
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_CLOSE_S)
 
     def _start(self, frame: U8) -> subprocess.Popen[bytes]:
         import imageio_ffmpeg
@@ -137,6 +150,10 @@ class Video:
             return ""
         with contextlib.suppress(Exception):
             self._process.wait(timeout=1.0)
-            said = self._process.stderr.read().decode(errors="replace").strip()
-            return said.splitlines()[-1] if said else ""
+            return _last_line(self._process.stderr.read())
         return ""
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
