@@ -27,7 +27,7 @@ F64 = NDArray[np.float64]
 def _array(name: str, value: object, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """Return ``value`` as a read-only copy of ``dtype``, checked against ``shape`` (None: any size)."""
     try:
-        out = np.array(value, dtype=dtype)
+        out: NDArray[Any] = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise InvalidValueError(f"{name}: not an array of {np.dtype(dtype).name}: {error}") from error
     if out.ndim != len(shape) or any(w not in (None, g) for w, g in zip(shape, out.shape, strict=True)):

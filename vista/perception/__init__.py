@@ -1,0 +1,1 @@
+"""Perception: what is where, from images."""

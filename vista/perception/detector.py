@@ -1,0 +1,96 @@
+"""The learned detector behind the ``Detector`` protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from vista.errors import ConfigError, ModelMismatchError
+from vista.executor.features import to_tensor
+from vista.images import resize
+from vista.perception.geometry import cell_points
+from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
+from vista.types import Detection, Observation, RobotSpec
+
+THRESHOLD = 0.35
+
+
+class SceneDetector:
+    """Finds objects and the tray in one camera. Stateless; one thread at a time."""
+
+    def __init__(self, model: SceneDetectorNet, spec: RobotSpec, threshold: float = THRESHOLD) -> None:
+        config: SceneDetectorConfig = model.config
+        if config.camera not in spec.cameras:
+            raise ModelMismatchError(
+                f"detector was trained with camera {config.camera!r}; robot {spec.name} has {', '.join(spec.cameras)}"
+            )
+        self._model = model.eval().float().to(memory_format=torch.channels_last)
+        self._config, self._threshold = config, threshold
+        self._table = cell_points(spec.cameras[config.camera], config.image_size // 4)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, spec: RobotSpec) -> SceneDetector:
+        """Load ``folder``; ConfigError if nothing is there, ModelMismatchError if it holds something else."""
+        if not (Path(folder) / "config.json").is_file():
+            raise ConfigError(f"detector: no model in {folder} (config.json and model.safetensors expected)")
+        try:
+            model = SceneDetectorNet.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        except (RuntimeError, ValueError, TypeError, OSError) as error:
+            raise ModelMismatchError(f"detector: {folder} does not hold a SceneDetectorNet: {error}") from error
+        return cls(model.to("cuda" if torch.cuda.is_available() else "cpu"), spec)
+
+    def _maps(self, obs: Observation) -> dict[str, np.ndarray]:
+        config = self._config
+        if config.camera not in obs.images:
+            raise ModelMismatchError(
+                f"detector needs camera {config.camera!r}; the observation has {', '.join(obs.images) or 'none'}"
+            )
+        image = to_tensor(resize(obs.images[config.camera], config.image_size)[None]).to(self._model.device)
+        with torch.inference_mode():
+            out = self._model(image)
+            centre = out.centre.sigmoid()[:, None]
+            peak = (centre == F.max_pool2d(centre, 3, 1, 1)) & (centre > 0.05)
+            return {
+                "centre": (centre * peak)[0, 0].cpu().numpy(),
+                "shape": out.shape[0].softmax(-1).cpu().numpy(),
+                "colour": out.colour[0].softmax(-1).cpu().numpy(),
+                "box": out.box[0].cpu().numpy(),
+                "place": out.place[0].cpu().numpy(),
+            }
+
+    def detect(self, obs: Observation) -> Sequence[Detection]:
+        """Objects by score, best first; labels "<colour> <shape>", the tray as "tray"."""
+        maps, config = self._maps(obs), self._config
+        grid = maps["centre"].shape[0]
+        found = []
+        for row, column in zip(*np.nonzero(maps["centre"] > self._threshold), strict=True):
+            shape = int(maps["shape"][row, column].argmax())
+            word = config.shapes[shape]
+            score = float(maps["centre"][row, column] * maps["shape"][row, column, shape])
+            if word != "tray":
+                colour = int(maps["colour"][row, column].argmax())
+                score *= float(maps["colour"][row, column, colour])
+                word = f"{config.colours[colour]} {word}"
+            dx, dy, w, h = (float(v) for v in maps["box"][row, column])
+            u, v = (column + 0.5 + dx) / grid, (row + 0.5 + dy) / grid
+            box = np.clip([u - w / 2, v - h / 2, u + w / 2, v + h / 2], 0, 1)
+            position = self._table[row, column] + maps["place"][row, column] * 0.1
+            found.append(Detection(word, min(1.0, score), box, position, config.sigma_m, config.camera))
+        return sorted(found, key=lambda d: -d.score)
+
+    def likelihood(self, obs: Observation, label: str) -> float:
+        """How well the best thing seen fits ``label`` [0, 1]; 0 for words the detector does not know."""
+        colour, _, shape = label.partition(" ")
+        if shape not in self._config.shapes or colour not in self._config.colours:
+            return 0.0
+        maps = self._maps(obs)
+        fit = (
+            maps["centre"]
+            * maps["shape"][..., self._config.shapes.index(shape)]
+            * maps["colour"][..., self._config.colours.index(colour)]
+        )
+        return float(fit.max())

@@ -1,0 +1,24 @@
+"""Where a pixel's ray meets the table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vista.kinematics import pose_to_matrix
+from vista.types import F64, CameraSpec
+
+
+def table_points(camera: CameraSpec, uv: F64, height: float = 0.0) -> F64:
+    """Points (N, 3) in the base frame [m] at ``height`` on the rays through ``uv`` (N, 2), image fractions."""
+    pixels = np.concatenate([uv * [camera.width, camera.height], np.ones((len(uv), 1))], 1)
+    pose = pose_to_matrix(camera.pose)
+    rays = (pixels @ np.linalg.inv(camera.K).T) @ pose[:3, :3].T
+    down = np.minimum(rays[:, 2], -1e-3)
+    return np.asarray(pose[:3, 3] + rays * ((height - pose[2, 3]) / down)[:, None])
+
+
+def cell_points(camera: CameraSpec, grid: int) -> F64:
+    """Table points (grid, grid, 3) of the centres of a grid of cells, row by row."""
+    centre = (np.arange(grid) + 0.5) / grid
+    uv = np.stack(np.meshgrid(centre, centre), -1).reshape(-1, 2)
+    return table_points(camera, uv).reshape(grid, grid, 3)

@@ -1,0 +1,110 @@
+"""Trains the detector on the world model's scenes (``vista train detector``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vista.errors import ConfigError
+from vista.executor.features import to_tensor
+from vista.perception.geometry import cell_points
+from vista.perception.network import CELL, SceneDetectorConfig, SceneDetectorNet
+from vista.robots import load_robot
+from vista.shards import shard_folders
+from vista.splits import load_splits
+from vista.training import Batch, TrainConfig, fit
+
+
+class SeenObjects:
+    """Images with what is visible in them, as grid targets. Raises ConfigError for missing or odd-sized arrays."""
+
+    def __init__(self, folder: Path, config: SceneDetectorConfig) -> None:
+        images, labels, boxes, positions = [], [], [], []
+        for shard in shard_folders(folder):
+            for key in ("image", "seen", "label", "box", "position"):
+                if not (shard / f"{key}.npy").exists():
+                    raise ConfigError(f"{shard}: lacks {key}.npy")
+            image = np.load(shard / "image.npy", mmap_mode="r")
+            if image.shape[1] != config.image_size:
+                raise ConfigError(f"{shard}/image.npy: {image.shape[1]} px, wanted {config.image_size}")
+            images.append(image[np.load(shard / "seen.npy")])
+            labels.append(np.load(shard / "label.npy"))
+            boxes.append(np.load(shard / "box.npy"))
+            positions.append(np.load(shard / "position.npy"))
+        self.image, label = np.concatenate(images), np.concatenate(labels).astype(np.int64)
+        box, position = np.concatenate(boxes), np.concatenate(positions)
+        grid = config.image_size // CELL
+        table = cell_points(load_robot("panda").cameras[config.camera], grid)
+        n = len(self.image)
+        self.centre = np.zeros((n, grid, grid), np.float32)
+        # (row, column, shape, colour, dx, dy, w, h, px, py, pz, valid) of up to six things.
+        self.things = np.zeros((n, label.shape[1], 12), np.float32)
+        middle, size = (box[..., :2] + box[..., 2:]) / 2, box[..., 2:] - box[..., :2]
+        ys, xs = np.mgrid[0:grid, 0:grid]
+        for i in range(n):
+            for k in range(label.shape[1]):
+                u, v = middle[i, k] * grid
+                if label[i, k, 0] < 0 or not (0 <= u < grid and 0 <= v < grid):
+                    continue
+                column, row = int(u), int(v)
+                # A soft peak: cells beside the centre are punished less.
+                spread = np.exp(-((xs - column) ** 2 + (ys - row) ** 2) / (2 * 0.7**2)).astype(np.float32)
+                self.centre[i] = np.maximum(self.centre[i], np.where(spread > 0.1, spread, 0))
+                place = (position[i, k] - table[row, column]) * 10
+                self.things[i, k] = (
+                    row, column, *label[i, k], u - column - 0.5, v - row - 0.5, *size[i, k], *place, 1,
+                )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+def make_batch(data: SeenObjects, rng: np.random.Generator, size: int = 64) -> Batch:
+    """One batch of random images."""
+    rows = rng.integers(len(data), size=size)
+    gain = torch.from_numpy(rng.uniform(0.85, 1.15, (size, 1, 1, 1))).float()
+    image = (to_tensor(data.image[rows]) + 1) * gain - 1
+    return {
+        "image": image,
+        "centre": torch.from_numpy(data.centre[rows]),
+        "things": torch.from_numpy(data.things[rows]),
+    }
+
+
+def loss(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    """Focal loss on centres; cross-entropy on shape and colour, L1 on box and place, at the centres."""
+    out = model(batch["image"])
+    heat, p = batch["centre"], out.centre.sigmoid().clamp(1e-4, 1 - 1e-4)
+    hit = heat == 1
+    focal = torch.where(hit, -((1 - p) ** 2) * p.log(), -((1 - heat) ** 4) * p**2 * (1 - p).log())
+    centre = focal.sum() / hit.sum().clamp(min=1)
+    things = batch["things"]
+    b, k = torch.nonzero(things[..., 11] > 0, as_tuple=True)
+    thing = things[b, k]
+    row, column = thing[:, 0].long(), thing[:, 1].long()
+    shape = F.cross_entropy(out.shape[b, row, column], thing[:, 2].long())
+    coloured = thing[:, 3] >= 0
+    colour = F.cross_entropy(out.colour[b, row, column][coloured], thing[coloured, 3].long())
+    box = (out.box[b, row, column] - thing[:, 4:8]).abs().mean()
+    place = (out.place[b, row, column] - thing[:, 8:11]).abs().mean()
+    parts = {"centre": centre, "shape": shape, "colour": colour, "box": box, "place": place}
+    total = centre + 0.5 * shape + 0.5 * colour + box + 2 * place
+    return total, {n: float(v.detach()) for n, v in parts.items()}
+
+
+def train_detector(data: Path, out: Path, checkpoints: Path, config: TrainConfig) -> bool:
+    """Train (or resume) and, when all steps are done, save the model in half precision to ``out``."""
+    torch.manual_seed(config.seed)
+    splits = load_splits()
+    shape = SceneDetectorConfig(shapes=(*splits.shapes, "tray"), colours=splits.colours)
+    seen = SeenObjects(data, shape)
+    model, _, complete = fit(
+        SceneDetectorNet(shape), lambda rng: make_batch(seen, rng), loss, config, checkpoints, "detector"
+    )
+    if complete:
+        model.to(torch.bfloat16).save_pretrained(out)
+    return complete

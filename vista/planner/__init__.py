@@ -1,0 +1,1 @@
+"""Planners: from what is seen, told and recalled to the next subtask."""

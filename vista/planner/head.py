@@ -1,0 +1,118 @@
+"""The learned planner behind the ``Planner`` protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from vista.errors import ConfigError, InstructionError, ModelMismatchError
+from vista.executor.features import to_tensor
+from vista.images import resize
+from vista.planner.network import PlannerHead, PlannerHeadConfig
+from vista.planner.train import DONE
+from vista.protocols import MemoryItem
+from vista.splits import load_splits
+from vista.text import TextEncoder
+from vista.types import Detection, Done, Impossible, Observation, Subtask
+
+UNSEEN = 0.05
+
+
+class Finder(Protocol):
+    """The slice of a detector that tells whether an object named in words is there."""
+
+    def detect(self, obs: Observation) -> Sequence[Detection]: ...
+
+    def likelihood(self, obs: Observation, label: str) -> float: ...
+
+
+def named_labels(instruction: str) -> list[str]:
+    """The "<colour> <shape>" labels that an instruction names, in order."""
+    splits = load_splits()
+    words = [w.strip(".,!?\"'").lower() for w in instruction.split()]
+    pairs = zip(words, words[1:], strict=False)
+    return [f"{a} {b}" for a, b in pairs if a in splits.colours and b in splits.shapes]
+
+
+class HeadPlanner:
+    """Says the next subtask from the image. Refuses, with a list of what is seen, an instruction that names nothing there.
+
+    Args:
+        finder: Looks for the named object before the first subtask; None: never refuses.
+    """
+
+    def __init__(self, model: PlannerHead, text: TextEncoder | None = None, finder: Finder | None = None) -> None:
+        self._model = model.eval().float()
+        self._config: PlannerHeadConfig = model.config
+        self._text = text or TextEncoder()
+        self._finder = finder
+        splits = load_splits()
+        self._nouns = {w: i for i, w in enumerate(self._config.words) if w in (*splits.colours, *splits.shapes)}
+        self.reset()
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, text: TextEncoder | None = None, finder: Finder | None = None
+    ) -> HeadPlanner:
+        """Load ``folder``; ConfigError if nothing is there, ModelMismatchError if it holds something else."""
+        if not (Path(folder) / "config.json").is_file():
+            raise ConfigError(f"planner: no model in {folder} (config.json and model.safetensors expected)")
+        try:
+            model = PlannerHead.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        except (RuntimeError, ValueError, TypeError, OSError) as error:
+            raise ModelMismatchError(f"planner: {folder} does not hold a PlannerHead: {error}") from error
+        return cls(model.to("cuda" if torch.cuda.is_available() else "cpu"), text, finder)
+
+    def reset(self) -> None:
+        """A new task begins."""
+        self._index = 0
+
+    def _refusal(self, obs: Observation, instruction: str) -> Impossible | None:
+        labels = named_labels(instruction)
+        if self._finder is None:
+            return None
+        if labels and all(self._finder.likelihood(obs, label) >= UNSEEN for label in labels):
+            return None
+        seen = ", ".join(dict.fromkeys(d.label for d in self._finder.detect(obs))) or "nothing"
+        missing = [label for label in labels if self._finder.likelihood(obs, label) < UNSEEN]
+        what = f"no {missing[0]} is seen" if missing else f"{instruction!r} names no object that is known"
+        return Impossible(f"{what}; seen: {seen}")
+
+    def next(
+        self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
+    ) -> Subtask | Done | Impossible:
+        """The next subtask.
+
+        Raises:
+            InstructionError: an empty instruction. ModelMismatchError: the model's camera is missing.
+        """
+        if not instruction.strip():
+            raise InstructionError("instruction: empty, expected a sentence such as 'put the blue mug in the tray'")
+        camera = self._config.camera
+        if camera not in obs.images:
+            raise ModelMismatchError(
+                f"planner needs camera {camera!r}; the observation has {', '.join(obs.images) or 'none'}"
+            )
+        if self._index == 0 and (refusal := self._refusal(obs, instruction)) is not None:
+            return refusal
+        image = to_tensor(resize(obs.images[camera], self._config.image_size)[None])
+        tokens, mask = self._text.encode([instruction])
+        gripper = torch.from_numpy(np.array([[obs.gripper, obs.gripper_command]], np.float32))
+        told = instruction.lower()
+        # It may only name what it was told: a slip of the tongue would send the arm to another object.
+        banned = tuple(i for word, i in self._nouns.items() if word not in told)
+        device = self._model.device
+        sentence, _ = self._model.speak(
+            image.to(device), tokens.to(device), mask.to(device), gripper.to(device), banned
+        )
+        if sentence == DONE:
+            return Done("the planner sees the instruction fulfilled")
+        if not sentence:
+            return Impossible(f"the planner has no next step for {instruction!r}")
+        subtask = Subtask(sentence, self._index, "the switcher says reached")
+        self._index += 1
+        return subtask

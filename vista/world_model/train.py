@@ -1,0 +1,134 @@
+"""Trains the world model on action-free image pairs (``vista train world-model``).
+
+Flow matching between the *current* image plus a little noise and the goal image (a data-dependent coupling), so that the
+network predicts a change and one to four steps suffice. Most samples are at the start of the flow, where the first and
+often only step is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vista.errors import ConfigError
+from vista.executor.features import to_tensor
+from vista.shards import shard_folders
+from vista.text import TextEncoder
+from vista.training import Batch, TrainConfig, fit
+from vista.world_model.unet import PATCH, GoalUNet
+
+KEYS = ("image", "source", "goal", "text", "hand")
+
+
+@dataclass(frozen=True, slots=True)
+class WorldModelTraining:
+    """``batch`` size; ``at_start``: share of samples at the start of the flow; ``heat``: weight of the heat map's
+    cross-entropy; ``changed``: weight of pixels that change."""
+
+    batch: int = 32
+    at_start: float = 0.75
+    heat: float = 0.03
+    changed: float = 5.0
+
+
+class Pairs:
+    """Image pairs in memory. Raises ConfigError naming the shard and what is wrong with it."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        images, sources, goals, texts, hands = [], [], [], [], []
+        offset = 0
+        for shard in shard_folders(folder):
+            arrays = {}
+            for key in KEYS:
+                if not (shard / f"{key}.npy").exists():
+                    raise ConfigError(f"{shard}: lacks {key}.npy")
+                arrays[key] = np.load(shard / f"{key}.npy")
+            if arrays["image"].shape[1:] != (size, size, 3):
+                raise ConfigError(f"{shard}/image.npy: frames {arrays['image'].shape[1:]}, wanted {size} px")
+            images.append(arrays["image"])
+            sources.append(arrays["source"].astype(np.int64) + offset)
+            goals.append(arrays["goal"].astype(np.int64) + offset)
+            texts.append(arrays["text"])
+            hands.append(arrays["hand"])
+            offset += len(arrays["image"])
+        self.image = np.concatenate(images)
+        self.source, self.goal = np.concatenate(sources), np.concatenate(goals)
+        self.hand = np.clip(np.concatenate(hands), 0.0, 0.999)
+        names, self.text = np.unique(np.concatenate(texts), return_inverse=True)
+        self.tokens, self.mask = TextEncoder().encode([str(n) for n in names])
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+def make_batch(data: Pairs, training: WorldModelTraining, noise_scale: float, rng: np.random.Generator) -> Batch:
+    """One batch: the sample at a noise level, and what it should become."""
+    rows = rng.integers(len(data), size=training.batch)
+    current, goal = to_tensor(data.image[data.source[rows]]), to_tensor(data.image[data.goal[rows]])
+    sigma = np.where(rng.random(len(rows)) < training.at_start, 1.0, rng.uniform(0.05, 1.0, len(rows)))
+    level = torch.from_numpy(sigma).float()
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    start = current + noise_scale * torch.randn(current.shape, generator=generator)
+    noisy = level[:, None, None, None] * start + (1 - level[:, None, None, None]) * goal
+    side = current.shape[-1] // PATCH
+    cell = (data.hand[rows] * side).astype(np.int64)
+    text = torch.from_numpy(data.text[rows])
+    return {
+        "noisy": noisy.contiguous(memory_format=torch.channels_last),
+        "current": current,
+        "goal": goal,
+        "sigma": level,
+        "tokens": data.tokens[text],
+        "mask": data.mask[text],
+        "cell": torch.from_numpy(cell[:, 1] * side + cell[:, 0]),
+    }
+
+
+def make_loss(training: WorldModelTraining):  # type: ignore[no-untyped-def]
+    """The loss: error of the goal image, changed pixels weighted, plus the heat map's cross-entropy."""
+
+    def loss(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        out = model(batch["noisy"], batch["current"], batch["sigma"], batch["tokens"], batch["mask"])
+        wanted = batch["goal"] - batch["current"]
+        weight = 1 + (training.changed - 1) * (wanted.abs().amax(1, keepdim=True) > 0.1).float()
+        error = out.change - wanted
+        pixels = ((0.5 * error.abs() + error.square()) * weight).mean() / weight.mean()
+        heat = F.cross_entropy(out.heat.flatten(1), batch["cell"])
+        with torch.no_grad():
+            side = out.heat.shape[-1]
+            best = out.heat.flatten(1).argmax(1)
+            dx, dy = best % side - batch["cell"] % side, best // side - batch["cell"] // side
+            near = (torch.maximum(dx.abs(), dy.abs()) <= 1).float().mean()
+        parts = {"pixels": float(pixels.detach()), "heat": float(heat.detach()), "near": float(near)}
+        return pixels + training.heat * heat, parts
+
+    return loss
+
+
+def train_world_model(
+    data: Path, out: Path, checkpoints: Path, config: TrainConfig, *, start: Path | None = None,
+    training: WorldModelTraining | None = None,
+) -> bool:  # fmt: skip
+    """Train (or resume) and, when all steps are done, save the pipeline in half precision to ``out``.
+
+    ``start``: folder of a pipeline to fine-tune. Returns whether training is complete.
+    """
+    from vista.world_model.pipeline import GoalImagePipeline, make_scheduler
+
+    torch.manual_seed(config.seed)
+    training = training or WorldModelTraining()
+    model = GoalUNet.from_pretrained(start / "unet", torch_dtype=torch.float32) if start else GoalUNet()
+    pairs = Pairs(data, model.config.image_size)
+    scale = float(model.config.noise_scale)
+    trained, _, complete = fit(
+        model, lambda rng: make_batch(pairs, training, scale, rng), make_loss(training), config, checkpoints,
+        "world model",
+    )  # fmt: skip
+    if complete:
+        GoalImagePipeline(trained.to(torch.bfloat16), make_scheduler()).save_pretrained(out)
+    return complete
