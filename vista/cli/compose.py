@@ -1,0 +1,178 @@
+"""Loads the parts of the stack from references, for every command and every ROS node.
+
+A reference is None (what ships under ``models/``), a word (``scripted``, ``oracle``, ``mock``), a model
+folder, or ``module:Class`` / ``module:Class@folder`` for one's own class, which must satisfy the protocol.
+``scripted`` and ``oracle`` read the simulator's truth and need ``world`` and ``task``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from vista.cli.refs import load
+from vista.errors import ConfigError
+from vista.guard import SafetyGuard, load_limits
+from vista.protocols import Detector, Planner, Policy, Switcher, WorldModel
+from vista.types import F64, ActionSpace, RobotSpec
+
+if TYPE_CHECKING:
+    from robomemory.embedding import Embedder
+    from robomemory.memory import RoboMemory
+    from vista.text import TextEncoder
+    from vista_sim.tasks.base import Task
+    from vista_sim.world import World
+
+Ref = str | Path | None
+T = TypeVar("T")
+
+
+@cache
+def text_encoder() -> TextEncoder:
+    """The process's one text encoder; the models below share it."""
+    from vista.text import TextEncoder
+
+    return TextEncoder()
+
+
+def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | None = None) -> Policy:
+    (
+        """An executor. Words: ``scripted`` (the expert), ``mock`` (holds still).
+
+    Raises:
+        ConfigError, UnknownNameError: as :func:`vista.cli.refs.load`; so do the other functions here.
+    """
+        ""
+    )
+
+    def learned(folder: Path) -> Policy:
+        from vista.executor.policy import GoalVLAPolicy
+
+        return GoalVLAPolicy.from_pretrained(folder, text_encoder())
+
+    def scripted() -> Policy:
+        from vista.cli.scripted import ScriptedPolicy
+
+        return ScriptedPolicy(*_simulated("executor 'scripted'", world, task))
+
+    def mock() -> Policy:
+        from vista.cli.scripted import StillPolicy
+
+        return StillPolicy()
+
+    words = {"scripted": scripted, "mock": mock}
+    return load("executor", ref, Policy, default="executor", classes={"GoalVLA": learned}, words=words)
+
+
+def load_world_model(ref: Ref = None, *, world: World | None = None, task: Task | None = None) -> WorldModel:
+    """A world model. Words: ``oracle`` (true goal images), ``mock`` (the current image)."""
+
+    def learned(folder: Path) -> WorldModel:
+        from vista.world_model import ImageWorldModel
+
+        return ImageWorldModel.from_pretrained(folder, text=text_encoder())
+
+    def oracle() -> WorldModel:
+        from vista_sim.oracle import OracleWorldModel
+
+        return OracleWorldModel(*_simulated("world model 'oracle'", world, task))
+
+    def mock() -> WorldModel:
+        from vista.cli.scripted import StillWorldModel
+
+        return StillWorldModel()
+
+    classes = {"GoalImagePipeline": learned}
+    words = {"oracle": oracle, "mock": mock}
+    return load("world model", ref, WorldModel, default="world_model", classes=classes, words=words)
+
+
+def load_planner(ref: Ref = None, *, task: Task | None = None) -> Planner:
+    """A planner. Word: ``scripted`` (the task's subtasks; without ``task`` those of the sentence)."""
+
+    def learned(folder: Path) -> object:
+        from vista.planner.head import HeadPlanner
+
+        return HeadPlanner.from_pretrained(folder, text=text_encoder())
+
+    def scripted() -> Planner:
+        from vista.cli.scripted import ScriptedPlanner
+
+        return ScriptedPlanner(task.subtasks if task is not None else ())
+
+    classes: dict[str, Callable[[Path], object]] = {"": learned, "*": learned}
+    return load("planner", ref, Planner, default="planner", classes=classes, words={"scripted": scripted})
+
+
+def load_detector(ref: Ref, spec: RobotSpec, *, world: World | None = None) -> Detector:
+    """A detector for the cameras of ``spec``. Word: ``oracle`` (where things truly are; needs ``world``)."""
+
+    def learned(folder: Path) -> object:
+        from vista.perception.detector import SceneDetector
+
+        return SceneDetector.from_pretrained(folder, spec)
+
+    def oracle() -> Detector:
+        from vista.cli.scripted import OracleDetector
+
+        return OracleDetector(_given("detector 'oracle'", world))
+
+    classes: dict[str, Callable[[Path], object]] = {"": learned, "*": learned}
+    return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": oracle})
+
+
+def load_switcher(ref: Ref = None) -> Switcher:
+    """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once)."""
+    from vista.switcher import CalibratedSwitcher
+
+    classes = {"": CalibratedSwitcher.from_pretrained}
+    words = {"scripted": CalibratedSwitcher}
+    return load("switcher", ref, Switcher, default="switcher", classes=classes, words=words)
+
+
+def load_guard(
+    spec: RobotSpec, limits: str | Path | None = None, *, clock_ns: Callable[[], int] | None = None
+) -> SafetyGuard:
+    """The guard for ``spec``; ``limits``: a YAML file (default ``config/guard/default.yaml``).
+
+    An arm that takes joint targets gets the workspace rule too, through its kinematics.
+    """
+    if spec.action_space is not ActionSpace.JOINT_POSITION:
+        return SafetyGuard(spec, load_limits(limits), clock_ns=clock_ns)
+    from vista.kinematics import Kinematics
+
+    kinematics = Kinematics(spec)
+
+    def forward(joints: F64) -> F64:
+        return kinematics.forward(joints)[:3, 3]
+
+    return SafetyGuard(spec, load_limits(limits), clock_ns=clock_ns, forward=forward)
+
+
+@cache
+def embedder() -> Embedder:
+    """The process's one embedder of sentences for memories."""
+    from robomemory.embedding import default_embedder
+
+    return default_embedder()
+
+
+def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboMemory:
+    """The memory of ``scene`` in ``folder``; None or ``":memory:"`` for one that is gone once closed."""
+    from robomemory.memory import RoboMemory
+
+    if folder is None or str(folder) == ":memory:":
+        return RoboMemory(":memory:", embedder=embedder())
+    return RoboMemory.for_scene(folder, scene, embedder=embedder())
+
+
+def _given(what: str, value: T | None) -> T:
+    if value is None:
+        raise ConfigError(f"{what} reads the simulator's truth: it works in lockstep in the simulator only")
+    return value
+
+
+def _simulated(what: str, world: World | None, task: Task | None) -> tuple[World, Task]:
+    return _given(what, world), _given(what, task)
