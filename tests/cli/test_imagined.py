@@ -1,0 +1,80 @@
+"""Imagined goals belong to the frames they were imagined from, and are made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vista.cli.imagined import PER_SEGMENT, start_rows, write_imagined
+from vista.errors import ConfigError
+from vista.shards import write_shard
+
+pytest.importorskip("diffusers")
+
+
+@pytest.fixture(scope="module")
+def world_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small untrained pipeline."""
+    from vista.world_model.pipeline import GoalImagePipeline, make_scheduler
+    from vista.world_model.unet import GoalUNet
+
+    folder = tmp_path_factory.mktemp("world_model")
+    GoalImagePipeline(GoalUNet(channels=8, deep_channels=16, depth=1), make_scheduler()).save_pretrained(
+        folder
+    )
+    return folder
+
+
+def demonstrations(folder: Path, shards: int = 2) -> Path:
+    rng = np.random.default_rng(0)
+    for i in range(shards):
+        write_shard(
+            folder / f"shard{i:05d}",
+            {
+                "front": rng.integers(0, 256, (12, 96, 96, 3), np.uint8),
+                "segment": np.repeat(np.arange(2, dtype=np.int32), 6),
+                "text": np.array(["grasp the blue mug", "place the blue mug in the tray"]),
+            },
+        )
+    return folder
+
+
+def test_starts_lie_at_the_beginning_of_their_segment():
+    segment = np.repeat(np.arange(3, dtype=np.int32), [30, 9, 1])
+    rows = start_rows(segment, 4)
+    assert rows[:, 0].tolist() == [0, 30, 39]
+    assert (segment[rows] == np.arange(3)[:, None]).all()
+    assert rows[0, 1] < 10
+    assert rows[1, 1] < 33
+    assert (rows == start_rows(segment, 4)).all()
+
+
+def test_goals_are_made_once_and_match_the_shards(tmp_path: Path, world_model: Path):
+    data = demonstrations(tmp_path / "data")
+    out = write_imagined(data, tmp_path / "out", world_model)
+    first = np.load(out / "shard00000" / "imagined.npy")
+    assert first.shape == (2, PER_SEGMENT, 96, 96, 3)
+    assert first.dtype == np.uint8
+    # An untrained network changes nothing, so what comes out is the start frame and a little noise.
+    front = np.load(data / "shard00000" / "front.npy")
+    assert np.abs(first[1, 0].astype(int) - front[6]).mean() < 20
+    kept = (out / "shard00000" / "imagined.npy").stat().st_mtime_ns
+    (out / "shard00001" / "imagined.npy").unlink()
+    (out / "shard00001").rmdir()
+    write_imagined(data, out, world_model)
+    assert (out / "shard00000" / "imagined.npy").stat().st_mtime_ns == kept
+    assert (out / "shard00001" / "imagined.npy").exists()
+
+
+def test_goals_of_another_world_model_are_not_mixed(tmp_path: Path, world_model: Path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "meta.json").write_text('{"kind": "imagined goals", "world_model": "0"}')
+    with pytest.raises(ConfigError, match="holds other goals"):
+        write_imagined(demonstrations(tmp_path / "data", 1), tmp_path / "out", world_model)
+
+
+def test_no_demonstrations_is_said(tmp_path: Path, world_model: Path):
+    with pytest.raises(ConfigError, match="no shards"):
+        write_imagined(tmp_path, tmp_path / "out", world_model)
