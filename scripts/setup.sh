@@ -14,7 +14,7 @@ die() { printf 'set-up: %s\n' "$*" >&2 && exit 1; }
 
 inputs_hash() {
   local src=ros2_ws/src
-  find constraints.txt requirements-ros.txt pyproject.toml setup.py scripts "$src/vista_msgs" \
+  find constraints.txt requirements-ros.txt pyproject.toml setup.py scripts/{setup.sh,ros_prefix.py} "$src/vista_msgs" \
     "$src/vista_ros"/{package.xml,setup.py,setup.cfg,resource} -type f -not -path '*/__pycache__/*' -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum | cat - <(echo "$ROOT") | sha256sum | cut -d ' ' -f 1
 }
@@ -169,6 +169,7 @@ ros_environment() {
   [[ -d $venv ]] || "$PY" -m venv --system-site-packages "$venv" || { rm -rf "$venv" && die "$PY -m venv failed"; }
   touch "$venv/COLCON_IGNORE"
   set +u && source "/opt/ros/$distro/setup.bash" && set -u
+  export CMAKE_PREFIX_PATH=/opt/ros/$distro${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}
   # ROS's message modules are compiled against the system's numpy: another major version cannot load them.
   limits=$venv/constraints.txt
   numpy=$(/usr/bin/python3 -c 'import numpy; print(numpy.__version__)') || die "ROS 2's Python has no numpy: sudo apt-get install python3-numpy"
