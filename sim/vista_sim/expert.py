@@ -46,7 +46,9 @@ def grasp_yaw(world: World, index: int, current: float) -> float:
     return float(options[np.argmin(np.abs(options - current / 2))])
 
 
-def _limited(world: World, goal: F64, yaw: float, lateral_cap: float, down_cap: float, gripper: float) -> Action:
+def _limited(
+    world: World, goal: F64, yaw: float, lateral_cap: float, down_cap: float, gripper: float
+) -> Action:
     """One step from the measured pose towards position ``goal`` (3,) and ``yaw``."""
     pose = world.ee_pose()
     here, delta = pose[:3, 3], goal - pose[:3, 3]
@@ -56,14 +58,17 @@ def _limited(world: World, goal: F64, yaw: float, lateral_cap: float, down_cap: 
     delta[2] = float(np.clip(delta[2], -down_cap, 0.05))
     now = yaw_of(pose)
     turn = float(np.clip(yaw - now, -YAW_STEP, YAW_STEP))
-    return Action(top_down(*(here + delta), now + turn), gripper)
+    x, y, z = here + delta
+    return Action(top_down(x, y, z, now + turn), gripper)
 
 
 def is_held(world: World, index: int) -> bool:
     """Fingers closed on something and the object between them."""
     spec = world.scene.objects[index].spec
     apart = np.linalg.norm(world.object_pose(index)[:3, 3] - world.ee_pose()[:3, 3])
-    return bool(world.gripper_command < 0.5 and apart < 0.035 and world.gripper > 0.5 * spec.half_width / 0.04)
+    return bool(
+        world.gripper_command < 0.5 and apart < 0.035 and world.gripper > 0.5 * spec.half_width / 0.04
+    )
 
 
 def grasp(world: World, index: int) -> Action:
@@ -103,7 +108,7 @@ def grasp(world: World, index: int) -> Action:
 
 def _hold(world: World) -> F64:
     pose = world.ee_pose()
-    return top_down(*pose[:3, 3], yaw_of(pose))
+    return top_down(pose[0, 3], pose[1, 3], pose[2, 3], yaw_of(pose))
 
 
 def place(world: World, index: int, where: F64, ground: float, clearance: float) -> Action:

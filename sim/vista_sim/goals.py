@@ -1,8 +1,9 @@
 """True goal images: the world as it looks when a subtask is done, set up without physics.
 
-Used as training targets of the world model and as the ``oracle`` of the benches; nothing above the robot reads
-them at run time. "grasped" = gripper closed on the object, lifted 2 cm: a goal before the closing stops the arm
-above the object, one after a full lift no longer shows where the object was (VISTA's own failure modes).
+Used as training targets of the world model and as the ``oracle`` of the benches; nothing above the robot
+reads them at run time. "grasped" = gripper closed on the object, lifted 2 cm: a goal before the closing stops
+the arm above the object, one after a full lift no longer shows where the object was (VISTA's own failure
+modes).
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def _yaw_in_hand(world: World, index: int) -> float:
     return float(np.arctan2(object_pose[1, 0], object_pose[0, 0]))
 
 
-def show_grasped(world: World, index: int, *, lift: float = LIFT, offset: tuple[float, float] = (0, 0)) -> None:
+def show_grasped(
+    world: World, index: int, *, lift: float = LIFT, offset: tuple[float, float] = (0, 0)
+) -> None:
     """Set the state "object ``index`` grasped": the object above its place, the fingers at its width.
 
     ``offset`` [m]: where the pads' centre is relative to the object's, for imperfect grasps.

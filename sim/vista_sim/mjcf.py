@@ -57,9 +57,9 @@ def build_model(scene: Scene, robot: RobotSpec) -> mujoco.MjModel:
     _add(world, "light", pos=scene.light_pos, dir=direction, diffuse=[scene.light_diffuse] * 3,
          specular=".2 .2 .2", castshadow="false")  # fmt: skip
     front = robot.cameras["front"]
-    rotation = np.empty(9)
-    mujoco.mju_quat2Mat(rotation, front.pose.quat_wxyz)
-    rotation = rotation.reshape(3, 3)
+    flat = np.empty(9)
+    mujoco.mju_quat2Mat(flat, front.pose.quat_wxyz)
+    rotation = flat.reshape(3, 3)
     # MuJoCo cameras look along -z with y up; optical frames look along +z with y down.
     axes = np.concatenate([rotation[:, 0], -rotation[:, 1]])
     fovy = float(np.rad2deg(2 * np.arctan(front.height / 2 / front.K[1, 1])))
@@ -67,8 +67,8 @@ def build_model(scene: Scene, robot: RobotSpec) -> mujoco.MjModel:
     _add(world, "camera", name="front", pos=pos, xyaxes=axes, fovy=[fovy])
     _add(world, "geom", name="table", type="box", size=".45 .6 .02", pos=".5 0 -.02", material="table",
          friction="1 .01 .0005", condim="4")  # fmt: skip
-    _add(world, "geom", name="floor", type="plane", size="3 3 .1", pos="0 0 -.6", contype="0", conaffinity="0",
-         rgba=".35 .35 .38 1")  # fmt: skip
+    _add(world, "geom", name="floor", type="plane", size="3 3 .1", pos="0 0 -.6", contype="0",
+         conaffinity="0", rgba=".35 .35 .38 1")  # fmt: skip
     if scene.tray is not None:
         _tray(world, scene)
     if scene.drawers:
@@ -98,7 +98,9 @@ def _cabinet(world: ET.Element, drawers: int) -> None:
     _add(body, "geom", type="box", size=(0.085, width, 0.004), pos=(-0.01, 0, 0.078), rgba=wood)
     _add(body, "geom", type="box", size=(0.004, width, 0.037), pos=(-0.091, 0, 0.037), rgba=wood)
     for sign in (-1, 1):
-        _add(body, "geom", type="box", size=(0.085, 0.004, 0.037), pos=(-0.01, sign * width, 0.037), rgba=wood)
+        _add(
+            body, "geom", type="box", size=(0.085, 0.004, 0.037), pos=(-0.01, sign * width, 0.037), rgba=wood
+        )
     for i, y in enumerate(DRAWER_Y[drawers]):
         box = _add(body, "body", name=f"drawer{i}", pos=(0, y, 0.004))
         _add(box, "joint", name=f"drawer{i}", type="slide", axis="1 0 0", range=(0, DRAWER_TRAVEL),
@@ -107,18 +109,34 @@ def _cabinet(world: ET.Element, drawers: int) -> None:
         w, d = half - 0.008, 0.072
         _add(box, "geom", type="box", size=(d, w, 0.002), pos=(0, 0, 0.002), rgba=inside)
         for sign in (-1, 1):
-            _add(box, "geom", type="box", size=(d, 0.003, 0.02), pos=(0, sign * (w - 0.003), 0.022), rgba=inside)
+            _add(
+                box,
+                "geom",
+                type="box",
+                size=(d, 0.003, 0.02),
+                pos=(0, sign * (w - 0.003), 0.022),
+                rgba=inside,
+            )
         _add(box, "geom", type="box", size=(0.003, w, 0.02), pos=(-d + 0.003, 0, 0.022), rgba=inside)
         _add(box, "geom", type="box", size=(0.004, w + 0.004, 0.031), pos=(d, 0, 0.032), rgba=wood)
         for sign in (-1, 1):
-            _add(box, "geom", type="box", size=(0.02, 0.004, 0.004), pos=(d + 0.022, sign * 0.032, 0.05), rgba=steel)
+            _add(
+                box,
+                "geom",
+                type="box",
+                size=(0.02, 0.004, 0.004),
+                pos=(d + 0.022, sign * 0.032, 0.05),
+                rgba=steel,
+            )
         _add(box, "geom", name=f"handle{i}", type="box", size=(0.006, 0.036, 0.008), pos=(d + 0.042, 0, 0.05),
              rgba=steel, friction="1.2 .02 .0005", condim="4")  # fmt: skip
         _add(box, "site", name=f"handle{i}", pos=(d + 0.042, 0, 0.05), group="4", size="0.004")
         _add(box, "site", name=f"inside{i}", pos=(0.0, 0, 0.006), group="4", size="0.004")
 
 
-def _object(world: ET.Element, asset: ET.Element, assets: dict[str, bytes], name: str, spec: ObjectSpec) -> None:
+def _object(
+    world: ET.Element, asset: ET.Element, assets: dict[str, bytes], name: str, spec: ObjectSpec
+) -> None:
     body = _add(world, "body", name=name)
     _add(body, "joint", name=name, type="free", damping=".0005")
     looks: dict[str, object] = {"rgba": (*spec.rgb, 1)}

@@ -18,7 +18,7 @@ TRAY_HALF = 0.057
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An object and where it starts: centre of its foot ``x``, ``y`` [m], ``z`` of the ground under it, yaw."""
+    """An object and where it starts: centre of its foot ``x``, ``y`` [m], ``z`` of the ground, yaw."""
 
     spec: ObjectSpec
     x: float
@@ -77,7 +77,10 @@ def place(
         for radius in radii:
             for _try in range(100):
                 c = (float(rng.uniform(*x)), float(rng.uniform(*y)))
-                if all(np.hypot(c[0] - o[0], c[1] - o[1]) >= radius + r for o, r in zip(centres, radii, strict=False)):
+                if all(
+                    np.hypot(c[0] - o[0], c[1] - o[1]) >= radius + r
+                    for o, r in zip(centres, radii, strict=False)
+                ):
                     centres.append(c)
                     break
             else:

@@ -66,7 +66,7 @@ class World:
         self.set_arm(joints, 1.0)
         self.step(2 * SUBSTEPS)
 
-    # --- state -----------------------------------------------------------------------------------------------
+    # --- state ---
     def set_arm(self, joints: F64, gripper: float) -> None:
         """Put the arm at ``joints`` (J,) [rad] and the fingers at ``gripper`` [0, 1], at once, at rest."""
         self.data.qpos[self._arm_q] = joints
@@ -140,7 +140,7 @@ class World:
         """Simulated time [s]."""
         return float(self.data.time)
 
-    # --- motion ----------------------------------------------------------------------------------------------
+    # --- motion ---
     def _write_ctrl(self, joints: F64, gripper: float) -> None:
         self.data.ctrl[:7] = joints
         # Closed means 10 mm beyond contact of the pads, so that the servo squeezes what is between them.

@@ -16,11 +16,11 @@ import numpy as np
 from vista.images import resize
 from vista.kinematics import Kinematics
 from vista.robots import load_robot
+from vista.shards import Arrays
 from vista.splits import load_splits
 from vista.types import F64
 from vista_sim import expert
 from vista_sim.expert import Action
-from vista.shards import Arrays
 from vista_sim.render import Camera
 from vista_sim.scene import sample_tabletop
 from vista_sim.world import World, top_down, yaw_of
@@ -80,7 +80,7 @@ def noisy(world: World, action: Action, rng: np.random.Generator, sigma: float) 
         size = 0.03 if not low else 0.012
     target[:3, 3] += rng.normal(0.0, size, 3) * (1, 1, 0.6)
     yaw = yaw_of(target) + rng.normal(0.0, 4.0 * size)
-    return top_down(*target[:3, 3], yaw)
+    return top_down(target[0, 3], target[1, 3], target[2, 3], yaw)
 
 
 def run_segment(

@@ -1,12 +1,12 @@
 """Action-free image pairs for the world model, the detector and the planner head; no physics is run.
 
-A goal is rendered for every object of a scene, so that the same image with another sentence needs another answer, and in
-two of five scenes objects share a colour or a shape.
+A goal is rendered for every object of a scene, so that the same image with another sentence needs another
+answer, and in two of five scenes objects share a colour or a shape.
 
-Arrays per shard: ``image`` u8 (M, 96, 96, 3); pairs ``source``, ``goal`` i4 (P,) into ``image``, ``text`` (P,), ``hand``
-f32 (P, 2): where the gripper is in the goal image (x, y as fractions); per source image of ``seen`` i4 (Q,): ``label``
-i2 (Q, 6, 2) shape and colour index or -1, ``box`` f32 (Q, 6, 4), ``position`` f32 (Q, 6, 3) [m, base]; ``gripper`` f32
-(M, 2): opening and last command; ``stage`` i1 (P,): 0 free, 1 held.
+Arrays per shard: ``image`` u8 (M, 96, 96, 3); pairs ``source``, ``goal`` i4 (P,) into ``image``, ``text``
+(P,), ``hand`` f32 (P, 2): where the gripper is in the goal image (x, y as fractions); per source image of
+``seen`` i4 (Q,): ``label`` i2 (Q, 6, 2) shape and colour index or -1, ``box`` f32 (Q, 6, 4), ``position`` f32
+(Q, 6, 3) [m, base]; ``gripper`` f32 (M, 2): opening and last command; ``stage`` i1 (P,): 0 free, 1 held.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ class _Shard:
             box[n], position[n] = np.concatenate([uv.min(0), uv.max(0)]), centre
             n += 1
         if world.scene.tray is not None and n < MAX_SEEN:
-            corners = np.array([[x, y, z] for x in (-0.06, 0.06) for y in (-0.06, 0.06) for z in (0.0, 0.024)])
+            corners = np.array(
+                [[x, y, z] for x in (-0.06, 0.06) for y in (-0.06, 0.06) for z in (0.0, 0.024)]
+            )
             uv = project(world, corners + np.array([*world.scene.tray, 0]))
             label[n] = len(splits.shapes), -1
             box[n], position[n] = np.concatenate([uv.min(0), uv.max(0)]), (*world.scene.tray, 0.0)
@@ -127,7 +129,7 @@ class _Shard:
 
 
 def choose_labels(labels: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
-    """``count`` labels; in two of five draws they share a colour or a shape, so that one word is not enough."""
+    """``count`` labels; two of five draws share a colour or a shape, so that one word is not enough."""
     first = str(rng.choice(list(labels)))
     pool = list(labels)
     if rng.random() < 0.4:
