@@ -40,6 +40,29 @@ def random_start(rng: np.random.Generator) -> F64:
     return top_down(x, y, z, rng.uniform(-1.0, 1.0))
 
 
+def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, float] | None:
+    """A state that goes wrong now and then: the arm low and away from the object, or beside it, perhaps closed.
+
+    Returns the end-effector pose (4, 4) and the opening [0, 1]; None where it would start inside another object.
+    """
+    here = world.object_pose(index)[:3, 3]
+    if rng.random() < 0.5:
+        x, y = rng.uniform([0.36, -0.24], [0.64, 0.24])
+        z = rng.uniform(0.035, 0.16)
+    else:
+        angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.09)
+        x, y = here[0] + radius * np.cos(angle), here[1] + radius * np.sin(angle)
+        z = rng.uniform(0.03, 0.13)
+    for i in range(len(world.scene.objects)):
+        centre, spec = world.object_pose(i)[:3, 3], world.scene.objects[i].spec
+        if np.hypot(x - centre[0], y - centre[1]) < 0.085 and z < 2 * spec.half_height + 0.03:
+            return None
+    tray = world.scene.tray
+    if tray is not None and max(abs(x - tray[0]), abs(y - tray[1])) < 0.12 and z < 0.06:
+        return None
+    return top_down(x, y, z, rng.uniform(-1.0, 1.0)), 0.0 if rng.random() < 0.25 else 1.0
+
+
 class _Recorder:
     """Collects the rows of one episode; nothing of a failed episode is kept."""
 
@@ -115,15 +138,25 @@ def run_segment(
     return False
 
 
-def demonstrate(seed: int) -> _Recorder | None:
-    """One pick-and-place demonstration on the objects of the robot's split; None if it failed."""
+def demonstrate(seed: int, recovery: bool = False) -> _Recorder | None:
+    """One pick-and-place demonstration on the objects of the robot's split; None if it failed.
+
+    ``recovery``: starts low, beside or away from the object, sometimes with closed fingers.
+    """
     splits, robot = load_splits(), load_robot("panda")
     rng = np.random.default_rng(seed + 10**6)
     count = int(rng.integers(2, 5))
     scene = sample_tabletop(seed, splits.demo_objects, splits.demo_patterns, count=count)
     world = World(scene, robot, _kinematics())
     index = int(rng.integers(count))
-    if rng.random() < 0.6:
+    if recovery:
+        found = next((s for _ in range(20) if (s := low_start(world, index, rng)) is not None), None)
+        if found is not None:
+            start, opening = found
+            world.reset(start)
+            world.gripper_command = opening
+            world.set_arm(world.joints, opening)
+    elif rng.random() < 0.6:
         world.reset(random_start(rng))
     camera = Camera(world.model)
     try:
@@ -160,14 +193,14 @@ def demonstrate(seed: int) -> _Recorder | None:
         camera.close()
 
 
-def make_demonstrations(seeds: Sequence[int]) -> Arrays:
+def make_demonstrations(seeds: Sequence[int], recovery: bool = False) -> Arrays:
     """Arrays of the successful demonstrations of ``seeds`` (see the module's text)."""
     rows: list[tuple[np.ndarray, ...]] = []
     segments: list[int] = []
     goals: list[np.ndarray] = []
     texts: list[str] = []
     for seed in seeds:
-        episode = demonstrate(seed)
+        episode = demonstrate(seed, recovery)
         if episode is None:
             continue
         segments += [len(goals) + s for s in episode.segments]
@@ -181,3 +214,8 @@ def make_demonstrations(seeds: Sequence[int]) -> Arrays:
         "goal": np.stack(goals),
         "text": np.array(texts),
     }
+
+
+def make_recoveries(seeds: Sequence[int]) -> Arrays:
+    """Arrays of demonstrations that start where an executor ends up when it goes wrong."""
+    return make_demonstrations(seeds, recovery=True)
