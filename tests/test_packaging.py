@@ -86,6 +86,13 @@ def test_interfaces_say_their_units():
     assert not bare, "\n".join(bare)
 
 
+def test_file_names_are_plain():
+    """CMake cannot install a file whose name holds quotes, backslashes or line ends."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    odd = [name for name in listed.stdout.split("\0") if re.search(r"[^\w./+@ -]", name)]
+    assert not odd, f"odd file names: {odd}"
+
+
 def test_requirements_are_pinned():
     """Every package that is asked for by name has its version in constraints.txt."""
 
