@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from vista.cli.refs import load
 from vista.errors import ConfigError
@@ -21,6 +21,7 @@ from vista.types import F64, ActionSpace, RobotSpec
 if TYPE_CHECKING:
     from robomemory.embedding import Embedder
     from robomemory.memory import RoboMemory
+    from vista.planner.head import Finder
     from vista.text import TextEncoder
     from vista_sim.tasks.base import Task
     from vista_sim.world import World
@@ -89,21 +90,25 @@ def load_world_model(ref: Ref = None, *, world: World | None = None, task: Task 
     return load("world model", ref, WorldModel, default="world_model", classes=classes, words=words)
 
 
-def load_planner(ref: Ref = None, *, task: Task | None = None) -> Planner:
-    """A planner. Word: ``scripted`` (the task's subtasks; without ``task`` those of the sentence)."""
+def load_planner(ref: Ref = None, *, task: Task | None = None, finder: Detector | None = None) -> Planner:
+    """A planner. Word: ``scripted`` (the task's subtasks; without ``task`` those of the sentence).
+
+    ``finder``: the detector that tells the learned planner whether what was named is there.
+    """
 
     def learned(folder: Path) -> object:
         from vista.planner.head import HeadPlanner
 
-        return HeadPlanner.from_pretrained(folder, text=text_encoder())
+        looks = finder if finder is not None and hasattr(finder, "likelihood") else None
+        return HeadPlanner.from_pretrained(folder, text_encoder(), cast("Finder | None", looks))
 
     def scripted() -> Planner:
         from vista.cli.scripted import ScriptedPlanner
 
         return ScriptedPlanner(task.subtasks if task is not None else ())
 
-    classes: dict[str, Callable[[Path], object]] = {"": learned, "*": learned}
-    return load("planner", ref, Planner, default="planner", classes=classes, words={"scripted": scripted})
+    words = {"scripted": scripted}
+    return load("planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words)
 
 
 def load_detector(ref: Ref, spec: RobotSpec, *, world: World | None = None) -> Detector:
@@ -119,7 +124,7 @@ def load_detector(ref: Ref, spec: RobotSpec, *, world: World | None = None) -> D
 
         return OracleDetector(_given("detector 'oracle'", world))
 
-    classes: dict[str, Callable[[Path], object]] = {"": learned, "*": learned}
+    classes = {"SceneDetectorNet": learned}
     return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": oracle})
 
 

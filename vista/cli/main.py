@@ -23,6 +23,13 @@ COMMANDS = {
     "info": ("info", "what is installed, which device is used, which models are there"),
 }
 INTERRUPTED = 130
+# As scripts/env.sh sets them: images without a screen, no download, no bar for a file of 90 MB.
+DEFAULTS = {
+    "MUJOCO_GL": "egl",
+    "LP_NUM_THREADS": "0",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
 
 
 def usage() -> str:
@@ -74,6 +81,8 @@ def _expected() -> tuple[type[Exception], ...]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 2 for what the user can mend, 130 after Ctrl-C."""
+    for variable, value in DEFAULTS.items():
+        os.environ.setdefault(variable, value)
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:

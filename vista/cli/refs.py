@@ -89,8 +89,6 @@ def load(
 def _from_folder(kind: str, folder: Path, classes: Mapping[str, Loader]) -> object:
     name = class_in(folder)
     loader = classes.get("" if name is None else name)
-    if loader is None and name is not None and "*" in classes:
-        loader = classes["*"]
     if loader is None:
         known = [c for c in classes if c] or ["none"]
         what = f"a {name}" if name else "no configuration that names a class"
@@ -116,7 +114,8 @@ def _own(kind: str, text: str) -> object:
     except ImportError as error:
         raise ConfigError(f"{kind} {text!r}: module {module_name!r} cannot be imported: {error}") from error
     except AttributeError as error:
-        public = [n for n in vars(sys.modules[module_name]) if n[:1].isupper()]
+        own = vars(sys.modules[module_name]).values()
+        public = [c.__name__ for c in own if isinstance(c, type) and c.__module__ == module_name]
         raise UnknownNameError(f"class of module {module_name}", attribute, public) from error
     if folder:
         if not Path(folder).is_dir():

@@ -1,0 +1,157 @@
+"""Measure the stack: success of the whole loop, speed of its stages, the scripted expert.
+
+Results are kept one episode a line; the same command goes on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from vista import __version__
+from vista.cli.episode import Refs
+from vista.cli.results import Record
+from vista.cli.suites import SUITES, Settings, make_suite
+from vista.cli.suites.base import Cell, Job, Progress
+from vista.errors import ConfigError, InvalidValueError
+from vista.report.machine import machine_info
+
+_REF = "FOLDER|module:Class"
+_HIDDEN = ("believed", "failed_seeds", "threads", "product_ms")  # of the table; the report has them
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``vista bench``."""
+    add = parser.add_argument
+    add("--suite", required=True, metavar="NAME", help=f"one of: {', '.join(SUITES)}")
+    add("--seed", type=int, default=0, help="offset into the suite's range of seeds (default 0)")
+    add("--episodes", type=int, metavar="N", help="episodes of each cell (default: the suite's own)")
+    add("--cell", action="append", default=[], metavar="NAME", help="only this cell; may be repeated")
+    add("--method", action="append", default=[], metavar="NAME", help="only this method; may be repeated")
+    add("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)")
+    add("--policy", metavar=_REF, help="executor to use instead of the one that ships")
+    add("--world-model", metavar=_REF, help="world model to use")
+    add("--planner", metavar=_REF, help="planner to use; also: scripted")
+    add("--detector", metavar=_REF, help="detector to use; also: oracle, none")
+    add("--switcher", metavar=_REF, help="switcher to use; also: scripted")
+    add("--guard", metavar="FILE", help="limits of the guard")
+    add("--robot", default="panda", metavar="NAME|FILE", help="contract of the arm (default panda)")
+    add("--task", default="pick_place", metavar="NAME", help="task of the suite's scenes")
+    add("--objects", metavar="DIR", help="a folder with one's own objects")
+    add("--scene", metavar="FILE", help="a scene of one's own")
+    add("--split", default="bench", metavar="RANGE", help="range of seeds (bench; tuning to develop with)")
+    add("--out", type=Path, metavar="DIR", help="where results are kept (default runs/bench/SUITE)")
+    add("--json", type=Path, metavar="FILE", help="write the report there")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run a suite, print its table, write its report."""
+    suite = make_suite(args.suite)
+    if args.episodes is not None and args.episodes < 1:
+        raise InvalidValueError(f"--episodes {args.episodes}, expected at least 1")
+    if args.workers < 1:
+        raise InvalidValueError(f"--workers {args.workers}, expected at least 1")
+    if args.json is not None and not args.json.resolve().parent.is_dir():
+        raise ConfigError(f"--json {args.json}: the folder {args.json.parent} does not exist")
+    for option in ("scene", "guard"):
+        if (file := getattr(args, option)) is not None and not Path(file).is_file():
+            raise ConfigError(f"--{option} {file}: no such file")
+    refs = Refs(
+        args.policy, args.world_model, args.planner, args.detector, args.switcher, args.guard, args.robot
+    )
+    settings = Settings(
+        tuple(args.cell), tuple(args.method), args.seed, args.episodes, args.split, args.task,
+        args.objects, args.scene, args.workers, refs,
+    )  # fmt: skip
+    console = Console(stderr=True)
+    out = args.out or Path("runs") / "bench" / args.suite
+    with Shown(console) as shown:
+        cells = suite.measure(settings, out, shown)
+    report = {
+        "suite": args.suite,
+        "seed": args.seed,
+        "split": args.split,
+        "task": args.task,
+        "commit": commit(),
+        "machine": dict(machine_info()),
+        "cells": cells,
+    }
+    if args.json is not None:
+        scratch = args.json.with_name(args.json.name + ".part")
+        scratch.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        os.replace(scratch, args.json)
+    Console().print(table(args.suite, cells))
+    return 0
+
+
+class Shown(Progress):
+    """A progress bar: how many episodes are done and how many of them were successes."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Bar(*columns, console=console)
+        self._done = self._good = 0
+
+    def start(self, total: int, done: int) -> None:
+        self._bar.start()
+        self._task = self._bar.add_task("resuming" if done else "starting", total=total, completed=done)
+
+    def step(self, job: Job, record: Record) -> None:
+        self._done += 1
+        self._good += bool(record["success"])
+        text = f"{job.cell}, {job.method}: {self._good} of {self._done}"
+        self._bar.update(self._task, advance=1, description=text)
+
+    def __enter__(self) -> Shown:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def commit() -> str:
+    """The commit that this code is of, with "-dirty" after changes; the version where there is no git."""
+    folder = Path(__file__).resolve().parents[2]
+    try:
+        call = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        done = subprocess.run(call, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return f"version {__version__}"
+    return done.stdout.strip()
+
+
+def table(suite: str, cells: list[Cell]) -> Table:
+    """The report as a table: what every cell has first, then what this suite adds."""
+    shown = Table(title=f"suite {suite}")
+    fixed = ("cell", "method", "n", "success_rate", "interval")
+    extra = [k for cell in cells for k in cell if k not in (*fixed, *_HIDDEN)]
+    names = [*fixed, *dict.fromkeys(extra)]
+    for name in names:
+        shown.add_column(
+            name.replace("_", " "),
+            justify="left" if name in ("cell", "method") else "right",
+            no_wrap=name == "interval",
+        )
+    for cell in cells:
+        shown.add_row(*(_text(name, cell.get(name)) for name in names))
+    return shown
+
+
+def _text(name: str, value: object) -> str:
+    if value is None:
+        return "-"
+    if name == "success_rate":
+        return f"{float(str(value)):.1%}"
+    if isinstance(value, list):
+        return " to ".join(f"{v:.0%}" for v in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {what}" for what, count in value.items()) or "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,106 @@
+"""One episode in lockstep: a scene, the parts that were asked for, the loop, and the truth about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from vista.cli import compose
+from vista.cli.truth import Witness
+from vista.kinematics import Kinematics
+from vista.protocols import Detector
+from vista.robots import load_robot
+from vista.runtime import Budget, pursue, run_task
+from vista.timing import Timings
+from vista_sim.robot import SimRobot
+from vista_sim.tasks import Task
+from vista_sim.world import World
+
+BUDGET = Budget(max_subtasks=8, seconds=60.0)
+TRUTHFUL = ("scripted", "oracle")
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """Which parts to use, as references of :mod:`vista.cli.compose`; ``detector="none"`` leaves it out."""
+
+    policy: str | None = None
+    world_model: str | None = None
+    planner: str | None = None
+    detector: str | None = None
+    switcher: str | None = None
+    guard: str | None = None
+    robot: str = "panda"
+
+
+class Stack:
+    """The parts of one process, loaded once; those that read the truth are made for each episode."""
+
+    def __init__(self, refs: Refs) -> None:
+        self.refs, self.spec = refs, load_robot(refs.robot)
+        self.kinematics = Kinematics(self.spec)
+        self._kept: dict[str, Any] = {}
+
+    def _part(self, name: str, ref: str | None, make: Any) -> Any:
+        if ref in TRUTHFUL:
+            return make()
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
+
+    def run(self, task: Task, *, seed: int = 0, memory_folder: str | None = None) -> dict[str, object]:
+        """Run ``task`` once. Returns what a bench keeps of it, as plain values."""
+        refs, began = self.refs, time.monotonic()
+        world = World(task.scene, self.spec, self.kinematics)
+        task.prepare(world)
+        robot = SimRobot(world)
+        memory = None
+        try:
+            witness, timings = Witness(robot, task), Timings()
+            detector: Detector | None = None
+            if refs.detector != "none":
+                detector = self._part(
+                    "detector", refs.detector,
+                    lambda: compose.load_detector(refs.detector, self.spec, world=world),
+                )  # fmt: skip
+            policy = self._part(
+                "policy", refs.policy, lambda: compose.load_policy(refs.policy, world=world, task=task)
+            )
+            world_model = self._part(
+                "world_model", refs.world_model,
+                lambda: compose.load_world_model(refs.world_model, world=world, task=task),
+            )  # fmt: skip
+            planner = self._part(
+                "planner", refs.planner,
+                lambda: compose.load_planner(refs.planner, task=task, finder=detector),
+            )  # fmt: skip
+            switcher = self._part("switcher", refs.switcher, lambda: compose.load_switcher(refs.switcher))
+            guard = self._part("guard", refs.guard, lambda: compose.load_guard(self.spec, refs.guard))
+            memory = compose.open_memory(memory_folder)
+            result = run_task(
+                witness, planner, world_model,
+                partial(pursue, witness, policy, switcher, guard, timings=timings),
+                memory, task.instruction,
+                detector=detector, budget=BUDGET, on_event=witness.hear, timings=timings, seed=seed,
+            )  # fmt: skip
+            truth = witness.verdict(result)
+        finally:
+            robot.close()
+            if memory is not None:
+                memory.close()
+        result = replace(result, truth=truth.success)
+        return {
+            "success": truth.success,
+            "failure": truth.failure,
+            "grasped": truth.grasped,
+            "nearest_m": round(min(truth.nearest_m, 9.0), 4),
+            "outcome": str(result.outcome),
+            "cause": result.cause,
+            "instruction": result.instruction,
+            "subtasks": [[r.text, str(r.state), r.reason, round(r.score, 3)] for r in result.subtasks],
+            "steps": result.steps,
+            "seconds": round(result.seconds, 2),
+            "wall_s": round(time.monotonic() - began, 2),
+        }

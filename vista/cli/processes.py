@@ -1,0 +1,88 @@
+"""Processes that must not outlive whoever started them, and what dead ones leave behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+
+DIE_WITH_PARENT = "VISTA_DIE_WITH_PARENT"
+_PR_SET_PDEATHSIG = 1
+_SHARED = Path("/dev/shm")
+_PREFIXES = ("fastrtps_", "fastdds_", "sem.fastrtps_", "sem.fastdds_")
+
+
+def die_with_parent() -> None:
+    """Have Linux send SIGTERM to this process when the one that started it dies, however it dies.
+
+    Does nothing unless the environment variable :data:`DIE_WITH_PARENT` is set, as ``vista up`` does.
+    """
+    if not os.environ.get(DIE_WITH_PARENT):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    if os.getppid() != parent:  # it died in between
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def marked(name: str, value: str) -> list[psutil.Process]:
+    """The living processes of this user whose environment was made with ``name`` = ``value``."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            living = process.status() != psutil.STATUS_ZOMBIE
+            if living and process.uids().real == os.getuid() and process.environ().get(name) == value:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def shared_memory() -> set[Path]:
+    """The shared memory files of Fast DDS on this machine."""
+    try:
+        return {p for p in _SHARED.iterdir() if p.name.startswith(_PREFIXES)}
+    except OSError:
+        return set()
+
+
+def _in_use() -> set[str]:
+    """Paths below /dev/shm that some process has mapped or open."""
+    used = set()
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            for line in (process / "maps").read_text().splitlines():
+                if " /dev/shm/" in line:
+                    used.add(line[line.index("/dev/shm/") :].removesuffix(" (deleted)"))
+            for handle in (process / "fd").iterdir():
+                target = os.readlink(handle)
+                if target.startswith("/dev/shm/"):
+                    used.add(target)
+        except OSError:
+            continue  # it ended, or is somebody else's
+    return used
+
+
+def remove_orphans(since_s: float) -> list[str]:
+    """Remove shared memory of Fast DDS that no process uses any more, made by this user after ``since_s``
+    (seconds since the epoch). Killed processes leave it behind. Returns the names."""
+    removed = []
+    used = _in_use()
+    for path in sorted(shared_memory()):
+        try:
+            info = path.stat()
+            if info.st_uid == os.getuid() and info.st_ctime >= since_s and str(path) not in used:
+                path.unlink()
+                removed.append(path.name)
+        except OSError:
+            continue
+    return removed

@@ -1,0 +1,28 @@
+"""The suites of ``vista bench``, by name."""
+
+from __future__ import annotations
+
+import importlib
+
+from vista.cli.suites.base import Settings, Suite
+from vista.errors import UnknownNameError
+
+# Suite -> (module, class)
+SUITES = {
+    "basic": ("basic", "BasicSuite"),
+    "expert": ("expert", "ExpertSuite"),
+    "latency": ("latency", "LatencySuite"),
+}
+
+
+def make_suite(name: str) -> Suite:
+    """The suite ``name``; UnknownNameError lists those there are."""
+    if name not in SUITES:
+        raise UnknownNameError("suite", name, SUITES)
+    module, cls = SUITES[name]
+    suite = getattr(importlib.import_module(f"vista.cli.suites.{module}"), cls)()
+    assert isinstance(suite, Suite)
+    return suite
+
+
+__all__ = ["SUITES", "Settings", "Suite", "make_suite"]

@@ -1,0 +1,119 @@
+"""What a suite is: cells and methods to choose from, and how one episode of them is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vista.cli.episode import Refs
+from vista.cli.fingerprint import fingerprint
+from vista.cli.results import Key, Record, Results, summary
+from vista.cli.workers import spread
+from vista.errors import UnknownNameError
+
+Cell = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The arguments of one bench; ``seed`` is an offset into the range ``split``."""
+
+    cells: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    seed: int = 0
+    episodes: int | None = None
+    split: str = "bench"
+    task: str = "pick_place"
+    objects: str | None = None
+    scene: str | None = None
+    workers: int = 1
+    refs: Refs = field(default_factory=Refs)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One episode of one cell and method."""
+
+    cell: str
+    method: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.cell}, {self.method}, seed {self.seed}"
+
+
+class Progress:
+    """What a suite tells while it runs; this one tells nobody."""
+
+    def start(self, total: int, done: int) -> None: ...
+
+    def step(self, job: Job, record: Record) -> None: ...
+
+
+class Suite:
+    """Runs episodes that end in success or not, spread over processes, each counted once.
+
+    A suite fills in the class variables, ``seeds``, ``identity`` and ``opener``; one that measures something
+    else overrides ``measure``.
+    """
+
+    name = ""
+    cells: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    default_cells: tuple[str, ...] = ()
+    default_methods: tuple[str, ...] = ()
+    episodes: Mapping[str, int] = {}
+    default_episodes = 50
+    in_parent: tuple[str, ...] = ()  # cells whose episodes cannot share the machine with others
+
+    def check(self, settings: Settings) -> None:
+        """Raise what is wrong with ``settings`` before any work starts."""
+        for cell in settings.cells:
+            if cell not in self.cells:
+                raise UnknownNameError(f"cell of suite {self.name!r}", cell, self.cells)
+        for method in settings.methods:
+            if method not in self.methods:
+                raise UnknownNameError(f"method of suite {self.name!r}", method, self.methods)
+
+    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+        """The seeds of ``count`` episodes."""
+        raise NotImplementedError
+
+    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+        """Every setting that could change an episode of this cell and method, as plain values."""
+        raise NotImplementedError
+
+    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+        """A module-level function that opens what a process needs and returns what runs a job."""
+        raise NotImplementedError
+
+    def describe(self, records: Sequence[Record]) -> Cell:
+        """What a cell of this suite tells beside its success rate."""
+        return {}
+
+    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+        """Run what is missing and sum up."""
+        self.check(settings)
+        plan: list[tuple[str, str, list[Key]]] = []
+        for cell in dict.fromkeys(settings.cells or self.default_cells):
+            count = settings.episodes or self.episodes.get(cell, self.default_episodes)
+            for method in dict.fromkeys(settings.methods or self.default_methods):
+                mark = fingerprint(self.identity(settings, cell, method))
+                seeds = self.seeds(settings, cell, count)
+                plan.append((cell, method, [Key(cell, method, s, mark) for s in seeds]))
+        with Results(out) as results:
+            keys = [key for _, _, mine in plan for key in mine]
+            missing = [key for key in keys if results.get(key) is None]
+            progress.start(len(keys), len(keys) - len(missing))
+            for cell in dict.fromkeys(key.cell for key in missing):
+                mine = {Job(k.cell, k.method, k.seed): k for k in missing if k.cell == cell}
+                workers = 1 if cell in self.in_parent else settings.workers
+                for job, record in spread(self.opener(cell), settings, list(mine), workers):
+                    results.add(mine[job], record)
+                    progress.step(job, record)
+            return [self._cell(cell, method, [results.get(k) for k in mine]) for cell, method, mine in plan]
+
+    def _cell(self, cell: str, method: str, found: Iterable[Record | None]) -> Cell:
+        records = [r for r in found if r is not None]
+        return {**summary(cell, method, records), **self.describe(records)}

@@ -1,0 +1,145 @@
+"""Suite ``basic``: the objects and tables of the robot's demonstrations, three others around them.
+
+Cells: ``basic`` in lockstep; ``ros`` through the running ROS graph. Methods: ``imagined``, the learned loop;
+``oracle``, the same with true goal images in place of the world model's.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from vista.cli.episode import Refs, Stack
+from vista.cli.fingerprint import code_digest, folder_digest, ref_digest
+from vista.cli.results import Record
+from vista.cli.scenes import scene_task
+from vista.cli.suites.base import Cell, Job, Settings, Suite
+from vista.cli.workers import one_thread
+from vista.errors import ConfigError
+from vista.splits import load_splits
+
+_PARTS = ("policy", "world_model", "planner", "detector", "switcher")
+_FOLDERS = {"policy": "executor"}
+
+
+def refs_of(settings: Settings, method: str) -> Refs:
+    """The parts that ``method`` uses."""
+    return replace(settings.refs, world_model="oracle") if method == "oracle" else settings.refs
+
+
+def scene_identity(settings: Settings) -> dict[str, object]:
+    """What decides which scenes are met."""
+    return {
+        "task": settings.task,
+        "objects": folder_digest(Path(settings.objects)) if settings.objects else None,
+        "scene": Path(settings.scene).read_text(encoding="utf-8") if settings.scene else None,
+        "code": code_digest(),
+    }
+
+
+class BasicSuite(Suite):
+    name = "basic"
+    cells = ("basic", "ros")
+    methods = ("imagined", "oracle")
+    default_cells = ("basic",)
+    default_methods = ("imagined",)
+    episodes: Mapping[str, int] = {"ros": 10}
+    in_parent = ("ros",)
+
+    def check(self, settings: Settings) -> None:
+        super().check(settings)
+        # Makes a scene: an unknown task, object or scene file is said at once.
+        scene_task(
+            settings.task, self.seeds(settings, "", 1)[0], objects=settings.objects, scene=settings.scene
+        )
+        if "ros" in settings.cells:
+            _client()
+            if "oracle" in settings.methods:
+                raise ConfigError("method 'oracle' reads the simulator's truth: cell 'ros' cannot use it")
+
+    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+        splits = load_splits()
+        return [splits.seed(settings.split, settings.seed + i) for i in range(count)]
+
+    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+        refs = asdict(refs_of(settings, method))
+        parts = {
+            name: ref_digest(refs[name], _FOLDERS.get(name, name)) if refs[name] != "none" else "none"
+            for name in _PARTS
+        }
+        guard = Path(refs["guard"]).read_text(encoding="utf-8") if refs["guard"] else None
+        return {**scene_identity(settings), **parts, "guard": guard, "robot": refs["robot"]}
+
+    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+        return open_ros if cell == "ros" else open_lockstep
+
+    def describe(self, records: Sequence[Record]) -> Cell:
+        failed = Counter(str(r["failure"]) for r in records if not r["success"])
+        seconds = [float(str(r["seconds"])) for r in records if r.get("seconds") is not None]
+        believed = [r.get("outcome") == "success" for r in records]
+        return {
+            "grasped": sum(bool(r.get("grasped")) for r in records),
+            "believed": sum(believed),
+            "failures": dict(failed.most_common()),
+            "seconds_median": round(float(np.median(seconds)), 2) if seconds else None,
+            "failed_seeds": [r["seed"] for r in records if not r["success"]],
+        }
+
+
+def open_lockstep(settings: Settings) -> Callable[[Job], Record]:
+    """One process: models are loaded once, an episode starts with an empty memory."""
+    one_thread()
+    import torch
+
+    torch.set_num_threads(1)
+    stacks: dict[str, Stack] = {}
+
+    def run(job: Job) -> Record:
+        if job.method not in stacks:
+            stacks[job.method] = Stack(refs_of(settings, job.method))
+        task = scene_task(settings.task, job.seed, objects=settings.objects, scene=settings.scene)
+        return stacks[job.method].run(task)
+
+    return run
+
+
+def _client() -> Callable[..., object]:
+    try:
+        run_episode = importlib.import_module("vista_ros.client").run_episode
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"cell 'ros' needs ROS 2 and the built workspace (./run setup brings both): {error}"
+        ) from error
+    assert callable(run_episode)
+    return run_episode
+
+
+def open_ros(settings: Settings) -> Callable[[Job], Record]:
+    """Episodes through the running graph; ``vista_ros.client.run_episode`` resets it to the seed's scene."""
+    run_episode = _client()
+    refs = {k: v for k, v in asdict(settings.refs).items() if v is not None}
+
+    def run(job: Job) -> Record:
+        answer = run_episode(
+            task=settings.task, seed=job.seed, objects=settings.objects, scene=settings.scene, refs=refs
+        )
+        if is_dataclass(answer) and not isinstance(answer, type):
+            answer = asdict(answer)
+        if not isinstance(answer, Mapping) or "truth" not in answer:
+            raise ConfigError("vista_ros.client.run_episode: expected a mapping or result with 'truth'")
+        success = bool(answer["truth"])
+        cause = str(answer.get("cause", ""))
+        return {
+            "success": success,
+            "failure": "" if success else cause or "failed",
+            "outcome": str(answer.get("outcome", "")),
+            "cause": cause,
+            "seconds": answer.get("seconds"),
+        }
+
+    return run

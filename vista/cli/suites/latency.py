@@ -1,0 +1,158 @@
+"""Suite ``latency``: how long each stage takes here, beside a fixed matrix product timed in the same run.
+
+Cells are stages. Times in ms depend on the machine; the ratio to the product (512 x 512, single precision,
+same threads) depends on it less. ``success_rate`` is the share of calls within ``bound_ms``, if there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vista.cli import compose
+from vista.cli.results import wilson
+from vista.cli.scenes import scene_task
+from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite
+from vista.errors import InvalidValueError
+from vista.robots import load_robot
+from vista.splits import load_splits
+from vista.types import Note, Observation, Subtask
+from vista_sim.robot import SimRobot
+from vista_sim.world import World
+
+STAGES = ("imagine", "plan_chunk", "detect", "planner", "guard", "recall")
+BOUNDS_MS = {"imagine": 250.0, "plan_chunk": 30.0}
+THREADS = 2
+WARM_UP = 3
+PRODUCT = 512
+_NOTES = 200
+
+
+class LatencySuite(Suite):
+    name = "latency"
+    cells = STAGES
+    methods = ("learned",)
+    default_cells = STAGES
+    default_methods = methods
+    default_episodes = 50
+
+    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+        """Time every stage in turn with the product, in one process. Nothing is resumed."""
+        import torch
+
+        self.check(settings)
+        count = settings.episodes or self.default_episodes
+        torch.set_num_threads(thread_count())
+        seed = load_splits().seed(settings.split, settings.seed)
+        cells = tuple(dict.fromkeys(settings.cells or self.cells))
+        progress.start(len(cells) * count, 0)
+        left, right = (torch.rand(PRODUCT, PRODUCT) for _ in range(2))
+        found = []
+        calls = _calls(settings, seed, cells)
+        try:
+            for cell in cells:
+                spent, product = np.zeros(count), np.zeros(count)
+                for i in range(-WARM_UP, count):
+                    # In turn, so that both meet the same load from outside.
+                    began = time.perf_counter()
+                    torch.mm(left, right)
+                    middle = time.perf_counter()
+                    calls[cell](i + WARM_UP)
+                    if i >= 0:
+                        product[i], spent[i] = middle - began, time.perf_counter() - middle
+                        progress.step(Job(cell, "learned", seed), {"success": True})
+                found.append(_cell(cell, spent * 1e3, product * 1e3))
+        finally:
+            calls["close"](0)
+        return found
+
+
+def thread_count() -> int:
+    """Threads of the learned parts: two, or ``VISTA_THREADS`` or ``OMP_NUM_THREADS`` where it is set.
+
+    Raises:
+        InvalidValueError: the variable is not a number above 0.
+    """
+    for name in ("VISTA_THREADS", "OMP_NUM_THREADS"):
+        if value := os.environ.get(name):
+            if not value.isdecimal() or int(value) < 1:
+                raise InvalidValueError(f"{name}={value!r}, expected a number of threads, 1 or more")
+            return int(value)
+    return THREADS
+
+
+def _cell(cell: str, spent: np.ndarray, product: np.ndarray) -> Cell:
+    base = float(np.median(product))
+    median, p90 = float(np.median(spent)), float(np.percentile(spent, 90))
+    bound = BOUNDS_MS.get(cell)
+    within = int((spent <= bound).sum()) if bound is not None else None
+    return {
+        "cell": cell,
+        "method": "learned",
+        "n": len(spent),
+        "success_rate": None if within is None else within / len(spent),
+        "interval": None if within is None else list(wilson(within, len(spent))),
+        "bound_ms": bound,
+        "median_ms": round(median, 3),
+        "p90_ms": round(p90, 3),
+        "product_ms": round(base, 4),
+        "median_ratio": round(median / base, 2),
+        "p90_ratio": round(p90 / base, 2),
+        "threads": thread_count(),
+    }
+
+
+def _calls(settings: Settings, seed: int, cells: tuple[str, ...]) -> Mapping[str, Callable[[int], object]]:
+    """What each stage calls, on one observation of the simulator; "close" frees everything."""
+    refs, spec = settings.refs, load_robot(settings.refs.robot)
+    task = scene_task(settings.task, seed, objects=settings.objects, scene=settings.scene)
+    world = World(task.scene, spec)
+    robot = SimRobot(world)
+    obs: Observation = robot.observe()
+    subtask = Subtask(task.subtasks[0])
+    calls: dict[str, Callable[[int], object]] = {}
+    closing: list[Callable[[], None]] = [robot.close]
+
+    def close(_: int) -> None:
+        for end in closing:
+            end()
+
+    calls["close"] = close
+    try:
+        if {"imagine", "plan_chunk", "guard"} & set(cells):
+            model = compose.load_world_model(refs.world_model, world=world, task=task)
+            calls["imagine"] = lambda i: model.imagine(obs, subtask, i)
+        if {"plan_chunk", "guard"} & set(cells):
+            policy = compose.load_policy(refs.policy, world=world, task=task)
+            subgoal = model.imagine(obs, subtask, 0)
+            calls["plan_chunk"] = lambda i: policy.predict_chunk(obs, subgoal)
+            guard = compose.load_guard(spec, refs.guard)
+            chunk = policy.predict_chunk(obs, subgoal).head(4)
+            calls["guard"] = lambda i: guard.check(chunk, obs)
+        if "detect" in cells:
+            detector = compose.load_detector(refs.detector, spec, world=world)
+            calls["detect"] = lambda i: detector.detect(obs)
+        if "planner" in cells:
+            planner = compose.load_planner(refs.planner, task=task)
+
+            def plan(_: int) -> None:
+                planner.reset()
+                planner.next(obs, task.instruction, ())
+
+            calls["planner"] = plan
+        if "recall" in cells:
+            memory = compose.open_memory()
+            closing.append(memory.close)
+            labels = load_splits().demo_objects
+            memory.remember(
+                [Note("temporal", f"{labels[i % 5]} seen, step {i}", i + 1) for i in range(_NOTES)]
+            )
+            calls["recall"] = lambda i: memory.recall([f"where is the {labels[i % 5]}", f"question {i}"])
+    except BaseException:
+        close(0)
+        raise
+    return calls

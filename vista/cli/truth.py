@@ -1,0 +1,111 @@
+"""What really happened in a simulated episode, and why it failed. For benches only: this reads the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vista.events import Event, EventKind
+from vista.types import ActionChunk, EpisodeResult, Observation, Outcome, RobotSpec, State
+from vista_sim.robot import SimRobot
+from vista_sim.tasks import Task
+from vista_sim.world import World
+
+LIFTED_M = 0.012
+NEAR_M = 0.06
+SETTLE_STEPS = 250  # of 4 ms: what was let go comes to rest before it is judged
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """``success`` by the task's predicate; ``failure``: why not, in two or three words, else empty;
+    ``grasped``: the right object was lifted at least once; ``nearest_m``: how near the hand came to it."""
+
+    success: bool
+    failure: str
+    grasped: bool
+    nearest_m: float
+
+
+class Witness:
+    """A ``Robot`` that passes everything on to a simulated one and looks at the truth after every motion."""
+
+    def __init__(self, robot: SimRobot, task: Task) -> None:
+        self._robot, self._task = robot, task
+        world = robot.world
+        label = getattr(task, "target", None)
+        self._target = world.index(label) if label is not None else 0
+        self._ground = [world.object_pose(i)[2, 3] for i in range(len(world.scene.objects))]
+        self._lifted: set[int] = set()
+        self._nearest = float("inf")
+        self._early = ""
+
+    @property
+    def world(self) -> World:
+        return self._robot.world
+
+    @property
+    def spec(self) -> RobotSpec:
+        return self._robot.spec
+
+    def observe(self, timeout_s: float = 1.0) -> Observation:
+        return self._robot.observe(timeout_s)
+
+    def stop(self, cause: str) -> None:
+        self._robot.stop(cause)
+
+    def send(self, chunk: ActionChunk) -> None:
+        self._robot.send(chunk)
+        hand = self.world.ee_pose()[:3, 3]
+        for i in range(len(self._ground)):
+            centre = self.world.object_pose(i)[:3, 3]
+            apart = float(np.linalg.norm(centre - hand))
+            if i == self._target:
+                self._nearest = min(self._nearest, apart)
+            if centre[2] > self._ground[i] + LIFTED_M and apart < NEAR_M:
+                self._lifted.add(i)
+
+    def hear(self, event: Event) -> None:
+        """Listen to the loop: a grasp that is called done while the hand holds nothing ended too early."""
+        progress, subtask = event.progress, event.subtask
+        if event.kind is not EventKind.SUBTASK_ENDED or progress is None or subtask is None:
+            return
+        if progress.state is State.REACHED and subtask.text.startswith("grasp"):
+            self._early = "" if self._held() else "switch too early"
+        elif progress.state is State.REACHED and subtask.text.startswith("place") and self._held():
+            self._early = "switch too early"
+
+    def _held(self) -> bool:
+        centre = self.world.object_pose(self._target)[:3, 3]
+        near = np.linalg.norm(centre - self.world.ee_pose()[:3, 3]) < NEAR_M
+        return bool(near and self.world.gripper_command < 0.5)
+
+    def verdict(self, result: EpisodeResult) -> Truth:
+        """Let everything come to rest and judge the episode."""
+        self.world.step(SETTLE_STEPS)
+        success = bool(self._task.success(self.world))
+        grasped = self._target in self._lifted
+        return Truth(success, "" if success else self._failure(result), grasped, self._nearest)
+
+    def _failure(self, result: EpisodeResult) -> str:
+        if result.outcome is Outcome.STOPPED:
+            return "stopped"
+        if not result.subtasks:
+            return "planner refused"
+        if all(r.reason.startswith("imagine:") for r in result.subtasks):
+            return "nothing imagined"
+        timed_out = "timed out" if result.subtasks[-1].state is State.TIMED_OUT else ""
+        if self._target not in self._lifted:
+            if self._lifted:
+                return "wrong object lifted"
+            if self._nearest > NEAR_M:
+                return "no approach"
+            return self._early or "grasp missed"
+        if self._held():
+            return self._early or timed_out or "not let go"
+        centre = self.world.object_pose(self._target)[:3, 3]
+        tray = self.world.scene.tray
+        if tray is not None and np.hypot(centre[0] - tray[0], centre[1] - tray[1]) < 0.15:
+            return "place missed"
+        return "dropped"

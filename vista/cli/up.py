@@ -1,0 +1,212 @@
+"""Starts the nodes of launch/stack.yaml and watches over them until Ctrl-C or ``vista down``.
+
+A node that ends by itself is started again. Nothing is left behind: no process, no shared memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from vista.cli.processes import DIE_WITH_PARENT, die_with_parent, marked, remove_orphans
+from vista.cli.stack import NodeEntry, Value, command, load_stack
+from vista.errors import InvalidValueError, VistaError
+
+MARK = "VISTA_UP"
+STOP_S = 8.0
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What ``vista down`` and ``vista run`` need to know of a graph that is up."""
+
+    pid: int
+    mark: str
+    domain: int
+    namespace: str
+    nodes: tuple[str, ...]
+    started_s: float
+    logs: str
+
+
+def state_folder() -> Path:
+    """Where graphs that are up are written down, one file a domain."""
+    return Path(tempfile.gettempdir()) / f"vista-{os.getuid()}"
+
+
+def running() -> list[Running]:
+    """The graphs that are up on this machine, by this user. Files of dead ones are removed."""
+    found = []
+    for path in sorted(state_folder().glob("*.json")):
+        try:
+            data = json.loads(path.read_text())
+            each = Running(**{**data, "nodes": tuple(data["nodes"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        if each.pid == os.getpid() or marked(MARK, each.mark):
+            found.append(each)
+        else:
+            path.unlink(missing_ok=True)
+    return found
+
+
+def find_running(domain: int | None = None) -> Running:
+    """The graph that is up; VistaError when there is none, or more than one and ``domain`` names none."""
+    found = running()
+    if domain is not None:
+        found = [each for each in found if each.domain == domain]
+    if not found:
+        where = "" if domain is None else f" in domain {domain}"
+        raise VistaError(f"no graph is up{where}; 'vista up' starts one")
+    if len(found) > 1:
+        domains = ", ".join(str(each.domain) for each in found)
+        raise VistaError(f"several graphs are up, in the domains {domains}; choose one with --domain")
+    return found[0]
+
+
+def free_domain() -> int:
+    """``ROS_DOMAIN_ID`` where it is set, else a domain that nobody on this machine uses."""
+    if (given := os.environ.get("ROS_DOMAIN_ID", "")).isdigit():
+        return int(given)
+    first = 1 + os.getpid() % 90
+    for domain in (*range(first, 101), *range(1, first)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("", 7410 + 250 * domain))  # the port of a domain's first participant
+                return domain
+            except OSError:
+                continue
+    raise VistaError("no free ROS domain from 1 to 100")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_stack_arguments(parser)
+    parser.add_argument("--real", action="store_true", help="beside the drivers of a real arm: no simulator")
+    parser.add_argument("--nodes", nargs="+", default=[], metavar="NODE", help="only these")
+
+
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options for everything that launch/stack.yaml lets one choose."""
+    for each in load_stack().arguments.values():
+        option = "--" + each.name.replace("_", "-")
+        parser.add_argument(option, dest=each.name, metavar="VALUE", help=f"{each.help} ({each.default!r})")
+    parser.add_argument("--namespace", default="", help="of all nodes and topics")
+    parser.add_argument("--domain", type=int, help="ROS domain; without it ROS_DOMAIN_ID or a free one")
+    parser.add_argument("--logs", default="", help="folder of the nodes' output (runs/log/<time>)")
+
+
+def stack_values(args: argparse.Namespace) -> dict[str, object]:
+    """What was chosen on the command line."""
+    names = load_stack().arguments
+    return {name: getattr(args, name) for name in names if getattr(args, name, None) is not None}
+
+
+def main(args: argparse.Namespace) -> int:
+    die_with_parent()
+    stack = load_stack()
+    nodes = stack.select(sim=not args.real, names=args.nodes)
+    chosen = stack.chosen(stack_values(args))
+    domain = free_domain() if args.domain is None else args.domain
+    if not 0 <= domain <= 232:
+        raise InvalidValueError(f"--domain {domain}: expected 0 to 232")
+    if any(each.domain == domain for each in running()):
+        raise VistaError(f"a graph is up in domain {domain} already; 'vista down --domain {domain}' stops it")
+    logs = Path(args.logs or Path("runs") / "log" / time.strftime("%Y-%m-%d_%H-%M-%S"))
+    logs.mkdir(parents=True, exist_ok=True)
+    names = tuple(node.name for node in nodes)
+    state = Running(
+        os.getpid(), uuid.uuid4().hex, domain, args.namespace, names, time.time(), str(logs.resolve())
+    )
+    print(f"starting {', '.join(names)} in ROS domain {domain}; output in {logs}/", flush=True)
+    return supervise(nodes, chosen, state, use_sim_time=not args.real)
+
+
+def supervise(
+    nodes: tuple[NodeEntry, ...], chosen: Mapping[str, Value], state: Running, *, use_sim_time: bool
+) -> int:
+    """Run ``nodes`` under circus until a signal ends them all. 130 after SIGINT, 0 after SIGTERM."""
+    from circus import get_arbiter
+
+    logging.getLogger("circus").setLevel(logging.ERROR)
+    sockets = tempfile.mkdtemp(prefix="vista-up-")
+    env = {**os.environ, MARK: state.mark, DIE_WITH_PARENT: "1", "ROS_DOMAIN_ID": str(state.domain)}
+    watchers = [
+        _watcher(node, command(node, chosen, namespace=state.namespace, use_sim_time=use_sim_time), env, state)
+        for node in nodes
+    ]
+    file = state_folder() / f"{state.domain}.json"
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    interrupted: list[int] = []
+    try:
+        arbiter = get_arbiter(
+            watchers, controller=f"ipc://{sockets}/control", pubsub_endpoint=f"ipc://{sockets}/events",
+            check_delay=0.5,
+        )  # fmt: skip
+        usual = signal.getsignal(signal.SIGINT)
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            interrupted.append(number)
+            if callable(usual):
+                usual(number, frame)
+
+        signal.signal(signal.SIGINT, interrupt)
+        file.write_text(json.dumps(asdict(state)))
+        arbiter.start()
+    finally:
+        clean_up(state)
+        shutil.rmtree(sockets, ignore_errors=True)
+    print("all nodes are down", flush=True)
+    return INTERRUPTED if interrupted else 0
+
+
+def _watcher(node: NodeEntry, words: list[str], env: Mapping[str, str], state: Running) -> dict[str, Any]:
+    log = {"class": "FileStream", "filename": str(Path(state.logs) / f"{node.name}.log")}
+    return {
+        "name": node.name,
+        "cmd": words[0],
+        "args": words[1:],
+        "env": dict(env),
+        "respawn": node.respawn,
+        "stop_signal": signal.SIGINT,
+        "graceful_timeout": STOP_S,
+        "max_retry": -1,
+        "stdout_stream": log,
+        "stderr_stream": log,
+    }
+
+
+def clean_up(state: Running) -> None:
+    """Kill what is left of a graph and remove what it left behind. Safe to call again."""
+    import psutil
+
+    left = [p for p in marked(MARK, state.mark) if p.pid not in (os.getpid(), state.pid)]
+    for process in left:
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
+    psutil.wait_procs(left, timeout=5.0)
+    remove_orphans(state.started_s)
+    (state_folder() / f"{state.domain}.json").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":  # how `vista demo` starts it
+    import sys
+
+    from vista.cli.main import main as vista
+
+    raise SystemExit(vista(["up", *sys.argv[1:]]))
