@@ -8,12 +8,13 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from vista.errors import ConfigError
+from vista.errors import ConfigError, InvalidValueError
 
 Arrays = Mapping[str, NDArray[np.generic]]
 Maker = Callable[[Sequence[int]], Arrays]
@@ -36,7 +37,13 @@ def _work(job: tuple[Maker, Sequence[int], Path]) -> int:
 
 
 def generate(
-    folder: Path, maker: Maker, seeds: Sequence[int], *, kind: str, shard_size: int, workers: int | None = None
+    folder: Path,
+    maker: Maker,
+    seeds: Sequence[int],
+    *,
+    kind: str,
+    shard_size: int,
+    workers: int | None = None,
 ) -> Path:
     """Fill ``folder`` with shards for ``seeds``; shards that are there already are kept.
 
@@ -51,7 +58,9 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "meta.json"
     if path.exists() and (found := json.loads(path.read_text())) != meta:
-        raise ConfigError(f"{folder} holds other data ({found}); wanted {meta}: choose another folder or delete it")
+        raise ConfigError(
+            f"{folder} holds other data ({found}); wanted {meta}: choose another folder or delete it"
+        )
     path.write_text(json.dumps(meta))
     jobs = []
     for i in range(0, len(seeds), shard_size):
@@ -78,3 +87,59 @@ def shard_folders(folder: Path, limit: int | None = None) -> list[Path]:
     if not shards:
         raise ConfigError(f"{folder}: no shards there; generate the data first")
     return shards
+
+
+def load_arrays(shard: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The arrays ``keys`` of one shard. Raises ConfigError naming the file that is missing or unreadable."""
+    arrays = {}
+    for key in keys:
+        file = shard / f"{key}.npy"
+        if not file.is_file():
+            raise ConfigError(f"{shard}: lacks {key}.npy")
+        try:
+            arrays[key] = np.load(file)
+        except (OSError, EOFError, ValueError) as error:
+            raise ConfigError(f"{file}: not a whole array of numbers or text: {error}") from error
+    return arrays
+
+
+def check_frames(shard: Path, arrays: Arrays, keys: Sequence[str], size: int) -> None:
+    """Raise ConfigError, naming the file, unless ``keys`` are u8 (N, size, size, 3)."""
+    for key in keys:
+        frames = arrays[key]
+        if frames.dtype != np.uint8 or frames.shape[1:] != (size, size, 3):
+            raise ConfigError(
+                f"{shard}/{key}.npy: frames {frames.dtype} {frames.shape[1:]}, "
+                f"wanted uint8 ({size}, {size}, 3)"
+            )
+
+
+def check_lengths(shard: Path, arrays: Arrays, keys: Sequence[str]) -> None:
+    """Raise ConfigError, naming the file, unless ``keys`` have as many rows as the first of them."""
+    wanted = len(arrays[keys[0]])
+    for key in keys[1:]:
+        if len(arrays[key]) != wanted:
+            raise ConfigError(
+                f"{shard}/{key}.npy: {len(arrays[key])} rows, {keys[0]}.npy has {wanted}: mixed sizes"
+            )
+
+
+def check_finite(shard: Path, arrays: Arrays, keys: Sequence[str]) -> None:
+    """Raise InvalidValueError, naming file and row, if one of ``keys`` holds NaN or infinity."""
+    for key in keys:
+        array = np.asarray(arrays[key], np.float64)
+        bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(1))
+        if len(bad):
+            raise InvalidValueError(f"{shard}/{key}.npy: not finite at row {bad[0]}")
+
+
+def check_indices(shard: Path, arrays: Arrays, keys: Sequence[str], into: str) -> None:
+    """Raise InvalidValueError, naming file and row, if one of ``keys`` points outside of array ``into``."""
+    end = len(arrays[into])
+    for key in keys:
+        index = np.asarray(arrays[key], np.int64)
+        bad = np.flatnonzero((index < 0) | (index >= end))
+        if len(bad):
+            raise InvalidValueError(
+                f"{shard}/{key}.npy: row {bad[0]} points at {index[bad[0]]}, {into}.npy has {end} rows"
+            )

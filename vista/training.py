@@ -1,7 +1,7 @@
 """The training loop that every learned part shares: cosine rate, EMA, resumable checkpoints, a loss plot.
 
-Batches are drawn from ``numpy`` generators seeded by (seed, step), so a run that was interrupted and resumed sees the
-same batches as one that was not. Checkpoints are safetensors and JSON; nothing is pickled.
+Batches are drawn from ``numpy`` generators seeded by (seed, step), so a run that was interrupted and resumed
+sees the same batches as one that was not. Checkpoints are safetensors and JSON; nothing is pickled.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from tqdm import tqdm
 
 from vista.errors import ConfigError
 
+Model = TypeVar("Model", bound=nn.Module)
 Batch = Mapping[str, Tensor]
 LossFn = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, float]]]
 BatchFn = Callable[[np.random.Generator], Batch]
@@ -29,7 +31,7 @@ BatchFn = Callable[[np.random.Generator], Batch]
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """``steps`` in all; ``lr`` peak of the cosine; ``ema`` decay; ``minutes``: stop (resumable) after that long;
+    """``steps`` in all; ``lr`` peak of the cosine; ``ema`` decay; ``minutes``: stop, resumable, after that;
     ``precision``: "bf16" or "no"; ``save_every`` [steps]."""
 
     steps: int
@@ -112,8 +114,8 @@ def plot_losses(losses: list[float], path: Path, title: str) -> None:
 
 
 def fit(
-    model: nn.Module, batch: BatchFn, loss: LossFn, config: TrainConfig, checkpoints: Path, title: str
-) -> tuple[nn.Module, list[float], bool]:
+    model: Model, batch: BatchFn, loss: LossFn, config: TrainConfig, checkpoints: Path, title: str
+) -> tuple[Model, list[float], bool]:
     """Train ``model`` in place; resumes from ``checkpoints`` if a run of the same length is there.
 
     Returns:
@@ -123,14 +125,16 @@ def fit(
         ConfigError: the checkpoint belongs to another configuration.
     """
     accelerator = Accelerator(mixed_precision=config.precision)
-    model.to(accelerator.device, memory_format=torch.channels_last)
+    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     ema, start, losses = Ema(model, config.ema), 0, list[float]()
     settings = {k: v for k, v in asdict(config).items() if k not in ("minutes", "save_every")}
     if (checkpoints / "state.json").exists():
         known = json.loads((checkpoints / "settings.json").read_text())
         if known != settings:
-            raise ConfigError(f"{checkpoints} holds a run with {known}, not {settings}: delete it to start anew")
+            raise ConfigError(
+                f"{checkpoints} holds a run with {known}, not {settings}: delete it to start anew"
+            )
         state = json.loads((checkpoints / "state.json").read_text())
         start, losses = state["step"], state["losses"]
         model.load_state_dict(load_file(checkpoints / "model.safetensors"))
@@ -147,7 +151,10 @@ def fit(
             rate = config.lr * min(1.0, (step + 1) / config.warmup) * 0.5 * (1 + np.cos(np.pi * fraction))
             for group in optimizer.param_groups:
                 group["lr"] = max(rate, 1e-6)
-            data = {k: v.to(accelerator.device) for k, v in batch(np.random.default_rng((config.seed, step))).items()}
+            data = {
+                k: v.to(accelerator.device)
+                for k, v in batch(np.random.default_rng((config.seed, step))).items()
+            }
             with accelerator.autocast():
                 value, parts = loss(wrapped, data)
             optimizer.zero_grad(set_to_none=True)

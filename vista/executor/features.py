@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from vista.types import F32, F64, U8
+from vista.images_torch import to_tensor
+from vista.types import F32, F64
+
+__all__ = ["PROPRIO_DIM", "proprio", "to_tensor"]
 
 PROPRIO_DIM = 12
 
 
 def proprio(ee: F64, opening: F64, rate: F64, command: F64) -> F32:
-    """Proprioception f32 (N, 12): position [dm about the table's middle], two columns of the rotation, gripper opening,
-    its rate [1/s] and the last command; from end-effector poses (N, 4, 4) and (N,) each."""
+    """Proprioception f32 (N, 12): position [dm about the table's middle], two columns of the rotation,
+    gripper opening, its rate [1/s] and the last command; from end-effector poses (N, 4, 4) and (N,) each."""
     position = (ee[:, :3, 3] - np.array([0.5, 0.0, 0.15])) * 10.0
     columns = ee[:, :3, :2].transpose(0, 2, 1).reshape(-1, 6)
     hand = np.stack([opening * 2 - 1, np.clip(rate * 0.25, -1, 1), command * 2 - 1], 1)
     return np.concatenate([position * 0.5, columns, hand], 1).astype(np.float32)
-
-
-def to_tensor(images: U8) -> Tensor:
-    """u8 (N, H, W, 3) to f32 (N, 3, H, W) in [-1, 1], channels last in memory."""
-    tensor = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-    return tensor.float().div_(127.5).sub_(1.0)

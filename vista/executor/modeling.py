@@ -1,9 +1,9 @@
 """GoalVLA: current images + goal image + subtask text + proprioception to a chunk of actions.
 
-After VISTA's executor (arXiv 2602.10983, section IV: goal-conditioned VLA, chunk in end-effector space), made small:
-two convolutional trunks with FiLM from text and proprioception, spatial soft-max key points at two scales plus a
-flattened low-resolution map, an MLP head. ``goal_image=False`` is the baseline of every table: the same structure
-that is told by text alone.
+After VISTA's executor (arXiv 2602.10983, section IV: goal-conditioned VLA, chunk in end-effector space), made
+small: two convolutional trunks with FiLM from text and proprioception, spatial soft-max key points at two
+scales plus a flattened low-resolution map, an MLP head. ``goal_image=False`` is the baseline of every table:
+the same structure that is told by text alone.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ ACTION_DIM = 7
 class GoalVLAConfig(PretrainedConfig):
     """Shape of a :class:`GoalVLA`.
 
-    ``image_size`` [px]; ``cameras``: current images, the first is the one the goal image shows; ``goal_image``:
-    whether a goal image is given; ``chunk``: rows of a chunk; ``dt_s``; ``action_space``; ``proprio_dim``;
-    ``text_dim``; ``channels`` of the four stages of a trunk.
+    ``image_size`` [px]; ``cameras``: current images, the first is the one the goal image shows;
+    ``goal_image``: whether a goal image is given; ``chunk``: rows of a chunk; ``dt_s``; ``action_space``;
+    ``proprio_dim``; ``text_dim``; ``channels`` of the four stages of a trunk.
     """
 
     model_type = "goal_vla"
@@ -99,7 +99,8 @@ class _Trunk(nn.Module):
     def __init__(self, in_channels: int, channels: list[int], cond: int, out: int, size: int) -> None:
         super().__init__()
         c1, c2, c3, c4 = channels
-        # The first two stages work on 2 x 2 pixels folded into channels: full resolution costs most and adds least.
+        # The first two stages work on 2 x 2 pixels folded into channels: full resolution costs most and adds
+        # least.
         self.stem = nn.Conv2d(in_channels * 4, c1, 3, padding=1)
         self.down1 = nn.Conv2d(c1, c2, 3, stride=2, padding=1)
         self.block1 = _Block(c2, cond)
@@ -129,9 +130,10 @@ class _Trunk(nn.Module):
 
 @dataclass
 class GoalVLAOutput:
-    """``delta`` (B, T, 6) translation [m] and rotation vector [rad], hand frame, cumulative; ``gripper`` logits
-    (B, T), positive for open; ``progress``, ``reached`` logits (B,); ``goal_pose`` (B, 4): where the gripper will be
-    at the milestone relative to now, hand frame [translation_scale m], and the turn [rotation_scale rad]."""
+    """``delta`` (B, T, 6) translation [m] and rotation vector [rad], hand frame, cumulative; ``gripper``
+    logits (B, T), positive for open; ``progress``, ``reached`` logits (B,); ``goal_pose`` (B, 4): where the
+    gripper will be at the milestone relative to now, hand frame [translation_scale m], and the turn
+    [rotation_scale rad]."""
 
     delta: Tensor
     gripper: Tensor
@@ -150,7 +152,9 @@ class GoalVLA(PreTrainedModel):
         super().__init__(config)
         cond = 192
         self.text = nn.Linear(config.text_dim, 128)
-        self.proprio = nn.Sequential(nn.Linear(config.proprio_dim, 128), nn.SiLU(), nn.Linear(128, 64), nn.SiLU())
+        self.proprio = nn.Sequential(
+            nn.Linear(config.proprio_dim, 128), nn.SiLU(), nn.Linear(128, 64), nn.SiLU()
+        )
         feature = 384
         trunks = []
         for i, _ in enumerate(config.cameras):
@@ -169,7 +173,9 @@ class GoalVLA(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Layers initialise themselves when they are built (FiLM starts as the identity)."""
 
-    def forward(self, images: list[Tensor], goal: Tensor | None, text: Tensor, proprio: Tensor) -> GoalVLAOutput:
+    def forward(
+        self, images: list[Tensor], goal: Tensor | None, text: Tensor, proprio: Tensor
+    ) -> GoalVLAOutput:
         """``images``: one (B, 3, S, S) per camera of the configuration; ``goal`` (B, 3, S, S) or None;
         ``text`` (B, 384): mean token embedding; ``proprio`` (B, 12)."""
         cond = torch.cat([F.silu(self.text(text)), self.proprio(proprio)], 1)

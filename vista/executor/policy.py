@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vista.errors import ConfigError, ModelMismatchError
-from vista.executor.features import proprio, to_tensor
+from vista.errors import ModelMismatchError
+from vista.executor.features import proprio
 from vista.executor.modeling import GoalVLA, GoalVLAConfig
 from vista.images import resize
+from vista.images_torch import to_tensor
 from vista.kinematics import pose_to_matrix
+from vista.pretrained import best_device, load_network
 from vista.text import TextEncoder
 from vista.types import ActionChunk, ActionSpace, Observation, Subgoal
 
 
 class GoalVLAPolicy:
-    """Plans chunks with a trained :class:`GoalVLA`. Stateless but for the text cache; one thread at a time."""
+    """Plans chunks with a trained :class:`GoalVLA`. One thread at a time; keeps nothing but cached texts."""
 
     def __init__(self, model: GoalVLA, text: TextEncoder | None = None) -> None:
         self._model = model.eval().float().to(memory_format=torch.channels_last)
@@ -32,13 +34,8 @@ class GoalVLAPolicy:
         Raises:
             ConfigError: no such folder. ModelMismatchError: weights of another model or configuration.
         """
-        if not (Path(folder) / "config.json").is_file():
-            raise ConfigError(f"executor: no model in {folder} (config.json and model.safetensors expected)")
-        try:
-            model = GoalVLA.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        except (RuntimeError, ValueError, TypeError, OSError) as error:
-            raise ModelMismatchError(f"executor: {folder} does not hold a GoalVLA: {error}") from error
-        return cls(model.to("cuda" if torch.cuda.is_available() else "cpu"), text)
+        model = load_network(GoalVLA, folder, "executor")
+        return cls(model.to(best_device()), text)
 
     @property
     def action_space(self) -> ActionSpace:
@@ -58,14 +55,22 @@ class GoalVLAPolicy:
         missing = [c for c in config.cameras if c not in obs.images]
         if missing:
             raise ModelMismatchError(
-                f"executor needs cameras {', '.join(config.cameras)}; the observation has {', '.join(obs.images)}"
+                f"executor needs cameras {', '.join(config.cameras)}; "
+                f"the observation has {', '.join(obs.images) or 'none'}"
             )
         first = config.cameras[0]
         if config.goal_image and first not in subgoal.images:
-            raise ModelMismatchError(f"executor needs a goal image of {first!r}; the subgoal has {list(subgoal.images)}")
+            raise ModelMismatchError(
+                f"executor needs a goal image of {first!r}; "
+                f"the subgoal has {', '.join(subgoal.images) or 'none'}"
+            )
         size = config.image_size
         images = [to_tensor(resize(obs.images[c], size)[None]).to(self._device) for c in config.cameras]
-        goal = to_tensor(resize(subgoal.images[first], size)[None]).to(self._device) if config.goal_image else None
+        goal = (
+            to_tensor(resize(subgoal.images[first], size)[None]).to(self._device)
+            if config.goal_image
+            else None
+        )
         tokens, mask = self._text.encode([subgoal.subtask.text])
         weight = mask[..., None].float()
         text = ((tokens * weight).sum(1) / weight.sum(1)).to(self._device)

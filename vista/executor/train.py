@@ -1,9 +1,9 @@
 """Trains the executor on demonstrations (``vista train executor``).
 
-Targets are cumulative: row t of a chunk is the expert's clean target t steps on, relative to the pose measured now, in
-the hand frame; after the milestone the last target repeats (VISTA's subtask-aware padding). The goal is the camera
-image at the end of the subtask, a frame more or less (VISTA's random goal offset), blurred half of the time, and, once a
-world model exists, an imagined one.
+Targets are cumulative: row t of a chunk is the expert's clean target t steps on, relative to the pose
+measured now, in the hand frame; after the milestone the last target repeats (VISTA's subtask-aware padding).
+The goal is the camera image at the end of the subtask, a frame more or less (VISTA's random goal offset),
+blurred half of the time, and, once a world model exists, an imagined one.
 """
 
 from __future__ import annotations
@@ -17,10 +17,17 @@ import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
-from vista.errors import ConfigError, InvalidValueError
+from vista.errors import ConfigError
 from vista.executor.features import proprio
 from vista.executor.modeling import GoalVLA, GoalVLAConfig
-from vista.shards import shard_folders
+from vista.shards import (
+    check_finite,
+    check_frames,
+    check_indices,
+    check_lengths,
+    load_arrays,
+    shard_folders,
+)
 from vista.text import TextEncoder
 from vista.training import Batch, TrainConfig, fit
 from vista.types import U8
@@ -36,6 +43,17 @@ class ExecutorTraining:
     batch: int = 64
     augment_colour: bool = True
     imagined: float = 0.5
+
+
+def _checked(shard: Path, size: int) -> dict[str, np.ndarray]:
+    """One shard's arrays, whole, of one length, finite, with frames of ``size`` [px]."""
+    arrays = load_arrays(shard, KEYS)
+    check_frames(shard, arrays, ("front", "wrist", "goal"), size)
+    check_lengths(shard, arrays, ("front", "wrist", "ee", "target", "gripper", "done", "segment"))
+    check_lengths(shard, arrays, ("goal", "text"))
+    check_finite(shard, arrays, ("ee", "target", "gripper"))
+    check_indices(shard, arrays, ("segment",), "goal")
+    return arrays
 
 
 class Demonstrations:
@@ -54,19 +72,15 @@ class Demonstrations:
         extra: list[np.ndarray] = []
         offset = 0
         for shard in shard_folders(folder):
-            arrays = {}
-            for key in KEYS:
-                file = shard / f"{key}.npy"
-                if not file.exists():
-                    raise ConfigError(f"{shard}: lacks {key}.npy")
-                arrays[key] = np.load(file)
-            if arrays["front"].shape[1:] != (config.image_size, config.image_size, 3):
-                raise ConfigError(f"{shard}/front.npy: frames {arrays['front'].shape[1:]}, wanted {config.image_size} px")
-            bad = np.flatnonzero(~np.isfinite(arrays["target"]).all((1, 2)))
-            if len(bad):
-                raise InvalidValueError(f"{shard}/target.npy: not finite at row {bad[0]}")
+            arrays = _checked(shard, config.image_size)
             if imagined is not None:
-                extra.append(np.load(imagined / shard.name / "imagined.npy"))
+                dreamt = load_arrays(imagined / shard.name, ["imagined"])["imagined"]
+                if dreamt.shape[:1] + dreamt.shape[2:] != arrays["goal"].shape:
+                    raise ConfigError(
+                        f"{imagined / shard.name}/imagined.npy: {dreamt.shape}, "
+                        f"wanted goals for {len(arrays['goal'])} segments of {shard}"
+                    )
+                extra.append(dreamt)
             arrays["segment"] = arrays["segment"] + offset
             offset += len(arrays["goal"])
             for key in KEYS:
@@ -113,9 +127,11 @@ class Demonstrations:
         return len(self.segment)
 
 
-def augment(images: list[U8], goal: U8, rng: np.random.Generator, colour: bool) -> tuple[list[Tensor], Tensor]:
-    """The same change of colours for all images and the goal of a sample (u8 NHWC in, NCHW in [-1, 1] out); half of the
-    goals blurred."""
+def augment(
+    images: list[U8], goal: U8, rng: np.random.Generator, colour: bool
+) -> tuple[list[Tensor], Tensor]:
+    """The same change of colours for all images and the goal of a sample (u8 NHWC in, NCHW in [-1, 1] out);
+    half of the goals blurred."""
     n = len(goal)
     matrix, shift = np.broadcast_to(np.eye(3), (n, 3, 3)).copy(), np.zeros((n, 1, 3))
     if colour:

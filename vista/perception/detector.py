@@ -9,11 +9,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vista.errors import ConfigError, ModelMismatchError
-from vista.executor.features import to_tensor
+from vista.errors import ModelMismatchError
 from vista.images import resize
+from vista.images_torch import to_tensor
 from vista.perception.geometry import cell_points
 from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
+from vista.pretrained import best_device, load_network
 from vista.types import Detection, Observation, RobotSpec
 
 THRESHOLD = 0.35
@@ -26,7 +27,8 @@ class SceneDetector:
         config: SceneDetectorConfig = model.config
         if config.camera not in spec.cameras:
             raise ModelMismatchError(
-                f"detector was trained with camera {config.camera!r}; robot {spec.name} has {', '.join(spec.cameras)}"
+                f"detector was trained with camera {config.camera!r}; "
+                f"robot {spec.name} has {', '.join(spec.cameras) or 'none'}"
             )
         self._model = model.eval().float().to(memory_format=torch.channels_last)
         self._config, self._threshold = config, threshold
@@ -35,19 +37,15 @@ class SceneDetector:
     @classmethod
     def from_pretrained(cls, folder: str | Path, spec: RobotSpec) -> SceneDetector:
         """Load ``folder``; ConfigError if nothing is there, ModelMismatchError if it holds something else."""
-        if not (Path(folder) / "config.json").is_file():
-            raise ConfigError(f"detector: no model in {folder} (config.json and model.safetensors expected)")
-        try:
-            model = SceneDetectorNet.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        except (RuntimeError, ValueError, TypeError, OSError) as error:
-            raise ModelMismatchError(f"detector: {folder} does not hold a SceneDetectorNet: {error}") from error
-        return cls(model.to("cuda" if torch.cuda.is_available() else "cpu"), spec)
+        model = load_network(SceneDetectorNet, folder, "detector")
+        return cls(model.to(best_device()), spec)
 
     def _maps(self, obs: Observation) -> dict[str, np.ndarray]:
         config = self._config
         if config.camera not in obs.images:
             raise ModelMismatchError(
-                f"detector needs camera {config.camera!r}; the observation has {', '.join(obs.images) or 'none'}"
+                f"detector needs camera {config.camera!r}; "
+                f"the observation has {', '.join(obs.images) or 'none'}"
             )
         image = to_tensor(resize(obs.images[config.camera], config.image_size)[None]).to(self._model.device)
         with torch.inference_mode():
@@ -76,8 +74,11 @@ class SceneDetector:
                 score *= float(maps["colour"][row, column, colour])
                 word = f"{config.colours[colour]} {word}"
             dx, dy, w, h = (float(v) for v in maps["box"][row, column])
-            u, v = (column + 0.5 + dx) / grid, (row + 0.5 + dy) / grid
-            box = np.clip([u - w / 2, v - h / 2, u + w / 2, v + h / 2], 0, 1)
+            # A box has a size and lies in the image, whatever the network says.
+            pixel = 1 / config.image_size
+            middle = np.clip([(column + 0.5 + dx) / grid, (row + 0.5 + dy) / grid], pixel / 2, 1 - pixel / 2)
+            half = np.maximum([w, h], pixel) / 2
+            box = np.concatenate([middle - half, middle + half]).clip(0, 1).astype(np.float32)
             position = self._table[row, column] + maps["place"][row, column] * 0.1
             found.append(Detection(word, min(1.0, score), box, position, config.sigma_m, config.camera))
         return sorted(found, key=lambda d: -d.score)

@@ -9,7 +9,7 @@ from vista.types import F64, CameraSpec
 
 
 def table_points(camera: CameraSpec, uv: F64, height: float = 0.0) -> F64:
-    """Points (N, 3) in the base frame [m] at ``height`` on the rays through ``uv`` (N, 2), image fractions."""
+    """Points (N, 3) [m, base frame] at ``height`` on the rays through ``uv`` (N, 2), image fractions."""
     pixels = np.concatenate([uv * [camera.width, camera.height], np.ones((len(uv), 1))], 1)
     pose = pose_to_matrix(camera.pose)
     rays = (pixels @ np.linalg.inv(camera.K).T) @ pose[:3, :3].T

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
@@ -16,7 +15,7 @@ CELL = 4
 
 
 class SceneDetectorConfig(PretrainedConfig):
-    """``shapes`` and ``colours`` are the words of a label; the last shape may be a place ("tray") without a colour."""
+    """``shapes`` and ``colours`` are the words of a label; the last shape may be a place without a colour."""
 
     model_type = "scene_detector"
 
@@ -40,9 +39,10 @@ class SceneDetectorConfig(PretrainedConfig):
 
 @dataclass
 class DetectorOutput:
-    """Maps over the (S/4, S/4) grid: ``centre`` (B, G, G) logits; ``shape`` (B, G, G, Ns) and ``colour`` (B, G, G, Nc)
-    logits; ``box`` (B, G, G, 4): centre offset in the cell [cells], width and height [image fractions]; ``place``
-    (B, G, G, 3): position in the base frame minus the point where the cell's ray meets the table [dm]."""
+    """Maps over the (S/4, S/4) grid: ``centre`` (B, G, G) logits; ``shape`` (B, G, G, Ns) and ``colour`` (B,
+    G, G, Nc) logits; ``box`` (B, G, G, 4): centre offset in the cell [cells], width and height [image
+    fractions]; ``place`` (B, G, G, 3): position in the base frame minus the point where the cell's ray meets
+    the table [dm]."""
 
     centre: Tensor
     shape: Tensor

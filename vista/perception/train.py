@@ -9,32 +9,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vista.errors import ConfigError
-from vista.executor.features import to_tensor
+from vista.images_torch import to_tensor
 from vista.perception.geometry import cell_points
 from vista.perception.network import CELL, SceneDetectorConfig, SceneDetectorNet
 from vista.robots import load_robot
-from vista.shards import shard_folders
+from vista.shards import (
+    check_finite,
+    check_frames,
+    check_indices,
+    check_lengths,
+    load_arrays,
+    shard_folders,
+)
 from vista.splits import load_splits
 from vista.training import Batch, TrainConfig, fit
 
 
 class SeenObjects:
-    """Images with what is visible in them, as grid targets. Raises ConfigError for missing or odd-sized arrays."""
+    """Images with what is visible in them, as grid targets. Broken data are refused by file."""
 
     def __init__(self, folder: Path, config: SceneDetectorConfig) -> None:
         images, labels, boxes, positions = [], [], [], []
         for shard in shard_folders(folder):
-            for key in ("image", "seen", "label", "box", "position"):
-                if not (shard / f"{key}.npy").exists():
-                    raise ConfigError(f"{shard}: lacks {key}.npy")
-            image = np.load(shard / "image.npy", mmap_mode="r")
-            if image.shape[1] != config.image_size:
-                raise ConfigError(f"{shard}/image.npy: {image.shape[1]} px, wanted {config.image_size}")
-            images.append(image[np.load(shard / "seen.npy")])
-            labels.append(np.load(shard / "label.npy"))
-            boxes.append(np.load(shard / "box.npy"))
-            positions.append(np.load(shard / "position.npy"))
+            arrays = load_arrays(shard, ("image", "seen", "label", "box", "position"))
+            check_frames(shard, arrays, ("image",), config.image_size)
+            check_lengths(shard, arrays, ("seen", "label", "box", "position"))
+            check_finite(shard, arrays, ("box", "position"))
+            check_indices(shard, arrays, ("seen",), "image")
+            images.append(arrays["image"][arrays["seen"]])
+            labels.append(arrays["label"])
+            boxes.append(arrays["box"])
+            positions.append(arrays["position"])
         self.image, label = np.concatenate(images), np.concatenate(labels).astype(np.int64)
         box, position = np.concatenate(boxes), np.concatenate(positions)
         grid = config.image_size // CELL

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from vista.errors import ConfigError, InstructionError, ModelMismatchError
-from vista.executor.features import to_tensor
+from vista.errors import InstructionError, ModelMismatchError
 from vista.images import resize
+from vista.images_torch import to_tensor
 from vista.planner.network import PlannerHead, PlannerHeadConfig
 from vista.planner.train import DONE
+from vista.pretrained import best_device, load_network
 from vista.protocols import MemoryItem
 from vista.splits import load_splits
 from vista.text import TextEncoder
@@ -30,28 +33,36 @@ class Finder(Protocol):
     def likelihood(self, obs: Observation, label: str) -> float: ...
 
 
+def words_of(sentence: str) -> list[str]:
+    """The words of ``sentence``, in lower case, without punctuation."""
+    return re.findall(r"[a-z]+", sentence.lower())
+
+
 def named_labels(instruction: str) -> list[str]:
     """The "<colour> <shape>" labels that an instruction names, in order."""
     splits = load_splits()
-    words = [w.strip(".,!?\"'").lower() for w in instruction.split()]
-    pairs = zip(words, words[1:], strict=False)
+    pairs = pairwise(words_of(instruction))
     return [f"{a} {b}" for a, b in pairs if a in splits.colours and b in splits.shapes]
 
 
 class HeadPlanner:
-    """Says the next subtask from the image. Refuses, with a list of what is seen, an instruction that names nothing there.
+    """Says the next subtask from the image; refuses, with a list of what is seen, what names nothing there.
 
     Args:
         finder: Looks for the named object before the first subtask; None: never refuses.
     """
 
-    def __init__(self, model: PlannerHead, text: TextEncoder | None = None, finder: Finder | None = None) -> None:
+    def __init__(
+        self, model: PlannerHead, text: TextEncoder | None = None, finder: Finder | None = None
+    ) -> None:
         self._model = model.eval().float()
         self._config: PlannerHeadConfig = model.config
         self._text = text or TextEncoder()
         self._finder = finder
         splits = load_splits()
-        self._nouns = {w: i for i, w in enumerate(self._config.words) if w in (*splits.colours, *splits.shapes)}
+        self._nouns = {
+            w: i for i, w in enumerate(self._config.words) if w in (*splits.colours, *splits.shapes)
+        }
         self.reset()
 
     @classmethod
@@ -59,13 +70,8 @@ class HeadPlanner:
         cls, folder: str | Path, text: TextEncoder | None = None, finder: Finder | None = None
     ) -> HeadPlanner:
         """Load ``folder``; ConfigError if nothing is there, ModelMismatchError if it holds something else."""
-        if not (Path(folder) / "config.json").is_file():
-            raise ConfigError(f"planner: no model in {folder} (config.json and model.safetensors expected)")
-        try:
-            model = PlannerHead.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        except (RuntimeError, ValueError, TypeError, OSError) as error:
-            raise ModelMismatchError(f"planner: {folder} does not hold a PlannerHead: {error}") from error
-        return cls(model.to("cuda" if torch.cuda.is_available() else "cpu"), text, finder)
+        model = load_network(PlannerHead, folder, "planner")
+        return cls(model.to(best_device()), text, finder)
 
     def reset(self) -> None:
         """A new task begins."""
@@ -91,7 +97,9 @@ class HeadPlanner:
             InstructionError: an empty instruction. ModelMismatchError: the model's camera is missing.
         """
         if not instruction.strip():
-            raise InstructionError("instruction: empty, expected a sentence such as 'put the blue mug in the tray'")
+            raise InstructionError(
+                "instruction: empty, expected a sentence such as 'put the blue mug in the tray'"
+            )
         camera = self._config.camera
         if camera not in obs.images:
             raise ModelMismatchError(
@@ -102,7 +110,7 @@ class HeadPlanner:
         image = to_tensor(resize(obs.images[camera], self._config.image_size)[None])
         tokens, mask = self._text.encode([instruction])
         gripper = torch.from_numpy(np.array([[obs.gripper, obs.gripper_command]], np.float32))
-        told = instruction.lower()
+        told = set(words_of(instruction))
         # It may only name what it was told: a slip of the tongue would send the arm to another object.
         banned = tuple(i for word, i in self._nouns.items() if word not in told)
         device = self._model.device

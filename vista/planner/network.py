@@ -1,7 +1,7 @@
 """The planner head: image + instruction + gripper to the next subtask, word by word.
 
-VISTA's planner emits subtask text and goal image from one autoregressive model (arXiv 2602.10983, section IV-A); here
-the text half is a head of its own, small enough for a few milliseconds on a CPU.
+VISTA's planner emits subtask text and goal image from one autoregressive model (arXiv 2602.10983, section
+IV-A); here the text half is a head of its own, small enough for a few milliseconds on a CPU.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PlannerHeadConfig(PretrainedConfig):
 
 
 class PlannerHead(PreTrainedModel):
-    """Convolutions to 144 image tokens, two transformer decoder layers over image, instruction and gripper."""
+    """Convolutions to 144 image tokens, two transformer decoder layers over image, instruction, gripper."""
 
     config_class = PlannerHeadConfig
     main_input_name = "image"
@@ -81,7 +81,9 @@ class PlannerHead(PreTrainedModel):
         told = self.told(tokens) + self.kinds[1]
         hand = self.hand(gripper)[:, None] + self.kinds[2]
         context = torch.cat([seen, told, hand], 1)
-        ignore = torch.cat([torch.zeros_like(seen[..., 0], dtype=torch.bool), ~mask, mask.new_zeros(len(mask), 1)], 1)
+        ignore = torch.cat(
+            [torch.zeros_like(seen[..., 0], dtype=torch.bool), ~mask, mask.new_zeros(len(mask), 1)], 1
+        )
         return self.mixer(context, src_key_padding_mask=ignore), ignore
 
     def words(self, sentence: Tensor, context: Tensor, ignore: Tensor) -> Tensor:
@@ -92,7 +94,9 @@ class PlannerHead(PreTrainedModel):
         x = self.decoder(x, context, tgt_mask=causal, memory_key_padding_mask=ignore)
         return self.out(self.norm(x)).float()
 
-    def forward(self, image: Tensor, tokens: Tensor, mask: Tensor, gripper: Tensor, sentence: Tensor) -> Tensor:
+    def forward(
+        self, image: Tensor, tokens: Tensor, mask: Tensor, gripper: Tensor, sentence: Tensor
+    ) -> Tensor:
         """Logits (B, n, words) for training with the true words before."""
         return self.words(sentence, *self.context(image, tokens, mask, gripper))
 
@@ -100,7 +104,7 @@ class PlannerHead(PreTrainedModel):
     def speak(
         self, image: Tensor, tokens: Tensor, mask: Tensor, gripper: Tensor, banned: tuple[int, ...] = ()
     ) -> tuple[str, float]:
-        """The likeliest sentence for one image (greedy, without the ``banned`` words), and its probability [0, 1]."""
+        """The likeliest sentence for one image (greedy, no ``banned`` words) and its probability [0, 1]."""
         context, ignore = self.context(image, tokens, mask, gripper)
         sentence = torch.full((1, 1), BEGIN, device=image.device)
         spoken, log_p = list[str](), 0.0

@@ -9,10 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vista.errors import ConfigError
-from vista.executor.features import to_tensor
+from vista.images_torch import to_tensor
 from vista.planner.network import BEGIN, END, PAD, SPECIAL, PlannerHead, PlannerHeadConfig
-from vista.shards import shard_folders
+from vista.shards import (
+    check_finite,
+    check_frames,
+    check_indices,
+    check_lengths,
+    load_arrays,
+    shard_folders,
+)
 from vista.splits import load_splits
 from vista.text import TextEncoder
 from vista.training import Batch, TrainConfig, fit
@@ -26,7 +32,10 @@ TEMPLATES = (
     "the {} belongs in the tray",
     "pick up the {} and put it in the tray",
 )
-WORDS = (*SPECIAL, DONE, "grasp", "place", "the", "in", "on", "tray", "open", "close", "drawer", "left", "middle", "right")
+WORDS = (
+    *SPECIAL, DONE, "grasp", "place", "the", "in", "on", "tray", "open", "close", "drawer", "left", "middle",
+    "right",
+)  # fmt: skip
 
 
 def make_config() -> PlannerHeadConfig:
@@ -36,7 +45,7 @@ def make_config() -> PlannerHeadConfig:
 
 
 class Stages:
-    """Images with the object of their scene and what comes next. ConfigError for missing arrays."""
+    """Images with the object of their scene and what comes next. Broken data are refused by file."""
 
     def __init__(self, folder: Path, config: PlannerHeadConfig) -> None:
         images: list[np.ndarray] = []
@@ -44,11 +53,12 @@ class Stages:
         rows: list[tuple[int, str, str]] = []
         offset = 0
         for shard in shard_folders(folder):
-            arrays = {}
-            for key in ("image", "gripper", "source", "goal", "text", "stage"):
-                if not (shard / f"{key}.npy").exists():
-                    raise ConfigError(f"{shard}: lacks {key}.npy")
-                arrays[key] = np.load(shard / f"{key}.npy")
+            arrays = load_arrays(shard, ("image", "gripper", "source", "goal", "text", "stage"))
+            check_frames(shard, arrays, ("image",), config.image_size)
+            check_lengths(shard, arrays, ("image", "gripper"))
+            check_lengths(shard, arrays, ("source", "goal", "text", "stage"))
+            check_finite(shard, arrays, ("gripper",))
+            check_indices(shard, arrays, ("source", "goal"), "image")
             for source, goal, text, stage in zip(
                 arrays["source"], arrays["goal"], arrays["text"], arrays["stage"], strict=True
             ):

@@ -1,4 +1,5 @@
 """World models: imagine what the cameras will see when a subtask is done."""
+
 from vista.world_model.imagine import ImageWorldModel
 
 __all__ = ["ImageWorldModel"]

@@ -8,15 +8,16 @@ import numpy as np
 import torch
 
 from vista.errors import InvalidValueError, ModelMismatchError
-from vista.executor.features import to_tensor
 from vista.images import resize
+from vista.images_torch import to_tensor
+from vista.pretrained import best_device
 from vista.text import TextEncoder
 from vista.types import F32, Observation, Subgoal, Subtask
 from vista.world_model.pipeline import GoalImagePipeline
 
 
 def confidence(heat: F32) -> float:
-    """How sure the model is of where the gripper goes [0, 1]: the heat map's mass within one cell of its peak."""
+    """How sure it is where the gripper goes [0, 1]: the heat map's mass within one cell of its peak."""
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     window = heat[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
     return float(min(1.0, window.sum()))
@@ -31,10 +32,17 @@ class ImageWorldModel:
     """
 
     def __init__(
-        self, pipeline: GoalImagePipeline, *, steps: int = 1, candidates: int = 1, text: TextEncoder | None = None
+        self,
+        pipeline: GoalImagePipeline,
+        *,
+        steps: int = 1,
+        candidates: int = 1,
+        text: TextEncoder | None = None,
     ) -> None:
         if steps < 1 or candidates < 1:
-            raise InvalidValueError(f"world model: steps {steps}, candidates {candidates}; expected at least 1")
+            raise InvalidValueError(
+                f"world model: steps {steps}, candidates {candidates}; expected at least 1"
+            )
         self._pipeline, self._steps, self._candidates = pipeline, steps, candidates
         self._text = text or TextEncoder()
 
@@ -44,7 +52,7 @@ class ImageWorldModel:
     ) -> ImageWorldModel:
         """Load a pipeline folder; on CUDA where there is one. Errors as :meth:`GoalImagePipeline.load`."""
         pipeline = GoalImagePipeline.load(folder)
-        pipeline.unet.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
+        pipeline.unet.to(best_device(), memory_format=torch.channels_last)
         return cls(pipeline, steps=steps, candidates=candidates, text=text)
 
     def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
@@ -56,7 +64,8 @@ class ImageWorldModel:
         config = self._pipeline.unet.config
         if config.camera not in obs.images:
             raise ModelMismatchError(
-                f"world model needs camera {config.camera!r}; the observation has {', '.join(obs.images) or 'none'}"
+                f"world model needs camera {config.camera!r}; "
+                f"the observation has {', '.join(obs.images) or 'none'}"
             )
         current = to_tensor(resize(obs.images[config.camera], config.image_size)[None])
         tokens, mask = self._text.encode([subtask.text])

@@ -11,6 +11,7 @@ from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
 from vista.errors import ConfigError, ModelMismatchError
+from vista.pretrained import load_network
 from vista.world_model.unet import GoalUNet
 
 
@@ -21,13 +22,14 @@ def make_scheduler() -> FlowMatchEulerDiscreteScheduler:
 
 @dataclass
 class GoalImages:
-    """``images`` f32 (B, 3, S, S) in [-1, 1]; ``heat`` f32 (B, S/4, S/4): probability of where the gripper will be."""
+    """``images`` f32 (B, 3, S, S) in [-1, 1]; ``heat`` f32 (B, S/4, S/4): probability of where the gripper
+    will be."""
 
     images: Tensor
     heat: Tensor
 
 
-class GoalImagePipeline(DiffusionPipeline):  # type: ignore[misc]
+class GoalImagePipeline(DiffusionPipeline):
     """Draws goal images. Components: ``unet`` and ``scheduler``."""
 
     def __init__(self, unet: GoalUNet, scheduler: FlowMatchEulerDiscreteScheduler) -> None:
@@ -44,21 +46,23 @@ class GoalImagePipeline(DiffusionPipeline):  # type: ignore[misc]
         folder = Path(folder)
         if not (folder / "model_index.json").is_file():
             raise ConfigError(f"world model: no pipeline in {folder} (model_index.json expected)")
+        unet = load_network(GoalUNet, folder / "unet", "world model", dtype_argument="torch_dtype")
         try:
-            unet = GoalUNet.from_pretrained(folder / "unet", torch_dtype=torch.float32, local_files_only=True)
             scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler")
-        except (OSError, RuntimeError, ValueError, TypeError) as error:
-            raise ModelMismatchError(f"world model: {folder} does not hold a GoalImagePipeline: {error}") from error
-        return cls(unet.eval(), scheduler)
+        except (OSError, ValueError, TypeError) as error:
+            raise ModelMismatchError(
+                f"world model: {folder} holds no scheduler for its flow: {error}"
+            ) from error
+        return cls(unet, scheduler)
 
     @torch.inference_mode()
     def __call__(
         self, current: Tensor, tokens: Tensor, mask: Tensor, *, steps: int = 1, seeds: tuple[int, ...] = (0,)
     ) -> GoalImages:
-        """Goal images for one ``current`` image f32 (1, 3, S, S) in [-1, 1], one for each of ``seeds``, as one batch.
+        """Goal images for one ``current`` image f32 (1, 3, S, S) in [-1, 1], one for each of ``seeds``.
 
-        ``tokens`` (1, L, 384), ``mask`` (1, L): the subtask sentence. ``steps``: 1 is the regression's mean; more steps
-        sharpen. The same seeds give the same images.
+        ``tokens`` (1, L, 384), ``mask`` (1, L): the subtask sentence. ``steps``: 1 is the regression's mean;
+        more steps sharpen. The same seeds give the same images.
         """
         device = self.unet.device
         n = len(seeds)

@@ -1,8 +1,8 @@
 """Trains the world model on action-free image pairs (``vista train world-model``).
 
-Flow matching between the *current* image plus a little noise and the goal image (a data-dependent coupling), so that the
-network predicts a change and one to four steps suffice. Most samples are at the start of the flow, where the first and
-often only step is taken.
+Flow matching between the *current* image plus a little noise and the goal image (a data-dependent coupling),
+so that the network predicts a change and one to four steps suffice. Most samples are at the start of the
+flow, where the first and often only step is taken.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vista.errors import ConfigError
-from vista.executor.features import to_tensor
-from vista.shards import shard_folders
+from vista.images_torch import to_tensor
+from vista.shards import (
+    check_finite,
+    check_frames,
+    check_indices,
+    check_lengths,
+    load_arrays,
+    shard_folders,
+)
 from vista.text import TextEncoder
-from vista.training import Batch, TrainConfig, fit
+from vista.training import Batch, LossFn, TrainConfig, fit
 from vista.world_model.unet import PATCH, GoalUNet
 
 KEYS = ("image", "source", "goal", "text", "hand")
@@ -27,8 +33,8 @@ KEYS = ("image", "source", "goal", "text", "hand")
 
 @dataclass(frozen=True, slots=True)
 class WorldModelTraining:
-    """``batch`` size; ``at_start``: share of samples at the start of the flow; ``heat``: weight of the heat map's
-    cross-entropy; ``changed``: weight of pixels that change."""
+    """``batch`` size; ``at_start``: share of samples at the start of the flow; ``heat``: weight of the heat
+    map's cross-entropy; ``changed``: weight of pixels that change."""
 
     batch: int = 32
     at_start: float = 0.75
@@ -37,19 +43,17 @@ class WorldModelTraining:
 
 
 class Pairs:
-    """Image pairs in memory. Raises ConfigError naming the shard and what is wrong with it."""
+    """Image pairs in memory. ConfigError or InvalidValueError name the file and what is wrong with it."""
 
     def __init__(self, folder: Path, size: int) -> None:
         images, sources, goals, texts, hands = [], [], [], [], []
         offset = 0
         for shard in shard_folders(folder):
-            arrays = {}
-            for key in KEYS:
-                if not (shard / f"{key}.npy").exists():
-                    raise ConfigError(f"{shard}: lacks {key}.npy")
-                arrays[key] = np.load(shard / f"{key}.npy")
-            if arrays["image"].shape[1:] != (size, size, 3):
-                raise ConfigError(f"{shard}/image.npy: frames {arrays['image'].shape[1:]}, wanted {size} px")
+            arrays = load_arrays(shard, KEYS)
+            check_frames(shard, arrays, ("image",), size)
+            check_lengths(shard, arrays, ("source", "goal", "text", "hand"))
+            check_finite(shard, arrays, ("hand",))
+            check_indices(shard, arrays, ("source", "goal"), "image")
             images.append(arrays["image"])
             sources.append(arrays["source"].astype(np.int64) + offset)
             goals.append(arrays["goal"].astype(np.int64) + offset)
@@ -66,7 +70,9 @@ class Pairs:
         return len(self.source)
 
 
-def make_batch(data: Pairs, training: WorldModelTraining, noise_scale: float, rng: np.random.Generator) -> Batch:
+def make_batch(
+    data: Pairs, training: WorldModelTraining, noise_scale: float, rng: np.random.Generator
+) -> Batch:
     """One batch: the sample at a noise level, and what it should become."""
     rows = rng.integers(len(data), size=training.batch)
     current, goal = to_tensor(data.image[data.source[rows]]), to_tensor(data.image[data.goal[rows]])
@@ -89,7 +95,7 @@ def make_batch(data: Pairs, training: WorldModelTraining, noise_scale: float, rn
     }
 
 
-def make_loss(training: WorldModelTraining):  # type: ignore[no-untyped-def]
+def make_loss(training: WorldModelTraining) -> LossFn:
     """The loss: error of the goal image, changed pixels weighted, plus the heat map's cross-entropy."""
 
     def loss(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:

@@ -1,8 +1,8 @@
 """The world model's network: from the current image and a sentence to the image at the end of the subtask.
 
-A small convolutional U-Net on 4 x 4 pixel patches with self and text attention at its lowest resolution. It first says
-*where* the gripper will be (a heat map), and its decoder reads that answer before it says how the image looks: learnt the
-other way round, the gripper stays a blur between all the places it could be.
+A small convolutional U-Net on 4 x 4 pixel patches with self and text attention at its lowest resolution. It
+first says *where* the gripper will be (a heat map), and its decoder reads that answer before it says how the
+image looks: learnt the other way round, the gripper stays a blur between all the places it could be.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ PATCH = 4
 
 @dataclass
 class GoalUNetOutput:
-    """``change`` (B, 3, S, S): goal minus current image, images in [-1, 1]; ``heat`` (B, S/4, S/4): logits of where the
-    gripper will be."""
+    """``change`` (B, 3, S, S): goal minus current image, images in [-1, 1]; ``heat`` (B, S/4, S/4): logits of
+    where the gripper will be."""
 
     change: Tensor
     heat: Tensor
@@ -58,7 +58,9 @@ class Attention(nn.Module):
         self.q = nn.Linear(channels, channels)
         self.kv = nn.Linear(text, 2 * channels)
         self.out2 = nn.Linear(channels, channels)
-        self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
+        )
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -73,8 +75,9 @@ class Attention(nn.Module):
         return x + self.mlp(self.norm3(x))
 
 
-class GoalUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """See the module's text. Images f32 (B, 3, S, S) in [-1, 1], sentence tokens f32 (B, L, 384) with mask (B, L)."""
+class GoalUNet(ModelMixin, ConfigMixin):
+    """See the module's text. Images f32 (B, 3, S, S) in [-1, 1], sentence tokens f32 (B, L, 384) with mask
+    (B, L)."""
 
     @register_to_config
     def __init__(
@@ -107,6 +110,7 @@ class GoalUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.up2 = nn.ModuleList(ResBlock(c, cond) for _ in range(3))
         self.norm = nn.GroupNorm(8, c)
         self.out = nn.Conv2d(c, 3 * PATCH * PATCH, 3, padding=1)
+        assert self.out.bias is not None
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
@@ -115,7 +119,9 @@ class GoalUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         angle = sigma.float()[:, None] * freq
         return self.time(torch.cat([angle.sin(), angle.cos()], 1))
 
-    def forward(self, noisy: Tensor, current: Tensor, sigma: Tensor, tokens: Tensor, mask: Tensor) -> GoalUNetOutput:
+    def forward(
+        self, noisy: Tensor, current: Tensor, sigma: Tensor, tokens: Tensor, mask: Tensor
+    ) -> GoalUNetOutput:
         """``noisy``: the sample at noise level ``sigma`` (B,), 1 at the start and 0 at the goal image."""
         weight = mask[..., None].to(tokens.dtype)
         mean = (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
