@@ -19,10 +19,19 @@ def known_robots() -> list[str]:
 
 
 def look_at(position: F64, target: F64) -> F64:
-    """Rotation (3, 3) of an optical frame (z forward, x right, y down) at ``position`` facing ``target``."""
+    """Rotation (3, 3) of an optical frame (z forward, x right, y down) at ``position`` facing ``target``.
+
+    Raises:
+        InvalidValueError: both are the same point.
+    """
     z = np.asarray(target, np.float64) - np.asarray(position, np.float64)
+    if not np.linalg.norm(z) > 1e-9:
+        raise InvalidValueError(f"look_at: position and target are both {np.asarray(target).tolist()}")
     z /= np.linalg.norm(z)
     x = np.cross(z, [0.0, 0.0, 1.0])
+    if np.linalg.norm(x) < 1e-6:
+        # Straight down or up: the image's right is the base frame's -y, as when looking ahead along x.
+        x = np.array([0.0, -1.0, 0.0])
     x /= np.linalg.norm(x)
     return np.stack([x, np.cross(z, x), z], axis=1)
 
@@ -85,7 +94,7 @@ def load_robot(name: str | Path) -> RobotSpec:
             base_frame=data.get("base_frame", "base"),
             topics=data.get("topics", {}),
         )
-    except (KeyError, TypeError, IndexError, ValueError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, yaml.YAMLError) as error:
         if isinstance(error, InvalidValueError):
             raise ConfigError(f"robot contract {path}: {error}") from error
         raise ConfigError(f"robot contract {path}: {type(error).__name__}: {error}") from error

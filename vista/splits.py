@@ -62,8 +62,8 @@ def load_splits(path: Path | None = None) -> Splits:
         ConfigError: a missing key, or a label outside shapes x colours.
     """
     path = path or resource_path("config/splits.yaml")
-    data = yaml.safe_load(Path(path).read_text())
     try:
+        data = yaml.safe_load(Path(path).read_text())
         splits = Splits(
             tuple(data["shapes"]),
             tuple(data["colours"]),
@@ -77,7 +77,9 @@ def load_splits(path: Path | None = None) -> Splits:
             tuple(data["heldout"]["patterns"]),
             {k: (int(v[0]), int(v[1])) for k, v in data["seeds"].items()},
         )
-    except (KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ConfigError(f"{path}: missing or malformed entry {error}") from error
     for label in (*splits.demo_objects, *splits.novel_objects, *splits.heldout_combinations):
         colour, _, shape = label.partition(" ")
