@@ -76,13 +76,14 @@ def grasp(world: World, index: int) -> Action:
     pose = world.ee_pose()
     centre = world.object_pose(index)[:3, 3]
     spec = world.scene.objects[index].spec
-    rest = max(0.015, world.scene.objects[index].z + spec.half_height + spec.grasp_above)
     if world.gripper_command < 0.5:
         stalled = abs(world.gripper_velocity) < 0.15
         if not stalled:
             return Action(_hold(world), 0.0)
         if is_held(world, index):
-            target = np.array([pose[0, 3], pose[1, 3], rest + LIFT + 0.004])
+            # By how much the object still has to rise: where between the fingers it hangs does not matter.
+            rise = world.scene.objects[index].z + spec.half_height + LIFT + 0.004 - centre[2]
+            target = np.array([pose[0, 3], pose[1, 3], pose[2, 3] + max(rise, -0.02)])
             done = bool(centre[2] > world.scene.objects[index].z + spec.half_height + LIFT - 0.006)
             step = _limited(world, target, yaw_of(pose), NEAR_STEP, DESCENT, 0.0)
             return Action(step.target, 0.0, done)

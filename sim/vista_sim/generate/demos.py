@@ -114,10 +114,13 @@ def run_segment(
     text: str,
     *,
     sigma: float,
-    early_close: bool = False,
+    early_close: int = 0,
     index: int = 0,
 ) -> bool:
-    """Run one subtask with noise; False if the expert did not finish it."""
+    """Run one subtask with noise; False if the expert did not finish it.
+
+    ``early_close``: how often the fingers are made to close too early, beside or above the object.
+    """
     squeeze = 0
     for _ in range(MAX_STEPS):
         action = policy()
@@ -129,10 +132,10 @@ def run_segment(
             recorder.end(text)
             return True
         gripper = action.gripper
-        if early_close and squeeze == 0 and gripper > 0.5:
+        if squeeze < early_close and gripper > 0.5:
             apart = world.object_pose(index)[:3, 3] - world.ee_pose()[:3, 3]
             if np.hypot(apart[0], apart[1]) < 0.03 and abs(apart[2]) < 0.06 and rng.random() < 0.4:
-                squeeze = 1
+                squeeze += 1
                 gripper = 0.0
         world.move_to(noisy(world, action, rng, sigma), gripper)
     return False
@@ -163,7 +166,7 @@ def demonstrate(seed: int, recovery: bool = False) -> _Recorder | None:
         recorder = _Recorder(world, camera)
         label = scene.objects[index].spec.label
         sigma = float(rng.uniform(0.004, 0.018))
-        early = rng.random() < 0.45
+        early = int(rng.random() < 0.45) * (2 if recovery else 1)
         if not run_segment(
             world,
             lambda: expert.grasp(world, index),
