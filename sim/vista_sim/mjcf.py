@@ -9,29 +9,17 @@ import mujoco
 import numpy as np
 
 from vista.types import RobotSpec
+from vista_sim.cabinet import add_cabinet
+from vista_sim.elements import add as _add
 from vista_sim.objects import Geom, ObjectSpec
 from vista_sim.scene import Scene
 from vista_sim.textures import draw, png
-
-DRAWER_TRAVEL = 0.13
-CABINET_FRONT_X = 0.335
-DRAWER_Y = {1: (0.0,), 3: (-0.19, 0.0, 0.19)}
-DRAWER_NAMES = {1: ("drawer",), 3: ("left drawer", "middle drawer", "right drawer")}
-
-
-def _fmt(values: object) -> str:
-    return " ".join(f"{float(v):.7g}" for v in np.atleast_1d(np.asarray(values, np.float64)))
 
 
 @cache
 def _arm_text(path: str) -> str:
     with open(path) as file:
         return file.read()
-
-
-def _add(parent: ET.Element, tag: str, **attrs: object) -> ET.Element:
-    text = {k.rstrip("_"): v if isinstance(v, str) else _fmt(v) for k, v in attrs.items()}
-    return ET.SubElement(parent, tag, text)
 
 
 def build_model(scene: Scene, robot: RobotSpec) -> mujoco.MjModel:
@@ -72,7 +60,7 @@ def build_model(scene: Scene, robot: RobotSpec) -> mujoco.MjModel:
     if scene.tray is not None:
         _tray(world, scene)
     if scene.drawers:
-        _cabinet(world, scene.drawers)
+        add_cabinet(world, scene.drawers)
     for i, placed in enumerate(scene.objects):
         _object(world, asset, assets, f"object{i}", placed.spec)
     return mujoco.MjModel.from_xml_string(ET.tostring(root, encoding="unicode"), assets)
@@ -86,52 +74,6 @@ def _tray(world: ET.Element, scene: Scene) -> None:
     for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
         size = (0.003, 0.06, 0.012) if dx else (0.06, 0.003, 0.012)
         _add(body, "geom", type="box", size=size, pos=(0.06 * dx, 0.06 * dy, 0.012), rgba=rgba)
-
-
-def _cabinet(world: ET.Element, drawers: int) -> None:
-    """Drawers side by side that slide towards +x from under one top plate; handles are bars along y."""
-    wood, inside, steel = "0.55 0.42 0.3 1", "0.8 0.74 0.66 1", "0.3 0.3 0.33 1"
-    half = 0.085
-    x0 = CABINET_FRONT_X - 0.075
-    body = _add(world, "body", name="cabinet", pos=(x0, 0, 0))
-    width = half * drawers + 0.01 + (0.02 * (drawers - 1) / 2)
-    _add(body, "geom", type="box", size=(0.085, width, 0.004), pos=(-0.01, 0, 0.078), rgba=wood)
-    _add(body, "geom", type="box", size=(0.004, width, 0.037), pos=(-0.091, 0, 0.037), rgba=wood)
-    for sign in (-1, 1):
-        _add(
-            body, "geom", type="box", size=(0.085, 0.004, 0.037), pos=(-0.01, sign * width, 0.037), rgba=wood
-        )
-    for i, y in enumerate(DRAWER_Y[drawers]):
-        box = _add(body, "body", name=f"drawer{i}", pos=(0, y, 0.004))
-        _add(box, "joint", name=f"drawer{i}", type="slide", axis="1 0 0", range=(0, DRAWER_TRAVEL),
-             damping="4", frictionloss="0.5", armature="0.1")  # fmt: skip
-        _add(box, "inertial", mass="0.3", pos="0 0 0.02", diaginertia="1e-3 1e-3 1e-3")
-        w, d = half - 0.008, 0.072
-        _add(box, "geom", type="box", size=(d, w, 0.002), pos=(0, 0, 0.002), rgba=inside)
-        for sign in (-1, 1):
-            _add(
-                box,
-                "geom",
-                type="box",
-                size=(d, 0.003, 0.02),
-                pos=(0, sign * (w - 0.003), 0.022),
-                rgba=inside,
-            )
-        _add(box, "geom", type="box", size=(0.003, w, 0.02), pos=(-d + 0.003, 0, 0.022), rgba=inside)
-        _add(box, "geom", type="box", size=(0.004, w + 0.004, 0.031), pos=(d, 0, 0.032), rgba=wood)
-        for sign in (-1, 1):
-            _add(
-                box,
-                "geom",
-                type="box",
-                size=(0.02, 0.004, 0.004),
-                pos=(d + 0.022, sign * 0.032, 0.05),
-                rgba=steel,
-            )
-        _add(box, "geom", name=f"handle{i}", type="box", size=(0.006, 0.036, 0.008), pos=(d + 0.042, 0, 0.05),
-             rgba=steel, friction="1.2 .02 .0005", condim="4")  # fmt: skip
-        _add(box, "site", name=f"handle{i}", pos=(d + 0.042, 0, 0.05), group="4", size="0.004")
-        _add(box, "site", name=f"inside{i}", pos=(0.0, 0, 0.006), group="4", size="0.004")
 
 
 def _object(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vista.errors import UnknownNameError
 from vista_sim.tasks.base import Choice, Task
+from vista_sim.tasks.drawer import Drawer
 from vista_sim.tasks.pick_place import PickPlace
+from vista_sim.tasks.search import Search
+from vista_sim.tasks.stack import Stack
 
-TASKS: dict[str, type[PickPlace]] = {"pick_place": PickPlace}
+TASKS: dict[str, Callable[[int, Choice, str | None], Task]] = {
+    "pick_place": PickPlace,
+    "stack": Stack,
+    "drawer": Drawer,
+    "search": Search,
+}
 
 
 def make_task(name: str, seed: int, choice: Choice, target: str | None = None) -> Task:

@@ -8,16 +8,20 @@ from typing import Protocol
 
 import numpy as np
 
+from vista.errors import UnknownNameError
 from vista_sim.expert import Action
 from vista_sim.objects import ObjectSpec
-from vista_sim.scene import Scene
+from vista_sim.scene import Placed, Scene
 from vista_sim.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a scene may be drawn from: object ``labels``, table ``patterns``, number of other objects, a user's own
-    objects by label (``library``), and a whole scene given by a file (``fixed``)."""
+    """What a scene may be drawn from.
+
+    Object ``labels``, table ``patterns``, number of other objects (``distractors``), a user's own objects by
+    label (``library``), and a whole scene given by a file (``fixed``).
+    """
 
     labels: tuple[str, ...]
     patterns: tuple[str, ...]
@@ -55,3 +59,16 @@ def at_rest(world: World, index: int) -> bool:
     """The object hardly moves, the gripper is told to be open and is away from it."""
     apart = float(np.linalg.norm(world.ee_pose()[:3, 3] - world.object_pose(index)[:3, 3]))
     return world.object_speed(index) < 0.1 and world.gripper_command > 0.5 and apart > 0.05
+
+
+def standing(scene: Scene) -> list[Placed]:
+    """The objects that are not hidden in a drawer."""
+    return [p for p in scene.objects if p.drawer is None]
+
+
+def choose(rng: np.random.Generator, names: Sequence[str], wanted: str | None, kind: str) -> str:
+    """``wanted`` if it is one of ``names``, a random one without a wish; UnknownNameError lists them."""
+    drawn = str(rng.choice(list(names))) if names else ""
+    if (wanted or drawn) not in names:
+        raise UnknownNameError(kind, wanted or "", names)
+    return wanted or drawn

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from vista.errors import UnknownNameError
+from vista.errors import InvalidValueError, UnknownNameError
 from vista_sim import expert, goals
 from vista_sim.expert import Action
 from vista_sim.scene import Scene, sample_tabletop
-from vista_sim.tasks.base import Choice, at_rest
+from vista_sim.tasks.base import Choice, at_rest, standing
 from vista_sim.world import World
 
 CARRY_CLEARANCE = 0.05
 
 
 class PickPlace:
-    """ "put the <object> in the tray"; the object is drawn from the scene by the seed, or named by ``target``."""
+    """ "put the <object> in the tray"; the object is drawn by the seed, or named by ``target``."""
 
     name = "pick_place"
 
@@ -26,7 +26,9 @@ class PickPlace:
             library=choice.library, required=required,
         )  # fmt: skip
         rng = np.random.default_rng(seed + 10**6)
-        labels = [p.spec.label for p in self.scene.objects]
+        if self.scene.tray is None:
+            raise InvalidValueError("pick_place needs a scene with a `tray`")
+        labels = [p.spec.label for p in standing(self.scene)]
         if target is not None and target not in labels:
             raise UnknownNameError("object", target, labels)
         self.target = target or str(rng.choice(labels))
@@ -36,7 +38,11 @@ class PickPlace:
     def _subject(self, world: World, subtask: str) -> tuple[str, int]:
         verb, _, rest = subtask.partition(" the ")
         label = rest.removesuffix(" in the tray")
-        known = [f"{v} the {p.spec.label}{s}" for p in self.scene.objects for v, s in (("grasp", ""), ("place", " in the tray"))]
+        known = [
+            f"{v} the {p.spec.label}{s}"
+            for p in self.scene.objects
+            for v, s in (("grasp", ""), ("place", " in the tray"))
+        ]
         if subtask not in known:
             raise UnknownNameError("subtask", subtask, known)
         return verb, world.index(label)

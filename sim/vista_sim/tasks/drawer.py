@@ -1,0 +1,78 @@
+"""Open a drawer and put an object into it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vista.errors import InvalidValueError, UnknownNameError
+from vista_sim import expert, expert_drawer, goals
+from vista_sim.cabinet import DRAWER_NAMES
+from vista_sim.expert import Action
+from vista_sim.scene import Scene
+from vista_sim.scene_tasks import sample_cabinet
+from vista_sim.tasks.base import Choice, at_rest, choose, standing
+from vista_sim.world import World
+
+
+class Drawer:
+    """ "put the <object> in the drawer", which is closed at first."""
+
+    name = "drawer"
+
+    def __init__(self, seed: int, choice: Choice, target: str | None = None) -> None:
+        rng = np.random.default_rng(seed + 10**6)
+        if choice.fixed is not None:
+            self.scene: Scene = choice.fixed
+            if not self.scene.drawers:
+                raise InvalidValueError("drawer needs a scene with a cabinet; add `drawers: 1` to the scene")
+            self.target = choose(rng, [p.spec.label for p in standing(self.scene)], target, "object")
+        else:
+            self.target = choose(rng, choice.labels, target, "object")
+            self.scene = sample_cabinet(
+                seed, choice.labels, choice.patterns, drawers=1, distractors=choice.distractors,
+                subject=self.target, hidden=False, tray=False, library=choice.library,
+            )  # fmt: skip
+        names = DRAWER_NAMES[self.scene.drawers]
+        self.drawer = int(rng.integers(len(names)))
+        name = names[self.drawer]
+        self.instruction = f"put the {self.target} in the {name}"
+        self.subtasks = (
+            f"open the {name}",
+            f"grasp the {self.target}",
+            f"place the {self.target} in the {name}",
+        )
+        self._known: dict[str, tuple[str, int]] = {f"open the {n}": ("", i) for i, n in enumerate(names)}
+        for placed in self.scene.objects:
+            label = placed.spec.label
+            self._known[f"grasp the {label}"] = (label, -1)
+            self._known |= {f"place the {label} in the {n}": (label, i) for i, n in enumerate(names)}
+
+    def _read(self, subtask: str) -> tuple[str, int]:
+        if subtask not in self._known:
+            raise UnknownNameError("subtask", subtask, self._known)
+        return self._known[subtask]
+
+    def success(self, world: World) -> bool:
+        index = world.index(self.target)
+        return expert_drawer.is_inside(world, index, self.drawer) and at_rest(world, index)
+
+    def act(self, world: World, subtask: str) -> Action:
+        label, drawer = self._read(subtask)
+        if not label:
+            return expert_drawer.open_drawer(world, drawer)
+        if drawer < 0:
+            return expert.grasp(world, world.index(label))
+        return expert_drawer.put_inside(world, world.index(label), drawer)
+
+    def show(self, world: World, subtask: str) -> None:
+        label, drawer = self._read(subtask)
+        if not label:
+            expert_drawer.show_opened(world, drawer)
+        elif drawer < 0:
+            expert_drawer.ensure_open(world, self.drawer)
+            goals.show_grasped(world, world.index(label))
+        else:
+            expert_drawer.show_inside(world, world.index(label), drawer)
+
+    def prepare(self, world: World) -> None:
+        """Nothing to prepare."""

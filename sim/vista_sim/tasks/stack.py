@@ -1,0 +1,86 @@
+"""Put an object on top of another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vista.errors import InvalidValueError, UnknownNameError
+from vista_sim import expert, goals
+from vista_sim.expert import Action
+from vista_sim.expert_carry import Spot, put_down
+from vista_sim.scene import Scene, sample_tabletop
+from vista_sim.scene_tasks import is_stackable, is_support, stackables, supports
+from vista_sim.tasks.base import Choice, at_rest, choose, standing
+from vista_sim.world import World
+
+CLEARANCE = 0.12
+
+
+class Stack:
+    """ "put the <object> on the <support>"; ``target`` names one or both: "red cube on the blue box"."""
+
+    name = "stack"
+
+    def __init__(self, seed: int, choice: Choice, target: str | None = None) -> None:
+        rng = np.random.default_rng(seed + 10**6)
+        wanted, _, below = (target or "").partition(" on the ")
+        if choice.fixed is not None:
+            here = standing(choice.fixed)
+            tops = [p.spec.label for p in here if is_support(p.spec)]
+            bodies = [p.spec.label for p in here if is_stackable(p.spec)]
+        else:
+            labels = list(dict.fromkeys(choice.labels))
+            tops, bodies = supports(labels, choice.library), stackables(labels, choice.library)
+        if not tops or not set(bodies) - set(tops[:1] if len(tops) == 1 else ()):
+            raise InvalidValueError(
+                "stack needs two flat-topped objects (cube, box, cylinder, hexprism or a user's own); "
+                f"given: {', '.join(tops) or 'none'}"
+            )
+        self.support = choose(rng, [t for t in tops if t != wanted], below, "support")
+        self.target = choose(rng, [b for b in bodies if b != self.support], wanted, "object")
+        self.scene: Scene = choice.fixed or sample_tabletop(
+            seed, choice.labels, choice.patterns, count=max(2, choice.distractors + 1),
+            library=choice.library, required=[self.target, self.support],
+        )  # fmt: skip
+        self.instruction = f"put the {self.target} on the {self.support}"
+        labels = [p.spec.label for p in standing(self.scene)]
+        self._known = {f"grasp the {label}": (label, "") for label in labels}
+        self._known |= {f"place the {a} on the {b}": (a, b) for a in labels for b in labels if a != b}
+        self.subtasks = (f"grasp the {self.target}", f"place the {self.target} on the {self.support}")
+
+    def _read(self, world: World, subtask: str) -> tuple[int, int | None]:
+        if subtask not in self._known:
+            raise UnknownNameError("subtask", subtask, self._known)
+        label, below = self._known[subtask]
+        return world.index(label), world.index(below) if below else None
+
+    def success(self, world: World) -> bool:
+        top, support = world.index(self.target), world.index(self.support)
+        above, below = world.object_pose(top)[:3, 3], world.object_pose(support)[:3, 3]
+        specs = self.scene.objects
+        gap = above[2] - below[2] - specs[top].spec.half_height - specs[support].spec.half_height
+        upright = world.object_pose(support)[2, 2] > 0.97 and world.object_pose(top)[2, 2] > 0.97
+        over = float(np.hypot(*(above[:2] - below[:2]))) < specs[support].spec.half_width
+        return bool(upright and over and abs(gap) < 0.006 and at_rest(world, top))
+
+    def act(self, world: World, subtask: str) -> Action:
+        index, support = self._read(world, subtask)
+        if support is None:
+            return expert.grasp(world, index)
+        where, ground = self._top(world, support)
+        return put_down(world, index, Spot(where, ground, CLEARANCE, 0.005))
+
+    def _top(self, world: World, support: int) -> tuple[np.ndarray, float]:
+        centre = world.object_pose(support)[:3, 3]
+        return centre[:2], float(centre[2]) + self.scene.objects[support].spec.half_height
+
+    def show(self, world: World, subtask: str) -> None:
+        index, support = self._read(world, subtask)
+        if support is None:
+            goals.show_grasped(world, index)
+        else:
+            where, ground = self._top(world, support)
+            goals.show_placed(world, index, where, ground)
+
+    def prepare(self, world: World) -> None:
+        """Nothing to prepare."""
