@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from vista.cli.up import STOP_S, Running, clean_up, find_running, running
+from vista.cli.up import STOP_S, Running, clean_up, find_running, running, supervisor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,14 +16,14 @@ def stop(state: Running) -> None:
     """Stop one graph: first with a word, then by force."""
     import psutil
 
-    try:
-        supervisor = psutil.Process(state.pid)
-        supervisor.terminate()
-        supervisor.wait(STOP_S + 12.0)
-    except psutil.NoSuchProcess:
-        pass
-    except psutil.TimeoutExpired:
-        supervisor.kill()
+    if (process := supervisor(state)) is not None:
+        try:
+            process.terminate()
+            process.wait(STOP_S + 12.0)
+        except psutil.NoSuchProcess:
+            pass
+        except psutil.TimeoutExpired:
+            process.kill()
     clean_up(state)
 
 

@@ -9,8 +9,9 @@ from vista.cli.stack import NodeEntry, argument_of, load_stack
 
 def launch_description(*, sim: bool) -> Any:
     """The description of all nodes, with the simulator or beside the drivers of a real arm."""
-    from launch import LaunchDescription
-    from launch.actions import DeclareLaunchArgument
+    from launch.actions import DeclareLaunchArgument  # type: ignore[import-not-found]
+
+    from launch import LaunchDescription  # type: ignore[attr-defined]
 
     stack = load_stack()
     declared = [

@@ -105,7 +105,7 @@ def load_stack(path: str | Path | None = None) -> Stack:
 
 
 def find_executable(package: str, executable: str) -> Path:
-    """The program of a node, from the prefixes on ``AMENT_PREFIX_PATH``; ConfigError lists where it looked."""
+    """The program of a node, from the prefixes on ``AMENT_PREFIX_PATH``; ConfigError says where it looked."""
     prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     for prefix in prefixes:
         path = Path(prefix) / "lib" / package / executable

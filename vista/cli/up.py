@@ -11,7 +11,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import tempfile
 import time
 import uuid
@@ -19,11 +18,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vista.cli.processes import DIE_WITH_PARENT, die_with_parent, marked, remove_orphans
 from vista.cli.stack import NodeEntry, Value, command, load_stack
 from vista.errors import InvalidValueError, VistaError
+
+if TYPE_CHECKING:
+    import psutil
 
 MARK = "VISTA_UP"
 STOP_S = 8.0
@@ -57,11 +59,22 @@ def running() -> list[Running]:
             each = Running(**{**data, "nodes": tuple(data["nodes"])})
         except (OSError, ValueError, TypeError, KeyError):
             continue
-        if each.pid == os.getpid() or marked(MARK, each.mark):
+        if supervisor(each) is not None or marked(MARK, each.mark):
             found.append(each)
         else:
             path.unlink(missing_ok=True)
     return found
+
+
+def supervisor(state: Running) -> psutil.Process | None:
+    """The process that watches over a graph, None when it has ended."""
+    import psutil
+
+    try:
+        process = psutil.Process(state.pid)
+        return process if process.create_time() <= state.started_s + 1.0 else None
+    except psutil.Error:
+        return None
 
 
 def find_running(domain: int | None = None) -> Running:
@@ -80,6 +93,8 @@ def find_running(domain: int | None = None) -> Running:
 
 def free_domain() -> int:
     """``ROS_DOMAIN_ID`` where it is set, else a domain that nobody on this machine uses."""
+    import socket
+
     if (given := os.environ.get("ROS_DOMAIN_ID", "")).isdigit():
         return int(given)
     first = 1 + os.getpid() % 90
@@ -142,10 +157,13 @@ def supervise(
     from circus import get_arbiter
 
     logging.getLogger("circus").setLevel(logging.ERROR)
+    logging.getLogger("tornado.application").addFilter(_is_worth_saying)
     sockets = tempfile.mkdtemp(prefix="vista-up-")
     env = {**os.environ, MARK: state.mark, DIE_WITH_PARENT: "1", "ROS_DOMAIN_ID": str(state.domain)}
     watchers = [
-        _watcher(node, command(node, chosen, namespace=state.namespace, use_sim_time=use_sim_time), env, state)
+        _watcher(
+            node, command(node, chosen, namespace=state.namespace, use_sim_time=use_sim_time), env, state.logs
+        )
         for node in nodes
     ]
     file = state_folder() / f"{state.domain}.json"
@@ -173,8 +191,13 @@ def supervise(
     return INTERRUPTED if interrupted else 0
 
 
-def _watcher(node: NodeEntry, words: list[str], env: Mapping[str, str], state: Running) -> dict[str, Any]:
-    log = {"class": "FileStream", "filename": str(Path(state.logs) / f"{node.name}.log")}
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    """Circus looks after its nodes at intervals, and complains when it is still busy with the last look."""
+    return record.exc_info is None or "already running" not in str(record.exc_info[1])
+
+
+def _watcher(node: NodeEntry, words: list[str], env: Mapping[str, str], logs: str) -> dict[str, Any]:
+    log = {"class": "FileStream", "filename": str(Path(logs) / f"{node.name}.log")}
     return {
         "name": node.name,
         "cmd": words[0],

@@ -20,7 +20,9 @@ from geometry_msgs.msg import Point, PoseStamped
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from robomemory.scene import Scene
 from vista.errors import InvalidValueError
+from vista.events import Event, EventKind
 from vista.protocols import MemoryItem
 from vista.types import (
     F32,
@@ -551,3 +553,63 @@ def memory_item_to_msg(item: MemoryItem) -> m.MemoryItem:
 
 def memory_item_from_msg(msg: m.MemoryItem) -> Recalled:
     return Recalled(msg.kind, msg.text, msg.score)
+
+
+def scene_to_notes(scene: Scene, names: Sequence[str] = ()) -> list[Note]:
+    """What the spatial memory knows as notes: a position for each thing, a triple for each fact that holds.
+    ``names``: only what is about these; empty: everything."""
+    notes = [
+        Note("spatial", each.name, each.last_seen_ns, (each.name,), each.position, confidence=each.confidence)
+        for each in scene.objects
+    ]
+    for fact in scene.facts:
+        triple = (fact.subject, fact.relation, fact.object)
+        about = (fact.subject, fact.object)
+        notes.append(
+            Note("spatial", " ".join(triple), fact.valid_from_ns, about, None, triple, fact.confidence)
+        )
+    return [note for note in notes if not names or set(note.entities) & set(names)]
+
+
+# --- a running task ----------------------------------------------------------------------------------
+
+
+def event_to_msg(event: Event) -> m.TaskProgress:
+    """What happened, without the result of the task: that comes with the action's own."""
+    goal = event.subgoal
+    return m.TaskProgress(
+        kind=str(event.kind),
+        stage=event.stage,
+        subtask=subtask_to_msg(event.subtask) if event.subtask else m.Subtask(),
+        fraction=event.progress.fraction if event.progress else 0.0,
+        seconds=float(event.seconds),
+        message=event.text,
+        progress=[progress_to_msg(event.progress)] if event.progress else [],
+        detections=[detection_to_msg(d) for d in event.detections],
+        recalled=[memory_item_to_msg(item) for item in event.recall],
+        subgoal=[subgoal_to_msg(goal)] if goal else [],
+        cameras=list(event.images),
+        images=[image_to_msg(image, 0, camera) for camera, image in event.images.items()],
+    )
+
+
+def event_from_msg(msg: m.TaskProgress) -> Event:
+    """The event, at the time of its arrival."""
+    try:
+        kind = EventKind(msg.kind)
+    except ValueError as error:
+        known = ", ".join(EventKind)
+        raise InvalidValueError(f"TaskProgress.kind: {msg.kind!r}, expected one of {known}") from error
+    images = _keyed("TaskProgress", msg.cameras, msg.images)
+    return Event(
+        kind,
+        stage=msg.stage,
+        seconds=msg.seconds,
+        text=msg.message,
+        subtask=subtask_from_msg(msg.subtask) if msg.subtask.text else None,
+        subgoal=subgoal_from_msg(msg.subgoal[0]) if msg.subgoal else None,
+        progress=progress_from_msg(msg.progress[0]) if msg.progress else None,
+        images={camera: image_from_msg(image) for camera, image in images.items()},
+        recall=tuple(memory_item_from_msg(item) for item in msg.recalled),
+        detections=tuple(detection_from_msg(d) for d in msg.detections),
+    )

@@ -1,0 +1,10 @@
+"""The whole stack with the simulated arm: ``ros2 launch vista_stack sim.launch.py seed:=3``.
+
+``ros2 launch vista_stack sim.launch.py --show-args`` lists what can be chosen; the nodes stand in stack.yaml.
+"""
+
+from vista.cli.launching import launch_description
+
+
+def generate_launch_description():
+    return launch_description(sim=True)
