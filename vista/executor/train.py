@@ -35,6 +35,10 @@ from vista.types import U8
 KEYS = ("front", "wrist", "ee", "target", "gripper", "done", "segment", "goal", "text")
 
 
+# One unit of loss for this much turn: weighed like translation, the turn of the wrist was hardly learned at all.
+ROTATION_LOSS_RAD = 0.12
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutorTraining:
     """How to train: ``batch`` size, ``augment_colour`` (off for the text baseline: it ruins colour words),
@@ -190,7 +194,7 @@ def loss(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     assert isinstance(config, GoalVLAConfig)
     goal = batch["goal"] if config.goal_image else None
     out = model([batch["front"], batch["wrist"]], goal, batch["text"], batch["proprio"])
-    scale = torch.tensor([config.translation_scale] * 3 + [config.rotation_scale] * 3)
+    scale = torch.tensor([config.translation_scale] * 3 + [ROTATION_LOSS_RAD] * 3)
     move = ((out.delta - batch["delta"]) / scale.to(out.delta)).abs().mean()
     grip = F.binary_cross_entropy_with_logits(out.gripper, batch["gripper"])
     reached = F.binary_cross_entropy_with_logits(out.reached, batch["reached"])
