@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -124,6 +125,8 @@ def fit(
     Raises:
         ConfigError: the checkpoint belongs to another configuration.
     """
+    # Accelerate keeps the first precision of a process for good; the next training may want another.
+    AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=config.precision)
     model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
