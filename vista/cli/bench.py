@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -88,7 +89,8 @@ def main(args: argparse.Namespace) -> int:
         scratch = args.json.with_name(args.json.name + ".part")
         scratch.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         os.replace(scratch, args.json)
-    Console().print(table(args.suite, cells))
+    # A pipe or a log has no width of its own; the table should not be folded for it.
+    (Console() if sys.stdout.isatty() else Console(width=140)).print(table(args.suite, cells))
     return 0
 
 
@@ -114,7 +116,8 @@ class Shown(Progress):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:
+            self._bar.stop()
 
 
 def commit() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -69,6 +70,8 @@ def ref_digest(ref: str | None, default: str) -> str:
         return folder_digest(shipped(default))
     if Path(ref).is_dir():
         return folder_digest(Path(ref))
+    if ":" not in ref and (os.sep in ref or ref.startswith(".")):
+        raise ConfigError(f"{default}: the folder {ref} does not exist")
     where, _, folder = ref.partition("@")
     return f"{where}@{folder_digest(Path(folder))}" if folder else ref
 

@@ -21,6 +21,7 @@ from vista.cli.scenes import scene_task
 from vista.cli.suites.base import Cell, Job, Settings, Suite
 from vista.cli.workers import one_thread
 from vista.errors import ConfigError
+from vista.robots import load_robot
 from vista.splits import load_splits
 
 _PARTS = ("policy", "world_model", "planner", "detector", "switcher")
@@ -53,6 +54,7 @@ class BasicSuite(Suite):
 
     def check(self, settings: Settings) -> None:
         super().check(settings)
+        load_robot(settings.refs.robot)
         # Makes a scene: an unknown task, object or scene file is said at once.
         scene_task(
             settings.task, self.seeds(settings, "", 1)[0], objects=settings.objects, scene=settings.scene
@@ -68,9 +70,10 @@ class BasicSuite(Suite):
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
         refs = asdict(refs_of(settings, method))
+        # Those that the user named come first: what is wrong with them should be said before what is missing.
         parts = {
             name: ref_digest(refs[name], _FOLDERS.get(name, name)) if refs[name] != "none" else "none"
-            for name in _PARTS
+            for name in sorted(_PARTS, key=lambda name: refs[name] is None)
         }
         guard = Path(refs["guard"]).read_text(encoding="utf-8") if refs["guard"] else None
         return {**scene_identity(settings), **parts, "guard": guard, "robot": refs["robot"]}

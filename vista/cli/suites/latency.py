@@ -100,8 +100,8 @@ def _cell(cell: str, spent: np.ndarray, product: np.ndarray) -> Cell:
         "median_ms": round(median, 3),
         "p90_ms": round(p90, 3),
         "product_ms": round(base, 4),
-        "median_ratio": round(median / base, 2),
-        "p90_ratio": round(p90 / base, 2),
+        "median_ratio": round(median / base, 4),
+        "p90_ratio": round(p90 / base, 4),
         "threads": thread_count(),
     }
 

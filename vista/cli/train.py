@@ -1,0 +1,197 @@
+"""Train a part of the stack, making its data from seeds first where it is missing.
+
+Without options it reproduces what ships (config/models/*.yaml). An interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vista.cli.recipes import DataPart, Recipe, Stage, load_recipe
+from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.resources import resource_roots
+from vista.shards import Maker, generate, shard_folders
+from vista.splits import load_splits
+
+if TYPE_CHECKING:
+    from vista.training import TrainConfig
+
+WHAT = ("detector", "planner", "world-model", "executor")
+Training = Callable[[Path, Path, Path, "TrainConfig"], bool]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``vista train``."""
+    add = parser.add_argument
+    add("what", metavar="WHAT", help=f"one of: {', '.join(WHAT)}")
+    add(
+        "--stage",
+        default="base",
+        metavar="NAME",
+        help="executor: base, then imagined (goals of the world model)",
+    )
+    add("--smoke", action="store_true", help="a few scenes and steps into runs/smoke: does everything fit?")
+    add("--steps", type=int, metavar="N", help="steps in all")
+    add("--minutes", type=float, metavar="M", help="stop after that long; the same command goes on")
+    add("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that make data")
+    add("--scenes", type=int, metavar="N", help="scenes of data")
+    add("--seed", type=int, default=0, help="of the weights and the batches (default 0)")
+    add("--data", type=Path, metavar="DIR", help="data that is there, or where to make it")
+    add("--out", type=Path, metavar="DIR", help="where the model goes (default: where the shipped one is)")
+    add("--checkpoints", type=Path, metavar="DIR", help="where an interrupted run is kept")
+    add("--start", type=Path, metavar="DIR", help="weights to begin with (executor, world-model)")
+    add("--world-model", type=Path, metavar="DIR", help="what imagines the goals of stage imagined")
+    add("--fresh", action="store_true", help="forget the checkpoint and begin anew")
+
+
+def home() -> Path:
+    """Where data, checkpoints and models go by default: the source tree, or here when there is none."""
+    root = resource_roots()[0]
+    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+def main(args: argparse.Namespace) -> int:
+    """Make data, train, and say where the model is."""
+    if args.what not in WHAT:
+        raise UnknownNameError("part to train", args.what, WHAT)
+    recipe = load_recipe(args.what.replace("-", "_"))
+    if args.stage not in recipe.stages:
+        raise UnknownNameError(f"stage of {args.what}", args.stage, recipe.stages)
+    for name in ("steps", "minutes", "workers", "scenes"):
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            raise InvalidValueError(f"--{name} {value:g}, expected above 0")
+    if args.start is not None and args.what in ("detector", "planner"):
+        raise ConfigError(f"--start: a {args.what} is always trained from the beginning")
+    stage = recipe.stages[args.stage]
+    if args.smoke:
+        stage = replace(stage, steps=recipe.smoke.steps, batch=recipe.smoke.batch)
+    stage = replace(stage, steps=args.steps or stage.steps)
+
+    base = home() / "runs" / "smoke" if args.smoke else home()
+    name = recipe.name if args.stage == "base" else f"{recipe.name}-{args.stage}"
+    out: Path = args.out or base / recipe.out
+    checkpoints: Path = args.checkpoints or base / "checkpoints" / name
+    if args.fresh:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    data = make_data(recipe, args.data, base / "data", args.scenes, args.workers, smoke=args.smoke)
+    training = _training(args, stage, data, base, out)
+
+    from vista.training import TrainConfig
+
+    config = TrainConfig(
+        stage.steps, stage.lr, ema=stage.ema, seed=args.seed, minutes=args.minutes,
+        warmup=min(50, max(1, stage.steps // 4)),
+    )  # fmt: skip
+    complete = training(data, out, checkpoints, config)
+    if not complete:
+        print(f"{args.what}: stopped after {args.minutes:g} min; the same command goes on ({checkpoints})")
+        return 0
+    if (checkpoints / "loss.png").is_file():
+        shutil.copyfile(checkpoints / "loss.png", out / "loss.png")
+    size = sum(p.stat().st_size for p in out.rglob("*.safetensors")) / 1e6
+    print(f"{args.what}: {stage.steps} steps done; the model is in {out} ({size:.1f} MB)")
+    return 0
+
+
+def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, out: Path) -> Training:
+    """The function that trains ``args.what``, with everything bound that only it knows."""
+    if args.what == "detector":
+        from vista.perception.train import train_detector
+
+        return train_detector
+    if args.what == "planner":
+        from vista.planner.train import train_planner
+
+        return train_planner
+    start = args.start or (home() / stage.start if stage.start else None)
+    if start is not None and not start.is_dir():
+        raise ConfigError(f"{args.what}: no weights in {start} to begin with; train the stage base first")
+    if args.what == "world-model":
+        from vista.world_model.train import WorldModelTraining, train_world_model
+
+        how = WorldModelTraining() if stage.batch is None else WorldModelTraining(batch=stage.batch)
+        return partial(train_world_model, start=start, training=how)
+    from vista.executor.train import ExecutorTraining, train_executor
+
+    plain = ExecutorTraining()
+    training = replace(plain, batch=stage.batch or plain.batch, imagined=stage.imagined or plain.imagined)
+    if stage.imagined is None:
+        return partial(train_executor, start=start, training=training)
+    from vista.cli.imagined import weights_digest, write_imagined
+    from vista.cli.refs import shipped
+
+    world_model = args.world_model or shipped("world_model")
+    goals = base / "data" / f"imagined-{weights_digest(world_model)}"
+    write_imagined(data, goals, world_model, args.workers)
+    return partial(train_executor, imagined=goals, start=start, training=training)
+
+
+def _maker(kind: str) -> Maker:
+    if kind == "pairs":
+        from vista_sim.generate.pairs import make_pairs
+
+        return make_pairs
+    from vista_sim.generate import demos
+
+    maker: Maker = getattr(demos, f"make_{kind}")
+    return maker
+
+
+def make_data(
+    recipe: Recipe, given: Path | None, base: Path, scenes: int | None, workers: int, *, smoke: bool = False
+) -> Path:
+    """The folder with the data of ``recipe``; what is missing is made.
+
+    Args:
+        given: A folder that is used as it is if it holds shards, else filled with the first part.
+        base: Where the folders of the parts are, each named by its kind.
+        scenes: Instead of the recipe's number, shared out among the parts as there.
+
+    Raises:
+        ConfigError: the folder holds data of another kind or other seeds.
+    """
+    if given is not None and any(given.glob("shard*")):
+        return given
+    total = sum(part.scenes for part in recipe.data)
+    parts = []
+    for part in recipe.data:
+        if smoke:
+            part = replace(part, scenes=recipe.smoke.scenes, shard_size=recipe.smoke.shard_size)
+        if scenes is not None:
+            part = replace(part, scenes=max(1, scenes * part.scenes // total) if not smoke else scenes)
+        parts.append(part)
+    if given is not None:
+        return _part(parts[0], given, workers)
+    folders = [_part(part, base / part.kind, workers) for part in parts]
+    if len(folders) == 1:
+        return folders[0]
+    return _join(folders, base / recipe.name)
+
+
+def _part(part: DataPart, folder: Path, workers: int) -> Path:
+    splits = load_splits()
+    first = splits.seed(part.seeds, part.offset)
+    splits.seed(part.seeds, part.offset + part.scenes - 1)
+    seeds = range(first, first + part.scenes)
+    return generate(
+        folder, _maker(part.kind), seeds, kind=part.kind, shard_size=part.shard_size, workers=workers
+    )
+
+
+def _join(folders: Sequence[Path], target: Path) -> Path:
+    """One folder of links to the shards of all ``folders``."""
+    target.mkdir(parents=True, exist_ok=True)
+    for folder in folders:
+        for shard in shard_folders(folder):
+            link = target / f"{shard.name}-{folder.name}"
+            if not link.is_symlink():
+                link.symlink_to(shard.resolve(), target_is_directory=True)
+    return target
