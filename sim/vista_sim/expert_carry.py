@@ -32,6 +32,11 @@ class Spot:
     retreat: float = 0.2
 
 
+def top_at(position: F64, yaw: float) -> F64:
+    """Hand pose (4, 4), fingers down, at ``position`` (3,)."""
+    return top_down(float(position[0]), float(position[1]), float(position[2]), yaw)
+
+
 def step_towards(
     world: World, goal: F64, yaw: float, lateral: float, vertical: float, gripper: float
 ) -> Action:
@@ -44,7 +49,7 @@ def step_towards(
     delta[2] = np.clip(delta[2], -vertical, max(vertical, 0.05))
     now = yaw_of(pose)
     turn = float(np.clip(yaw - now, -YAW_STEP, YAW_STEP))
-    return Action(top_down(*(pose[:3, 3] + delta), now + turn), gripper)
+    return Action(top_at(pose[:3, 3] + delta, now + turn), gripper)
 
 
 def put_down(world: World, index: int, spot: Spot) -> Action:
@@ -55,7 +60,7 @@ def put_down(world: World, index: int, spot: Spot) -> Action:
     half = world.scene.objects[index].spec.half_height
     if not is_held(world, index):
         if world.gripper_command < 0.5:
-            return Action(top_down(*here, yaw), 1.0)
+            return Action(top_at(here, yaw), 1.0)
         done = bool(here[2] > spot.retreat - 0.01 and world.gripper > 0.8)
         # Straight up, and not before the fingers have left the object.
         rise = 0.035 if world.gripper > 0.75 else 0.0
@@ -71,7 +76,7 @@ def put_down(world: World, index: int, spot: Spot) -> Action:
     low, high = spot.ground + grip, spot.clearance + grip
     aligned = over < spot.tolerance and turned
     if aligned and centre[2] - half < spot.ground + 0.004:
-        return Action(top_down(*here, yaw), 1.0)
+        return Action(top_at(here, yaw), 1.0)
     height = min(high, low + 0.002 + 10.0 * max(0.0, over - 0.7 * spot.tolerance) + (0.0 if turned else 1.0))
     travel = FAR_STEP if over > 0.08 else NEAR_STEP
     # Sideways only once the foot is high enough, or when the spot is right below.

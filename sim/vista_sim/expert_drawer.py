@@ -8,7 +8,7 @@ import numpy as np
 from vista.types import F64
 from vista_sim import cabinet, goals
 from vista_sim.expert import FAR_STEP, NEAR_STEP, Action
-from vista_sim.expert_carry import Spot, put_down, step_towards
+from vista_sim.expert_carry import Spot, put_down, step_towards, top_at
 from vista_sim.world import World, top_down, yaw_of
 
 HANDLE_YAW = np.pi / 2
@@ -29,7 +29,8 @@ def handle_position(world: World, drawer: int) -> F64:
 
 def inside_position(world: World, drawer: int) -> F64:
     """Middle (2,) of a drawer's ground in the base frame [m]."""
-    return handle_position(world, drawer)[:2] - np.array([cabinet.FRONT, 0.0])
+    x, y, _ = handle_position(world, drawer)
+    return np.array([x - cabinet.FRONT, y])
 
 
 def is_inside(world: World, index: int, drawer: int) -> bool:
@@ -49,11 +50,11 @@ def open_drawer(world: World, drawer: int) -> Action:
     off = handle - here
     if world.gripper_command < 0.5:
         if abs(world.gripper_velocity) > 0.15:
-            return Action(top_down(*here, yaw), 0.0)
+            return Action(top_at(here, yaw), 0.0)
         width = cabinet.HANDLE_HALF / 0.04
         around = abs(off[0]) < 0.015 and abs(off[1]) < 0.03 and abs(off[2]) < 0.015
         if not around or not 0.5 * width < world.gripper < 2.5 * width or opening >= OPEN:
-            return Action(top_down(*here, yaw), 1.0)
+            return Action(top_at(here, yaw), 1.0)
         pull = float(np.clip(WIDE + 0.005 - opening, 0.0, 0.03))
         goal = np.array([here[0] + pull, handle[1], handle[2]])
         return step_towards(world, goal, HANDLE_YAW, 0.04, 0.02, 0.0)
@@ -61,7 +62,7 @@ def open_drawer(world: World, drawer: int) -> Action:
         return _leave(world, handle)
     lateral, turn = float(np.hypot(off[0], off[1])), abs(HANDLE_YAW - yaw)
     if lateral < 0.007 and abs(off[2]) < 0.006 and turn < 0.08 and world.gripper > 0.85:
-        return Action(top_down(*here, yaw), 0.0)
+        return Action(top_at(here, yaw), 0.0)
     height = handle[2] + min(0.09, 4.0 * max(0.0, lateral - 0.004) + 0.25 * max(0.0, turn - 0.05))
     if here[2] < height - 0.02 and lateral > 0.02:
         # Too low to go sideways among handles and objects: rise first.
@@ -77,7 +78,7 @@ def _leave(world: World, handle: F64) -> Action:
     pose = world.ee_pose()
     here, yaw = pose[:3, 3], yaw_of(pose)
     if world.gripper < 0.7 and here[2] < cabinet.HANDLE_TOP + 0.03:
-        return Action(top_down(*here, yaw), 1.0)
+        return Action(top_at(here, yaw), 1.0)
     clear = here[2] > cabinet.HANDLE_TOP + 0.035
     done = bool(here[2] > RETREAT_Z - 0.01 and abs(yaw) < 0.12 and world.gripper > 0.8)
     action = step_towards(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -32,7 +33,8 @@ class Placed:
 class Scene:
     """Everything that makes one tabletop; two equal scenes give equal images and equal physics.
 
-    ``drawers``: number of drawers of the cabinet behind the table's front (0: no cabinet).
+    ``drawers``: number of drawers of the cabinet at the robot's side (0: no cabinet). ``instruction``: a
+    sentence that came with the scene, or empty.
     """
 
     seed: int
@@ -47,6 +49,12 @@ class Scene:
     ambient: float
     camera_shift: RGB
     drawers: int = 0
+    instruction: str = ""
+
+    def named(self, text: str) -> list[str]:
+        """Labels of the objects that ``text`` names, in the order of its words."""
+        labels = [p.spec.label for p in self.objects]
+        return sorted((label for label in labels if label in text), key=text.index)
 
     def find(self, label: str) -> Placed:
         """The object of that label; raises InvalidValueError listing those in the scene."""
@@ -55,6 +63,13 @@ class Scene:
                 return placed
         known = ", ".join(p.spec.label for p in self.objects)
         raise InvalidValueError(f"no {label!r} in scene {self.seed}; it holds: {known}")
+
+
+def load_scene(path: Path, library: Mapping[str, ObjectSpec] | None = None) -> Scene:
+    """The scene of a YAML file; see :func:`vista_sim.scene_file.load_scene`."""
+    from vista_sim import scene_file
+
+    return scene_file.load_scene(path, library)
 
 
 def _rgb(values: np.ndarray) -> RGB:

@@ -25,8 +25,9 @@ FRONT_YAW = 0.5
 """In front of open drawers: so far [m], and turned so little [rad], that the hand does not touch them."""
 TRAY_X = (0.57, 0.66)
 HIDE_SHAPES = ("cube", "box", "cylinder", "ball", "capsule", "hexprism", "triprism")
-FLAT_SHAPES = ("cube", "box", "cylinder", "hexprism")
-STACK_SHAPES = (*FLAT_SHAPES, "can", "triprism")
+# A box under something is in contact at several points; other solids at one, and what stands on them rocks.
+FLAT_SHAPES = ("cube", "box")
+STACK_SHAPES = (*FLAT_SHAPES, "cylinder", "can", "hexprism", "triprism")
 Library = Mapping[str, ObjectSpec] | None
 
 
@@ -42,11 +43,9 @@ def fits_drawer(spec: ObjectSpec) -> bool:
 
 
 def is_support(spec: ObjectSpec) -> bool:
-    """Whether another object can stand on it: one flat-topped solid, neither tall nor thin."""
-    solid = len(spec.geoms) == 1 and (
-        spec.geoms[0].type in ("box", "cylinder") or bool(spec.geoms[0].vertices)
-    )
-    return solid and spec.half_height <= 0.031 and spec.half_width >= 0.0145
+    """Whether another object can stand on it: a box, neither tall nor thin."""
+    box = len(spec.geoms) == 1 and spec.geoms[0].type == "box"
+    return box and spec.half_height <= 0.031 and spec.half_width >= 0.0145
 
 
 def is_stackable(spec: ObjectSpec) -> bool:
@@ -69,13 +68,20 @@ def stackables(labels: Sequence[str], library: Library) -> list[str]:
     return [label for label in labels if _has(label, library, STACK_SHAPES, is_stackable)]
 
 
-def _arrange(
-    rng: np.random.Generator, radii: Sequence[float], draw: Sequence[Callable[[], Point]]
+def arrange(
+    rng: np.random.Generator,
+    radii: Sequence[float],
+    draw: Sequence[Callable[[], Point]],
+    given: Sequence[Point] = (),
 ) -> list[Point]:
-    """Centres [m] drawn by ``draw`` so that no two discs of ``radii`` touch, by rejection."""
+    """The ``given`` centres [m] and those of ``draw``, so that no drawn disc of ``radii`` touches another.
+
+    Raises:
+        InvalidValueError: no room after many tries.
+    """
     for _ in range(200):
-        centres: list[Point] = []
-        for radius, one in zip(radii, draw, strict=True):
+        centres = list(given)
+        for radius, one in zip(radii[len(given) :], draw, strict=True):
             for _try in range(60):
                 c = one()
                 pairs = zip(centres, radii, strict=False)
@@ -86,9 +92,7 @@ def _arrange(
                 break
         if len(centres) == len(radii):
             return centres
-    raise InvalidValueError(
-        f"{len(radii)} things do not fit in front of the cabinet: ask for fewer distractors"
-    )
+    raise InvalidValueError(f"{len(radii)} things do not fit on the table: ask for fewer")
 
 
 def sample_cabinet(
@@ -123,7 +127,7 @@ def sample_cabinet(
 
     standing = specs[1:] if hidden else specs
     radii = [TRAY_RADIUS] * tray + [OBJECT_RADIUS] * len(standing)
-    centres = _arrange(rng, radii, [tray_place] * tray + [front] * len(standing))
+    centres = arrange(rng, radii, [tray_place] * tray + [front] * len(standing))
     objects = [
         Placed(spec, x, y, float(rng.uniform(-FRONT_YAW, FRONT_YAW) + np.pi * rng.integers(2)))
         for spec, (x, y) in zip(standing, centres[tray:], strict=True)

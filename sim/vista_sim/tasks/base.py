@@ -66,6 +66,18 @@ def standing(scene: Scene) -> list[Placed]:
     return [p for p in scene.objects if p.drawer is None]
 
 
+def named(scene: Scene | None, target: str | None, names: Sequence[str]) -> str | None:
+    """``target``, or else what the instruction of a scene from a file names first among ``names``."""
+    if target or scene is None:
+        return target
+    return next((label for label in scene.named(scene.instruction) if label in names), None)
+
+
+def sentence(scene: Scene, wanted: str | None, made: str, word: str) -> str:
+    """The scene's own instruction if it asks for this kind of task (``word``) and no object was named."""
+    return scene.instruction if wanted is None and word in scene.instruction else made
+
+
 def choose(rng: np.random.Generator, names: Sequence[str], wanted: str | None, kind: str) -> str:
     """``wanted`` if it is one of ``names``, a random one without a wish; UnknownNameError lists them."""
     drawn = str(rng.choice(list(names))) if names else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
@@ -10,7 +12,7 @@ from vista_sim.cabinet import DRAWER_NAMES
 from vista_sim.expert import Action
 from vista_sim.scene import Scene
 from vista_sim.scene_tasks import sample_cabinet
-from vista_sim.tasks.base import Choice, at_rest, choose, standing
+from vista_sim.tasks.base import Choice, at_rest, choose, named, sentence, standing
 from vista_sim.world import World
 
 
@@ -25,7 +27,8 @@ class Drawer:
             self.scene: Scene = choice.fixed
             if not self.scene.drawers:
                 raise InvalidValueError("drawer needs a scene with a cabinet; add `drawers: 1` to the scene")
-            self.target = choose(rng, [p.spec.label for p in standing(self.scene)], target, "object")
+            labels = [p.spec.label for p in standing(self.scene)]
+            self.target = choose(rng, labels, named(self.scene, target, labels), "object")
         else:
             self.target = choose(rng, choice.labels, target, "object")
             self.scene = sample_cabinet(
@@ -33,10 +36,13 @@ class Drawer:
                 subject=self.target, hidden=False, tray=False, library=choice.library,
             )  # fmt: skip
         names = DRAWER_NAMES[self.scene.drawers]
-        self.drawer = int(rng.integers(len(names)))
+        told = [i for i, n in enumerate(names) if n in self.scene.instruction]
+        taken = {p.drawer for p in self.scene.objects}
+        empty = [i for i in range(len(names)) if i not in taken]
+        self.drawer = told[0] if told else int(rng.choice(empty or range(len(names))))
         name = names[self.drawer]
-        self.instruction = f"put the {self.target} in the {name}"
-        self.subtasks = (
+        self.instruction = sentence(self.scene, target, f"put the {self.target} in the {name}", name)
+        self.subtasks: Sequence[str] = (
             f"open the {name}",
             f"grasp the {self.target}",
             f"place the {self.target} in the {name}",

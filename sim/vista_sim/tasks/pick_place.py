@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
 from vista_sim import expert, goals
 from vista_sim.expert import Action
 from vista_sim.scene import Scene, sample_tabletop
-from vista_sim.tasks.base import Choice, at_rest, standing
+from vista_sim.tasks.base import Choice, at_rest, named, sentence, standing
 from vista_sim.world import World
 
 CARRY_CLEARANCE = 0.05
@@ -31,9 +33,9 @@ class PickPlace:
         labels = [p.spec.label for p in standing(self.scene)]
         if target is not None and target not in labels:
             raise UnknownNameError("object", target, labels)
-        self.target = target or str(rng.choice(labels))
-        self.instruction = f"put the {self.target} in the tray"
-        self.subtasks = (f"grasp the {self.target}", f"place the {self.target} in the tray")
+        self.target = named(choice.fixed, target, labels) or str(rng.choice(labels))
+        self.instruction = sentence(self.scene, target, f"put the {self.target} in the tray", "tray")
+        self.subtasks: Sequence[str] = (f"grasp the {self.target}", f"place the {self.target} in the tray")
 
     def _subject(self, world: World, subtask: str) -> tuple[str, int]:
         verb, _, rest = subtask.partition(" the ")

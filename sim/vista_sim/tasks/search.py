@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
@@ -11,7 +13,7 @@ from vista_sim.expert import TRAY_FLOOR, Action
 from vista_sim.expert_carry import Spot, put_down
 from vista_sim.scene import Scene
 from vista_sim.scene_tasks import hideable, sample_cabinet
-from vista_sim.tasks.base import Choice, at_rest, choose
+from vista_sim.tasks.base import Choice, at_rest, choose, named, sentence
 from vista_sim.world import World
 
 DRAWERS = 3
@@ -29,7 +31,7 @@ class Search:
             hidden = [p.spec.label for p in self.scene.objects if p.drawer is not None]
             if self.scene.tray is None or not hidden:
                 raise InvalidValueError("search needs a scene with a tray and an object with a `drawer`")
-            self.target = choose(rng, hidden, target, "hidden object")
+            self.target = choose(rng, hidden, named(self.scene, target, hidden), "hidden object")
         else:
             labels = hideable(choice.labels, choice.library)
             self.target = choose(rng, labels, target, "object that fits in a drawer")
@@ -41,8 +43,8 @@ class Search:
         drawer = self.scene.find(self.target).drawer
         assert drawer is not None
         self.drawer = drawer
-        self.instruction = f"put the {self.target} in the tray"
-        self.subtasks = (
+        self.instruction = sentence(self.scene, target, f"put the {self.target} in the tray", "tray")
+        self.subtasks: Sequence[str] = (
             f"open the {names[drawer]}",
             f"grasp the {self.target}",
             f"place the {self.target} in the tray",

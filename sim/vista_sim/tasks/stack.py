@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
@@ -10,7 +12,7 @@ from vista_sim.expert import Action
 from vista_sim.expert_carry import Spot, put_down
 from vista_sim.scene import Scene, sample_tabletop
 from vista_sim.scene_tasks import is_stackable, is_support, stackables, supports
-from vista_sim.tasks.base import Choice, at_rest, choose, standing
+from vista_sim.tasks.base import Choice, at_rest, choose, sentence, standing
 from vista_sim.world import World
 
 CLEARANCE = 0.12
@@ -24,6 +26,7 @@ class Stack:
     def __init__(self, seed: int, choice: Choice, target: str | None = None) -> None:
         rng = np.random.default_rng(seed + 10**6)
         wanted, _, below = (target or "").partition(" on the ")
+        own = choice.fixed.named(choice.fixed.instruction) if choice.fixed and not target else []
         if choice.fixed is not None:
             here = standing(choice.fixed)
             tops = [p.spec.label for p in here if is_support(p.spec)]
@@ -31,10 +34,12 @@ class Stack:
         else:
             labels = list(dict.fromkeys(choice.labels))
             tops, bodies = supports(labels, choice.library), stackables(labels, choice.library)
+        if len(own) == 2 and own[0] in bodies and own[1] in tops:
+            wanted, below = own
         if not tops or not set(bodies) - set(tops[:1] if len(tops) == 1 else ()):
             raise InvalidValueError(
-                "stack needs two flat-topped objects (cube, box, cylinder, hexprism or a user's own); "
-                f"given: {', '.join(tops) or 'none'}"
+                "stack needs a cube or a box to stand on and another object with a flat foot; "
+                f"given: {', '.join(tops) or 'nothing to stand on'}, {', '.join(bodies) or 'nothing flat'}"
             )
         self.support = choose(rng, [t for t in tops if t != wanted], below, "support")
         self.target = choose(rng, [b for b in bodies if b != self.support], wanted, "object")
@@ -42,11 +47,15 @@ class Stack:
             seed, choice.labels, choice.patterns, count=max(2, choice.distractors + 1),
             library=choice.library, required=[self.target, self.support],
         )  # fmt: skip
-        self.instruction = f"put the {self.target} on the {self.support}"
+        made = f"put the {self.target} on the {self.support}"
+        self.instruction = sentence(self.scene, target, made, " on ")
         labels = [p.spec.label for p in standing(self.scene)]
         self._known = {f"grasp the {label}": (label, "") for label in labels}
         self._known |= {f"place the {a} on the {b}": (a, b) for a in labels for b in labels if a != b}
-        self.subtasks = (f"grasp the {self.target}", f"place the {self.target} on the {self.support}")
+        self.subtasks: Sequence[str] = (
+            f"grasp the {self.target}",
+            f"place the {self.target} on the {self.support}",
+        )
 
     def _read(self, world: World, subtask: str) -> tuple[int, int | None]:
         if subtask not in self._known:

@@ -1,0 +1,249 @@
+"""A scene from a YAML file: what is left out is drawn from its ``seed``, what is wrong is named by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista_sim import cabinet
+from vista_sim.objects import COLOURS, ObjectSpec, load_objects, sample_object
+from vista_sim.scene import (
+    OBJECT_RADIUS,
+    OBJECT_X,
+    OBJECT_Y,
+    RGB,
+    TRAY_RADIUS,
+    Placed,
+    Scene,
+    sample_surroundings,
+)
+from vista_sim.scene_tasks import FRONT_X, FRONT_YAW, arrange, fits_drawer, put_in_drawer
+from vista_sim.textures import PATTERNS
+
+KEYS = ("seed", "objects_from", "table", "tray", "light", "camera_shift", "drawers", "objects", "instruction")
+LIMIT_X, LIMIT_Y = (0.3, 0.72), (-0.32, 0.32)
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Values of one file, each checked; an error names the file and the key."""
+
+    path: Path
+
+    def fail(self, key: str, why: str) -> ConfigError:
+        return ConfigError(f"scene {self.path}: {key}: {why}")
+
+    def mapping(self, value: Any, key: str, allowed: tuple[str, ...]) -> Mapping[str, Any]:
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self.fail(key, f"{value!r}, expected a mapping with {', '.join(allowed)}")
+        for name in value:
+            if name not in allowed:
+                raise self.fail(key, f"unknown key {name!r}; known: {', '.join(allowed)}")
+        return value
+
+    def number(self, value: Any, key: str, low: float, high: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise self.fail(key, f"{value!r}, expected a number from {low:g} to {high:g}")
+        return float(value)
+
+    def numbers(self, value: Any, key: str, count: int, low: float, high: float) -> tuple[float, ...]:
+        if not isinstance(value, list) or len(value) != count:
+            raise self.fail(key, f"{value!r}, expected {count} numbers")
+        return tuple(self.number(v, key, low, high) for v in value)
+
+    def colour(self, value: Any, key: str) -> RGB:
+        if isinstance(value, str):
+            if value not in COLOURS:
+                raise self.fail(key, f"unknown colour {value!r}; known: {', '.join(COLOURS)}, or [r, g, b]")
+            return COLOURS[value]
+        r, g, b = self.numbers(value, key, 3, 0, 1)
+        return r, g, b
+
+    def word(self, value: Any, key: str, known: tuple[str, ...]) -> str:
+        if value not in known:
+            raise self.fail(key, f"unknown {value!r}; known: {', '.join(known) or 'none'}")
+        return str(value)
+
+
+def load_scene(path: Path, library: Mapping[str, ObjectSpec] | None = None) -> Scene:
+    """The scene of a YAML file.
+
+    Keys, all optional but ``objects``: ``seed`` of everything left out; ``objects_from`` (a folder of one's
+    own objects beside the file); ``table: {pattern, colour, colour2}``; ``tray: {at: [x, y], colour}`` or
+    ``false``; ``light: {position, diffuse, ambient}``; ``camera_shift`` [m]; ``drawers`` (0, 1 or 3);
+    ``objects``, a list of ``{label, x, y, yaw_deg}`` or ``{label, drawer}``; ``instruction``, whose words
+    choose the objects of a task.
+
+    Args:
+        library: A user's own objects by label, besides those of ``objects_from``.
+
+    Raises:
+        ConfigError: the file can't be read, or a key is unknown or holds a wrong value; both are named.
+    """
+    path, read = Path(path), _Reader(Path(path))
+    try:
+        data = read.mapping(yaml.safe_load(path.read_text()), "file", KEYS)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"scene {path}: {type(error).__name__}: {error}") from error
+    known = dict(library or {})
+    if "objects_from" in data:
+        known |= load_objects(path.parent / str(data["objects_from"]))
+    seed = int(read.number(data.get("seed", 0), "seed", 0, 2**31))
+    rng = np.random.default_rng(seed)
+    scene = _surroundings(read, data, sample_surroundings(rng, seed, PATTERNS))
+    drawers = data.get("drawers", 0)
+    if drawers not in cabinet.DRAWER_NAMES or isinstance(drawers, bool):
+        raise read.fail(
+            "drawers", f"{drawers!r}, expected one of {', '.join(map(str, cabinet.DRAWER_NAMES))}"
+        )
+    return _fill(read, replace(scene, drawers=drawers), data, known, rng)
+
+
+def _surroundings(read: _Reader, data: Mapping[str, Any], scene: Scene) -> Scene:
+    changes: dict[str, Any] = {}
+    table = read.mapping(data.get("table"), "table", ("pattern", "colour", "colour2"))
+    light = read.mapping(data.get("light"), "light", ("position", "diffuse", "ambient"))
+    if "pattern" in table:
+        changes["pattern"] = read.word(table["pattern"], "table.pattern", PATTERNS)
+    for key, name in (("colour", "table_rgb"), ("colour2", "table_rgb2")):
+        if key in table:
+            changes[name] = read.colour(table[key], f"table.{key}")
+    if "position" in light:
+        changes["light_pos"] = read.numbers(light["position"], "light.position", 3, -5, 5)
+    for key, name in (("diffuse", "light_diffuse"), ("ambient", "ambient")):
+        if key in light:
+            changes[name] = read.number(light[key], f"light.{key}", 0, 1)
+    if "camera_shift" in data:
+        changes["camera_shift"] = read.numbers(data["camera_shift"], "camera_shift", 3, -0.1, 0.1)
+    return replace(scene, **changes)
+
+
+def _spec(
+    read: _Reader, key: str, label: str, known: Mapping[str, ObjectSpec], rng: np.random.Generator
+) -> ObjectSpec:
+    if label in known:
+        return known[label]
+    try:
+        return sample_object(label, rng)
+    except UnknownNameError as error:
+        own = f"; own objects: {', '.join(known)}" if known else ""
+        raise read.fail(key, f"{error}{own}") from error
+
+
+def _fill(
+    read: _Reader,
+    scene: Scene,
+    data: Mapping[str, Any],
+    known: Mapping[str, ObjectSpec],
+    rng: np.random.Generator,
+) -> Scene:
+    """Tray and objects: those with a place there, the others wherever there is room."""
+    x_range = FRONT_X if scene.drawers else OBJECT_X
+
+    def somewhere() -> Point:
+        return float(rng.uniform(*x_range)), float(rng.uniform(*OBJECT_Y))
+
+    names = cabinet.DRAWER_NAMES[scene.drawers]
+    entries = data.get("objects")
+    if not isinstance(entries, list) or not entries:
+        raise read.fail("objects", f"{entries!r}, expected a list of at least one {{label: ...}}")
+    places: list[Point | None] = []
+    radii: list[float] = []
+    tray = data.get("tray", {})
+    if tray is not False:
+        tray = read.mapping(None if tray is True else tray, "tray", ("at", "colour"))
+        if "colour" in tray:
+            scene = replace(scene, tray_rgb=read.colour(tray["colour"], "tray.colour"))
+        places.append(_at(read, "tray.at", *tray["at"]) if _pair(read, tray) else None)
+        radii.append(TRAY_RADIUS)
+    fixed: list[tuple[ObjectSpec, float | None, int | None]] = []
+    for i, entry in enumerate(entries):
+        key = f"objects[{i}]"
+        item = read.mapping(entry, key, ("label", "x", "y", "yaw_deg", "drawer"))
+        if "label" not in item:
+            raise read.fail(key, "`label` is missing")
+        spec = _spec(read, f"{key}.label", str(item["label"]), known, rng)
+        if any(spec.label == other.label for other, _, _ in fixed):
+            raise read.fail(f"{key}.label", f"a second {spec.label!r}; words could not tell them apart")
+        yaw = (
+            np.deg2rad(read.number(item["yaw_deg"], f"{key}.yaw_deg", -360, 360))
+            if "yaw_deg" in item
+            else None
+        )
+        if "drawer" in item:
+            drawer = names.index(read.word(item["drawer"], f"{key}.drawer", names))
+            if not fits_drawer(spec):
+                tall, free = 2000 * spec.half_height, 1000 * cabinet.HIDDEN_HEIGHT
+                raise read.fail(
+                    f"{key}.drawer", f"{spec.label}: {tall:.0f} mm tall, a drawer holds {free:.0f} mm"
+                )
+            fixed.append((spec, yaw, drawer))
+            continue
+        if ("x" in item) != ("y" in item):
+            raise read.fail(key, "one of `x` and `y` is missing")
+        places.append(_at(read, key, item["x"], item["y"]) if "x" in item else None)
+        radii.append(OBJECT_RADIUS)
+        fixed.append((spec, yaw, None))
+    centres = _places(read, places, radii, rng, somewhere)
+    if tray is not False:
+        scene = replace(scene, tray=centres.pop(0))
+    objects = []
+    for spec, yaw, shut_in in fixed:
+        turn = FRONT_YAW if scene.drawers else np.pi
+        angle = float(rng.uniform(-turn, turn)) if yaw is None else float(yaw)
+        if shut_in is not None:
+            hidden = put_in_drawer(spec, scene.drawers, shut_in, rng)
+            objects.append(hidden if yaw is None else replace(hidden, yaw=angle))
+        else:
+            x, y = centres.pop(0)
+            objects.append(Placed(spec, x, y, angle))
+    return _instructed(read, replace(scene, objects=tuple(objects)), data)
+
+
+def _pair(read: _Reader, tray: Mapping[str, Any]) -> bool:
+    if "at" in tray:
+        read.numbers(tray["at"], "tray.at", 2, -1, 1)
+    return "at" in tray
+
+
+def _at(read: _Reader, key: str, x: Any, y: Any) -> Point:
+    return read.number(x, f"{key} x", *LIMIT_X), read.number(y, f"{key} y", *LIMIT_Y)
+
+
+def _places(
+    read: _Reader, places: list[Point | None], radii: list[float], rng: np.random.Generator, draw: Any
+) -> list[Point]:
+    # The given places first, so that the drawn ones keep away from them; given ones may be closer together.
+    order = sorted(range(len(places)), key=lambda i: places[i] is None)
+    given = [p for p in places if p is not None]
+    for i, a in enumerate(given):
+        for b in given[:i]:
+            if np.hypot(a[0] - b[0], a[1] - b[1]) < 0.05:
+                raise read.fail("objects", f"two things within 50 mm of each other, at {b} and {a}")
+    try:
+        drawn = arrange(rng, [radii[i] for i in order], [draw] * (len(order) - len(given)), given)
+    except InvalidValueError as error:
+        raise read.fail("objects", str(error)) from error
+    out: list[Point] = [(0.0, 0.0)] * len(places)
+    for i, place in zip(order, drawn, strict=True):
+        out[i] = place
+    return out
+
+
+def _instructed(read: _Reader, scene: Scene, data: Mapping[str, Any]) -> Scene:
+    text = data.get("instruction", "")
+    if not isinstance(text, str):
+        raise read.fail("instruction", f"{text!r}, expected a sentence")
+    if text and not scene.named(text):
+        labels = ", ".join(p.spec.label for p in scene.objects)
+        raise read.fail("instruction", f"{text!r} names none of the objects: {labels}")
+    return replace(scene, instruction=text)
