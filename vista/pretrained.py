@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError
 
 from vista.errors import ConfigError, ModelMismatchError
 
@@ -37,7 +38,9 @@ def load_network(
         model, info = loader.from_pretrained(
             str(folder), local_files_only=True, output_loading_info=True, **{dtype_argument: torch.float32}
         )
-    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+    except (
+        SafetensorError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, OSError,
+    ) as error:  # fmt: skip
         raise ModelMismatchError(f"{part}: {folder} does not hold a {network.__name__}: {error}") from error
     for kind, verb in (
         ("missing_keys", "lack"),

@@ -84,14 +84,15 @@ class SceneDetector:
         return sorted(found, key=lambda d: -d.score)
 
     def likelihood(self, obs: Observation, label: str) -> float:
-        """How well the best thing seen fits ``label`` [0, 1]; 0 for words the detector does not know."""
-        colour, _, shape = label.partition(" ")
-        if shape not in self._config.shapes or colour not in self._config.colours:
+        """How well the best thing seen fits ``label`` [0, 1], a shape with or without a colour before it; 0
+        for words the detector does not know."""
+        *colours, shape = label.split() or [""]
+        if shape not in self._config.shapes or len(colours) > 1:
+            return 0.0
+        if any(colour not in self._config.colours for colour in colours):
             return 0.0
         maps = self._maps(obs)
-        fit = (
-            maps["centre"]
-            * maps["shape"][..., self._config.shapes.index(shape)]
-            * maps["colour"][..., self._config.colours.index(colour)]
-        )
+        fit = maps["centre"] * maps["shape"][..., self._config.shapes.index(shape)]
+        for colour in colours:
+            fit = fit * maps["colour"][..., self._config.colours.index(colour)]
         return float(fit.max())
