@@ -1,8 +1,9 @@
-"""A switcher from what the executor itself says (progress, reached), the goal image and the size of the next motion.
+"""A switcher from what the executor says (progress, reached), the goal image and the size of the next motion.
 
-VISTA does not publish its switcher; its text suggests "chunk near zero means done" and "until the observation aligns with
-the goal" (arXiv 2602.10983, section IV). Here the cues are weighed by a logistic model fitted on held-out episodes
-(``vista.switcher.calibrate``); its answer must stand for a few judgements before the subtask ends.
+VISTA does not publish its switcher; its text suggests "chunk near zero means done" and "until the observation
+aligns with the goal" (arXiv 2602.10983, section IV). Here the cues are weighed by a logistic model fitted on
+held-out episodes (``vista.switcher.calibrate``); its answer must stand for a few judgements before the
+subtask ends.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ FEATURES = ("reached_logit", "progress", "motion", "goal_distance", "opening_now
 
 @dataclass(frozen=True, slots=True)
 class SwitcherConfig:
-    """``weights`` and ``bias`` of the logistic model over :data:`FEATURES`; REACHED above ``threshold`` for ``patience``
-    judgements in a row; FAILED when progress has not risen by ``min_gain`` for ``stall_s`` [s]; TIMED_OUT after
-    ``timeout_s`` [s] of robot time."""
+    """``weights`` and ``bias`` of the logistic model over :data:`FEATURES`; REACHED above ``threshold`` for
+    ``patience`` judgements in a row; FAILED when progress has not risen by ``min_gain`` for ``stall_s`` [s];
+    TIMED_OUT after ``timeout_s`` [s] of robot time."""
 
     weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     bias: float = 0.0
@@ -37,12 +38,16 @@ class SwitcherConfig:
     def __post_init__(self) -> None:
         if len(self.weights) != len(FEATURES):
             raise InvalidValueError(f"SwitcherConfig.weights: {len(self.weights)}, expected {len(FEATURES)}")
+        if not np.isfinite([*self.weights, self.bias, self.stall_s, self.min_gain, self.timeout_s]).all():
+            raise InvalidValueError(f"SwitcherConfig: NaN or infinity in {self}")
         if not 0 < self.threshold < 1 or self.patience < 1 or self.timeout_s <= 0:
-            raise InvalidValueError(f"SwitcherConfig: threshold in (0, 1), patience >= 1, timeout_s > 0; got {self}")
+            raise InvalidValueError(
+                f"SwitcherConfig: threshold in (0, 1), patience >= 1, timeout_s > 0; got {self}"
+            )
 
 
 def goal_distance(obs: Observation, subgoal: Subgoal) -> float:
-    """Mean absolute difference [0, 1] between what the goal's cameras see now and the goal; 0 without goal images."""
+    """Mean absolute difference [0, 1] between what the goal's cameras see and the goal; 0 without images."""
     distances = [
         np.abs(resize(obs.images[name], 24).astype(np.float32) - resize(goal, 24)).mean() / 255
         for name, goal in subgoal.images.items()
@@ -112,5 +117,7 @@ class CalibratedSwitcher:
         if elapsed > config.timeout_s:
             return Progress(State.TIMED_OUT, fraction, f"not reached within {config.timeout_s:g} s")
         if stalled > config.stall_s:
-            return Progress(State.FAILED, fraction, f"no progress beyond {self._best:.2f} for {config.stall_s:g} s")
+            return Progress(
+                State.FAILED, fraction, f"no progress beyond {self._best:.2f} for {config.stall_s:g} s"
+            )
         return Progress(State.RUNNING, fraction)

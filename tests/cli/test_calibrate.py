@@ -1,0 +1,133 @@
+"""The switcher's calibration collects cues with their truth and saves what it fitted."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mujoco")
+
+from tests.conformance.implementations import simulated
+from tests.mocks import MockGuard
+from vista.cli import calibrate
+from vista.cli.scripted import ScriptedPolicy, StillPolicy
+from vista.errors import InvalidValueError, UnknownNameError
+from vista.robots import load_robot
+from vista.switcher import CalibratedSwitcher
+from vista.switcher.calibrated import FEATURES
+from vista.types import Decision
+from vista_sim.oracle import OracleWorldModel
+from vista_sim.robot import SimRobot
+
+
+@pytest.fixture
+def stage():
+    """World, task, robot and true goals of one scene."""
+    world, task = simulated()
+    robot = SimRobot(world)
+    yield world, task, robot, OracleWorldModel(world, task)
+    robot.close()
+
+
+def judged(stage, policy, guard=None, **how):
+    _, task, robot, goals = stage
+    return list(calibrate.judge_episode(task, robot, policy, goals, guard or MockGuard(), **how))
+
+
+def test_truth_is_the_end_of_a_subtask_and_of_the_task(stage):
+    world, task, *_ = stage
+    grasp, place = task.subtasks
+    assert not calibrate.is_done(task, world, grasp)
+    assert not calibrate.is_done(task, world, place)
+    task.show(world, place)
+    assert calibrate.is_done(task, world, place)
+    assert not calibrate.is_done(task, world, grasp)
+
+
+def test_an_object_let_go_beside_the_tray_is_not_done(stage):
+    world, task, *_ = stage
+    place = task.subtasks[1]
+    task.show(world, place)
+    tray = np.array(task.scene.tray)
+    world.set_object(world.index(task.target), (tray[0] - 0.15, tray[1], 0.05), 0.0)
+    assert task.act(world, place).done
+    assert not calibrate.is_done(task, world, place)
+
+
+def test_the_expert_goes_through_all_subtasks(stage):
+    world, task, *_ = stage
+    rows = judged(stage, ScriptedPolicy(world, task), timeout_s=20.0)
+    done = [truth for _, truth in rows]
+    assert done[:5] == [False] * 5
+    assert sum(done) >= 2 * calibrate.LINGER
+    assert done[-calibrate.LINGER :] == [True] * calibrate.LINGER
+    assert any(done[: len(done) // 2])
+    assert task.success(world)
+    cues = np.array([cue for cue, _ in rows])
+    assert np.isfinite(cues).all()
+    assert ((cues[:, 0] > 0) == done)[: len(done) - 2 * calibrate.LINGER].mean() > 0.9
+
+
+def test_an_arm_that_does_nothing_runs_out_of_time(stage):
+    rows = judged(stage, StillPolicy(), timeout_s=2.0)
+    assert 4 <= len(rows) <= 7
+    assert not any(truth for _, truth in rows)
+
+
+def test_what_the_guard_holds_is_not_sent(stage):
+    robot = stage[2]
+    rows = judged(stage, StillPolicy(), MockGuard((Decision.HOLD, "no")))
+    assert len(rows) == 1
+    assert robot.control_steps == 0
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    calibrate.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_what_was_fitted_is_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
+    """With cues as an executor gives them, in place of thirty episodes."""
+    rng = np.random.default_rng(0)
+    done = rng.random(600) < 0.2
+    cues = rng.normal(0, 1, (600, len(FEATURES)))
+    cues[:, 0] += np.where(done, 3.0, -3.0)
+    found = calibrate.Judgements(cues, done, np.repeat(np.arange(30, dtype=np.int32), 20))
+    monkeypatch.setattr(calibrate, "collect", lambda *_, **__: found)
+    assert calibrate.main(arguments("--out", str(tmp_path), "--patience", "3", "--episodes", "30")) == 0
+    config = CalibratedSwitcher.from_pretrained(tmp_path).config
+    assert config.patience == 3
+    assert config.weights[0] > 0.5
+    said = capsys.readouterr().out
+    assert "held-out episodes: precision 0.9" in said or "held-out episodes: precision 1.0" in said
+    assert "(200 judgements" in said
+
+
+def test_collects_from_tuning_seeds_with_known_and_novel_objects():
+    from vista.splits import load_splits
+
+    splits = load_splits()
+    tasks = [task for _, task in calibrate._tasks(["pick_place"], 4)]
+    first, end = splits.seeds["tuning"]
+    assert all(first <= task.scene.seed < end for task in tasks)
+    kinds = [{p.spec.label for p in t.scene.objects} <= set(splits.demo_objects) for t in tasks]
+    assert kinds == [True, False, True, False]
+
+
+def test_collecting_counts_episodes():
+    found = calibrate.collect(["pick_place"], 1, load_robot("panda"), policy="mock")
+    assert len(found.cues) == len(found.done) == len(found.episode) > 10
+    assert not found.done.any()
+    assert set(found.episode.tolist()) == {0}
+
+
+def test_what_is_not_there_is_refused():
+    spec = load_robot("panda")
+    with pytest.raises(InvalidValueError, match="episodes"):
+        calibrate.collect(["pick_place"], 0, spec, policy="mock")
+    with pytest.raises(UnknownNameError, match="pick_place"):
+        calibrate.collect(["juggle"], 1, spec, policy="mock")
