@@ -1,0 +1,330 @@
+"""The executor: its labels say where the hand shall go, its data are whole, and its weights are its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests import tiny
+from tests.conformance.implementations import observation
+from vista.errors import ConfigError, InvalidValueError, ModelMismatchError
+from vista.executor.policy import GoalVLAPolicy
+from vista.executor.train import Demonstrations, ExecutorTraining, augment, make_batch, train_executor
+from vista.images_torch import to_tensor
+from vista.kinematics import delta_to_matrix
+from vista.shards import write_shard
+from vista.training import TrainConfig
+from vista.types import ActionSpace, Subgoal, Subtask
+
+ROWS = 6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.demonstrations(tmp_path_factory.mktemp("demonstrations"), rows=ROWS)
+
+
+@pytest.fixture(scope="module")
+def data(folder: Path) -> Demonstrations:
+    return Demonstrations(folder, tiny.executor_config())
+
+
+def recorded(folder: Path, key: str) -> np.ndarray:
+    """The rows of all shards as they were recorded."""
+    return np.concatenate([np.load(s / f"{key}.npy") for s in sorted(folder.glob("shard*"))])
+
+
+# --- labels ---
+
+
+def test_following_a_chunk_from_the_measured_pose_leads_to_the_recorded_targets(folder, data):
+    ee, target = recorded(folder, "ee").astype(float), recorded(folder, "target").astype(float)
+    for row in range(len(data)):
+        end = row // ROWS * ROWS + ROWS - 1
+        for t in range(4):
+            reached = ee[row] @ delta_to_matrix(data.delta[row, t].astype(float))
+            np.testing.assert_allclose(reached, target[min(row + t, end)], atol=1e-5)
+
+
+def test_rows_after_the_milestone_repeat_the_last_one(folder, data):
+    command = recorded(folder, "gripper")[:, 3] > 0.5
+    for end in range(ROWS - 1, len(data), ROWS):
+        for steps_left in range(3):
+            row = end - steps_left
+            for t in range(steps_left + 1, 4):
+                np.testing.assert_array_equal(data.delta[row, t], data.delta[row, steps_left])
+                assert data.gripper[row, t] == command[end]
+
+
+def test_gripper_rows_are_the_clean_commands(folder, data):
+    command = recorded(folder, "gripper")[:, 3] > 0.5
+    for row in range(0, len(data), ROWS):
+        assert data.gripper[row].astype(bool).tolist() == command[row : row + 4].tolist()
+
+
+def test_progress_rises_to_one_when_the_subtask_is_done(data):
+    for begin in range(0, len(data), ROWS):
+        progress = data.progress[begin : begin + ROWS]
+        assert progress[0] == 0.0
+        assert (np.diff(progress) >= 0).all()
+        assert progress[ROWS - 2 :].tolist() == [1.0, 1.0]
+        assert (progress[: ROWS - 2] < 1).all()
+        assert data.reached[begin : begin + ROWS].tolist() == [0] * (ROWS - 2) + [1, 1]
+
+
+def test_the_milestones_pose_is_the_last_target(folder, data):
+    ee, target = recorded(folder, "ee").astype(float), recorded(folder, "target").astype(float)
+    for row in (0, 3, ROWS, 2 * ROWS + 1):
+        end = row // ROWS * ROWS + ROWS - 1
+        local = np.linalg.inv(ee[row]) @ target[end]
+        np.testing.assert_allclose(data.goal_pose[row, :3], local[:3, 3], atol=1e-6)
+
+
+def test_shards_do_not_mix(folder, data):
+    """The goal and the sentence of a row are those of its own segment, in the second shard too."""
+    goals, texts = recorded(folder, "goal"), recorded(folder, "text")
+    assert len(data) == 4 * ROWS
+    for segment in range(4):
+        row = segment * ROWS
+        assert np.array_equal(data.goal[data.segment[row]], goals[segment])
+        text = data.text[data.text_index[data.segment[row]]]
+        tokens, mask = tiny.text_encoder().encode([str(texts[segment])])
+        assert torch.allclose(text, tokens[0][mask[0]].mean(0), atol=1e-6)
+
+
+# --- batches ---
+
+
+def test_batches_come_from_the_generator_alone(data):
+    training = ExecutorTraining(batch=8)
+    first, again = (make_batch(data, training, np.random.default_rng((3, 7))) for _ in range(2))
+    other = make_batch(data, training, np.random.default_rng((3, 8)))
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    assert not torch.equal(first["front"], other["front"])
+
+
+def test_training_sees_the_pixels_that_run_time_sees(folder):
+    front = recorded(folder, "front")[:5]
+    images, _ = augment([front], front, np.random.default_rng(0), colour=False)
+    assert torch.allclose(images[0], to_tensor(front), atol=1e-5)
+
+
+def test_colours_change_alike_in_image_and_goal(folder):
+    front = recorded(folder, "front")[:12]
+    (image, again), goal = augment([front, front], front, np.random.default_rng(0), colour=True)
+    assert torch.equal(image, again)
+    sharp = [i for i in range(12) if torch.equal(image[i], goal[i])]
+    assert 0 < len(sharp) < 12
+    assert not torch.allclose(image, to_tensor(front), atol=0.05)
+
+
+def test_imagined_goals_are_used_where_there_are_some(folder, tmp_path):
+    dream = np.full((2, 2, tiny.SIZE, tiny.SIZE, 3), 77, np.uint8)
+    for shard in sorted(folder.glob("shard*")):
+        write_shard(tmp_path / shard.name, {"imagined": dream})
+    data = Demonstrations(folder, tiny.executor_config(), tmp_path)
+    for share, wanted in ((0.0, 0.0), (1.0, 1.0)):
+        training = ExecutorTraining(batch=16, augment_colour=False, imagined=share)
+        goal = make_batch(data, training, np.random.default_rng(0))["goal"]
+        dreamt = [(g[:, 8:-8, 8:-8] - (77 / 127.5 - 1)).abs().max() < 1e-4 for g in goal]
+        assert np.mean(dreamt) == wanted
+
+
+# --- broken data ---
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize(
+    "key", ["front", "wrist", "ee", "target", "gripper", "done", "segment", "goal", "text"]
+)
+def test_a_missing_array_is_named(copy, key):
+    tiny.spoil(copy / "shard00001", key, "missing")
+    with pytest.raises(ConfigError, match=rf"shard00001: lacks {key}\.npy"):
+        Demonstrations(copy, tiny.executor_config())
+
+
+@pytest.mark.parametrize(
+    ("key", "how"),
+    [
+        ("front", "size"), ("wrist", "size"), ("goal", "size"), ("target", "torn"), ("front", "short"),
+        ("wrist", "short"), ("ee", "short"), ("done", "short"), ("segment", "short"), ("text", "short"),
+    ],
+)  # fmt: skip
+def test_mixed_sizes_and_torn_files_are_named(copy, key, how):
+    tiny.spoil(copy / "shard00001", key, how)
+    with pytest.raises(ConfigError, match=r"shard00001/\w+\.npy"):
+        Demonstrations(copy, tiny.executor_config())
+
+
+@pytest.mark.parametrize("key", ["ee", "target", "gripper"])
+def test_what_is_not_finite_is_named_with_its_row(copy, key):
+    tiny.spoil(copy / "shard00001", key, "nan")
+    with pytest.raises(InvalidValueError, match=rf"shard00001/{key}\.npy: not finite at row 1"):
+        Demonstrations(copy, tiny.executor_config())
+
+
+def test_a_segment_without_a_goal_is_named(copy):
+    tiny.spoil(copy / "shard00001", "segment", "index")
+    with pytest.raises(InvalidValueError, match=r"segment\.npy: row 1 points at 99"):
+        Demonstrations(copy, tiny.executor_config())
+
+
+def test_frames_of_another_size_than_the_networks_are_refused(folder):
+    with pytest.raises(ConfigError, match=r"front\.npy.*\(32, 32, 3\).*\(96, 96, 3\)"):
+        Demonstrations(folder, tiny.executor_config(image_size=96))
+
+
+def test_imagined_goals_must_match_the_demonstrations(folder, tmp_path):
+    with pytest.raises(ConfigError, match=r"lacks imagined\.npy"):
+        Demonstrations(folder, tiny.executor_config(), tmp_path)
+    few = np.zeros((1, 2, tiny.SIZE, tiny.SIZE, 3), np.uint8)
+    for shard in sorted(folder.glob("shard*")):
+        write_shard(tmp_path / shard.name, {"imagined": few})
+    with pytest.raises(ConfigError, match=r"imagined\.npy"):
+        Demonstrations(folder, tiny.executor_config(), tmp_path)
+
+
+# --- the policy ---
+
+
+def goal_for(obs, text="grasp the blue mug", seed=1):
+    return Subgoal(Subtask(text), {"front": observation(tiny.panda(), seed=seed).images["front"]}, 1.0, 0, 0)
+
+
+def test_a_chunk_has_the_form_that_the_robot_takes():
+    obs = observation(tiny.panda())
+    chunk = tiny.policy().predict_chunk(obs, goal_for(obs))
+    assert chunk.actions.shape == (4, 7)
+    assert chunk.space is ActionSpace.EE_DELTA
+    assert chunk.dt_s == 0.1
+    assert chunk.start_stamp_ns == obs.stamp_ns
+    assert set(np.unique(chunk.actions[:, 6])) <= {0.0, 1.0}
+    assert 0 <= chunk.progress <= 1
+    assert 0 <= chunk.reached <= 1
+
+
+def test_goal_image_sentence_images_and_hand_all_matter():
+    policy, obs = tiny.policy(), observation(tiny.panda())
+    plain = policy.predict_chunk(obs, goal_for(obs)).actions
+
+    def differs(obs, goal):
+        return not np.allclose(policy.predict_chunk(obs, goal).actions, plain, atol=1e-7)
+
+    assert not differs(obs, goal_for(obs))
+    assert differs(obs, goal_for(obs, seed=2))
+    assert differs(obs, goal_for(obs, "place the red cube in the tray"))
+    assert differs(observation(tiny.panda(), seed=5), goal_for(obs))
+    assert differs(dataclasses.replace(obs, gripper_command=0.0), goal_for(obs))
+    assert differs(dataclasses.replace(obs, gripper_vel=-1.0), goal_for(obs))
+
+
+def test_the_cameras_size_does_not_matter():
+    """A stored frame and the camera's own image give the same plan."""
+    from vista.images import resize
+
+    policy, obs = tiny.policy(), observation(tiny.panda())
+    goal = goal_for(obs)
+    small = dataclasses.replace(obs, images={k: resize(v, tiny.SIZE) for k, v in obs.images.items()})
+    stored = dataclasses.replace(goal, images={"front": resize(goal.images["front"], tiny.SIZE)})
+    a, b = policy.predict_chunk(obs, goal), policy.predict_chunk(small, stored)
+    np.testing.assert_allclose(a.actions, b.actions, atol=1e-7)
+
+
+@pytest.mark.parametrize("camera", ["front", "wrist"])
+def test_a_missing_camera_is_named(camera):
+    obs = observation(tiny.panda())
+    images = {k: v for k, v in obs.images.items() if k != camera}
+    with pytest.raises(ModelMismatchError, match="front, wrist") as caught:
+        tiny.policy().predict_chunk(dataclasses.replace(obs, images=images), goal_for(obs))
+    assert f"has {next(iter(images))}" in str(caught.value)
+
+
+def test_a_missing_goal_image_is_named_and_the_baseline_needs_none():
+    obs = observation(tiny.panda())
+    words = Subgoal(Subtask("grasp the blue mug"), {}, 1.0, 0, 0)
+    with pytest.raises(ModelMismatchError, match=r"goal image of 'front'.*has none"):
+        tiny.policy().predict_chunk(obs, words)
+    baseline = tiny.policy(goal_image=False)
+    plan = baseline.predict_chunk(obs, words).actions
+    assert np.array_equal(plan, baseline.predict_chunk(obs, goal_for(obs)).actions)
+
+
+# --- weights ---
+
+
+def test_what_was_saved_in_half_precision_plans_alike(tmp_path):
+    model = tiny.executor()
+    model.to(torch.bfloat16).save_pretrained(tmp_path)
+    assert (tmp_path / "model.safetensors").is_file()
+    loaded = GoalVLAPolicy.from_pretrained(tmp_path, tiny.text_encoder())
+    obs = observation(tiny.panda())
+    wanted = GoalVLAPolicy(model, tiny.text_encoder()).predict_chunk(obs, goal_for(obs))
+    got = loaded.predict_chunk(obs, goal_for(obs))
+    np.testing.assert_allclose(got.actions, wanted.actions, atol=1e-6)
+    assert got.reached == pytest.approx(wanted.reached, abs=1e-6)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(ConfigError, match="no model in"):
+            GoalVLAPolicy.from_pretrained(folder)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    tiny.planner_net().save_pretrained(tmp_path)
+    with pytest.raises(ModelMismatchError, match="does not hold a GoalVLA"):
+        GoalVLAPolicy.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"hidden": 64},
+        {"goal_image": False},
+        {"cameras": ("front",)},
+        {"chunk": 8},
+        {"cameras": ("a", "b", "c")},
+    ],
+)
+def test_weights_of_another_configuration_are_refused(tmp_path, other):
+    tiny.executor().save_pretrained(tmp_path)
+    tiny.executor_config(**other).save_pretrained(tmp_path)
+    with pytest.raises(ModelMismatchError, match="does not hold a GoalVLA"):
+        GoalVLAPolicy.from_pretrained(tmp_path)
+
+
+def test_torn_weights_are_refused(tmp_path):
+    tiny.executor().save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ModelMismatchError, match="does not hold a GoalVLA"):
+        GoalVLAPolicy.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"model_type": "goal_vla", "channels": "wide"}'])
+def test_a_broken_configuration_is_refused(tmp_path, text):
+    tiny.executor().save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ModelMismatchError, match="does not hold a GoalVLA"):
+        GoalVLAPolicy.from_pretrained(tmp_path)
+
+
+def test_training_ends_in_a_folder_that_loads(tmp_path):
+    data = tiny.demonstrations(tmp_path / "data", shards=1, size=96)
+    config = TrainConfig(2, warmup=1, precision="bf16", save_every=1)
+    out, kept = tmp_path / "out", tmp_path / "kept"
+    training = ExecutorTraining(batch=2)
+    assert train_executor(data, out, kept, config, training=training)
+    obs = observation(tiny.panda())
+    first = GoalVLAPolicy.from_pretrained(out, tiny.text_encoder()).predict_chunk(obs, goal_for(obs))
+    assert first.actions.shape == (8, 7)
+    assert train_executor(data, tmp_path / "tuned", tmp_path / "more", config, training=training, start=out)

@@ -1,0 +1,233 @@
+"""The detector: what it says lies in the image and where its ray meets the table."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests import mocks, tiny
+from tests.conformance.implementations import observation
+from vista.errors import ConfigError, InvalidValueError, ModelMismatchError
+from vista.kinematics import pose_to_matrix
+from vista.perception.detector import SceneDetector
+from vista.perception.geometry import cell_points, table_points
+from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
+from vista.perception.train import SeenObjects, loss, make_batch
+from vista.splits import load_splits
+
+GRID = tiny.SIZE // 4
+
+
+def project(points: np.ndarray) -> np.ndarray:
+    """Image fractions (N, 2) of points (N, 3) in the base frame, seen by the arm's own front camera."""
+    camera = tiny.panda().cameras["front"]
+    inverse = np.linalg.inv(pose_to_matrix(camera.pose))
+    local = points @ inverse[:3, :3].T + inverse[:3, 3]
+    pixels = local @ camera.K.T
+    return pixels[:, :2] / pixels[:, 2:] / [camera.width, camera.height]
+
+
+def test_a_point_on_the_table_is_found_again_from_its_pixel():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.uniform([0.3, -0.3], [0.7, 0.3], (40, 2)), np.zeros((40, 1))], 1)
+    camera = tiny.panda().cameras["front"]
+    np.testing.assert_allclose(table_points(camera, project(points)), points, atol=1e-9)
+
+
+def test_at_another_height_too():
+    points = np.array([[0.5, 0.1, 0.04], [0.4, -0.2, 0.04]])
+    camera = tiny.panda().cameras["front"]
+    np.testing.assert_allclose(table_points(camera, project(points), 0.04), points, atol=1e-9)
+
+
+def test_cells_go_row_by_row_from_the_top_left():
+    camera = tiny.panda().cameras["front"]
+    cells = cell_points(camera, 4)
+    assert cells.shape == (4, 4, 3)
+    np.testing.assert_allclose(cells[1, 2], table_points(camera, np.array([[2.5 / 4, 1.5 / 4]]))[0])
+    # The camera looks back at the arm: the top of the image is near the base, its right is the arm's left.
+    assert cells[0, 0, 0] < cells[3, 0, 0]
+    assert abs(cells[0, 0, 1] - cells[0, 3, 1]) > 0.3
+
+
+def test_a_ray_that_never_meets_the_table_gives_a_point_far_away_and_no_nan():
+    camera = tiny.panda().cameras["front"]
+    level = dataclasses.replace(camera, pose=mocks.Pose(np.zeros(3) + 0.5, [0.5, -0.5, 0.5, -0.5]))
+    points = table_points(level, np.array([[0.5, 0.0], [0.5, 0.5]]))
+    assert np.isfinite(points).all()
+
+
+# --- what it says ---
+
+
+def fixed(row: int, column: int, shape: int, colour: int, *, size: float = 0.2) -> SceneDetector:
+    """A detector whose network always sees one thing in one cell, and a fainter one beside it."""
+
+    class Stub(SceneDetectorNet):
+        def forward(self, image):
+            out = super().forward(image)
+            for each in (out.centre, out.shape, out.colour, out.box, out.place):
+                each.zero_()
+            out.centre.fill_(-9.0)
+            out.centre[:, row, column] = 4.0
+            out.centre[:, row, column + 1] = 3.0
+            out.shape[..., shape] = 9.0
+            out.colour[..., colour] = 9.0
+            out.box[..., 0], out.box[..., 2:] = 0.25, size
+            out.place[..., 0] = 0.5
+            return out
+
+    return SceneDetector(Stub(tiny.detector_net().config), tiny.panda())
+
+
+def test_a_peak_becomes_one_named_thing_at_its_place():
+    splits = load_splits()
+    (seen,) = fixed(2, 3, splits.shapes.index("mug"), splits.colours.index("blue")).detect(
+        observation(tiny.panda())
+    )
+    assert seen.label == "blue mug"
+    assert seen.score > 0.9
+    assert seen.camera == "front"
+    u, v = (3 + 0.75) / GRID, 2.5 / GRID
+    np.testing.assert_allclose(seen.box, [u - 0.1, v - 0.1, u + 0.1, v + 0.1], atol=1e-6)
+    cell = cell_points(tiny.panda().cameras["front"], GRID)[2, 3]
+    np.testing.assert_allclose(seen.position, cell + np.array([0.05, 0, 0]), atol=1e-6)
+
+
+def test_the_tray_has_no_colour():
+    detector = fixed(2, 3, len(load_splits().shapes), 0)
+    assert [d.label for d in detector.detect(observation(tiny.panda()))] == ["tray"]
+
+
+@pytest.mark.parametrize("size", [-0.5, 0.0, 5.0])
+def test_every_box_lies_in_the_image_and_has_a_size(size: float):
+    for row, column in ((0, 0), (GRID - 1, GRID - 2)):
+        (seen,) = fixed(row, column, 0, 0, size=size).detect(observation(tiny.panda()))
+        x0, y0, x1, y1 = seen.box
+        assert 0 <= x0 < x1 <= 1
+        assert 0 <= y0 < y1 <= 1
+
+
+def test_likelihood_tells_what_is_there_from_what_is_not():
+    splits, obs = load_splits(), observation(tiny.panda())
+    detector = fixed(2, 3, splits.shapes.index("mug"), splits.colours.index("blue"))
+    assert detector.likelihood(obs, "blue mug") > 0.9
+    for other in ("red mug", "blue cube"):
+        assert detector.likelihood(obs, other) < 0.05
+    assert detector.likelihood(obs, "mug") > 0.9
+    assert detector.likelihood(obs, "tray") < 0.05
+    for unknown in ("blue teapot", "mauve mug", "blue red mug", "blue", ""):
+        assert detector.likelihood(obs, unknown) == 0.0
+
+
+def test_the_best_comes_first_and_the_threshold_cuts():
+    obs = observation(tiny.panda())
+    scores = [d.score for d in tiny.detector(0.05).detect(obs)]
+    assert len(scores) > 1
+    assert scores == sorted(scores, reverse=True)
+    assert tiny.detector(1.0).detect(obs) == []
+
+
+def test_a_missing_camera_is_named():
+    obs = observation(tiny.panda())
+    blind = dataclasses.replace(obs, images={"wrist": obs.images["wrist"]})
+    with pytest.raises(ModelMismatchError, match=r"camera 'front'; the observation has wrist"):
+        tiny.detector().detect(blind)
+
+
+def test_a_robot_without_its_camera_is_refused():
+    spec = dataclasses.replace(tiny.panda(), cameras={})
+    with pytest.raises(ModelMismatchError, match=r"'front'; robot panda has none"):
+        SceneDetector(tiny.detector_net(), spec)
+
+
+# --- weights ---
+
+
+def test_what_was_saved_in_half_precision_sees_alike(tmp_path: Path):
+    net = tiny.detector_net()
+    torch.nn.init.constant_(net.out.bias[:1], 3.0)
+    net.to(torch.bfloat16).save_pretrained(tmp_path)
+    obs = observation(tiny.panda())
+    wanted = {d.label: d for d in SceneDetector(net, tiny.panda(), 0.05).detect(obs)}
+    loaded = SceneDetector.from_pretrained(tmp_path, tiny.panda())
+    assert len(wanted) > 1
+    for label, seen in wanted.items():
+        assert loaded.likelihood(obs, label) >= seen.score - 1e-4
+
+
+def test_a_folder_without_a_model_or_with_another_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match="no model in"):
+        SceneDetector.from_pretrained(tmp_path, tiny.panda())
+    tiny.executor().save_pretrained(tmp_path)
+    with pytest.raises(ModelMismatchError, match="does not hold a SceneDetectorNet"):
+        SceneDetector.from_pretrained(tmp_path, tiny.panda())
+
+
+def test_weights_of_other_words_are_refused(tmp_path: Path):
+    tiny.detector_net().save_pretrained(tmp_path)
+    SceneDetectorConfig(image_size=tiny.SIZE, shapes=("cube",), colours=("red",), channels=8).save_pretrained(
+        tmp_path
+    )
+    with pytest.raises(ModelMismatchError, match="does not hold"):
+        SceneDetector.from_pretrained(tmp_path, tiny.panda())
+
+
+# --- training ---
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    return tiny.pairs(tmp_path / "pairs")
+
+
+def test_targets_lie_where_the_boxes_are(pairs: Path):
+    data = SeenObjects(pairs, tiny.detector_net().config)
+    assert len(data) == 4
+    row, column = int(0.4 * GRID), int(0.4 * GRID)
+    assert data.centre[0, row, column] == 1.0
+    assert (data.centre[0] == 1.0).sum() == 2
+    thing = data.things[0, 0]
+    assert thing[:4].tolist() == [row, column, 8, 2]
+    assert thing[4:8] == pytest.approx(
+        [0.4 * GRID - column - 0.5, 0.4 * GRID - row - 0.5, 0.2, 0.2], abs=1e-5
+    )
+    table = cell_points(tiny.panda().cameras["front"], GRID)
+    np.testing.assert_allclose(table[row, column] + thing[8:11] * 0.1, [0.45, 0.05, 0.02], atol=1e-6)
+    assert data.things[0, :, 11].tolist() == [1, 1, 0, 0, 0, 0]
+
+
+def test_a_few_steps_lower_the_loss(pairs: Path):
+    net = tiny.detector_net()
+    data = SeenObjects(pairs, net.config)
+    optimizer = torch.optim.AdamW(net.parameters(), 3e-3)
+    batch = make_batch(data, np.random.default_rng(0), 4)
+    values = []
+    for _ in range(25):
+        value, parts = loss(net, batch)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        values.append(float(value.detach()))
+    assert values[-1] < 0.5 * values[0]
+    assert set(parts) == {"centre", "shape", "colour", "box", "place"}
+
+
+@pytest.mark.parametrize(
+    ("key", "how", "said"),
+    [
+        ("seen", "missing", r"lacks seen\.npy"),
+        ("image", "size", r"image\.npy: frames"),
+        ("box", "nan", r"box\.npy: not finite at row 1"),
+        ("seen", "index", r"seen\.npy: row 1 points at 99"),
+        ("label", "short", r"label\.npy: 1 rows"),
+    ],
+)
+def test_broken_data_are_named(pairs: Path, key: str, how: str, said: str):
+    tiny.spoil(pairs / "shard00001", key, how)
+    with pytest.raises((ConfigError, InvalidValueError), match=rf"shard00001.*{said}"):
+        SeenObjects(pairs, tiny.detector_net().config)

@@ -1,0 +1,304 @@
+"""The planner head names only what it was told, refuses what is not seen, and ends."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests import tiny
+from tests.conformance.implementations import observation
+from vista.errors import ConfigError, InstructionError, InvalidValueError, ModelMismatchError
+from vista.planner.head import HeadPlanner, named_labels
+from vista.planner.network import PlannerHead, PlannerHeadConfig
+from vista.planner.train import TEMPLATES, Stages, loss, make_batch, make_config
+from vista.splits import load_splits
+from vista.types import Detection, Done, Impossible, Observation, Subtask
+
+PUT = "put the blue mug in the tray"
+
+
+@pytest.fixture(scope="module")
+def obs() -> Observation:
+    return observation(tiny.panda())
+
+
+def eager(*words: str, seed: int = 0) -> HeadPlanner:
+    """A planner whose network would say ``words`` before anything else, the first most of all."""
+    net = tiny.planner_net(seed)
+    for i, word in enumerate(words):
+        net.out.bias.data[net.config.words.index(word)] += 60.0 - 5 * i
+    return HeadPlanner(net, tiny.text_encoder())
+
+
+def nouns() -> set[str]:
+    splits = load_splits()
+    return {*splits.colours, *splits.shapes}
+
+
+# --- what it may say ---
+
+
+def test_never_names_what_it_was_not_told(obs):
+    for seed in range(4):
+        for instruction in (PUT, "place the green can in the tray", "tidy up", "the box belongs in the tray"):
+            step = tiny.planner(seed).next(obs, instruction, ())
+            if isinstance(step, Subtask):
+                said = set(step.text.split()) & nouns()
+                assert said <= set(instruction.split()), (instruction, step.text)
+
+
+def test_it_would_have_named_it(obs):
+    """The same network, free to say anything, names the other thing: the ban is what keeps it from it."""
+    planner = eager("red")
+    assert "red" in planner.next(obs, "put the red mug in the tray", ()).text
+    planner.reset()
+    step = planner.next(obs, PUT, ())
+    assert not isinstance(step, Subtask) or "red" not in step.text.split()
+
+
+@pytest.mark.parametrize(
+    ("word", "instruction"),
+    [
+        ("red", "I am bored and tired: put the blue mug in the tray"),
+        ("can", "you scan the table and put the blue mug in the tray"),
+        ("box", "after boxing, put the blue mug in the tray"),
+    ],
+)
+def test_a_word_inside_another_was_not_told(obs, word, instruction):
+    step = eager(word).next(obs, instruction, ())
+    assert not isinstance(step, Subtask) or word not in step.text.split()
+
+
+def test_capitals_and_punctuation_were_told(obs):
+    for instruction in ("Put the RED mug in the tray!", "red, please", "the (red) mug"):
+        assert "red" in eager("red").next(obs, instruction, ()).text.split()
+
+
+def test_done_and_nothing_to_say_end_the_task(obs):
+    assert isinstance(eager("done", "<end>").next(obs, PUT, ()), Done | Subtask)
+    done = eager("<end>")
+    answer = done.next(obs, PUT, ())
+    assert isinstance(answer, Impossible)
+    assert PUT in answer.reason
+
+
+def test_saying_done_is_the_end(obs):
+    class SaysDone(PlannerHead):
+        def speak(self, *_: object) -> tuple[str, float]:
+            return "done", 1.0
+
+    planner = HeadPlanner(SaysDone(tiny.planner_net().config), tiny.text_encoder())
+    assert isinstance(planner.next(obs, PUT, ()), Done)
+
+
+def test_a_sentence_ends_by_itself(obs):
+    step = eager("the").next(obs, PUT, ())
+    assert isinstance(step, Subtask)
+    assert len(step.text.split()) < tiny.planner_net().config.length
+
+
+def test_steps_are_counted_until_a_reset(obs):
+    planner = eager("grasp")
+    assert [planner.next(obs, PUT, ()).index for _ in range(3)] == [0, 1, 2]
+    planner.reset()
+    assert planner.next(obs, PUT, ()).index == 0
+
+
+def test_image_instruction_and_gripper_all_matter(obs):
+    net = tiny.planner_net()
+    text = tiny.text_encoder()
+
+    def logits(image: np.ndarray, instruction: str, gripper: float) -> torch.Tensor:
+        from vista.images_torch import to_tensor
+
+        tokens, mask = text.encode([instruction])
+        hand = torch.tensor([[gripper, gripper]])
+        with torch.inference_mode():
+            return net.eval()(to_tensor(image[None]), tokens, mask, hand, torch.ones(1, 3, dtype=torch.long))
+
+    rng = np.random.default_rng(0)
+    one, two = rng.integers(0, 256, (2, tiny.SIZE, tiny.SIZE, 3), np.uint8)
+    plain = logits(one, PUT, 1.0)
+    assert torch.equal(plain, logits(one, PUT, 1.0))
+    for other in (
+        logits(two, PUT, 1.0),
+        logits(one, "put the red cube in the tray", 1.0),
+        logits(one, PUT, 0.0),
+    ):
+        assert not torch.allclose(plain, other, atol=1e-5)
+
+
+def test_a_word_is_read_from_those_before_it_only():
+    net = tiny.planner_net().eval()
+    tokens, mask = tiny.text_encoder().encode([PUT])
+    context = net.context(torch.zeros(1, 3, tiny.SIZE, tiny.SIZE), tokens, mask, torch.ones(1, 2))
+    with torch.inference_mode():
+        first = net.words(torch.tensor([[1, 5, 6, 7]]), *context)
+        other = net.words(torch.tensor([[1, 5, 9, 10]]), *context)
+    assert torch.allclose(first[:, :2], other[:, :2], atol=1e-5)
+    assert not torch.allclose(first[:, 2:], other[:, 2:], atol=1e-3)
+
+
+# --- what it refuses ---
+
+
+class Finder:
+    """Sees ``labels`` and nothing else."""
+
+    def __init__(self, *labels: str) -> None:
+        self.labels, self.asked = labels, 0
+
+    def detect(self, obs: Observation) -> Sequence[Detection]:
+        return [Detection(label, 0.9, np.array([0, 0, 0.1, 0.1]), np.zeros(3), 0.01) for label in self.labels]
+
+    def likelihood(self, obs: Observation, label: str) -> float:
+        self.asked += 1
+        return 0.9 if label in self.labels else 0.01
+
+
+def test_what_is_not_there_is_refused_with_a_list_of_what_is(obs):
+    planner = tiny.planner(finder=Finder("red cube", "green can", "tray"))
+    answer = planner.next(obs, PUT, ())
+    assert isinstance(answer, Impossible)
+    assert answer.reason == "no blue mug is seen; seen: red cube, green can, tray"
+
+
+def test_an_instruction_that_names_nothing_known_is_refused_with_the_list(obs):
+    answer = tiny.planner(finder=Finder("red cube")).next(obs, "bring me some tea", ())
+    assert isinstance(answer, Impossible)
+    assert "names no object" in answer.reason
+    assert "red cube" in answer.reason
+
+
+def test_one_of_two_that_is_missing_is_named(obs):
+    answer = tiny.planner(finder=Finder("red cube")).next(obs, "put the red cube on the blue box", ())
+    assert isinstance(answer, Impossible)
+    assert "no blue box is seen" in answer.reason
+
+
+def test_an_empty_table_is_said_to_be_empty(obs):
+    answer = tiny.planner(finder=Finder()).next(obs, PUT, ())
+    assert isinstance(answer, Impossible)
+    assert answer.reason.endswith("seen: nothing")
+
+
+def test_what_is_there_is_looked_for_before_the_first_step_only(obs):
+    finder = Finder("blue mug")
+    planner = eager("grasp")
+    planner._finder = finder
+    assert isinstance(planner.next(obs, PUT, ()), Subtask)
+    asked = finder.asked
+    assert asked > 0
+    planner.next(obs, PUT, ())
+    assert finder.asked == asked
+
+
+@pytest.mark.parametrize("instruction", ["", "   ", "\n"])
+def test_an_empty_instruction_is_refused(obs, instruction):
+    with pytest.raises(InstructionError, match="empty"):
+        tiny.planner().next(obs, instruction, ())
+
+
+def test_a_missing_camera_is_named(obs):
+    blind = dataclasses.replace(obs, images={"wrist": obs.images["wrist"]})
+    with pytest.raises(ModelMismatchError, match=r"camera 'front'; the observation has wrist"):
+        tiny.planner().next(blind, PUT, ())
+
+
+def test_labels_are_read_from_a_sentence():
+    assert named_labels("Put the BLUE mug, then the red cube, away!") == ["blue mug", "red cube"]
+    assert named_labels("the blue and the mug") == []
+    assert named_labels("") == []
+
+
+# --- weights ---
+
+
+def test_what_was_saved_in_half_precision_speaks_alike(obs, tmp_path: Path):
+    net = tiny.planner_net(3)
+    net.to(torch.bfloat16).save_pretrained(tmp_path)
+    loaded = HeadPlanner.from_pretrained(tmp_path, tiny.text_encoder())
+    wanted = HeadPlanner(net, tiny.text_encoder())
+    assert loaded.next(obs, PUT, ()) == wanted.next(obs, PUT, ())
+
+
+def test_a_folder_without_a_model_or_with_another_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match="no model in"):
+        HeadPlanner.from_pretrained(tmp_path)
+    tiny.detector_net().save_pretrained(tmp_path)
+    with pytest.raises(ModelMismatchError, match="does not hold a PlannerHead"):
+        HeadPlanner.from_pretrained(tmp_path)
+
+
+def test_weights_of_another_vocabulary_are_refused(tmp_path: Path):
+    tiny.planner_net().save_pretrained(tmp_path)
+    words = (*make_config().words, "teapot")
+    PlannerHeadConfig(image_size=tiny.SIZE, words=words, width=32).save_pretrained(tmp_path)
+    with pytest.raises(ModelMismatchError, match="does not hold a PlannerHead"):
+        HeadPlanner.from_pretrained(tmp_path)
+
+
+# --- training ---
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    return tiny.pairs(tmp_path / "pairs")
+
+
+def test_every_stage_has_its_next_sentence(pairs: Path):
+    config = tiny.planner_net().config
+    stages = Stages(pairs, config)
+    said = [" ".join(config.words[w] for w in row if w > 2) for row in stages.sentence]
+    assert said[:4] == [
+        "grasp the blue mug", "place the blue mug in the tray", "place the blue mug in the tray", "done",
+    ]  # fmt: skip
+    assert [len(k) for k in stages.kinds] == [2, 4, 2]
+
+
+def test_a_batch_pairs_picture_sentence_and_instruction(pairs: Path):
+    stages = Stages(pairs, tiny.planner_net().config)
+    batch = make_batch(stages, np.random.default_rng(0), 12)
+    assert batch["image"].shape == (12, 3, tiny.SIZE, tiny.SIZE)
+    told, _ = tiny.text_encoder().encode([t.format("blue mug") for t in TEMPLATES])
+    for tokens in batch["tokens"]:
+        assert any(torch.allclose(tokens, t, atol=1e-5) for t in told)
+    firsts = {int(s[1]) for s in batch["sentence"]}
+    assert len(firsts) == 3
+
+
+def test_a_few_steps_learn_the_sentences(pairs: Path):
+    net = tiny.planner_net()
+    stages = Stages(pairs, net.config)
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-2)
+    batch = make_batch(stages, np.random.default_rng(0), 8)
+    values = []
+    for _ in range(12):
+        value, parts = loss(net, batch)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        values.append(float(value.detach()))
+    assert values[-1] < 0.5 * values[0]
+    assert set(parts) == {"words", "right"}
+
+
+@pytest.mark.parametrize(
+    ("key", "how", "said"),
+    [
+        ("stage", "missing", r"lacks stage\.npy"),
+        ("image", "size", r"image\.npy: frames"),
+        ("gripper", "nan", r"gripper\.npy: not finite at row 1"),
+        ("source", "index", r"source\.npy: row 1 points at 99"),
+        ("stage", "short", r"stage\.npy: 1 rows"),
+    ],
+)
+def test_broken_data_are_named(pairs: Path, key: str, how: str, said: str):
+    tiny.spoil(pairs / "shard00001", key, how)
+    with pytest.raises((ConfigError, InvalidValueError), match=rf"shard00001.*{said}"):
+        Stages(pairs, tiny.planner_net().config)

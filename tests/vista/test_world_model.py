@@ -1,0 +1,235 @@
+"""The world model imagines by seed, starts from what is seen, and says how sure it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests import tiny
+from tests.conformance.implementations import observation
+from vista.errors import ConfigError, InvalidValueError, ModelMismatchError
+from vista.images import resize
+from vista.training import TrainConfig
+from vista.types import Subtask
+from vista.world_model import ImageWorldModel
+from vista.world_model.imagine import confidence
+from vista.world_model.pipeline import GoalImagePipeline, make_scheduler
+from vista.world_model.train import Pairs, WorldModelTraining, make_batch, train_world_model
+
+GRASP = Subtask("grasp the blue mug")
+
+
+@pytest.fixture(scope="module")
+def obs():
+    return observation(tiny.panda())
+
+
+def current(obs) -> np.ndarray:
+    return resize(obs.images["front"], tiny.SIZE)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_an_untrained_network_changes_nothing(obs, steps):
+    """Its output layer starts at zero; so the flow must end where it began, the noise taken out again."""
+    goal = tiny.world_model(untrained=True, steps=steps).imagine(obs, GRASP, 3)
+    assert np.abs(goal.images["front"].astype(int) - current(obs)).max() <= 1
+
+
+def test_the_same_seed_gives_the_same_image_and_another_seed_another(obs):
+    model = tiny.world_model()
+    first, other, again = (model.imagine(obs, GRASP, seed) for seed in (4, 5, 4))
+    assert np.array_equal(first.images["front"], again.images["front"])
+    assert first.score == again.score
+    assert not np.array_equal(first.images["front"], other.images["front"])
+    assert (first.seed, other.seed) == (4, 5)
+
+
+def test_image_and_sentence_both_matter(obs):
+    model = tiny.world_model()
+    plain = model.imagine(obs, GRASP, 0).images["front"]
+    assert not np.array_equal(plain, current(obs))
+    assert not np.array_equal(
+        plain, model.imagine(obs, Subtask("place the red cube in the tray"), 0).images["front"]
+    )
+    assert not np.array_equal(
+        plain, model.imagine(observation(tiny.panda(), seed=9), GRASP, 0).images["front"]
+    )
+
+
+def test_more_steps_give_another_image_of_the_same_form(obs):
+    one, four = (tiny.world_model(steps=n).imagine(obs, GRASP, 0) for n in (1, 4))
+    assert four.images["front"].shape == (tiny.SIZE, tiny.SIZE, 3)
+    assert four.images["front"].dtype == np.uint8
+    assert not np.array_equal(one.images["front"], four.images["front"])
+    # The place is told by the first step.
+    assert four.score == one.score
+
+
+def test_the_surest_of_several_candidates_is_kept(obs):
+    one = tiny.world_model()
+    seeds = range(2 * 4, 2 * 4 + 4)
+    singles = {seed: one.imagine(obs, GRASP, seed) for seed in seeds}
+    best = tiny.world_model(candidates=4).imagine(obs, GRASP, 2)
+    assert best.seed == max(singles, key=lambda s: singles[s].score)
+    assert best.score == pytest.approx(max(s.score for s in singles.values()), abs=1e-6)
+    alone = singles[best.seed].images["front"].astype(int)
+    assert np.abs(alone - best.images["front"]).max() <= 1
+
+
+def test_the_subgoal_says_what_it_is_of(obs):
+    goal = tiny.world_model().imagine(obs, GRASP, 0)
+    assert goal.subtask is GRASP
+    assert goal.source_stamp_ns == obs.stamp_ns
+    assert set(goal.images) == {"front"}
+    assert 0 <= goal.score <= 1
+
+
+def test_confidence_is_the_mass_around_the_peak():
+    heat = np.zeros((8, 8), np.float32)
+    heat[3, 4] = 1.0
+    assert confidence(heat) == 1.0
+    heat[3, 4] = heat[0, 0] = 0.5
+    assert confidence(heat) == 0.5
+    heat[:] = 1 / 64
+    assert confidence(heat) == pytest.approx(4 / 64)
+    heat[:] = 0
+    heat[0, 0], heat[7, 7] = 0.6, 0.4
+    assert confidence(heat) == pytest.approx(0.6)
+
+
+def test_a_missing_camera_is_named(obs):
+    blind = dataclasses.replace(obs, images={"wrist": obs.images["wrist"]})
+    with pytest.raises(ModelMismatchError, match=r"camera 'front'; the observation has wrist"):
+        tiny.world_model().imagine(blind, GRASP)
+
+
+@pytest.mark.parametrize("bad", [{"steps": 0}, {"candidates": 0}, {"steps": -1}])
+def test_no_steps_or_candidates_are_refused(bad):
+    with pytest.raises(InvalidValueError, match="expected at least 1"):
+        tiny.world_model(**bad)
+
+
+# --- weights ---
+
+
+def test_what_was_saved_in_half_precision_imagines_alike(obs, tmp_path):
+    net = tiny.unet(untrained=False)
+    GoalImagePipeline(net.to(torch.bfloat16), make_scheduler()).save_pretrained(tmp_path)
+    loaded = ImageWorldModel.from_pretrained(tmp_path, text=tiny.text_encoder(), steps=2)
+    rounded = GoalImagePipeline(net.float(), make_scheduler())
+    wanted = ImageWorldModel(rounded, steps=2, text=tiny.text_encoder()).imagine(obs, GRASP, 1)
+    got = loaded.imagine(obs, GRASP, 1)
+    assert np.abs(got.images["front"].astype(int) - wanted.images["front"]).max() <= 1
+    assert got.score == pytest.approx(wanted.score, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline")
+    tiny.pipeline().save_pretrained(folder)
+    return folder
+
+
+def broken(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "broken"))
+
+
+def test_a_folder_without_a_pipeline_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no pipeline in"):
+        ImageWorldModel.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"channels": 16}, {"depth": 2}, {"text_dim": 128}])
+def test_weights_of_another_configuration_are_refused(saved, tmp_path, change):
+    folder = broken(saved, tmp_path)
+    path = folder / "unet" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ModelMismatchError, match="does not hold a GoalUNet"):
+        GoalImagePipeline.load(folder)
+
+
+def test_torn_weights_and_missing_parts_are_refused(saved, tmp_path):
+    folder = broken(saved, tmp_path)
+    (weights,) = (folder / "unet").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-50])
+    with pytest.raises(ModelMismatchError, match="does not hold a GoalUNet"):
+        GoalImagePipeline.load(folder)
+    shutil.rmtree(folder / "unet")
+    with pytest.raises(ConfigError, match="no model in"):
+        GoalImagePipeline.load(folder)
+
+
+def test_a_missing_scheduler_is_refused(saved, tmp_path):
+    folder = broken(saved, tmp_path)
+    shutil.rmtree(folder / "scheduler")
+    with pytest.raises(ModelMismatchError, match="scheduler"):
+        GoalImagePipeline.load(folder)
+
+
+# --- data ---
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    return tiny.pairs(tmp_path / "pairs")
+
+
+def test_a_batch_lies_between_start_and_goal(pairs):
+    data = Pairs(pairs, tiny.SIZE)
+    assert len(data) == 4
+    training = WorldModelTraining(batch=16, at_start=1.0)
+    start = make_batch(data, training, 0.0, np.random.default_rng(0))
+    assert torch.equal(start["noisy"], start["current"])
+    assert (start["sigma"] == 1).all()
+    between = make_batch(data, WorldModelTraining(batch=16, at_start=0.0), 0.0, np.random.default_rng(0))
+    level = between["sigma"][:, None, None, None]
+    mixed = level * between["current"] + (1 - level) * between["goal"]
+    assert torch.allclose(between["noisy"], mixed, atol=1e-6)
+    assert (between["sigma"] < 1).all()
+
+
+def test_source_goal_sentence_and_hand_belong_together(pairs):
+    data = Pairs(pairs, tiny.SIZE)
+    image = np.load(pairs / "shard00001" / "image.npy")
+    hand = np.load(pairs / "shard00001" / "hand.npy")
+    assert np.array_equal(data.image[data.source[3]], image[2])
+    assert np.array_equal(data.image[data.goal[3]], image[3])
+    np.testing.assert_array_equal(data.hand[3], hand[1])
+    batch = make_batch(data, WorldModelTraining(batch=32), 0.1, np.random.default_rng(1))
+    side = tiny.SIZE // 4
+    cells = {int(y * side) * side + int(x * side) for x, y in data.hand}
+    assert set(batch["cell"].tolist()) == cells
+
+
+@pytest.mark.parametrize(
+    ("key", "how", "said"),
+    [
+        ("image", "missing", r"lacks image\.npy"),
+        ("image", "size", r"image\.npy: frames"),
+        ("hand", "nan", r"hand\.npy: not finite at row 1"),
+        ("goal", "index", r"goal\.npy: row 1 points at 99"),
+        ("text", "short", r"text\.npy: 1 rows"),
+        ("source", "torn", r"source\.npy"),
+    ],
+)
+def test_broken_pairs_are_named(pairs, key, how, said):
+    tiny.spoil(pairs / "shard00001", key, how)
+    with pytest.raises((ConfigError, InvalidValueError), match=rf"shard00001.*{said}"):
+        Pairs(pairs, tiny.SIZE)
+
+
+def test_training_fine_tunes_a_pipeline_and_saves_one(pairs, saved, tmp_path, obs):
+    config = TrainConfig(2, warmup=1)
+    training = WorldModelTraining(batch=2)
+    done = train_world_model(
+        pairs, tmp_path / "out", tmp_path / "kept", config, start=saved, training=training
+    )
+    assert done
+    goal = ImageWorldModel.from_pretrained(tmp_path / "out", text=tiny.text_encoder()).imagine(obs, GRASP)
+    assert goal.images["front"].shape == (tiny.SIZE, tiny.SIZE, 3)
