@@ -19,8 +19,11 @@ def test_imagines_what_the_cameras_would_see(made):
     assert isinstance(goal.seed, int)
     assert goal.source_stamp_ns == obs.stamp_ns
     assert set(goal.images) <= set(obs.images)
-    for camera, image in goal.images.items():
-        assert image.shape == obs.images[camera].shape
+    for image in goal.images.values():
+        # At the model's own size: whoever reads it resizes.
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert image.shape[2] == 3
 
 
 def test_same_seed_same_image(made):
