@@ -51,6 +51,7 @@ def _node(entry: NodeEntry, kinds: dict[str, type]) -> Any:
         namespace=LaunchConfiguration("namespace"),
         parameters=[parameters],
         remappings=list(entry.remaps.items()),
+        additional_env=dict(entry.env),
         respawn=entry.respawn,
         respawn_delay=1.0,
         output="screen",

@@ -53,7 +53,7 @@ def shared_memory() -> set[Path]:
         return set()
 
 
-def _in_use() -> set[str]:
+def in_use() -> set[str]:
     """Paths below /dev/shm that some process has mapped or open."""
     used = set()
     for process in Path("/proc").iterdir():
@@ -76,7 +76,7 @@ def remove_orphans(since_s: float) -> list[str]:
     """Remove shared memory of Fast DDS that no process uses any more, made by this user after ``since_s``
     (seconds since the epoch). Killed processes leave it behind. Returns the names."""
     removed = []
-    used = _in_use()
+    used = in_use()
     for path in sorted(shared_memory()):
         try:
             info = path.stat()

@@ -45,6 +45,7 @@ class NodeEntry:
     executable: str
     parameters: Mapping[str, Value] = field(default_factory=dict)
     remaps: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
     respawn: bool = False
     only: str = ""
 

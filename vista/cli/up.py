@@ -6,6 +6,7 @@ A node that ends by itself is started again. Nothing is left behind: no process,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -168,32 +169,60 @@ def supervise(
     ]
     file = state_folder() / f"{state.domain}.json"
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    interrupted: list[int] = []
+    stop = _Stop()
     try:
         arbiter = get_arbiter(
             watchers, controller=f"ipc://{sockets}/control", pubsub_endpoint=f"ipc://{sockets}/events",
             check_delay=0.5,
         )  # fmt: skip
-        usual = signal.getsignal(signal.SIGINT)
-
-        def interrupt(number: int, frame: FrameType | None) -> None:
-            interrupted.append(number)
-            if callable(usual):
-                usual(number, frame)
-
-        signal.signal(signal.SIGINT, interrupt)
         file.write_text(json.dumps(asdict(state)))
+        stop.listen()
+        arbiter.loop.add_callback(stop.attend, arbiter)
         arbiter.start()
     finally:
         clean_up(state)
         shutil.rmtree(sockets, ignore_errors=True)
     print("all nodes are down", flush=True)
-    return INTERRUPTED if interrupted else 0
+    return INTERRUPTED if stop.heard == signal.SIGINT else 0
 
 
 def _is_worth_saying(record: logging.LogRecord) -> bool:
     """Circus looks after its nodes at intervals, and complains when it is still busy with the last look."""
     return record.exc_info is None or "already running" not in str(record.exc_info[1])
+
+
+class _Stop:
+    """Ends circus after a signal. Its own handler gives up when it is busy with something else."""
+
+    def __init__(self) -> None:
+        self.heard: int | None = None
+        self._deadline_s: float | None = None
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._hear)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.heard = self.heard or number
+
+    def attend(self, arbiter: Any) -> None:
+        """Look for a signal from time to time; runs in the loop of ``arbiter``, once that has started."""
+        from tornado.ioloop import PeriodicCallback
+
+        self.listen()
+        PeriodicCallback(lambda: self._look(arbiter), 100).start()
+
+    def _look(self, arbiter: Any) -> None:
+        from circus.exc import ConflictError
+
+        if self.heard is None:
+            return
+        if self._deadline_s is None:
+            with contextlib.suppress(ConflictError):  # then at the next look
+                arbiter.stop()
+                self._deadline_s = time.monotonic() + STOP_S + 2.0
+        elif time.monotonic() > self._deadline_s:
+            arbiter.loop.stop()  # whoever is left is killed after this
 
 
 def _watcher(node: NodeEntry, words: list[str], env: Mapping[str, str], logs: str) -> dict[str, Any]:
@@ -202,7 +231,7 @@ def _watcher(node: NodeEntry, words: list[str], env: Mapping[str, str], logs: st
         "name": node.name,
         "cmd": words[0],
         "args": words[1:],
-        "env": dict(env),
+        "env": {**env, **node.env},
         "respawn": node.respawn,
         "stop_signal": signal.SIGINT,
         "graceful_timeout": STOP_S,

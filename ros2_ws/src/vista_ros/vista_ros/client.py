@@ -1,0 +1,218 @@
+"""A client of the running graph: waits until it is ready, sends a task and hears what happens."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
+
+from vista.errors import VistaError
+from vista.events import Event, EventKind, OnEvent, ignore
+from vista.halting import ShouldStop, never
+from vista.robots import load_robot
+from vista.types import U8, EpisodeResult
+from vista_msgs.action import RunTask
+from vista_msgs.srv import ResetScene, Scene, Truth
+from vista_ros import conversions as c
+from vista_ros.calls import Action, NodeGoneError, RefusedError, Service
+from vista_ros.node_base import VistaNode
+from vista_ros.observation import IMAGE_QOS
+from vista_ros.peers import Peers
+
+OnFrame = Callable[[Mapping[str, U8], int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A scene of the simulator: the task in words, and what lies there."""
+
+    instruction: str
+    objects: tuple[str, ...]
+
+
+class GraphClient:
+    """Use as a context manager. Every call has a deadline.
+
+    Args:
+        namespace: Of the graph.
+        robot: Contract of its arm, for the names of the cameras.
+    """
+
+    def __init__(self, namespace: str = "", robot: str = "panda") -> None:
+        self._namespace, self._robot = namespace, robot
+        self._closing = False
+
+    def __enter__(self) -> GraphClient:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        overrides = [Parameter("autostart", Parameter.Type.BOOL, False)]
+        self.node = _ClientNode(self._namespace, overrides)
+        self._spec = load_robot(self._robot)
+        self._states: dict[str, tuple[DiagnosticStatus, float]] = {}
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
+        self._run = Action(self.node, RunTask, "run_task", "agent")
+        self._reset = Service(self.node, ResetScene, "sim/reset", "sim")
+        self._truth = Service(self.node, Truth, "sim/truth", "sim")
+        self._scene = Service(self.node, Scene, "scene", "memory")
+        self._peers = Peers(self.node, ["agent"])
+        self._on_frame: OnFrame = lambda *_: None
+        self._frames: dict[str, Image] = {}
+        for camera in self._spec.cameras:
+            topic = self._spec.topics["camera"].format(camera=camera)
+            self.node.create_subscription(
+                Image, topic, lambda msg, name=camera: self._on_image(name, msg), IMAGE_QOS
+            )
+        self._executor = MultiThreadedExecutor(2)
+        self._executor.add_node(self.node)
+        self._spinner = threading.Thread(target=self._spin, name="client", daemon=True)
+        self._spinner.start()
+        return self
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except Exception:
+            if not self._closing:
+                raise
+
+    def __exit__(self, *_: object) -> None:
+        self._closing = True
+        self._executor.shutdown(timeout_sec=2.0)
+        self._spinner.join(2.0)
+        self.node.destroy_node()
+        rclpy.try_shutdown()
+
+    # --- is it there? ---
+    def _on_diagnostics(self, msg: DiagnosticArray) -> None:
+        for status in msg.status:
+            self._states[status.name.split("/")[-1]] = (status, time.monotonic())
+
+    def diagnostics(self) -> dict[str, dict[str, str]]:
+        """{node: {what: value}} as the nodes said it last; ``message`` is the summary."""
+        return {
+            name: {v.key: v.value for v in status.values} | {"message": status.message}
+            for name, (status, _) in self._states.items()
+        }
+
+    def wait_ready(
+        self,
+        nodes: Sequence[str],
+        timeout_s: float,
+        *,
+        should_stop: ShouldStop = never,
+        on_change: Callable[[Sequence[str]], None] = ignore,
+    ) -> None:
+        """Return once all ``nodes`` are active and the agent takes tasks. ``on_change`` hears who is ready.
+
+        Raises:
+            VistaError: a node says that it cannot start, or the deadline is over; who and why is named.
+        """
+        deadline, told = time.monotonic() + timeout_s, [""]
+        while True:
+            said = self.diagnostics()
+            ready = [name for name in nodes if said.get(name, {}).get("state") == "active"]
+            if ready != told:
+                on_change(ready)
+                told = ready
+            for name in nodes:
+                error = said.get(name, {}).get("last error", "")
+                if name not in ready and error:
+                    raise VistaError(f"{name} cannot start: {error.removeprefix('setup: ')}")
+            if len(ready) == len(nodes) and ("agent" not in nodes or self._run.ready()):
+                return
+            if (cause := should_stop()) is not None:
+                raise VistaError(cause)
+            if time.monotonic() > deadline:
+                missing = ", ".join(name for name in nodes if name not in ready) or "the agent's action"
+                raise VistaError(f"not ready within {timeout_s:g} s: {missing}")
+            time.sleep(0.1)
+
+    # --- the simulator ---
+    def reset(
+        self, seed: int, *, task: str = "", objects: str = "", scene: str = "", distractors: int = -1
+    ) -> Laid:
+        """Lay out another scene. RefusedError says what was wrong and what is allowed."""
+        request = ResetScene.Request(
+            task=task, seed=seed, objects_dir=objects, scene=scene, distractors=distractors
+        )
+        answer = self._reset(request, 30.0)
+        return Laid(answer.instruction, tuple(answer.objects))
+
+    def truth(self, instruction: str) -> bool | None:
+        """What the simulator's predicate says; None where there is no simulator or no such predicate."""
+        try:
+            return bool(self._truth(Truth.Request(instruction=instruction), 3.0).success)
+        except (NodeGoneError, RefusedError):
+            return None
+
+    def memory_picture(self) -> str:
+        """The memory's graph as SVG text; empty when the memory does not answer."""
+        try:
+            return str(self._scene(Scene.Request(picture=True), 20.0).svg)
+        except (NodeGoneError, RefusedError):
+            return ""
+
+    # --- a task ---
+    def _on_image(self, camera: str, msg: Image) -> None:
+        self._frames[camera] = msg
+        if camera == next(iter(self._spec.cameras)) and len(self._frames) == len(self._spec.cameras):
+            images = {name: c.image_from_msg(image) for name, image in self._frames.items()}
+            self._on_frame(images, c.time_from_msg(msg.header.stamp))
+
+    def run_task(
+        self,
+        instruction: str,
+        *,
+        seed: int = 0,
+        timeout_s: float = 0.0,
+        on_event: OnEvent = ignore,
+        on_frame: OnFrame = lambda *_: None,
+        should_stop: ShouldStop = never,
+    ) -> EpisodeResult:
+        """Send ``instruction`` and wait for its end. ``should_stop``: a cause cancels it.
+
+        Raises:
+            VistaError: empty instruction, the task was rejected, or the agent is gone; one sentence.
+        """
+        if not instruction.strip():
+            raise VistaError(
+                "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
+            )
+        self._on_frame = on_frame
+
+        def hear(feedback: RunTask.Feedback) -> None:
+            if feedback.progress.kind != "alive":
+                on_event(c.event_from_msg(feedback.progress))
+
+        def why() -> str | None:
+            return should_stop() or self._peers.lost(1.0)
+
+        goal = RunTask.Goal(instruction=instruction, seed=seed, timeout_s=timeout_s)
+        try:
+            result = self._run(goal, on_feedback=hear, should_stop=why, timeout_s=3600.0, cancel_s=8.0)
+        except RefusedError as error:
+            raise VistaError(
+                "the agent rejected the task: one is running already ('vista run' does one at a time)"
+                if "rejected" in str(error) else str(error)
+            ) from error  # fmt: skip
+        finally:
+            self._on_frame = lambda *_: None
+        episode = c.episode_result_from_msg(result.episode)
+        on_event(Event(EventKind.TASK_ENDED, result=episode))
+        return episode
+
+
+class _ClientNode(VistaNode):
+    """Has no life cycle of its own: it is there as long as the client is."""
+
+    def __init__(self, namespace: str, overrides: list[Parameter]) -> None:
+        super().__init__(f"client_{os.getpid()}", namespace=namespace, parameter_overrides=overrides)
+        self.active = True

@@ -1,0 +1,270 @@
+"""What all nodes share: life cycle, diagnostics, one cause of a stop, deadlines and an orderly end.
+
+A node is a subclass that writes ``setup`` (build the library object, wire callbacks) and, where it holds
+something that must be given back, ``teardown``. ``run_node`` is its ``main``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+
+from vista.errors import VistaError
+from vista.halting import describe
+from vista_ros import health
+from vista_ros.peers import show_life
+
+CLOCK_STALL_S = 1.5
+
+
+class VistaNode(LifecycleNode):
+    """Base of every node.
+
+    Parameters of every node: ``autostart`` (configure and activate by itself; default true) and ROS's own
+    ``use_sim_time``. ``steady`` is a clock for timers that must go on when the robot's clock stands still.
+    ``latch`` keeps the first cause of a stop; ``meter`` feeds the diagnostics.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, enable_communication_interface=True, **options)
+        self.meter, self.latch = health.Meter(), health.Latch()
+        self.group = ReentrantCallbackGroup()
+        self.steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.active = False
+        self._last_error, self._warnings = "", {}
+        self._made: list[tuple[Callable[..., Any], Any]] = []
+        self._clock_ns, self._clock_moved = -1, time.monotonic()
+        self.autostart = bool(self.param("autostart", True))
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(1.0, self._diagnose, clock=self.steady)
+        show_life(self, name)
+
+    # --- written by subclasses ---
+    def setup(self) -> None:
+        """Build what the node is about and wire it up. Raise to refuse, with a sentence that says why."""
+
+    def teardown(self) -> None:
+        """Give back what ``setup`` took, but for what ``subscribe``, ``serve`` and ``every`` made."""
+
+    # --- helpers ---
+    def param(self, name: str, default: Any) -> Any:
+        """The value of a parameter, declared with ``default`` when it is new."""
+        if not self.has_parameter(name):
+            self.declare_parameter(name, default)
+        return self.get_parameter(name).value
+
+    def now_ns(self) -> int:
+        """The robot's clock [ns]."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any = 1) -> Any:
+        """A subscription whose callback is timed, may fail, and is silent while the node is inactive."""
+        sub = self.create_subscription(
+            kind, topic, self._guarded(topic, callback), qos, callback_group=self.group
+        )
+        self._made.append((self.destroy_subscription, sub))
+        return sub
+
+    def every(self, period_s: float, callback: Callable[[], None], name: str = "timer") -> Any:
+        """A timer on the steady clock."""
+        timer = self.create_timer(
+            period_s, self._guarded(name, callback), callback_group=self.group, clock=self.steady
+        )
+        self._made.append((self.destroy_timer, timer))
+        return timer
+
+    def serve(self, kind: Any, name: str, callback: Callable[[Any, Any], Any]) -> Any:
+        """A service. What ``callback`` raises becomes ``ok = False`` with one sentence."""
+
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                if not self.active:
+                    raise VistaError(f"{self.get_name()} is not active")
+                with self.meter.measure(name):
+                    return callback(request, response)
+            except Exception as error:
+                self.note_error(name, error)
+                response.ok = False
+                for field in ("reason", "message", "cause"):
+                    if hasattr(response, field):
+                        setattr(response, field, describe(error))
+                        break
+                return response
+
+        service = self.create_service(kind, name, answer, callback_group=self.group)
+        self._made.append((self.destroy_service, service))
+        return service
+
+    def owns(self, thing: Any, destroy: Callable[[Any], Any]) -> Any:
+        """Have ``destroy(thing)`` called when the node is cleaned up."""
+        self._made.append((destroy, thing))
+        return thing
+
+    def warn(self, key: str, text: str) -> None:
+        """What is not as it should be, until it is called again with an empty text."""
+        before = self._warnings.pop(key, "")
+        if text:
+            self._warnings[key] = text
+            if not before:
+                self.get_logger().warning(text)
+
+    def note_error(self, where: str, error: BaseException) -> str:
+        """Keep ``error`` for the diagnostics and log it; returns it in one line."""
+        text = describe(error)
+        self._last_error = f"{where}: {text}"
+        self.get_logger().error(self._last_error)
+        if not isinstance(error, VistaError):
+            logging.getLogger(__name__).error("%s", self._last_error, exc_info=error)
+        return text
+
+    def _guarded(self, name: str, callback: Callable[..., None]) -> Callable[..., None]:
+        def call(*args: Any) -> None:
+            if not self.active:
+                return
+            try:
+                with self.meter.measure(name):
+                    callback(*args)
+            except Exception as error:
+                if rclpy.ok():
+                    self.note_error(name, error)
+
+        return call
+
+    # --- life cycle ---
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            self.setup()
+        except Exception as error:
+            self.note_error("setup", error)
+            self._clean()
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.active, self._last_error = True, ""
+        result = super().on_activate(state)
+        self._diagnose()
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.active = False
+        self.latch.set("the node was deactivated")
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._clean()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._clean()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _clean(self) -> None:
+        self.active = False
+        try:
+            self.teardown()
+        except Exception as error:
+            self.note_error("teardown", error)
+        while self._made:
+            destroy, thing = self._made.pop()
+            destroy(thing)
+
+    def clock_stalled_s(self) -> float:
+        """How long the robot's clock has stood still [s]."""
+        now, clock = time.monotonic(), self.now_ns()
+        if clock != self._clock_ns:
+            self._clock_ns, self._clock_moved = clock, now
+        return now - self._clock_moved
+
+    # --- diagnostics ---
+    def _diagnose(self) -> None:
+        stalled = self.clock_stalled_s()
+        self.warn("clock", f"the clock stands still since {stalled:.1f} s" if stalled > CLOCK_STALL_S else "")
+        values = {"state": "active" if self.active else "inactive", "pid": str(os.getpid())}
+        values |= {"last error": self._last_error, "stop cause": self.latch.cause or ""} | self.meter.values()
+        error = "" if self.active else self._last_error
+        array = DiagnosticArray(
+            status=[
+                health.status(
+                    self.get_fully_qualified_name().lstrip("/"), values,
+                    error=error, warning="; ".join(self._warnings.values()),
+                )
+            ]
+        )  # fmt: skip
+        array.header.stamp = self.get_clock().now().to_msg()
+        try:
+            self._diagnostics.publish(array)
+        except Exception:  # the context may be gone already
+            self.meter.add("diagnostics dropped")
+
+
+def run_node(make: Callable[[], VistaNode], threads: int = 4) -> int:
+    """``main`` of a node: spin until SIGINT or SIGTERM, then give everything back. Returns the exit status.
+
+    The signals are Python's own here and ROS's executor runs in a thread: what a signal does to a spinning
+    executor differs between ROS distributions.
+    """
+    from vista.cli.processes import die_with_parent
+
+    die_with_parent()
+    ended, starting = threading.Event(), [True]
+
+    def end(*_: object) -> None:
+        ended.set()
+        if starting:
+            starting.clear()
+            raise KeyboardInterrupt  # loading a model takes long; nobody waits for its end
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    node: VistaNode | None = None
+    spinner: threading.Thread | None = None
+    try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        executor = MultiThreadedExecutor(threads)
+        node = make()
+        executor.add_node(node)
+        spinner = threading.Thread(target=_spin, args=(executor, node, ended), name="spin", daemon=True)
+        spinner.start()
+        if node.autostart and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            node.trigger_activate()
+        starting.clear()
+        while not ended.wait(1.0):
+            pass
+    except KeyboardInterrupt:
+        starting.clear()
+    finally:
+        if node is not None:
+            node.latch.set("the node was shut down")
+            node.on_shutdown(None)  # type: ignore[arg-type]
+            executor.shutdown(timeout_sec=2.0)
+        rclpy.try_shutdown()
+        if spinner is not None:
+            spinner.join(3.0)  # a thread inside rclpy when Python ends would abort the process
+        if node is not None:
+            node.destroy_node()
+    return 0
+
+
+def _spin(executor: MultiThreadedExecutor, node: VistaNode, ended: threading.Event) -> None:
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception as error:  # Jazzy raises one of its own when the context is gone
+        if not ended.is_set():
+            node.note_error("spin", error)
+    ended.set()

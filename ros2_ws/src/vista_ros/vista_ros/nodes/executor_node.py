@@ -1,0 +1,137 @@
+"""The executor: moves the arm until the cameras see the subgoal."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+
+from vista.cli import compose
+from vista.errors import StaleObservationError, VistaError
+from vista.halting import STOPPED, describe
+from vista.robots import load_robot
+from vista.runtime import pursue
+from vista.timing import Timings
+from vista.types import Progress, State
+from vista_msgs.action import ExecuteSubgoal
+from vista_msgs.msg import GuardStatus
+from vista_ros import conversions as c
+from vista_ros import stand_ins
+from vista_ros.calls import Beat
+from vista_ros.node_base import VistaNode, run_node
+from vista_ros.observation import ObservationSource
+from vista_ros.peers import Peers
+from vista_ros.ros_robot import GraphGuard, RosRobot
+
+GONE_S = 1.5  # a peer that is back within this time [s] only made the arm pause
+
+
+class ExecutorNode(VistaNode):
+    """Holds policy, switcher and inverse kinematics; one subgoal at a time."""
+
+    def __init__(self) -> None:
+        super().__init__("executor")
+        self._busy = threading.Lock()
+
+    def setup(self) -> None:
+        self._spec = load_robot(self.param("robot", "panda"))
+        self._policy = stand_ins.policy(self, self.param("policy", "") or None)
+        self._switcher = stand_ins.switcher(self.param("switcher", "") or None, self.param("policy", ""))
+        self._rows = int(self.param("execute_rows", 4))
+        self._timeout_s = float(self.param("timeout_s", 30.0))
+        self._guard = GraphGuard(compose.load_guard(self._spec, self.param("limits", "") or None))
+        self._source = ObservationSource(self, self._spec)
+        self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))
+        self.subscribe(
+            GuardStatus, "guard/status", lambda m: self._guard.hear(c.guard_report_from_msg(m)), 10
+        )
+        server = ActionServer(
+            self, ExecuteSubgoal, "execute_subgoal", self._execute, callback_group=self.group,
+            goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )  # fmt: skip
+        self.owns(server, lambda each: each.destroy())
+        self.every(0.5, self._watch, "watch")
+
+    def _accept(self, goal: ExecuteSubgoal.Goal) -> GoalResponse:
+        why = "" if self.active else "the executor is not active"
+        if self._busy.locked():
+            why = "another subgoal is being pursued"
+        if why:
+            self.get_logger().warning(f"subgoal {goal.subgoal.subtask.text!r} rejected: {why}")
+        return GoalResponse.REJECT if why else GoalResponse.ACCEPT
+
+    def _watch(self) -> None:
+        silent = self._source.silent(1.0)
+        self.warn("silent", f"holding still: no {silent}" if silent else "")
+        self.warn("peers", f"holding still: {lost}" if (lost := self._peers.lost()) else "")
+
+    def _execute(self, handle: Any) -> ExecuteSubgoal.Result:
+        with self._busy:
+            result = ExecuteSubgoal.Result()
+            timings, start_ns = Timings(), self.now_ns()
+            latest = [Progress(State.RUNNING, 0.0, "starting")]
+
+            def tell(progress: Progress | None = None) -> None:
+                latest[0] = progress or latest[0]
+                paused = self._paused()
+                shown = (
+                    Progress(State.RUNNING, latest[0].fraction, f"holding still: {paused}")
+                    if paused
+                    else latest[0]
+                )
+                feedback = ExecuteSubgoal.Feedback(progress=c.progress_to_msg(shown))
+                feedback.elapsed_s = max(0.0, (self.now_ns() - start_ns) / c.NS)
+                feedback.rate_hz = self.meter.rate_hz("plans")
+                handle.publish_feedback(feedback)
+
+            def should_stop() -> str | None:
+                if handle.is_cancel_requested:
+                    return "cancelled"
+                return self.latch.cause or self._peers.lost(GONE_S)
+
+            robot = RosRobot(self, self._source, self._paused)
+            try:
+                subgoal = c.subgoal_from_msg(handle.request.subgoal)
+                with Beat(tell):
+                    progress = pursue(
+                        robot, self._policy, self._switcher, self._guard, subgoal,
+                        execute_rows=self._rows, timeout_s=handle.request.timeout_s or self._timeout_s,
+                        should_stop=should_stop, on_progress=tell, timings=timings,
+                    )  # fmt: skip
+            except VistaError as error:
+                progress = Progress(State.FAILED, 0.0, STOPPED + describe(error))
+            finally:
+                robot.close()
+            if progress.reason.startswith(STOPPED):
+                self.note_error("execute_subgoal", VistaError(progress.reason))
+            result.progress = c.progress_to_msg(progress)
+            result.seconds, result.steps = max(0.0, (self.now_ns() - start_ns) / c.NS), robot.sent
+            result.timings_json = c.timings_to_json(timings.as_mapping())
+            self._add_images(result)
+            if handle.is_cancel_requested:
+                handle.canceled()
+            elif progress.state is State.REACHED:
+                handle.succeed()
+            else:
+                handle.abort()
+            return result
+
+    def _paused(self) -> str | None:
+        return self._peers.lost()
+
+    def _add_images(self, result: ExecuteSubgoal.Result) -> None:
+        try:
+            obs = self._source.wait(timeout_s=0.3)
+        except StaleObservationError:
+            return
+        result.cameras = list(obs.images)
+        result.images = [c.image_to_msg(image, obs.stamp_ns, name) for name, image in obs.images.items()]
+
+
+def main() -> int:
+    return run_node(ExecutorNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,121 @@
+"""The guard: the only node that speaks to the controllers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from vista.errors import StaleObservationError
+from vista.guard import SafetyGuard, load_limits
+from vista.robots import load_robot
+from vista.types import ActionChunk, ActionSpace, Decision, Verdict
+from vista_msgs.msg import GuardStatus
+from vista_msgs.srv import Stop
+from vista_ros import conversions as c
+from vista_ros.node_base import VistaNode, run_node
+from vista_ros.observation import ObservationSource
+
+SILENCE_S = 0.3  # without a command for so long nothing more is sent
+SEND_S = 0.3  # no trajectory lasts longer: the arm stops by itself
+JOINTS_S = 0.3  # joint states older than this say nothing about where the arm is
+
+
+class GuardNode(VistaNode):
+    """Judges each trajectory against the measured joints and passes on what may be sent, at once.
+
+    There is no queue and no timer that sends: when commands stop, nothing is sent any more.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("guard")
+
+    def setup(self) -> None:
+        self._spec = load_robot(self.param("robot", "panda"))
+        limits = load_limits(self.param("limits", "") or None)
+        limits = replace(limits, max_chunk_s=min(limits.max_chunk_s, SEND_S))
+        self._joints = ObservationSource(self, self._spec, cameras=False)
+        self._guard = SafetyGuard(
+            self._spec, limits, clock_ns=self.now_ns, forward=lambda q: self._joints.forward(q)[:3, 3]
+        )
+        topics, make = self._spec.topics, self.create_publisher
+        self._arm = self.owns(make(JointTrajectory, topics["arm_command"], 1), self.destroy_publisher)
+        self._gripper = self.owns(make(JointTrajectory, topics["gripper_command"], 1), self.destroy_publisher)
+        self._status = self.owns(make(GuardStatus, "guard/status", 10), self.destroy_publisher)
+        self._last = c.GuardReport(0, Decision.HOLD, "idle", "no command yet")
+        self._commanded = -1e9
+        self.subscribe(JointTrajectory, "executor/command", self._on_command, 1)
+        self.serve(Stop, "guard/stop", self._on_stop)
+        self.serve(Trigger, "guard/release", self._on_release)
+        self.every(0.2, self._report_idle, "watchdog")
+
+    def _on_command(self, msg: JointTrajectory) -> None:
+        self._commanded = time.monotonic()
+        verdict = self._judge(msg)
+        if verdict.chunk is not None:
+            self._send(verdict.chunk)
+        cause = self._guard.stopped or ""
+        self._report(c.GuardReport(self.now_ns(), verdict.decision, verdict.rule, verdict.reason, cause))
+
+    def _judge(self, msg: JointTrajectory) -> Verdict:
+        try:
+            chunk = c.chunk_from_msg(msg, self._spec)
+            obs = self._joints.wait(timeout_s=JOINTS_S)
+        except ValueError as error:  # InvalidValueError: malformed or not finite
+            return Verdict(Decision.HOLD, "command", self.note_error("executor/command", error), None)
+        except StaleObservationError as error:
+            return Verdict(Decision.HOLD, "joint_states", str(error), None)
+        return self._guard.check(chunk, obs)
+
+    def _send(self, chunk: ActionChunk) -> None:
+        arm, gripper = c.controller_commands(c.chunk_to_msg(chunk, self._spec), self._spec)
+        self._arm.publish(arm)
+        self._gripper.publish(gripper)
+        self.meter.add("sent")
+
+    def _hold(self) -> None:
+        """Have the arm hold where it is, instead of going on to the end of what it has."""
+        try:
+            obs = self._joints.wait(timeout_s=JOINTS_S)
+        except StaleObservationError:
+            return
+        row = np.append(obs.joint_pos, obs.gripper_command)[None].astype(np.float32)
+        dt = 1 / self._spec.control_hz
+        self._send(ActionChunk(row, dt, ActionSpace.JOINT_POSITION, obs.stamp_ns))
+
+    def _report_idle(self) -> None:
+        if time.monotonic() - self._commanded > SILENCE_S:
+            idle = c.GuardReport(
+                0, Decision.HOLD, "idle", f"no command for {SILENCE_S:g} s", self.latch.cause or ""
+            )
+            self._report(replace(idle, stamp_ns=self.now_ns()))
+
+    def _report(self, report: c.GuardReport) -> None:
+        self._status.publish(c.guard_report_to_msg(report))
+        held = report.decision in (Decision.HOLD, Decision.STOP) and report.rule != "idle"
+        self.warn("guard", f"{report.decision} {report.rule}: {report.reason}" if held else "")
+        self.meter.add(str(report.decision))
+
+    def _on_stop(self, request: Stop.Request, response: Stop.Response) -> Stop.Response:
+        self._guard.stop(self.latch.set(request.cause or "stopped without a cause"))
+        self._hold()
+        response.ok, response.cause = True, self._guard.stopped or ""
+        self._report(c.GuardReport(self.now_ns(), Decision.STOP, "stop", response.cause, response.cause))
+        return response
+
+    def _on_release(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = True, f"released; it was: {self.latch.cause or 'not stopped'}"
+        self.latch.release()
+        self._guard.release()
+        return response
+
+
+def main() -> int:
+    return run_node(GuardNode, threads=2)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,243 @@
+"""The simulated arm: cameras, joints and clock out, trajectories in, at wall time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from vista.cli.scenes import DISTRACTORS, scene_task
+from vista.cli.scripted import OracleDetector
+from vista.errors import InvalidValueError, VistaError
+from vista.kinematics import Kinematics, matrix_to_pose
+from vista.robots import load_robot
+from vista_msgs.srv import Detect, OracleAct, ResetScene, Truth
+from vista_ros import conversions as c
+from vista_ros.free_arm import FreeArm, rows_of
+from vista_ros.node_base import VistaNode, run_node
+from vista_ros.observation import IMAGE_QOS
+from vista_sim.render import Camera
+from vista_sim.robot import SimRobot
+from vista_sim.tasks import Task
+from vista_sim.world import World
+
+IMAGE_TICKS, JOINT_TICKS = 5, 2  # of 20 ms: 10 Hz and 25 Hz
+MAX_LAG_S = 0.1  # what is behind by more than this is given up, so that the simulation never races
+
+
+class SimNode(VistaNode):
+    """Physics and rendering live in one thread, which owns the world; callbacks put jobs into its queue."""
+
+    def __init__(self) -> None:
+        super().__init__("sim")
+        self._jobs: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._camera: Camera | None = None
+
+    def setup(self) -> None:
+        self._spec = load_robot(self.param("robot", "panda"))
+        self._kinematics = Kinematics(self._spec)
+        # Simulated time begins at the wall's: it never runs back when the node is started again.
+        self._epoch_ns, self._ticks = time.time_ns(), 0
+        task = scene_task(
+            self.param("task", "pick_place"), self.param("seed", 0),
+            objects=self.param("objects_dir", "") or None, scene=self.param("scene", "") or None,
+            target=self.param("target", "") or None, distractors=self.param("distractors", DISTRACTORS),
+        )  # fmt: skip
+        self.param("silent_camera", "")  # a fault to try: this camera publishes nothing
+        self._make_outputs()
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._run, name="physics", daemon=True)
+        self._thread.start()
+        self._in_thread(lambda: self._lay_out(task))
+        topics = self._spec.topics
+        self.subscribe(JointTrajectory, topics["arm_command"], self._on_arm, 10)
+        self.subscribe(JointTrajectory, topics["gripper_command"], self._on_gripper, 10)
+        self.serve(ResetScene, "sim/reset", self._reset)
+        self.serve(Truth, "sim/truth", self._truth)
+        self.serve(OracleAct, "oracle/act", self._oracle_act)
+        self.serve(Detect, "oracle/detect", self._oracle_detect)
+
+    def teardown(self) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+            self._thread = None
+
+    def _make_outputs(self) -> None:
+        topics, make = self._spec.topics, self.create_publisher
+        self._clock_out = self.owns(make(Clock, "/clock", 1), self.destroy_publisher)
+        self._joints_out = self.owns(make(JointState, topics["joint_states"], 5), self.destroy_publisher)
+        self._images_out, self._infos, self._messages = {}, {}, {}
+        for name, spec in self._spec.cameras.items():
+            image = self.owns(
+                make(Image, topics["camera"].format(camera=name), IMAGE_QOS), self.destroy_publisher
+            )
+            info = self.owns(
+                make(CameraInfo, topics["camera_info"].format(camera=name), 1), self.destroy_publisher
+            )
+            self._images_out[name], self._messages[name] = (image, info), Image()
+            k = [float(v) for v in spec.K.ravel()]
+            self._infos[name] = CameraInfo(
+                width=spec.width, height=spec.height, k=k, distortion_model="plumb_bob", d=[0.0] * 5,
+                r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+                p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0],
+            )  # fmt: skip
+
+    # --- the thread that owns the world ---
+    def _in_thread(self, job: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+        """What ``job`` returns, run between two ticks of physics."""
+        future: Future[Any] = Future()
+        self._jobs.put((job, future))
+        return future.result(timeout_s)
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._ended.is_set():
+            try:
+                job, future = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
+            except queue.Empty:
+                if self.active:
+                    self._tick()
+                    due += self._arm.tick_s
+                    if (late := time.monotonic() - due) > MAX_LAG_S:
+                        due += late
+                        self.meter.add("slower than wall time")
+                else:
+                    due = time.monotonic() + 0.02
+                continue
+            try:
+                future.set_result(job())
+            except Exception as error:
+                future.set_exception(error)
+        if self._camera is not None:
+            self._camera.close()
+
+    def _lay_out(self, task: Task) -> None:
+        world = World(task.scene, self._spec, self._kinematics)
+        task.prepare(world)
+        if self._camera is not None:
+            self._camera.close()
+        self._camera = Camera(world.model)
+        self._task, self._world, self._arm = task, world, FreeArm(world)
+        self._images = self._render()
+
+    def _render(self) -> dict[str, np.ndarray]:
+        assert self._camera is not None
+        return {
+            n: self._camera.render(self._world.data, n, s.width, s.height)
+            for n, s in self._spec.cameras.items()
+        }
+
+    def _tick(self) -> None:
+        with self.meter.measure("physics"):
+            self._arm.tick()
+        self._ticks += 1
+        with_images = self._ticks % IMAGE_TICKS == 0
+        if not with_images and self._ticks % JOINT_TICKS:
+            return
+        stamp_ns = self._epoch_ns + round(self._ticks * self._arm.tick_s * c.NS)
+        try:
+            self._clock_out.publish(Clock(clock=c.time_to_msg(stamp_ns)))
+            world = self._world
+            reading = c.JointReading(
+                stamp_ns, world.joints.astype(np.float32), world.joint_velocity.astype(np.float32),
+                world.gripper, world.gripper_velocity,
+            )  # fmt: skip
+            self._joints_out.publish(c.joint_state_to_msg(reading, self._spec))
+            if with_images:
+                self._publish_images(stamp_ns)
+        except Exception as error:  # a reader that cannot keep up costs an image, not the simulation
+            if not self._ended.is_set():
+                self.note_error("publish", error)
+
+    def _publish_images(self, stamp_ns: int) -> None:
+        with self.meter.measure("render"):
+            self._images = self._render()
+        silent = self.param("silent_camera", "")
+        for name, image in self._images.items():
+            if name == silent:
+                continue
+            out, info_out = self._images_out[name]
+            self._messages[name] = c.image_to_msg(image, stamp_ns, name, self._messages[name])
+            out.publish(self._messages[name])
+            self._infos[name].header = self._messages[name].header
+            info_out.publish(self._infos[name])
+
+    # --- callbacks ---
+    def _on_arm(self, msg: JointTrajectory) -> None:
+        due = np.array([c.time_from_msg(p.time_from_start) for p in msg.points], np.float64) / c.NS
+        rows = rows_of([p.positions for p in msg.points], list(msg.joint_names), self._spec)
+        self._jobs.put((lambda: self._arm.move(rows, due), Future()))
+
+    def _on_gripper(self, msg: JointTrajectory) -> None:
+        due = np.array([c.time_from_msg(p.time_from_start) for p in msg.points], np.float64) / c.NS
+        openings = np.array([p.positions[0] for p in msg.points]) / (self._spec.gripper_width_m / 2)
+        if not np.isfinite(openings).all():
+            raise InvalidValueError("gripper trajectory: holds NaN or infinity")
+        self._jobs.put((lambda: self._arm.grip(openings, due), Future()))
+
+    def _reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
+        task = scene_task(
+            request.task or self._task.name, request.seed,
+            objects=request.objects_dir or None, scene=request.scene or None,
+            distractors=DISTRACTORS if request.distractors < 0 else request.distractors,
+        )  # fmt: skip
+        self._in_thread(lambda: self._lay_out(task))
+        response.ok, response.instruction = True, task.instruction
+        response.objects = [placed.spec.label for placed in task.scene.objects]
+        return response
+
+    def _truth(self, request: Truth.Request, response: Truth.Response) -> Truth.Response:
+        task = self._judge_of(request.instruction)
+        response.success = bool(self._in_thread(lambda: task.success(self._world)))
+        response.ok = True
+        return response
+
+    def _judge_of(self, instruction: str) -> Task:
+        """The task whose predicate judges ``instruction`` in the scene that lies there."""
+        said = instruction.lower()
+        if not said or said == self._task.instruction.lower():
+            return self._task
+        from vista.cli.scenes import lab_choice
+        from vista_sim.tasks import make_task
+
+        scene = self._task.scene
+        labels = [placed.spec.label for placed in scene.objects]
+        for label in labels:
+            if label.lower() in said:
+                return make_task(self._task.name, scene.seed, replace(lab_choice(), fixed=scene), label)
+        raise VistaError(f"{instruction!r} names nothing that lies there: {', '.join(labels)}")
+
+    def _oracle_act(self, request: OracleAct.Request, response: OracleAct.Response) -> OracleAct.Response:
+        action = self._in_thread(lambda: self._task.act(self._world, request.subtask))
+        response.ok, response.done, response.gripper = True, bool(action.done), float(action.gripper)
+        response.target = c.pose_to_msg(matrix_to_pose(action.target))
+        return response
+
+    def _oracle_detect(self, request: Detect.Request, response: Detect.Response) -> Detect.Response:
+        def look() -> tuple[Any, int]:
+            obs = replace(SimRobot(self._world, render=False).observe(), images=self._images)
+            return OracleDetector(self._world).detect(obs), obs.stamp_ns
+
+        found, stamp_ns = self._in_thread(look)
+        response.ok, response.detections = True, c.detections_to_msg(found, stamp_ns)
+        return response
+
+
+def main() -> int:
+    return run_node(SimNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,141 @@
+"""The other nodes, as the control loop sees them: each protocol over its topic, service or action."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from vista.errors import RobotStoppedError, VistaError
+from vista.events import OnEvent, tell_progress
+from vista.halting import STOPPED, ShouldStop
+from vista.timing import Timings
+from vista.types import (
+    ActionChunk,
+    Detection,
+    Note,
+    Observation,
+    Progress,
+    RobotSpec,
+    State,
+    Subgoal,
+    Subtask,
+)
+from vista_msgs.action import ExecuteSubgoal, ImagineSubgoal
+from vista_msgs.srv import Detect, Recall, Remember
+from vista_ros import conversions as c
+from vista_ros.calls import Action, Service
+from vista_ros.node_base import VistaNode
+from vista_ros.observation import ObservationSource
+
+
+class WatchingRobot:
+    """The arm as the agent has it: it looks, and it can have the arm stopped; it never moves it itself."""
+
+    def __init__(self, source: ObservationSource, on_stop: Callable[[str], None]) -> None:
+        self._source, self._on_stop = source, on_stop
+
+    @property
+    def spec(self) -> RobotSpec:
+        return self._source.spec
+
+    def observe(self, timeout_s: float = 1.0) -> Observation:
+        return self._source.wait(timeout_s=timeout_s)
+
+    def send(self, chunk: ActionChunk) -> None:
+        raise RobotStoppedError("the agent moves the arm through /execute_subgoal only")
+
+    def stop(self, cause: str) -> None:
+        self._on_stop(cause)
+
+
+class GraphDetector:
+    """The perception node."""
+
+    def __init__(self, node: VistaNode) -> None:
+        self._ask = Service(node, Detect, "detect", "perception")
+
+    def detect(self, obs: Observation) -> Sequence[Detection]:
+        return c.detections_from_msg(self._ask(Detect.Request(timeout_s=2.0)).detections)
+
+    def likelihood(self, obs: Observation, label: str) -> float:
+        """How sure the detector is that ``label`` is there [0, 1]; one that can't tell says what it found."""
+        answer = self._ask(Detect.Request(labels=[label], timeout_s=2.0))
+        if len(answer.likelihoods):
+            return float(answer.likelihoods[0])
+        return max((d.score for d in answer.detections.detections), default=0.0)
+
+
+class GraphMemory:
+    """The memory node."""
+
+    def __init__(self, node: VistaNode) -> None:
+        self._remember = Service(node, Remember, "remember", "memory")
+        self._recall = Service(node, Recall, "recall", "memory")
+
+    def remember(self, notes: Sequence[Note]) -> None:
+        self._remember(Remember.Request(notes=[c.note_to_msg(note) for note in notes]))
+
+    def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> Sequence[c.Recalled]:
+        request = Recall.Request(queries=list(queries), k=k, timeout_s=timeout_s)
+        return [c.memory_item_from_msg(item) for item in self._recall(request, timeout_s + 4.0).items]
+
+
+class GraphWorldModel:
+    """The world model node."""
+
+    def __init__(self, node: VistaNode, should_stop: ShouldStop, timeout_s: float = 60.0) -> None:
+        self._act = Action(node, ImagineSubgoal, "imagine_subgoal", "world_model")
+        self._should_stop, self._timeout_s = should_stop, timeout_s
+        self.instruction = ""
+
+    def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
+        goal = ImagineSubgoal.Goal(instruction=self.instruction, seed=seed)
+        goal.subtask, goal.observation = c.subtask_to_msg(subtask), c.observation_to_msg(obs)
+        result = self._act(goal, should_stop=self._should_stop, timeout_s=self._timeout_s)
+        if not result.ok:
+            raise VistaError(result.reason or "no image and no reason")
+        return c.subgoal_from_msg(result.subgoal)
+
+
+class GraphPursuit:
+    """The executor node, as what the loop calls ``pursue``."""
+
+    def __init__(self, node: VistaNode, should_stop: ShouldStop) -> None:
+        self._act = Action(node, ExecuteSubgoal, "execute_subgoal", "executor")
+        self._should_stop = should_stop
+        self._stop = threading.Event()
+        self.on_event: OnEvent = lambda _: None
+        self.timings = Timings()
+
+    def stop(self, cause: str) -> None:
+        """Have a subgoal that is being pursued cancelled; the executor then holds the arm."""
+        self._stop.set()
+
+    def start(self, on_event: OnEvent, timings: Timings) -> None:
+        """A new task begins."""
+        self.on_event, self.timings = on_event, timings
+        self._stop.clear()
+
+    def __call__(self, subgoal: Subgoal) -> Progress:
+        tell = tell_progress(self.on_event)
+
+        causes: list[str] = []
+
+        def why() -> str | None:
+            cause = self._should_stop() or ("stopped" if self._stop.is_set() else None)
+            causes.extend([cause] if cause and not causes else [])
+            return cause
+
+        result = self._act(
+            ExecuteSubgoal.Goal(subgoal=c.subgoal_to_msg(subgoal)),
+            on_feedback=lambda feedback: tell(c.progress_from_msg(feedback.progress)),
+            should_stop=why,
+        )
+        for stage, calls in c.timings_from_json(result.timings_json).items():
+            for seconds in calls:
+                self.timings.add(stage, seconds)
+        progress = c.progress_from_msg(result.progress)
+        if causes and progress.state is not State.REACHED:
+            # The executor knows only that it was cancelled; why is known here.
+            return Progress(State.FAILED, progress.fraction, STOPPED + causes[0])
+        return progress

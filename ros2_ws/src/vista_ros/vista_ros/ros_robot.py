@@ -1,0 +1,178 @@
+"""The arm behind the graph, as the control loop sees it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from trajectory_msgs.msg import JointTrajectory
+
+from vista.errors import RobotStoppedError
+from vista.kinematics import Kinematics, delta_to_matrix, pose_to_matrix
+from vista.protocols import Guard
+from vista.types import F64, ActionChunk, ActionSpace, Decision, Observation, RobotSpec, Verdict
+from vista_ros import conversions as c
+from vista_ros.health import Latch
+from vista_ros.node_base import VistaNode
+from vista_ros.observation import ObservationSource
+
+WINDOW_ROWS = 3  # of 0.1 s: what is sent at a time
+
+
+class RosRobot:
+    """Streams what it is told to do, a short window of rows at a time, at the control rate.
+
+    ``send`` returns at once; ``observe`` returns when it is time to plan again: from an observation so near
+    to the end of what was sent that the next plan is ready when the last one runs out.
+
+    Args:
+        node: Publishes ``executor/command``.
+        source: Where observations come from.
+        paused: Why nothing may be sent right now, or None; asked before each window.
+        plan_rows: How many rows before its end a plan may be replaced.
+    """
+
+    def __init__(
+        self,
+        node: VistaNode,
+        source: ObservationSource,
+        paused: Callable[[], str | None],
+        *,
+        plan_rows: int = 1,
+        latch: Latch | None = None,
+    ) -> None:
+        self._node, self._source, self._paused = node, source, paused
+        self._spec, self._plan_rows = source.spec, plan_rows
+        self._dt_ns = round(c.NS / self._spec.control_hz)
+        self._kinematics = Kinematics(self._spec)
+        self.latch = latch or Latch()
+        self._lock = threading.Lock()
+        self._rows: F64 = np.zeros((0, len(self._spec.joint_names) + 1))
+        self._start_ns, self._seen_ns, self._held = 0, -1, False
+        self._last: Observation | None = None
+        self.sent = 0
+        self._out = node.create_publisher(JointTrajectory, "executor/command", 1)
+        self._timer = node.create_timer(
+            1 / self._spec.control_hz, self._tick, callback_group=node.group, clock=node.steady
+        )
+
+    @property
+    def spec(self) -> RobotSpec:
+        return self._spec
+
+    def observe(self, timeout_s: float = 1.0) -> Observation:
+        """The newest observation, once the last plan is about to run out.
+
+        Raises:
+            StaleObservationError: a camera or the joints are silent; the arm gets nothing more.
+        """
+        end_ns = self._start_ns + (len(self._rows) - self._plan_rows) * self._dt_ns
+        newer = max(self._seen_ns, end_ns - self._dt_ns // 2) if len(self._rows) else self._seen_ns
+        wait_s = max(0.0, (newer - self._node.now_ns()) / c.NS) if self._seen_ns >= 0 else 0.0
+        self._last = self._source.wait(newer, timeout_s + min(wait_s, 1.0))
+        self._seen_ns = self._last.stamp_ns
+        return self._last
+
+    def send(self, chunk: ActionChunk) -> None:
+        """Replace what is left of the last plan by ``chunk``, on its own time line."""
+        if (cause := self.latch.cause) is not None:
+            raise RobotStoppedError(f"robot {self._spec.name} was stopped: {cause}")
+        rows = self._solve(chunk)
+        with self._lock:
+            self._rows, self._start_ns = rows, chunk.start_stamp_ns
+        self._node.meter.add("plans", (self._node.now_ns() - chunk.start_stamp_ns) / c.NS)
+
+    def stop(self, cause: str) -> None:
+        """Send nothing more, and have the arm hold where it is."""
+        self.latch.set(cause)
+        with self._lock:
+            self._rows = self._rows[:0]
+        self._hold()
+
+    def close(self) -> None:
+        self.latch.set("the subgoal has ended")
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_publisher(self._out)
+
+    def _solve(self, chunk: ActionChunk) -> F64:
+        """Rows (T, J + 1) of joint targets [rad] and opening."""
+        rows = chunk.actions.astype(np.float64)
+        if chunk.space is ActionSpace.JOINT_POSITION:
+            return rows
+        obs = self._last
+        assert obs is not None, "a chunk is planned from an observation"
+        with self._node.meter.measure("inverse kinematics"):
+            start, joints, out = pose_to_matrix(obs.ee_pose), obs.joint_pos.astype(np.float64), []
+            low, high = self._spec.workspace
+            for row in rows:
+                target = start @ delta_to_matrix(row[:6])
+                target[:3, 3] = np.clip(target[:3, 3], low, high)
+                joints = self._kinematics.inverse(target, joints)
+                out.append(np.append(joints, np.clip(row[6], 0.0, 1.0)))
+        return np.array(out)
+
+    def _tick(self) -> None:
+        """Send the rows that are due next; those whose time has passed are left out."""
+        if self.latch.cause is not None:
+            return
+        if self._paused() is not None:
+            if not self._held:
+                self._held = True
+                self._hold()
+            return
+        self._held = False
+        with self._lock:
+            rows, start_ns = self._rows, self._start_ns
+        at = max(0, round((self._node.now_ns() - start_ns) / self._dt_ns))
+        window = rows[at : at + WINDOW_ROWS]
+        if len(window) == 0:
+            return
+        self._publish(window, start_ns + at * self._dt_ns)
+
+    def _hold(self) -> None:
+        """One row: the joints as they are measured now."""
+        obs = self._last
+        if obs is None:
+            return
+        try:
+            obs = self._source.wait(timeout_s=0.05)
+        except TimeoutError:
+            return  # nothing is known of where the arm is; without commands it stops by itself
+        reading = self._source.joints()
+        self._publish(np.append(reading.position, obs.gripper_command)[None], reading.stamp_ns)
+
+    def _publish(self, rows: F64, start_ns: int) -> None:
+        chunk = ActionChunk(rows, self._dt_ns / c.NS, ActionSpace.JOINT_POSITION, start_ns)
+        self._out.publish(c.chunk_to_msg(chunk, self._spec))
+        self.sent += 1
+        self._node.meter.add("commands")
+
+
+class GraphGuard:
+    """A guard in the loop that also hears what the guard node says of what was sent before."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._lock = threading.Lock()
+        self._stopped, self._held = "", ("", "")
+
+    def hear(self, report: c.GuardReport) -> None:
+        with self._lock:
+            self._stopped = report.cause
+            if report.decision is Decision.HOLD and report.rule != "idle":
+                self._held = (report.rule, report.reason)
+
+    def reset(self) -> None:
+        self._guard.reset()
+        with self._lock:
+            self._held = ("", "")
+
+    def check(self, chunk: ActionChunk, obs: Observation) -> Verdict:
+        with self._lock:
+            stopped, (rule, reason), self._held = self._stopped, self._held, ("", "")
+        if stopped:
+            return Verdict(Decision.STOP, "stop", stopped, None)
+        if rule:
+            return Verdict(Decision.HOLD, rule, reason, None)
+        return self._guard.check(chunk, obs)

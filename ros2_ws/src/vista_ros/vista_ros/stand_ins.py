@@ -1,0 +1,113 @@
+"""Parts by reference, with stand-ins for a graph without trained models.
+
+``mock`` learns nothing and knows nothing. ``scripted`` and ``oracle`` ask the simulator for its truth through
+services that are called ``oracle``: for tests, and for tables that say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vista.cli import compose
+from vista.errors import InstructionError
+from vista.kinematics import matrix_to_delta, pose_to_matrix
+from vista.protocols import Detector, MemoryItem, Planner, Policy, Switcher
+from vista.switcher import CalibratedSwitcher, SwitcherConfig
+from vista.types import (
+    ActionChunk,
+    ActionSpace,
+    Detection,
+    Done,
+    Impossible,
+    Observation,
+    RobotSpec,
+    Subgoal,
+    Subtask,
+)
+from vista_msgs.srv import Detect, OracleAct
+from vista_ros import conversions as c
+from vista_ros.calls import Service
+from vista_ros.node_base import VistaNode
+
+ROWS = 2
+
+
+class OraclePolicy:
+    """The simulator's own expert, asked for its next step; the rows after it hold that pose."""
+
+    def __init__(self, node: VistaNode) -> None:
+        self._ask = Service(node, OracleAct, "oracle/act", "sim")
+
+    @property
+    def action_space(self) -> ActionSpace:
+        return ActionSpace.EE_DELTA
+
+    def reset(self) -> None:
+        """Nothing is kept between chunks."""
+
+    def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        answer = self._ask(OracleAct.Request(subtask=subgoal.subtask.text))
+        target = pose_to_matrix(c.pose_from_msg(answer.target))
+        delta = matrix_to_delta(np.linalg.inv(pose_to_matrix(obs.ee_pose)) @ target)
+        rows = np.tile(np.append(delta, answer.gripper), (ROWS, 1))
+        done = float(answer.done)
+        return ActionChunk(rows, 0.1, self.action_space, obs.stamp_ns, done, done)
+
+
+class OracleGraphDetector:
+    """Where things truly are, asked of the simulator."""
+
+    def __init__(self, node: VistaNode) -> None:
+        self._ask = Service(node, Detect, "oracle/detect", "sim")
+
+    def detect(self, obs: Observation) -> Sequence[Detection]:
+        return c.detections_from_msg(self._ask(Detect.Request()).detections)
+
+
+def policy(node: VistaNode, ref: str | None) -> Policy:
+    """The policy ``ref`` (see :mod:`vista.cli.compose`); ``scripted`` asks the simulator's expert."""
+    return OraclePolicy(node) if ref == "scripted" else compose.load_policy(ref)
+
+
+def switcher(ref: str | None, policy_ref: str) -> Switcher:
+    """The switcher ``ref``; a stand-in policy brings one that believes it and is in no hurry."""
+    if ref is None and policy_ref in ("scripted", "mock"):
+        return CalibratedSwitcher(SwitcherConfig(stall_s=60.0, timeout_s=60.0))
+    return compose.load_switcher(ref)
+
+
+def detector(node: VistaNode, ref: str | None, spec: RobotSpec) -> Detector:
+    """The detector ``ref``; ``scripted`` and ``oracle`` ask the simulator."""
+    return OracleGraphDetector(node) if ref in ("scripted", "oracle") else compose.load_detector(ref, spec)
+
+
+class LookingPlanner:
+    """Goes by the sentence alone, but refuses one that names nothing that is seen."""
+
+    def __init__(self, planner: Planner, finder: Detector | None) -> None:
+        self._planner, self._finder = planner, finder
+        self._checked = ""
+
+    def reset(self) -> None:
+        self._planner.reset()
+        self._checked = ""
+
+    def next(
+        self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
+    ) -> Subtask | Done | Impossible:
+        if self._finder is not None and self._checked != instruction:
+            seen = list(dict.fromkeys(d.label for d in self._finder.detect(obs)))
+            if not any(label in instruction.lower() for label in seen if label != "tray"):
+                raise InstructionError(
+                    f"{instruction!r} names nothing that is seen; seen: {', '.join(seen) or 'nothing'}"
+                )
+            self._checked = instruction
+        return self._planner.next(obs, instruction, recall)
+
+
+def planner(ref: str | None, finder: Detector | None) -> Planner:
+    """The planner ``ref``; ``scripted`` goes by the sentence and what ``finder`` sees."""
+    loaded = compose.load_planner(ref, finder=finder)
+    return LookingPlanner(loaded, finder) if ref == "scripted" else loaded

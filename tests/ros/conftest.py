@@ -1,0 +1,29 @@
+"""Tests of the graph need rclpy and the built messages; each group has a ROS domain of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback() -> None:
+    """Nothing leaves this machine, whoever started pytest."""
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    profile = str(ROOT / "config/ros/loopback.xml")
+    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        os.environ.setdefault(name, profile)
+
+
+@pytest.fixture
+def ros(request: pytest.FixtureRequest) -> Iterator[None]:
+    """rclpy in this process, in the domain of the test's module (``DOMAIN``)."""
+    rclpy = pytest.importorskip("rclpy")
+    rclpy.init(domain_id=request.module.DOMAIN)
+    yield
+    rclpy.try_shutdown()

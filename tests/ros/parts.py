@@ -1,0 +1,27 @@
+"""Parts for tests of the graph, loaded by the nodes as ``tests.ros.parts:Class``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vista.types import ActionChunk, ActionSpace, Observation, Subgoal
+
+
+class Sweep:
+    """Moves the hand from side to side and never arrives: an arm that is surely moving."""
+
+    @property
+    def action_space(self) -> ActionSpace:
+        return ActionSpace.EE_DELTA
+
+    def reset(self) -> None: ...
+
+    def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        y = float(obs.ee_pose.position[1])
+        phase = obs.stamp_ns * 1e-9 * 2 * np.pi / 4.0
+        wanted = 0.15 * np.sin(phase + 2 * np.pi / 4.0 * 0.1 * np.arange(1, 5))
+        rows = np.zeros((4, 7), np.float32)
+        # The hand points down with x forward: its y is the base's -y.
+        rows[:, 1] = np.clip(-(wanted - y), -0.03 * np.arange(1, 5), 0.03 * np.arange(1, 5))
+        rows[:, 6] = 1.0
+        return ActionChunk(rows, 0.1, self.action_space, obs.stamp_ns, 0.0, 0.0)

@@ -1,0 +1,209 @@
+"""The pieces that nodes are made of, one by one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("vista_msgs")
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import JointState
+
+from tests.mocks import MockGuard
+from vista.errors import StaleObservationError
+from vista.robots import load_robot
+from vista.types import ActionChunk, ActionSpace, Decision
+from vista_ros import conversions as c
+from vista_ros.health import Latch, Mailbox, Meter
+from vista_ros.node_base import VistaNode
+from vista_ros.observation import GripperCommand, ObservationSource
+from vista_ros.peers import Peers
+from vista_ros.ros_robot import GraphGuard
+
+pytestmark = pytest.mark.ros
+DOMAIN = 65
+SPEC = load_robot("panda")
+
+
+def test_latch_keeps_the_first_cause():
+    latch = Latch()
+    assert latch.cause is None
+    assert [latch.set("first"), latch.set("second"), latch.cause] == ["first"] * 3
+    latch.release()
+    assert latch.cause is None
+
+
+def test_mailbox_holds_the_newest_item_once():
+    box: Mailbox[int] = Mailbox()
+    assert box.take(0.0) is None
+    box.put(1)
+    box.put(2)
+    assert (box.take(0.0), box.take(0.01)) == (2, None)
+
+
+def test_meter_counts():
+    meter = Meter()
+    for _ in range(3):
+        with meter.measure("step"):
+            time.sleep(0.02)
+    assert 5 < meter.rate_hz("step") < 60
+    assert float(meter.values()["step median [ms]"]) >= 20
+    assert meter.rate_hz("never") == 0.0
+
+
+def test_gripper_command_is_what_holds_at_a_time():
+    command = GripperCommand()
+    assert command.at(0) is None
+    row = ActionChunk(np.array([[0] * 7 + [1.0], [0] * 7 + [0.0]]), 0.1, ActionSpace.JOINT_POSITION, 0)
+    _, msg = c.controller_commands(c.chunk_to_msg(row, SPEC), SPEC)
+    command.add(1_000_000_000, msg, SPEC.gripper_width_m / 2)
+    assert [command.at(int(t * 1e9)) for t in (1.05, 1.15, 9.0)] == [1.0, 0.0, 0.0]
+
+
+def test_guard_of_the_graph_is_heard_in_the_loop():
+    guard = GraphGuard(MockGuard())
+    chunk = ActionChunk(np.zeros((1, 7)), 0.1, ActionSpace.EE_DELTA, 0)
+    guard.hear(c.GuardReport(0, Decision.HOLD, "reach", "too far"))
+    assert guard.check(chunk, None).rule == "reach"
+    assert guard.check(chunk, None).decision is Decision.ALLOW
+    guard.hear(c.GuardReport(0, Decision.STOP, "stop", "", "operator"))
+    assert guard.check(chunk, None).reason == "operator"
+
+
+class Spun:
+    """A node of this process with its executor in a thread."""
+
+    def __init__(self, name: str = "tested") -> None:
+        self.node = VistaNode(name)
+        self.node.active = True
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._end = False
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._end:
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def close(self) -> None:
+        self._end = True
+        self._thread.join(3.0)
+        self.node.destroy_node()
+
+
+@pytest.mark.usefixtures("ros")
+def test_silent_source_is_named():
+    spun = Spun()
+    try:
+        source = ObservationSource(spun.node, SPEC)
+        with pytest.raises(StaleObservationError, match=r"joint_states.*camera 'front'.*camera 'wrist'"):
+            source.wait(timeout_s=0.1)
+        out = spun.node.create_publisher(JointState, "joint_states", 1)
+        reading = c.JointReading(1, SPEC.home.astype(np.float32), np.zeros(7, np.float32), 1.0)
+        for _ in range(100):
+            out.publish(c.joint_state_to_msg(reading, SPEC))
+            time.sleep(0.05)
+            if "joint states" not in (source.silent(1.0) or ""):
+                break
+        with pytest.raises(StaleObservationError) as caught:
+            source.wait(timeout_s=0.3)
+        assert "front" in str(caught.value)
+    finally:
+        spun.close()
+
+
+@pytest.mark.usefixtures("ros")
+def test_killed_peer_is_missed_at_once():
+    code = (
+        f"import rclpy, time; rclpy.init(domain_id={DOMAIN}); n = rclpy.create_node('other');"
+        "from vista_ros.peers import show_life; show_life(n, 'other'); time.sleep(60)"
+    )
+    spun = Spun()
+    other = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
+    try:
+        peers = Peers(spun.node, ["other", "never_there"])
+        deadline = time.monotonic() + 40
+        while not peers.alive("other"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert peers.lost() is None
+        other.kill()
+        killed = time.monotonic()
+        while peers.lost() is None:
+            assert time.monotonic() - killed < 2.0, "not missed"
+            time.sleep(0.01)
+        assert "other is gone" in peers.lost()
+        assert peers.lost(for_s=60.0) is None
+    finally:
+        other.kill()
+        other.wait()
+        spun.close()
+
+
+@pytest.mark.usefixtures("ros")
+def test_life_cycle_and_its_errors():
+    class Stubborn(VistaNode):
+        def __init__(self) -> None:
+            super().__init__("stubborn")
+            self.tries = 0
+
+        def setup(self) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise ValueError("not today")
+            self.every(1.0, lambda: None)
+
+    node = Stubborn()
+    try:
+        assert node.autostart is True
+        assert node.trigger_configure() != rclpy.lifecycle.TransitionCallbackReturn.SUCCESS
+        assert "not today" in node._last_error
+        assert node.trigger_configure() == rclpy.lifecycle.TransitionCallbackReturn.SUCCESS
+        assert not node.active
+        node.trigger_activate()
+        assert node.active
+        node.trigger_deactivate()
+        assert node.latch.cause == "the node was deactivated"
+        node.trigger_cleanup()
+    finally:
+        node.destroy_node()
+
+
+def test_arm_follows_and_holds():
+    pytest.importorskip("mujoco")
+    from vista.cli.scenes import scene_task
+    from vista_ros.free_arm import FreeArm, rows_of
+    from vista_sim.world import World
+
+    arm = FreeArm(World(scene_task("pick_place", 0).scene, SPEC))
+    start = arm.world.joints
+    goal = start + np.array([0.1, 0, 0, 0, 0, 0, 0])
+    arm.move(np.stack([(start + goal) / 2, goal]), np.array([0.1, 0.2]))
+    arm.grip(np.array([0.0]), np.array([0.1]))
+    for _ in range(5):
+        arm.tick()
+    assert arm.world.joint_target[0] == pytest.approx((start[0] + goal[0]) / 2, abs=1e-6)
+    assert arm.world.gripper_command == 0.0
+    for _ in range(20):
+        arm.tick()
+    held = arm.world.joints
+    assert held[0] == pytest.approx(goal[0], abs=0.01)
+    for _ in range(10):
+        arm.tick()
+    assert np.abs(arm.world.joints - held).max() < 0.002
+    names = list(SPEC.joint_names)
+    assert rows_of([list(range(7))], names[::-1], SPEC)[0].tolist() == list(range(6, -1, -1))
+    with pytest.raises(ValueError, match="trajectory for"):
+        rows_of([[0.0]], ["other"], SPEC)
+    with pytest.raises(ValueError, match="NaN"):
+        rows_of([[float("nan")] * 7], names, SPEC)

@@ -1,0 +1,149 @@
+"""Brings the graph up, does one task and writes a page about it: vista demo "put the blue mug in the tray".
+
+Ends with a folder runs/<time>/ holding result.json and index.html. Exit status 0 only when the stack believes
+that the task is done and the simulator confirms it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from vista.cli.processes import DIE_WITH_PARENT
+from vista.cli.progress_view import ProgressView
+from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out
+from vista.cli.stack import Value, load_stack
+from vista.cli.up import STOP_S, add_stack_arguments, free_domain, stack_values
+from vista.errors import InstructionError, InvalidValueError, VistaError
+
+INSTRUCTION = "put the blue mug in the tray"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("instruction", nargs="?", default=INSTRUCTION, help=f"what to do ({INSTRUCTION!r})")
+    add_task_arguments(parser)
+    add_stack_arguments(parser)
+
+
+def add_task_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``vista demo`` and ``vista run``."""
+    parser.add_argument("--timeout", type=float, default=0.0, help="stop after so much robot time [s]")
+    parser.add_argument("--ready", type=float, default=180.0, help="wait so long for the nodes [s]")
+    parser.add_argument("--runs", default="runs", help="folder of the reports (runs)")
+
+
+class Graph:
+    """The nodes as a child process that ends with the block, and with this process however that ends."""
+
+    def __init__(self, words: Sequence[str], domain: int) -> None:
+        self._words, self._domain = words, domain
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Graph:
+        env = {**os.environ, DIE_WITH_PARENT: "1", "ROS_DOMAIN_ID": str(self._domain)}
+        command = [sys.executable, "-m", "vista.cli.up", *self._words, "--domain", str(self._domain)]
+        # A session of its own: Ctrl-C is ours to handle, the nodes must live until the task is cancelled.
+        self._child = subprocess.Popen(
+            command, env=env, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        return self
+
+    def ended(self) -> str | None:
+        """Why the nodes' supervisor has ended by itself, None while it lives."""
+        child = self._child
+        if child is None or child.poll() is None:
+            return None
+        said = child.stderr.read().decode(errors="replace").strip().splitlines() if child.stderr else []
+        return said[-1].removeprefix("vista: ") if said else f"the nodes ended with status {child.returncode}"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        child = self._child
+        if child is None or child.poll() is not None:
+            return
+        # Whoever presses Ctrl-C again now would leave nodes behind: it is not heard until they are down.
+        before = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            child.terminate()
+            child.wait(STOP_S + 12.0)
+        except subprocess.TimeoutExpired:
+            from vista.cli.down import stop
+            from vista.cli.up import running
+
+            for state in running():
+                if state.pid == child.pid:
+                    stop(state)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def main(args: argparse.Namespace) -> int:
+    instruction = args.instruction.strip()
+    if not instruction:
+        raise InstructionError(f"the instruction is empty; expected a sentence such as {INSTRUCTION!r}")
+    stack = load_stack()
+    values = stack_values(args)
+    objects = str(values.get("objects", ""))
+    if "target" not in values and "scene" not in values and (label := named(instruction, objects)):
+        values["target"] = label  # a scene without it would be no demonstration
+    chosen = stack.chosen(values)
+    check(chosen)
+    domain = free_domain() if args.domain is None else args.domain
+    if not 0 <= domain <= 232:
+        raise InvalidValueError(f"--domain {domain}: expected 0 to 232")
+    os.environ["ROS_DOMAIN_ID"] = str(domain)
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
+    words += [f"--namespace={args.namespace}", f"--logs={args.logs}"]
+    seed = int(str(chosen["seed"]))
+    facts = {"command": "demo", **{name: str(value) for name, value in chosen.items() if value != ""}}
+    nodes = [node.name for node in stack.select()]
+    job = Job(instruction, nodes, facts, seed, args.timeout, args.ready, args.runs)
+    view = ProgressView()
+    with Interrupt() as interrupt, Graph(words, domain) as graph, view:
+        view.stage("starting")
+        try:
+            from vista_ros.client import GraphClient
+        except ImportError as error:
+            raise VistaError(f"the graph needs ROS 2 ({error}); './run setup' brings it") from error
+
+        with GraphClient(args.namespace, str(chosen["robot"])) as client:
+            try:
+                return carry_out(job, client, view, interrupt, graph.ended)
+            except VistaError as error:
+                if interrupt.cause is None:
+                    raise
+                view.say(str(error), "bold red")
+                return INTERRUPTED
+
+
+def named(instruction: str, objects: str) -> str | None:
+    """What the instruction speaks of, of the things that the simulator may put on the table."""
+    from vista.cli.scenes import lab_choice
+    from vista_sim.objects import load_objects
+
+    labels = [*(load_objects(Path(objects)) if objects else ()), *lab_choice().labels]
+    said = instruction.lower()
+    return next((label for label in labels if label.lower() in said), None)
+
+
+def check(chosen: Mapping[str, Value]) -> None:
+    """Say what is wrong with the scene that was asked for before any node starts."""
+    from vista.cli.scenes import scene_task
+
+    seed = int(str(chosen["seed"]))
+    if seed < 0:
+        raise InvalidValueError(f"--seed {seed}: expected at least 0")
+    scene_task(
+        str(chosen["task"]), seed, objects=str(chosen["objects"]) or None,
+        scene=str(chosen["scene"]) or None, target=str(chosen["target"]) or None,
+        distractors=int(str(chosen["distractors"])),
+    )  # fmt: skip

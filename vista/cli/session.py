@@ -1,0 +1,128 @@
+"""One task in a graph that is up: sent, shown, recorded, judged. For ``vista demo`` and ``vista run``."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from vista.cli.progress_view import ProgressView, sentence
+from vista.events import fan_out
+from vista.halting import ShouldStop, never
+from vista.recording import RecordingError, RunRecorder
+from vista.types import EpisodeResult, Outcome
+
+INTERRUPTED = 130
+SETTLE_S = 1.0  # what was let go comes to rest before the truth is asked
+
+
+class Interrupt:
+    """Ctrl-C as a cause instead of an exception, so that a task can be cancelled and written down.
+
+    A second Ctrl-C, when somebody is in a hurry, is an exception again.
+    """
+
+    def __init__(self) -> None:
+        self.cause: str | None = None
+        self._before: dict[int, Any] = {}
+
+    def __call__(self) -> str | None:
+        return self.cause
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.cause is not None:
+            raise KeyboardInterrupt
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        self.cause = f"cancelled by the user ({name})"
+
+    def __enter__(self) -> Interrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to do: ``instruction``; ``seed`` of the first image; ``timeout_s`` [s] of robot time, 0: the
+    agent's default; ``nodes`` that must be ready within ``ready_s`` [s]; ``facts`` for the page."""
+
+    instruction: str
+    nodes: Sequence[str]
+    facts: Mapping[str, str]
+    seed: int = 0
+    timeout_s: float = 0.0
+    ready_s: float = 120.0
+    runs: str = "runs"
+
+
+def carry_out(
+    job: Job, client: Any, view: ProgressView, interrupt: Interrupt, ended: ShouldStop = never
+) -> int:
+    """Run ``job`` through ``client`` (a ``vista_ros.client.GraphClient``). Returns the exit status: 0 only
+    when outcome and truth are both success. ``ended``: why the graph is no longer there, or None."""
+
+    def should_stop() -> str | None:
+        return interrupt.cause or ended()
+
+    client.wait_ready(job.nodes, job.ready_s, should_stop=should_stop, on_change=view.ready)
+    view.say(f"“{job.instruction}”", "bold")
+    recorder = RunRecorder(job.runs, facts=job.facts)
+    film = _Film(recorder)
+    result: EpisodeResult | None = None
+    truth: bool | None = None
+    try:
+        result = client.run_task(
+            job.instruction, seed=job.seed, timeout_s=job.timeout_s,
+            on_event=fan_out(recorder, view), on_frame=film, should_stop=should_stop,
+        )  # fmt: skip
+        view.stage("judging")
+        time.sleep(SETTLE_S)
+        truth = client.truth(job.instruction)
+    finally:
+        page = _write(recorder, client, truth, view, hurry=result is None)
+    assert result is not None
+    text, style = sentence(result, truth)
+    view.say(text, style)
+    if page is not None:
+        view.say(f"report: {page}")
+    if interrupt.cause is not None:
+        return INTERRUPTED
+    return 0 if result.outcome is Outcome.SUCCESS and truth is True else 1
+
+
+class _Film:
+    """Passes on the frames of a task at 5 Hz: enough for a video, and half the work."""
+
+    def __init__(self, recorder: RunRecorder) -> None:
+        self._recorder, self._last_ns = recorder, 0
+
+    def __call__(self, images: Mapping[str, Any], stamp_ns: int) -> None:
+        if stamp_ns - self._last_ns >= 190_000_000 or stamp_ns < self._last_ns:
+            self._last_ns = stamp_ns
+            self._recorder.add_frame(images, stamp_ns)
+
+
+def _write(
+    recorder: RunRecorder, client: Any, truth: bool | None, view: ProgressView, *, hurry: bool
+) -> Path | None:
+    """Finish the report; what can't be written is said, not raised."""
+    view.stage("writing the report")
+    graph: Path | None = None
+    try:
+        if not hurry and (svg := client.memory_picture()):
+            graph = recorder.folder / "memory.svg"
+            graph.write_text(svg, encoding="utf-8")
+        return recorder.close(truth=truth, memory_graph=graph).resolve()
+    except (RecordingError, OSError) as error:
+        view.say(f"the report is not complete: {error}", "red")
+        return None
