@@ -52,22 +52,20 @@ def policy(seed: int = 0, **more: object) -> GoalVLAPolicy:
     return GoalVLAPolicy(executor(seed, **more), text_encoder())
 
 
-def unet(seed: int = 0, *, untrained: bool = True) -> GoalUNet:
-    """``untrained=False``: an output layer that is no longer zero, so that the network changes the image."""
+def unet(seed: int = 0) -> GoalUNet:
+    """Its output layer, which starts at zero, is made random, so that the network changes the image."""
     torch.manual_seed(seed)
     net = GoalUNet(image_size=SIZE, channels=8, deep_channels=16, depth=1)
-    if not untrained:
-        torch.nn.init.normal_(net.out.weight, std=0.05)
+    torch.nn.init.normal_(net.out.weight, std=0.05)
     return net.eval()
 
 
-def pipeline(seed: int = 0, *, untrained: bool = True) -> GoalImagePipeline:
-    return GoalImagePipeline(unet(seed, untrained=untrained), make_scheduler())
+def pipeline(seed: int = 0) -> GoalImagePipeline:
+    return GoalImagePipeline(unet(seed), make_scheduler())
 
 
-def world_model(*, untrained: bool = False, steps: int = 1, candidates: int = 1) -> ImageWorldModel:
-    made = pipeline(untrained=untrained)
-    return ImageWorldModel(made, steps=steps, candidates=candidates, text=text_encoder())
+def world_model(*, steps: int = 1, candidates: int = 1) -> ImageWorldModel:
+    return ImageWorldModel(pipeline(), steps=steps, candidates=candidates, text=text_encoder())
 
 
 def detector_net(seed: int = 0) -> SceneDetectorNet:
