@@ -109,7 +109,7 @@ class GoalUNet(ModelMixin, ConfigMixin):
         self.tell_there = nn.Linear(c, c)
         self.up2 = nn.ModuleList(ResBlock(c, cond) for _ in range(3))
         self.norm = nn.GroupNorm(8, c)
-        self.out = nn.Conv2d(c, 3 * PATCH * PATCH, 3, padding=1)
+        self.out = nn.Conv2d(c, 4 * PATCH * PATCH, 3, padding=1)
         assert self.out.bias is not None
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
@@ -148,5 +148,9 @@ class GoalUNet(ModelMixin, ConfigMixin):
         x = x + self.tell_there(there)[..., None, None]
         for block in self.up2:
             x = block(x, cond)
-        change = F.pixel_shuffle(self.out(F.silu(self.norm(x))), PATCH).float()
+        painted = F.pixel_shuffle(self.out(F.silu(self.norm(x))), PATCH).float()
+        # New pixels under a soft mask: to take the arm away the network has to paint the table over it. Without
+        # the mask it had to output the arm's own image, negated, and the arm's edges stayed behind.
+        cover = (painted[:, 3:] - 2.0).sigmoid()
+        change = cover * (painted[:, :3] - current.float())
         return GoalUNetOutput(change, heat[:, 0])
