@@ -35,7 +35,7 @@ from vista.types import U8
 KEYS = ("front", "wrist", "ee", "target", "gripper", "done", "segment", "goal", "text")
 
 
-# One unit of loss for this much turn: weighed like translation, the turn of the wrist was hardly learned at all.
+# One unit of loss for this much turn: weighed like translation, the turn of the wrist was hardly learned.
 ROTATION_LOSS_RAD = 0.12
 
 

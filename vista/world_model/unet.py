@@ -149,8 +149,8 @@ class GoalUNet(ModelMixin, ConfigMixin):
         for block in self.up2:
             x = block(x, cond)
         painted = F.pixel_shuffle(self.out(F.silu(self.norm(x))), PATCH).float()
-        # New pixels under a soft mask: to take the arm away the network has to paint the table over it. Without
-        # the mask it had to output the arm's own image, negated, and the arm's edges stayed behind.
+        # New pixels under a soft mask: to take the arm away the network paints the table over it. Without the
+        # mask it had to output the arm's own image, negated, and the arm's edges stayed behind.
         cover = (painted[:, 3:] - 2.0).sigmoid()
         change = cover * (painted[:, :3] - current.float())
         return GoalUNetOutput(change, heat[:, 0])

@@ -41,9 +41,10 @@ def random_start(rng: np.random.Generator) -> F64:
 
 
 def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, float] | None:
-    """A state that goes wrong now and then: the arm low and away from the object, or beside it, perhaps closed.
+    """A state of things gone wrong: the arm low and away from the object, or beside it, perhaps closed.
 
-    Returns the end-effector pose (4, 4) and the opening [0, 1]; None where it would start inside another object.
+    Returns the end-effector pose (4, 4) and the opening [0, 1]; None where it would start inside another
+    object.
     """
     here = world.object_pose(index)[:3, 3]
     if rng.random() < 0.5:
