@@ -23,6 +23,7 @@ from vista.text import TextEncoder
 from vista.types import Detection, Done, Impossible, Observation, Subtask
 
 UNSEEN = 0.05
+REMEMBERED_NS = 120 * 10**9
 
 
 class Finder(Protocol):
@@ -63,6 +64,7 @@ class HeadPlanner:
         self._nouns = {
             w: i for i, w in enumerate(self._config.words) if w in (*splits.colours, *splits.shapes)
         }
+        self._accepted = ("", 0)
         self.reset()
 
     @classmethod
@@ -72,6 +74,11 @@ class HeadPlanner:
         """Load ``folder``; ConfigError if nothing is there, ModelMismatchError if it holds something else."""
         model = load_network(PlannerHead, folder, "planner")
         return cls(model.to(best_device()), text, finder)
+
+    def _known(self, obs: Observation, instruction: str) -> bool:
+        """Whether the object was seen a short while ago: by now the arm may hide it, or hold it."""
+        told, stamp_ns = self._accepted
+        return told == instruction and 0 <= obs.stamp_ns - stamp_ns < REMEMBERED_NS
 
     def reset(self) -> None:
         """A new task begins."""
@@ -105,8 +112,10 @@ class HeadPlanner:
             raise ModelMismatchError(
                 f"planner needs camera {camera!r}; the observation has {', '.join(obs.images) or 'none'}"
             )
-        if self._index == 0 and (refusal := self._refusal(obs, instruction)) is not None:
-            return refusal
+        if self._index == 0 and not self._known(obs, instruction):
+            if (refusal := self._refusal(obs, instruction)) is not None:
+                return refusal
+            self._accepted = (instruction, obs.stamp_ns)
         image = to_tensor(resize(obs.images[camera], self._config.image_size)[None])
         tokens, mask = self._text.encode([instruction])
         gripper = torch.from_numpy(np.array([[obs.gripper, obs.gripper_command]], np.float32))
