@@ -222,7 +222,9 @@ def test_goal_image_sentence_images_and_hand_all_matter():
     assert not differs(obs, goal_for(obs))
     assert differs(obs, goal_for(obs, seed=2))
     assert differs(obs, goal_for(obs, "place the red cube in the tray"))
-    assert differs(observation(tiny.panda(), seed=5), goal_for(obs))
+    for camera in ("front", "wrist"):
+        seen = {**obs.images, camera: observation(tiny.panda(), seed=5).images[camera]}
+        assert differs(dataclasses.replace(obs, images=seen), goal_for(obs)), camera
     assert differs(dataclasses.replace(obs, gripper_command=0.0), goal_for(obs))
     assert differs(dataclasses.replace(obs, gripper_vel=-1.0), goal_for(obs))
 
