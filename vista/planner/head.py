@@ -22,7 +22,7 @@ from vista.splits import load_splits
 from vista.text import TextEncoder
 from vista.types import Detection, Done, Impossible, Observation, Subtask
 
-UNSEEN = 0.05
+UNSEEN = 0.02
 REMEMBERED_NS = 120 * 10**9
 
 

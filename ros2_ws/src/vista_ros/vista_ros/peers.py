@@ -16,7 +16,8 @@ from rclpy.node import Node
 from rclpy.qos import LivelinessPolicy, QoSProfile
 from std_msgs.msg import Empty
 
-LEASE_S = 0.2
+# Longer than any pause of a busy machine. The arm does not wait for it: a trajectory lasts at most 0.3 s.
+LEASE_S = 1.0
 
 
 def _qos() -> QoSProfile:
