@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import psutil
 
 from vista.cli.processes import DIE_WITH_PARENT, in_use, shared_memory
-from vista.cli.up import MARK, Running, running
+from vista.cli.up import MARK, Running, free_domain, running
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
@@ -24,14 +25,18 @@ STAND_INS = (
     "--embedder=hashing", "--target=blue mug", "--distractors=2",
 )  # fmt: skip
 READY_S = 150.0
+# Ports that all domains of a machine share: whoever else runs a graph may still need them.
+_WELL_KNOWN = re.compile(r"fastrtps_port7[0-3]\d\d")
 
 
 class Graph:
-    """``vista up`` in a process of its own, in ROS domain ``domain``."""
+    """``vista up`` in a process of its own, in a ROS domain that nobody else uses."""
 
-    def __init__(self, folder: Path, domain: int, words: Sequence[str]) -> None:
-        self.folder, self.domain, self.words = folder, domain, (*STAND_INS, *words)
-        self.before = shared_memory()
+    def __init__(self, folder: Path, words: Sequence[str]) -> None:
+        self.folder, self.words = folder, (*STAND_INS, *words)
+        os.environ.pop("ROS_DOMAIN_ID", None)
+        self.domain = free_domain()
+        self.shared: set[str] = set()
 
     def __enter__(self) -> Graph:
         os.environ["ROS_DOMAIN_ID"] = str(self.domain)
@@ -51,7 +56,7 @@ class Graph:
         return self
 
     def state(self) -> Running | None:
-        return next((each for each in running() if each.domain == self.domain), None)
+        return next((each for each in running() if each.pid == self.child.pid), None)
 
     def pids(self) -> dict[str, int]:
         """{node: pid} of the nodes that live."""
@@ -71,14 +76,18 @@ class Graph:
 
     def stop(self, number: int = signal.SIGTERM, timeout_s: float = 40.0) -> int:
         """Send a signal to ``vista up`` and wait for its end. Returns its exit status."""
+        self.shared |= in_use(p.pid for p in marked(self.mark))
         self.child.send_signal(number)
         return self.child.wait(timeout_s)
 
     def left(self) -> list[str]:
         """What is left that should not be."""
         processes = [f"{p.pid} {p.name()}" for p in marked(self.mark)]
-        used = in_use()  # by this test's own client
-        return processes + sorted(p.name for p in shared_memory() - self.before if str(p) not in used)
+        names = {p.name for p in shared_memory()}
+        still = in_use()  # a port is shared with this test's own client
+        return processes + sorted(
+            path for path in self.shared - still if Path(path).name in names and not _WELL_KNOWN.search(path)
+        )
 
     def __exit__(self, *_: object) -> None:
         if self.child.poll() is None:

@@ -65,7 +65,7 @@ class InBackground:
 
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    with Graph(tmp_path_factory.mktemp("graph"), 61, [SWEEP]) as up:
+    with Graph(tmp_path_factory.mktemp("graph"), [SWEEP]) as up:
         yield up
         assert up.stop() == 0, (up.folder / "up.log").read_text()
         assert up.left() == []
@@ -166,9 +166,9 @@ def test_a_task_end_to_end(tmp_path: Path):
     """With the simulator's expert in place of a policy: told in words, done, confirmed, nothing left."""
     from vista.cli import main as vista
 
-    with Graph(tmp_path, 62, ["--policy=scripted"]) as graph:
+    with Graph(tmp_path, ["--policy=scripted"]) as graph:
         status = vista.main(
-            ["run", "--domain=62", f"--ready={READY_S}", f"--runs={tmp_path / 'runs'}", SENTENCE]
+            ["run", f"--domain={graph.domain}", f"--ready={READY_S}", f"--runs={tmp_path / 'runs'}", SENTENCE]
         )
         (folder,) = (tmp_path / "runs").iterdir()
         result = json.loads((folder / "result.json").read_text())
@@ -186,7 +186,7 @@ def test_a_task_end_to_end(tmp_path: Path):
 
 
 def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path):
-    with Graph(tmp_path, 63, ["--policy=mock"]) as graph:
+    with Graph(tmp_path, ["--policy=mock"]) as graph:
         time.sleep(1.0)
         assert graph.stop(signal.SIGINT) == 130
         assert graph.left() == []
@@ -200,10 +200,10 @@ def test_up_and_down_ten_times(tmp_path: Path):
     for n in range(10):
         folder = tmp_path / str(n)
         folder.mkdir()
-        with Graph(folder, 64, ["--policy=mock"]) as graph, GraphClient() as client:
+        with Graph(folder, ["--policy=mock"]) as graph, GraphClient() as client:
             client.wait_ready(ALL, READY_S)
             if n % 2:
-                assert vista(["down", "--domain=64"]) == 0
+                assert vista(["down", f"--domain={graph.domain}"]) == 0
                 graph.child.wait(10.0)
             else:
                 assert graph.stop(signal.SIGINT) == 130

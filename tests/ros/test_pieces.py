@@ -19,6 +19,8 @@ from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import JointState
 
 from tests.mocks import MockGuard
+from vista.cli.processes import remove_orphans
+from vista.cli.up import free_domain
 from vista.errors import StaleObservationError
 from vista.robots import load_robot
 from vista.types import ActionChunk, ActionSpace, Decision
@@ -30,7 +32,7 @@ from vista_ros.peers import Peers
 from vista_ros.ros_robot import GraphGuard
 
 pytestmark = pytest.mark.ros
-DOMAIN = 65
+DOMAIN = free_domain()
 SPEC = load_robot("panda")
 
 
@@ -128,7 +130,7 @@ def test_killed_peer_is_missed_at_once():
         f"import rclpy, time; rclpy.init(domain_id={DOMAIN}); n = rclpy.create_node('other');"
         "from vista_ros.peers import show_life; show_life(n, 'other'); time.sleep(60)"
     )
-    spun = Spun()
+    spun, began = Spun(), time.time()
     other = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
     try:
         peers = Peers(spun.node, ["other", "never_there"])
@@ -148,6 +150,7 @@ def test_killed_peer_is_missed_at_once():
         other.kill()
         other.wait()
         spun.close()
+        remove_orphans(began)
 
 
 @pytest.mark.usefixtures("ros")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from vista.cli.stack import NodeEntry, argument_of, load_stack
@@ -9,14 +10,13 @@ from vista.cli.stack import NodeEntry, argument_of, load_stack
 
 def launch_description(*, sim: bool) -> Any:
     """The description of all nodes, with the simulator or beside the drivers of a real arm."""
-    from launch.actions import DeclareLaunchArgument  # type: ignore[import-not-found]
-
-    from launch import LaunchDescription  # type: ignore[attr-defined]
-
+    launch, actions = import_module("launch"), import_module("launch.actions")
     stack = load_stack()
     declared = [
-        DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes and topics"),
-        DeclareLaunchArgument(
+        actions.DeclareLaunchArgument(
+            "namespace", default_value="", description="namespace of all nodes and topics"
+        ),
+        actions.DeclareLaunchArgument(
             "use_sim_time",
             default_value=str(sim).lower(),
             description="whether the nodes go by /clock, as they must with the simulator",
@@ -24,31 +24,29 @@ def launch_description(*, sim: bool) -> Any:
     ]
     for name, each in stack.arguments.items():
         shown = str(each.default).lower() if isinstance(each.default, bool) else str(each.default)
-        declared.append(DeclareLaunchArgument(name, default_value=shown, description=each.help))
+        declared.append(actions.DeclareLaunchArgument(name, default_value=shown, description=each.help))
     kinds = {name: type(each.default) for name, each in stack.arguments.items()}
-    return LaunchDescription([*declared, *(_node(entry, kinds) for entry in stack.select(sim=sim))])
+    return launch.LaunchDescription([*declared, *(_node(entry, kinds) for entry in stack.select(sim=sim))])
 
 
 def _node(entry: NodeEntry, kinds: dict[str, type]) -> Any:
-    from launch.substitutions import LaunchConfiguration
-    from launch_ros.actions import Node
-    from launch_ros.parameter_descriptions import ParameterValue
+    configuration = import_module("launch.substitutions").LaunchConfiguration
+    node = import_module("launch_ros.actions").Node
+    value_of = import_module("launch_ros.parameter_descriptions").ParameterValue
 
     parameters: dict[str, Any] = {
         "use_sim_time": False
         if entry.only == "sim"
-        else ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+        else value_of(configuration("use_sim_time"), value_type=bool)
     }
     for key, value in entry.parameters.items():
         name = argument_of(value)
-        parameters[key] = (
-            value if name is None else ParameterValue(LaunchConfiguration(name), value_type=kinds[name])
-        )
-    return Node(
+        parameters[key] = value if name is None else value_of(configuration(name), value_type=kinds[name])
+    return node(
         package=entry.package,
         executable=entry.executable,
         name=entry.name,
-        namespace=LaunchConfiguration("namespace"),
+        namespace=configuration("namespace"),
         parameters=[parameters],
         remappings=list(entry.remaps.items()),
         additional_env=dict(entry.env),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,12 @@ def shared_memory() -> set[Path]:
         return set()
 
 
-def in_use() -> set[str]:
-    """Paths below /dev/shm that some process has mapped or open."""
+def in_use(pids: Iterable[int] | None = None) -> set[str]:
+    """Paths below /dev/shm that some process (of ``pids``) has mapped or open."""
     used = set()
+    wanted = None if pids is None else {str(pid) for pid in pids}
     for process in Path("/proc").iterdir():
-        if not process.name.isdigit():
+        if not process.name.isdigit() or (wanted is not None and process.name not in wanted):
             continue
         try:
             for line in (process / "maps").read_text().splitlines():

@@ -146,7 +146,7 @@ class ObservationSource:
         return ", ".join(self._names[k] for k, t in self._arrived.items() if now - t >= for_s) or None
 
     def _why(self, timeout_s: float) -> str:
-        silent = self.silent(timeout_s)
+        silent = self.silent(timeout_s) or self.silent(timeout_s / 2)
         if silent is None:
             return f"no fresh observation for {timeout_s:g} s: images and joint states are not of one time"
         return f"no {silent} for {timeout_s:g} s"

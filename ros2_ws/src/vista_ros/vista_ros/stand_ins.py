@@ -72,8 +72,9 @@ def policy(node: VistaNode, ref: str | None) -> Policy:
 
 
 def switcher(ref: str | None, policy_ref: str) -> Switcher:
-    """The switcher ``ref``; a stand-in policy brings one that believes it and is in no hurry."""
-    if ref is None and policy_ref in ("scripted", "mock"):
+    """The switcher ``ref``; ``scripted``, and a stand-in policy, brings one that believes the
+    policy and is in no hurry."""
+    if ref == "scripted" or (ref is None and policy_ref in ("scripted", "mock")):
         return CalibratedSwitcher(SwitcherConfig(stall_s=60.0, timeout_s=60.0))
     return compose.load_switcher(ref)
 

@@ -95,11 +95,14 @@ class SimNode(VistaNode):
             )  # fmt: skip
 
     # --- the thread that owns the world ---
-    def _in_thread(self, job: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+    def _in_thread(self, job: Callable[[], Any], timeout_s: float = 120.0) -> Any:
         """What ``job`` returns, run between two ticks of physics."""
         future: Future[Any] = Future()
         self._jobs.put((job, future))
-        return future.result(timeout_s)
+        try:
+            return future.result(timeout_s)
+        except TimeoutError as error:
+            raise VistaError(f"the simulator did not get to it within {timeout_s:g} s") from error
 
     def _run(self) -> None:
         due = time.monotonic()
