@@ -71,7 +71,7 @@ def _add_drawer(cabinet: ET.Element, index: int, y: float) -> None:
             rgba=_INSIDE,
         )
     add(box, "geom", type="box", size=(0.003, width, 0.016), pos=(-_DEPTH + 0.003, 0, 0.024), rgba=_INSIDE)
-    add(box, "geom", type="box", size=(0.004, width + 0.004, 0.034), pos=(_DEPTH, 0, 0.039), rgba=_WOOD)
+    add(box, "geom", type="box", size=(0.004, width + 0.004, 0.037), pos=(_DEPTH, 0, 0.042), rgba=_WOOD)
     for sign in (-1, 1):
         add(
             box,

@@ -28,6 +28,9 @@ def build_model(scene: Scene, robot: RobotSpec) -> mujoco.MjModel:
     assets: dict[str, bytes] = {}
     asset, world = ET.SubElement(root, "asset"), root.find("worldbody")
     assert world is not None
+    if any(geom.mesh for placed in scene.objects for geom in placed.spec.geoms):
+        # One contact point under a light mesh lets it sink; scenes without meshes stay as they are.
+        _add(ET.SubElement(root, "option"), "flag", multiccd="enable")
     ET.SubElement(root, "statistic", extent="1", center="0.5 0 0")
     ET.SubElement(root, "size", memory="8M")
     visual = ET.SubElement(root, "visual")
@@ -95,6 +98,8 @@ def _object(
         attrs = _geom(asset, f"{name}_{k}", geom)
         if geom.collides:
             attrs |= {"density": [spec.density], **contact}
+            if geom.mesh:
+                attrs |= {"solref": ".008 1", "solimp": ".95 .99 .001", "priority": "1"}
         else:
             attrs |= {"contype": "0", "conaffinity": "0", "mass": "0"}
         if geom.collides and any(g.mesh and not g.collides for g in spec.geoms):

@@ -220,8 +220,8 @@ def load_object(path: Path) -> ObjectSpec:
         grasp = data.get("grasp", {})
         geoms: tuple[Geom, ...]
         if "mesh" in data:
-            visual = path.parent / data["mesh"]
-            hull = path.parent / data.get("hull", data["mesh"])
+            visual = path.resolve().parent / data["mesh"]
+            hull = path.resolve().parent / data.get("hull", data["mesh"])
             for file in (visual, hull):
                 if not file.is_file():
                     raise ConfigError(f"{path}: mesh file {file} does not exist")

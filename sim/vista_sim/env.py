@@ -1,0 +1,157 @@
+"""Gymnasium environments of the tasks; importing this module registers them.
+
+``vista/PickPlace-v0``, ``vista/Stack-v0``, ``vista/Drawer-v0``, ``vista/Search-v0``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from vista.errors import InvalidValueError, UnknownNameError
+from vista.kinematics import Kinematics, delta_to_matrix, matrix_to_pose
+from vista.robots import load_robot
+from vista.splits import load_splits
+from vista.types import U8
+from vista_sim.render import Camera
+from vista_sim.tasks import TASKS, Choice, Task, make_task
+from vista_sim.world import World
+
+Obs = dict[str, NDArray[Any]]
+CAMERAS = ("front", "wrist")
+REACH = (0.1, 0.1, 0.1, 0.5, 0.5, 0.5)
+"""Largest change of a single action [m, rad]."""
+
+
+class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
+    """One task on the tabletop, 0.1 s a step, reward 1 and the end when the task's predicate holds.
+
+    Observation: ``front``, ``wrist`` u8 (size, size, 3); ``proprio`` f32 (23,): joint positions (7) [rad] and
+    velocities (7) [rad/s], gripper opening and last command [0, 1], hand position (3) [m] and quaternion (4).
+    Action (7,): translation [m] and rotation vector [rad] relative to the measured hand pose, in the hand
+    frame; gripper [0 closed, 1 open]. ``info["instruction"]`` is the sentence.
+
+    Args:
+        task: A name of ``vista_sim.tasks.TASKS``.
+        image_size: Width and height of the images [px].
+        split: Range of ``config/splits.yaml`` from which ``reset`` draws scenes.
+        choice: What the scenes are made of; the demonstrations' objects by default.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        image_size: int = 256,
+        split: str = "tuning",
+        choice: Choice | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        splits = load_splits()
+        if task not in TASKS:
+            raise UnknownNameError("task", task, TASKS)
+        if split not in splits.seeds:
+            raise UnknownNameError("seed range", split, splits.seeds)
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise UnknownNameError("render mode", str(render_mode), self.metadata["render_modes"])
+        if not 16 <= image_size <= 480:
+            raise InvalidValueError(f"image_size {image_size}, expected 16 to 480")
+        self.render_mode = render_mode
+        self._task_name, self._size, self._range = task, image_size, splits.seeds[split]
+        self._choice = choice or Choice(splits.demo_objects, splits.demo_patterns)
+        self._robot = load_robot("panda")
+        self._kinematics = Kinematics(self._robot)
+        self._camera: Camera | None = None
+        self.world: World | None = None
+        self.task: Task | None = None
+        image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
+        proprio = spaces.Box(-np.inf, np.inf, (23,), np.float32)
+        self.observation_space = spaces.Dict({**dict.fromkeys(CAMERAS, image), "proprio": proprio})
+        high = np.array([*REACH, 1.0], np.float32)
+        low = np.array([*(-r for r in REACH), 0.0], np.float32)
+        self.action_space = spaces.Box(low, high, (7,), np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Obs, dict[str, Any]]:
+        """A new scene. ``options``: ``scene_seed`` for a certain scene, ``target`` for what it is about."""
+        super().reset(seed=seed)
+        options = options or {}
+        drawn = int(self.np_random.integers(*self._range))
+        task = make_task(
+            self._task_name, int(options.get("scene_seed", drawn)), self._choice, options.get("target")
+        )
+        world = World(task.scene, self._robot, self._kinematics)
+        task.prepare(world)
+        self.close()
+        self.task, self.world, self._camera = task, world, Camera(world.model)
+        return self._observe(), self._info(task, False)
+
+    def step(self, action: NDArray[Any]) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
+        world, task = self._running()
+        row = np.asarray(action, np.float64)
+        if row.shape != (7,) or not np.isfinite(row).all():
+            raise InvalidValueError(f"action {row!r}, expected 7 finite numbers")
+        row = np.clip(row, self.action_space.low, self.action_space.high)  # type: ignore[attr-defined]
+        world.move_to(world.ee_pose() @ delta_to_matrix(row[:6]), float(row[6]))
+        done = bool(task.success(world))
+        return self._observe(), float(done), done, False, self._info(task, done)
+
+    def render(self) -> U8 | None:  # type: ignore[override]
+        """The front camera's image, None without a render mode."""
+        if self.render_mode is None:
+            return None
+        world, _ = self._running()
+        assert self._camera is not None
+        return self._camera.render(world.data, "front", self._size, self._size)
+
+    def close(self) -> None:
+        """Free the camera. Idempotent; ``reset`` makes a new one."""
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
+
+    def _running(self) -> tuple[World, Task]:
+        if self.world is None or self.task is None or self._camera is None:
+            raise gymnasium.error.ResetNeeded(f"{self._task_name}: call reset first")
+        return self.world, self.task
+
+    def _info(self, task: Task, success: bool) -> dict[str, Any]:
+        return {
+            "instruction": task.instruction,
+            "subtasks": tuple(task.subtasks),
+            "scene_seed": task.scene.seed,
+            "success": success,
+        }
+
+    def _observe(self) -> Obs:
+        world, _ = self._running()
+        assert self._camera is not None
+        images = {c: self._camera.render(world.data, c, self._size, self._size) for c in CAMERAS}
+        pose = matrix_to_pose(world.ee_pose())
+        parts = (
+            world.joints,
+            world.joint_velocity,
+            [world.gripper, world.gripper_command],
+            pose.position,
+            pose.quat_wxyz,
+        )
+        return {**images, "proprio": np.concatenate(parts).astype(np.float32)}
+
+
+IDS = {
+    "vista/PickPlace-v0": ("pick_place", 100),
+    "vista/Stack-v0": ("stack", 100),
+    "vista/Drawer-v0": ("drawer", 200),
+    "vista/Search-v0": ("search", 200),
+}
+
+for _id, (_task, _steps) in IDS.items():
+    if _id not in gymnasium.registry:
+        gymnasium.register(_id, "vista_sim.env:TabletopEnv", max_episode_steps=_steps, kwargs={"task": _task})

@@ -1,0 +1,147 @@
+"""Measures the simulator: ``python -m vista_sim.measure`` prints the expert's success and the speed.
+
+Speeds stand beside the time of a fixed matrix product of the same run, so that two machines can be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from vista.kinematics import Kinematics
+from vista.robots import load_robot
+from vista.splits import load_splits
+from vista_sim.render import Camera
+from vista_sim.tasks import TASKS, Choice, Task, make_task
+from vista_sim.world import World
+
+MAX_STEPS = 100
+"""Control steps that the expert has for one subtask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One attempt of the expert: ``failure`` is empty or says which subtask ended how."""
+
+    task: str
+    seed: int
+    success: bool
+    steps: int
+    failure: str = ""
+
+
+def wilson(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson interval of a rate, 95 % by default; (0, 1) for no trials."""
+    if n == 0:
+        return 0.0, 1.0
+    p, zz = successes / n, z * z / n
+    middle, half = p + zz / 2, z * np.sqrt(p * (1 - p) / n + zz / (4 * n))
+    return float(max(0.0, (middle - half) / (1 + zz))), float(min(1.0, (middle + half) / (1 + zz)))
+
+
+@cache
+def _kinematics() -> Kinematics:
+    return Kinematics(load_robot("panda"))
+
+
+def lab_choice(distractors: int = 3) -> Choice:
+    """The objects and tables of the robot's demonstrations."""
+    splits = load_splits()
+    return Choice(splits.demo_objects, splits.demo_patterns, distractors=distractors)
+
+
+def solve(task: Task, seed: int = 0) -> Episode:
+    """Let the expert try ``task`` once, subtask after subtask, without a camera."""
+    kinematics = _kinematics()
+    world = World(task.scene, kinematics.spec, kinematics)
+    task.prepare(world)
+    steps = 0
+    for subtask in task.subtasks:
+        for _ in range(MAX_STEPS):
+            action = task.act(world, subtask)
+            if action.done:
+                break
+            world.move_to(action.target, action.gripper)
+            steps += 1
+        else:
+            return Episode(task.name, seed, False, steps, f"{subtask}: not done in {MAX_STEPS} steps")
+    good = bool(task.success(world))
+    return Episode(
+        task.name, seed, good, steps, "" if good else f"{task.instruction}: done, but not as asked"
+    )
+
+
+def _attempt(job: tuple[str, int]) -> Episode:
+    name, seed = job
+    return solve(make_task(name, seed, lab_choice()), seed)
+
+
+def measure_expert(names: Sequence[str], episodes: int, workers: int = 1) -> list[Episode]:
+    """``episodes`` attempts at each task, on the first seeds of the range ``expert``."""
+    jobs = [(name, load_splits().seed("expert", i)) for name in names for i in range(episodes)]
+    if workers <= 1:
+        return [_attempt(job) for job in jobs]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        return list(pool.imap_unordered(_attempt, jobs, chunksize=10))
+
+
+def _median_s(action: Callable[[], object], repeats: int) -> float:
+    took = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        took.append(time.perf_counter() - start)
+    return float(np.median(took))
+
+
+def measure_speed(repeats: int = 60) -> dict[str, float]:
+    """Median seconds of the product of two f32 (512, 512) matrices, of frames, and of a control step."""
+    task = make_task("pick_place", load_splits().seed("expert", 0), lab_choice())
+    world = World(task.scene, _kinematics().spec, _kinematics())
+    matrix = np.random.default_rng(0).random((512, 512), np.float32)
+    target = world.ee_pose()
+    camera = Camera(world.model)
+    try:
+        return {
+            "matrix product": _median_s(lambda: matrix @ matrix, repeats),
+            "frame 96 x 96": _median_s(lambda: camera.render(world.data, "front", 96, 96), repeats),
+            "frame 256 x 256": _median_s(lambda: camera.render(world.data, "front"), repeats),
+            "control step (0.1 s)": _median_s(lambda: world.move_to(target, 1.0), repeats),
+        }
+    finally:
+        camera.close()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print success per task with its Wilson interval, then the speeds."""
+    parser = argparse.ArgumentParser(prog="python -m vista_sim.measure", description=__doc__)
+    parser.add_argument("--task", action="append", choices=list(TASKS), help="repeatable; all by default")
+    parser.add_argument("--episodes", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args(argv)
+    names = args.task or list(TASKS)
+    if args.episodes > 0:
+        results = measure_expert(names, args.episodes, args.workers)
+        for name in names:
+            mine = [e for e in results if e.task == name]
+            good = sum(e.success for e in mine)
+            low, high = wilson(good, len(mine))
+            steps = float(np.mean([e.steps for e in mine]))
+            print(f"{name:10} {good}/{len(mine)}  [{low:.3f}, {high:.3f}]  {steps:.0f} steps")
+            for episode in mine:
+                if not episode.success:
+                    print(f"  seed {episode.seed}: {episode.failure}")
+    speeds = measure_speed()
+    product = speeds["matrix product"]
+    for what, seconds in speeds.items():
+        print(f"{what:20} {1000 * seconds:8.2f} ms  {seconds / product:8.2f} x the matrix product")
+
+
+if __name__ == "__main__":
+    main()

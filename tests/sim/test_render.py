@@ -1,0 +1,66 @@
+"""Images come from one OpenGL context a process, however many scenes are built."""
+
+import time
+
+import mujoco
+import numpy as np
+import pytest
+
+from vista.errors import UnknownNameError
+from vista_sim import render
+from vista_sim.render import Camera
+
+
+def test_twenty_scenes_share_one_context(made, monkeypatch):
+    _, world = made("pick_place")
+    Camera(world.model).close()
+    opened = []
+    real = mujoco.GLContext
+
+    def counted(*size):
+        opened.append(size)
+        return real(*size)
+
+    monkeypatch.setattr(mujoco, "GLContext", counted)
+    began = time.process_time()
+    for index in range(20):
+        _, world = made("pick_place", index)
+        camera = Camera(world.model)
+        assert camera.render(world.data, "front", 64, 64).std() > 5
+        camera.close()
+    assert not opened
+    assert render._gl is not None
+    assert time.process_time() - began < 10
+
+
+def test_the_hidden_object_is_not_seen(made):
+    """The picture is the same with the object in its shut drawer and with the object under the table."""
+    task, world = made("search", 1)
+    camera = Camera(world.model)
+    seen = camera.render(world.data, "front")
+    world.set_object(world.index(task.target), (0.0, 0.0, -0.4), 0.0)
+    mujoco.mj_forward(world.model, world.data)
+    gone = camera.render(world.data, "front")
+    camera.close()
+    assert (np.abs(seen.astype(int) - gone).max(axis=2) > 30).sum() < 10
+
+
+def test_the_open_drawer_and_what_is_in_it_are_seen(made):
+    task, world = made("search", 1)
+    task.show(world, task.subtasks[0])
+    camera = Camera(world.model)
+    seen = camera.render(world.data, "front")
+    world.set_object(world.index(task.target), (0.0, 0.0, -0.4), 0.0)
+    mujoco.mj_forward(world.model, world.data)
+    gone = camera.render(world.data, "front")
+    camera.close()
+    assert (np.abs(seen.astype(int) - gone).max(axis=2) > 30).sum() > 40
+
+
+def test_an_unknown_camera_is_named(made):
+    _, world = made("pick_place")
+    camera = Camera(world.model)
+    with pytest.raises(UnknownNameError, match=r"unknown camera 'side'; known: .*front"):
+        camera.render(world.data, "side")
+    camera.close()
+    camera.close()

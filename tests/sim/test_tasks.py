@@ -1,0 +1,139 @@
+"""The expert solves the tasks, predicates and goal states agree, and bad names are refused."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vista.errors import InvalidValueError, UnknownNameError
+from vista.splits import load_splits
+from vista_sim import expert_drawer
+from vista_sim.measure import lab_choice, measure_expert, solve, wilson
+from vista_sim.oracle import OracleWorldModel
+from vista_sim.robot import SimRobot
+from vista_sim.tasks import TASKS, Choice, make_task
+from vista_sim.world import SUBSTEPS
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_expert_solves_ten_seeds(name, choice):
+    seeds = [load_splits().seed("tuning", 100 + i) for i in range(10)]
+    episodes = [solve(make_task(name, seed, choice), seed) for seed in seeds]
+    assert all(e.success for e in episodes), [e for e in episodes if not e.success]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("name", "least"), [("pick_place", 198), ("stack", 190), ("drawer", 190), ("search", 190)]
+)
+def test_the_expert_solves_two_hundred_seeds(name, least):
+    episodes = measure_expert([name], 200, workers=2)
+    failed = [e for e in episodes if not e.success]
+    assert len(episodes) - len(failed) >= least, failed
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_nothing_is_done_at_the_start(made, name):
+    task, world = made(name, 2)
+    assert not task.success(world)
+    assert task.instruction.startswith("put the ")
+    assert not task.act(world, task.subtasks[0]).done
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_last_goal_state_is_success_and_stays_it(made, name):
+    task, world = made(name, 3)
+    for subtask in task.subtasks:
+        task.show(world, subtask)
+    world.step(5 * SUBSTEPS)
+    assert task.success(world)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_goal_can_be_shown_from_the_start(made, name):
+    task, world = made(name, 4)
+    robot = SimRobot(world)
+    oracle = OracleWorldModel(world, task)
+    from vista.types import Subtask
+
+    obs, before = robot.observe(), np.array(world.data.qpos)
+    for subtask in task.subtasks:
+        goal = oracle.imagine(obs, Subtask(subtask)).images["front"]
+        changed = np.abs(goal.astype(int) - obs.images["front"]).max(axis=2) > 40
+        assert changed.mean() > 0.005, subtask
+        assert np.array_equal(before, world.data.qpos)
+    robot.close()
+
+
+@pytest.mark.parametrize("name", ["drawer", "search"])
+def test_the_drawers_goal_shows_it_open(made, name):
+    task, world = made(name, 5)
+    task.show(world, task.subtasks[0])
+    assert world.drawer_opening(task.drawer) >= expert_drawer.OPEN
+    index = world.index(task.target)
+    assert expert_drawer.is_inside(world, index, task.drawer) == (name == "search")
+
+
+def test_a_stack_that_leans_or_is_held_does_not_count(made):
+    task, world = made("stack", 6)
+    for subtask in task.subtasks:
+        task.show(world, subtask)
+    assert task.success(world)
+    world.gripper_command = 0.0
+    assert not task.success(world)
+    world.gripper_command = 1.0
+    x, y, z = world.object_pose(world.index(task.target))[:3, 3]
+    world.set_object(world.index(task.target), (x, y, z + 0.02), 0.0)
+    assert not task.success(world)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_target_can_be_named(choice, name):
+    task = make_task(name, load_splits().seed("tuning", 0), choice, "red cube")
+    assert "red cube" in task.instruction
+
+
+def test_both_parts_of_a_stack_can_be_named(choice):
+    task = make_task("stack", 10_000, choice, "red cube on the orange box")
+    assert task.instruction == "put the red cube on the orange box"
+
+
+def test_unknown_names_are_listed(made, choice):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown task 'juggle'; known: pick_place, stack, drawer, search"
+    ):
+        make_task("juggle", 0, choice)
+    for name in TASKS:
+        task, world = made(name)
+        with pytest.raises(UnknownNameError, match="unknown subtask 'dance'; known: "):
+            task.act(world, "dance")
+        with pytest.raises(UnknownNameError, match="unknown subtask"):
+            task.show(world, "grasp the moon")
+    for name in ("drawer", "search", "stack"):
+        with pytest.raises(UnknownNameError, match=r"unknown .*'green moon'; known: .*red cube"):
+            make_task(name, 0, choice, "green moon")
+
+
+def test_what_cannot_be_set_up_says_why(choice):
+    with pytest.raises(UnknownNameError, match=r"fits in a drawer 'green can'; known: red cube"):
+        make_task("search", 0, choice, "green can")
+    balls = Choice(("red ball", "blue ball"), choice.patterns, distractors=1)
+    with pytest.raises(InvalidValueError, match="stack needs a cube or a box"):
+        make_task("stack", 0, balls)
+    with pytest.raises(InvalidValueError, match="distractors asked for"):
+        make_task("drawer", 0, replace(choice, distractors=9))
+
+
+def test_wilson_is_the_textbook_interval():
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson(200, 200)[0] == pytest.approx(0.9812, abs=1e-3)
+    low, high = wilson(50, 100)
+    assert (low, high) == (pytest.approx(0.4038, abs=1e-3), pytest.approx(0.5962, abs=1e-3))
+
+
+def test_two_measurements_are_the_same():
+    first, second = (measure_expert(["stack"], 2) for _ in range(2))
+    assert first == second
+    assert re.match("put the", make_task("stack", first[0].seed, lab_choice()).instruction)
