@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -42,7 +42,7 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
         choice: What the scenes are made of; the demonstrations' objects by default.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (declared by Gymnasium)
 
     def __init__(
         self,
@@ -72,10 +72,13 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
         self.task: Task | None = None
         image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         proprio = spaces.Box(-np.inf, np.inf, (23,), np.float32)
-        self.observation_space = spaces.Dict({**dict.fromkeys(CAMERAS, image), "proprio": proprio})
+        self.observation_space: spaces.Space[Any] = spaces.Dict(
+            {**dict.fromkeys(CAMERAS, image), "proprio": proprio}
+        )
         high = np.array([*REACH, 1.0], np.float32)
         low = np.array([*(-r for r in REACH), 0.0], np.float32)
-        self.action_space = spaces.Box(low, high, (7,), np.float32)
+        self._low, self._high = low, high
+        self.action_space: spaces.Space[Any] = spaces.Box(low, high, (7,), np.float32)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -98,12 +101,12 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
         row = np.asarray(action, np.float64)
         if row.shape != (7,) or not np.isfinite(row).all():
             raise InvalidValueError(f"action {row!r}, expected 7 finite numbers")
-        row = np.clip(row, self.action_space.low, self.action_space.high)  # type: ignore[attr-defined]
+        row = np.clip(row, self._low, self._high)
         world.move_to(world.ee_pose() @ delta_to_matrix(row[:6]), float(row[6]))
         done = bool(task.success(world))
         return self._observe(), float(done), done, False, self._info(task, done)
 
-    def render(self) -> U8 | None:  # type: ignore[override]
+    def render(self) -> U8 | None:
         """The front camera's image, None without a render mode."""
         if self.render_mode is None:
             return None
