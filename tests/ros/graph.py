@@ -49,7 +49,7 @@ class Graph:
             command, cwd=ROOT, env={**os.environ, DIE_WITH_PARENT: "1"}, start_new_session=True,
             stdout=self.output, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        wait_for(lambda: self.state() is not None, 30.0, "vista up has not written down that it is up")
+        wait_for(lambda: self.state() is not None, 90.0, "vista up has not written down that it is up")
         state = self.state()
         assert state is not None
         self.mark = state.mark

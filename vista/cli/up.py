@@ -52,7 +52,7 @@ def state_folder() -> Path:
 
 
 def running() -> list[Running]:
-    """The graphs that are up on this machine, by this user. Files of dead ones are removed."""
+    """The graphs that are up on this machine, by this user. Files of dead ones are passed over."""
     found = []
     for path in sorted(state_folder().glob("*.json")):
         try:
@@ -62,8 +62,6 @@ def running() -> list[Running]:
             continue
         if supervisor(each) is not None or marked(MARK, each.mark):
             found.append(each)
-        else:
-            path.unlink(missing_ok=True)
     return found
 
 
@@ -253,7 +251,10 @@ def clean_up(state: Running) -> None:
             continue
     psutil.wait_procs(left, timeout=5.0)
     remove_orphans(state.started_s)
-    (state_folder() / f"{state.domain}.json").unlink(missing_ok=True)
+    file = state_folder() / f"{state.domain}.json"
+    with contextlib.suppress(OSError):
+        if state.mark in file.read_text():
+            file.unlink()
 
 
 if __name__ == "__main__":  # how `vista demo` starts it

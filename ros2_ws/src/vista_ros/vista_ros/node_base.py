@@ -260,11 +260,14 @@ def run_node(make: Callable[[], VistaNode], threads: int = 4) -> int:
 
 
 def _spin(executor: MultiThreadedExecutor, node: VistaNode, ended: threading.Event) -> None:
-    try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except Exception as error:  # Jazzy raises one of its own when the context is gone
-        if not ended.is_set():
+    while not ended.is_set():
+        try:
+            executor.spin()
+            break
+        except (KeyboardInterrupt, ExternalShutdownException):
+            break
+        except Exception as error:  # Jazzy raises one of its own when the context is gone
+            if not rclpy.ok():
+                break
             node.note_error("spin", error)
     ended.set()

@@ -40,22 +40,27 @@ class RosRobot:
         paused: Callable[[], str | None],
         *,
         plan_rows: int = 1,
-        latch: Latch | None = None,
     ) -> None:
         self._node, self._source, self._paused = node, source, paused
         self._spec, self._plan_rows = source.spec, plan_rows
         self._dt_ns = round(c.NS / self._spec.control_hz)
         self._kinematics = Kinematics(self._spec)
-        self.latch = latch or Latch()
         self._lock = threading.Lock()
-        self._rows: F64 = np.zeros((0, len(self._spec.joint_names) + 1))
-        self._start_ns, self._seen_ns, self._held = 0, -1, False
-        self._last: Observation | None = None
-        self.sent = 0
-        self._out = node.create_publisher(JointTrajectory, "executor/command", 1)
-        self._timer = node.create_timer(
-            1 / self._spec.control_hz, self._tick, callback_group=node.group, clock=node.steady
+        self._out = node.owns(
+            node.create_publisher(JointTrajectory, "executor/command", 1), node.destroy_publisher
         )
+        self.start()
+        # Made once: an executor that spins does not take it well when a timer is destroyed under it.
+        node.every(1 / self._spec.control_hz, self._tick, "control")
+
+    def start(self) -> None:
+        """A new subgoal begins: nothing is planned, nothing has stopped it."""
+        with self._lock:
+            self.latch = Latch()
+            self._rows: F64 = np.zeros((0, len(self._spec.joint_names) + 1))
+            self._start_ns, self._seen_ns, self._held = 0, -1, False
+            self._last: Observation | None = None
+            self.sent = 0
 
     @property
     def spec(self) -> RobotSpec:
@@ -90,10 +95,9 @@ class RosRobot:
             self._rows = self._rows[:0]
         self._hold()
 
-    def close(self) -> None:
+    def end(self) -> None:
+        """The subgoal has ended: what is left of the plan is not sent."""
         self.latch.set("the subgoal has ended")
-        self._node.destroy_timer(self._timer)
-        self._node.destroy_publisher(self._out)
 
     def _solve(self, chunk: ActionChunk) -> F64:
         """Rows (T, J + 1) of joint targets [rad] and opening."""

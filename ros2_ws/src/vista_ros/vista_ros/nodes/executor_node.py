@@ -46,6 +46,8 @@ class ExecutorNode(VistaNode):
         self.subscribe(
             GuardStatus, "guard/status", lambda m: self._guard.hear(c.guard_report_from_msg(m)), 10
         )
+        self._robot = RosRobot(self, self._source, self._paused)
+        self._robot.end()
         server = ActionServer(
             self, ExecuteSubgoal, "execute_subgoal", self._execute, callback_group=self.group,
             goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,
@@ -90,7 +92,8 @@ class ExecutorNode(VistaNode):
                     return "cancelled"
                 return self.latch.cause or self._peers.lost(GONE_S)
 
-            robot = RosRobot(self, self._source, self._paused)
+            robot = self._robot
+            robot.start()
             try:
                 subgoal = c.subgoal_from_msg(handle.request.subgoal)
                 with Beat(tell):
@@ -102,7 +105,7 @@ class ExecutorNode(VistaNode):
             except VistaError as error:
                 progress = Progress(State.FAILED, 0.0, STOPPED + describe(error))
             finally:
-                robot.close()
+                robot.end()
             if progress.reason.startswith(STOPPED):
                 self.note_error("execute_subgoal", VistaError(progress.reason))
             result.progress = c.progress_to_msg(progress)
