@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -190,8 +191,10 @@ def test_a_killed_bench_counts_no_episode_twice(number: signal.Signals, status: 
     path = tmp_path / "episodes.jsonl"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'sim'}", "OMP_NUM_THREADS": "1"}
     call = [sys.executable, "-m", "vista.cli", *BENCH, "--workers", "2", "--out", str(tmp_path)]
+    # A shell starts its background jobs with SIGINT ignored, and children inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     process = subprocess.Popen(
-        call, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        call, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed
     )
     deadline = time.monotonic() + 200
     while process.poll() is None and time.monotonic() < deadline:
