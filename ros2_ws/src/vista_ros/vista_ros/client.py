@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -216,3 +218,50 @@ class _ClientNode(VistaNode):
     def __init__(self, namespace: str, overrides: list[Parameter]) -> None:
         super().__init__(f"client_{os.getpid()}", namespace=namespace, parameter_overrides=overrides)
         self.active = True
+
+
+@cache
+def _bench_client() -> GraphClient:
+    """One client for a whole bench, on the graph that is up; closed when the process ends."""
+    from vista.cli.up import find_running
+
+    os.environ["ROS_DOMAIN_ID"] = str(find_running(None).domain)
+    client = GraphClient()
+    client.__enter__()
+    atexit.register(client.__exit__, None, None, None)
+    client.wait_ready(("sim", "agent", "executor", "world_model"), 60.0)
+    return client
+
+
+def run_episode(
+    *,
+    task: str,
+    seed: int,
+    objects: object = None,
+    scene: object = None,
+    refs: Mapping[str, object] | None = None,
+) -> dict[str, bool | str | float]:
+    """One episode of ``vista bench --cell ros`` in the graph that is up, with the models it was started with.
+
+    Returns:
+        ``truth`` of the simulator, ``outcome`` and ``cause`` of the stack, ``seconds`` of robot time.
+
+    Raises:
+        VistaError: ``refs`` are given (they belong to ``vista up``), no graph is up, or it is not ready.
+    """
+    refs = {name: ref for name, ref in (refs or {}).items() if name != "robot"}
+    if refs:
+        raise VistaError(
+            f"cell 'ros' uses the models that 'vista up' was started with; drop {', '.join(refs)}"
+        )
+    client = _bench_client()
+    laid = client.reset(seed, task=task, objects=str(objects or ""), scene=str(scene or ""))
+    result = client.run_task(laid.instruction, seed=seed)
+    time.sleep(1.0)  # what was let go comes to rest
+    truth = client.truth(laid.instruction)
+    return {
+        "truth": truth is True,
+        "outcome": str(result.outcome),
+        "cause": result.cause,
+        "seconds": result.seconds,
+    }
