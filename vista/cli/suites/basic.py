@@ -143,6 +143,7 @@ def open_ros(settings: Settings) -> Callable[[Job], Record]:
             "outcome": str(answer.get("outcome", "")),
             "cause": cause,
             "seconds": answer.get("seconds"),
+            "subtasks": answer.get("subtasks"),
         }
 
     return run

@@ -264,4 +264,5 @@ def run_episode(
         "outcome": str(result.outcome),
         "cause": result.cause,
         "seconds": result.seconds,
+        "subtasks": [[r.text, str(r.state), r.reason, round(r.score, 3)] for r in result.subtasks],
     }

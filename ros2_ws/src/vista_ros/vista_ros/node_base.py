@@ -18,6 +18,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
@@ -60,6 +61,18 @@ class VistaNode(LifecycleNode):
         """Give back what ``setup`` took, but for what ``subscribe``, ``serve`` and ``every`` made."""
 
     # --- helpers ---
+    def create_subscription(self, *args: Any, **options: Any) -> Any:
+        """As rclpy's, without the event handlers it adds unasked: each costs Python time at every wake-up."""
+        if options.get("event_callbacks") is None:
+            options["event_callbacks"] = SubscriptionEventCallbacks(use_default_callbacks=False)
+        return super().create_subscription(*args, **options)
+
+    def create_publisher(self, *args: Any, **options: Any) -> Any:
+        """As rclpy's, without the event handlers it adds unasked."""
+        if options.get("event_callbacks") is None:
+            options["event_callbacks"] = PublisherEventCallbacks(use_default_callbacks=False)
+        return super().create_publisher(*args, **options)
+
     def param(self, name: str, default: Any) -> Any:
         """The value of a parameter, declared with ``default`` when it is new."""
         if not self.has_parameter(name):

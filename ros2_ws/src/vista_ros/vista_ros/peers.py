@@ -59,7 +59,7 @@ class Peers:
             if changes:
                 self._on_change(name, alive)
 
-        events = SubscriptionEventCallbacks(liveliness=changed)
+        events = SubscriptionEventCallbacks(liveliness=changed, use_default_callbacks=False)
         return node.create_subscription(
             Empty, f"{name}/alive", lambda _: None, _qos(), event_callbacks=events
         )

@@ -31,15 +31,19 @@ from vista_ros.observation import ObservationSource
 class WatchingRobot:
     """The arm as the agent has it: it looks, and it can have the arm stopped; it never moves it itself."""
 
-    def __init__(self, source: ObservationSource, on_stop: Callable[[str], None]) -> None:
-        self._source, self._on_stop = source, on_stop
+    def __init__(
+        self, source: ObservationSource, now_ns: Callable[[], int], on_stop: Callable[[str], None]
+    ) -> None:
+        self._source, self._now_ns, self._on_stop = source, now_ns, on_stop
 
     @property
     def spec(self) -> RobotSpec:
         return self._source.spec
 
     def observe(self, timeout_s: float = 1.0) -> Observation:
-        return self._source.wait(timeout_s=timeout_s)
+        """An observation of now: what was seen before a scene was laid out or a subgoal was reached would
+        have the planner judge the past."""
+        return self._source.wait(self._now_ns(), timeout_s)
 
     def send(self, chunk: ActionChunk) -> None:
         raise RobotStoppedError("the agent moves the arm through /execute_subgoal only")

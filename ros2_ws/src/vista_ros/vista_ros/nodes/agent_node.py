@@ -44,7 +44,7 @@ class AgentNode(VistaNode):
         self._memory = GraphMemory(self) if self.param("use_memory", True) else None
         self._world_model = GraphWorldModel(self, self._why_stop)
         self._pursue = GraphPursuit(self, self._why_stop)
-        self._robot = WatchingRobot(self._source, self._pursue.stop)
+        self._robot = WatchingRobot(self._source, self.now_ns, self._pursue.stop)
         self._budget = Budget(
             int(self.param("max_subtasks", 12)), float(self.param("timeout_s", 180.0)),
             int(self.param("imagine_attempts", 3)), float(self.param("min_score", 0.0)),
