@@ -39,14 +39,11 @@ def text_encoder() -> TextEncoder:
 
 
 def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | None = None) -> Policy:
-    (
-        """An executor. Words: ``scripted`` (the expert), ``mock`` (holds still).
+    """An executor. Words: ``scripted`` (the expert), ``mock`` (holds still).
 
     Raises:
         ConfigError, UnknownNameError: as :func:`vista.cli.refs.load`; so do the other functions here.
     """
-        ""
-    )
 
     def learned(folder: Path) -> Policy:
         from vista.executor.policy import GoalVLAPolicy

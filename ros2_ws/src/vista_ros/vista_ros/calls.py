@@ -15,6 +15,8 @@ from vista.halting import Halt, ShouldStop, never
 from vista_ros.node_base import VistaNode
 
 _POLL_S = 0.05
+# A client sees a server before the server sees the client; an answer sent in between is lost.
+_SETTLE_S = 0.3
 
 
 class NodeGoneError(VistaError, TimeoutError):
@@ -36,7 +38,19 @@ def _await(future: Any, timeout_s: float, why: Callable[[], str | None] = never)
     return True
 
 
-class Service:
+class _Client:
+    """What the two kinds of client share."""
+
+    _settled = False
+
+    def _settle(self) -> None:
+        """Before the first call: give the server time to see this client."""
+        if not self._settled:
+            time.sleep(_SETTLE_S)
+            self._settled = True
+
+
+class Service(_Client):
     """The client of one service."""
 
     def __init__(self, node: VistaNode, kind: Any, name: str, owner: str) -> None:
@@ -53,7 +67,9 @@ class Service:
         """
         start = time.monotonic()
         if not self._client.wait_for_service(timeout_sec=timeout_s):
+            self._settled = False
             raise NodeGoneError(f"{self._owner} is not there: nobody serves {self._name!r}")
+        self._settle()
         future = self._client.call_async(request)
         if not _await(future, max(0.1, timeout_s - (time.monotonic() - start))):
             self._client.remove_pending_request(future)
@@ -64,7 +80,7 @@ class Service:
         return response
 
 
-class Action:
+class Action(_Client):
     """The client of one action."""
 
     def __init__(self, node: VistaNode, kind: Any, name: str, owner: str) -> None:
@@ -96,7 +112,9 @@ class Action:
             Halt: ``should_stop`` had a cause and no result came any more.
         """
         if not self._client.wait_for_server(timeout_sec=accept_s):
+            self._settled = False
             raise NodeGoneError(f"{self._owner} is not there: nobody serves {self._name!r}")
+        self._settle()
         heard = [time.monotonic()]
 
         def hear(message: Any) -> None:

@@ -189,6 +189,7 @@ class GraphClient:
                 "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
             )
         self._on_frame = on_frame
+        self._peers.begin()
 
         def hear(feedback: RunTask.Feedback) -> None:
             if feedback.progress.kind != "alive":

@@ -121,6 +121,7 @@ class ObservationSource:
             StaleObservationError: none came within ``timeout_s`` [s]; the silent sources are named.
         """
         deadline = time.monotonic() + timeout_s
+        self._node.clock_stalled_s()  # looks at the clock, so that its standstill is known from here on
         with self._ready:
             while (found := self._pick(newer_than_ns)) is None or self.silent(timeout_s):
                 left = deadline - time.monotonic()
@@ -149,7 +150,11 @@ class ObservationSource:
         silent = self.silent(timeout_s) or self.silent(timeout_s / 2)
         if silent is None:
             return f"no fresh observation for {timeout_s:g} s: images and joint states are not of one time"
-        return f"no {silent} for {timeout_s:g} s"
+        said = f"no {silent} for {timeout_s:g} s"
+        if len(silent.split(", ")) == len(self._names) and (stalled := self._node.clock_stalled_s()) > 0.5:
+            # Everything at once: not a cable, but the robot (or its simulator) itself.
+            return f"{said}; the robot's clock stands still since {stalled:.1f} s"
+        return said
 
     def _assemble(self, joints: c.JointReading, images: dict[str, Image]) -> Observation:
         stamp = min(

@@ -1,37 +1,48 @@
 """Signs of life: who has gone is known within a fraction of a second, whatever it was doing.
 
 Each node keeps a writer whose *liveliness* the middleware asserts from a thread of its own. A killed process
-falls silent at once, while a busy Python interpreter does not: no traffic, no timers, few false alarms.
+falls silent at once, while a busy Python interpreter does not: no traffic, no timers, few false alarms. What it
+writes, once, is who it is: a process that was killed and started again within the time that a pause is forgiven
+is another process, and has forgotten what it was doing.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import LivelinessPolicy, QoSProfile
-from std_msgs.msg import Empty
+from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile
+from std_msgs.msg import String
 
-# Longer than any pause of a busy machine. The arm does not wait for it: a trajectory lasts at most 0.3 s.
-LEASE_S = 1.0
+# The arm is to be still half a second after any node was killed. A pause of a busy machine only makes it hold.
+LEASE_S = 0.3
 
 
 def _qos() -> QoSProfile:
-    lease = Duration(seconds=LEASE_S)
-    return QoSProfile(depth=1, liveliness=LivelinessPolicy.AUTOMATIC, liveliness_lease_duration=lease)
+    return QoSProfile(
+        depth=1,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        liveliness=LivelinessPolicy.AUTOMATIC,
+        liveliness_lease_duration=Duration(seconds=LEASE_S),
+    )
 
 
 def show_life(node: Node, name: str) -> None:
     """Let others see that ``name`` is alive for as long as this process is."""
-    node.create_publisher(Empty, f"{name}/alive", _qos())
+    # rclpy's own method: one of a life cycle would stay silent until the node is active.
+    Node.create_publisher(node, String, f"{name}/alive", _qos()).publish(String(data=uuid.uuid4().hex))
 
 
 class Peers:
     """Watches ``names``. One that has never been seen is not missed: a real arm has no ``sim``.
+
+    ``begin`` is called when something starts that needs them; from then on one that is started anew counts as
+    gone, however quickly it came back.
 
     ``on_change(name, alive)`` is called in the node's executor.
     """
@@ -42,35 +53,62 @@ class Peers:
         self._lock = threading.Lock()
         self._lost: dict[str, float] = {}
         self._seen: set[str] = set()
+        self._who: dict[str, str] = {}
+        self._silent: dict[str, int] = {}
+        self._dead: dict[str, int] = {}
+        self._replaced: set[str] = set()
         self._on_change = on_change
         self._subscriptions = [self._watch(node, name) for name in names]
 
     def _watch(self, node: Node, name: str) -> object:
         def changed(event: object) -> None:
-            alive = event.alive_count > 0  # type: ignore[attr-defined]
+            alive, silent = event.alive_count, event.not_alive_count  # type: ignore[attr-defined]
             with self._lock:
-                if alive:
+                self._silent[name] = silent
+                # Writers of killed processes stay known for a while. One more of them than there were, and a
+                # voice: that is somebody else speaking, who says so in a moment.
+                self._dead[name] = min(self._dead.get(name, 0), silent)
+                anew = silent > self._dead[name]
+                before = name in self._lost
+                if alive and anew and not before:
+                    self._dead[name] = silent
+                elif alive and not anew:
                     self._seen.add(name)
-                    changes = self._lost.pop(name, None) is not None
-                else:
-                    changes = name in self._seen and name not in self._lost
-                    if changes:
-                        self._lost[name] = time.monotonic()
-            if changes:
-                self._on_change(name, alive)
+                    self._lost.pop(name, None)
+                elif not alive and name in self._seen:
+                    self._lost.setdefault(name, time.monotonic())
+                after = name in self._lost
+            if before != after:
+                self._on_change(name, not after)
 
         events = SubscriptionEventCallbacks(liveliness=changed, use_default_callbacks=False)
         return node.create_subscription(
-            Empty, f"{name}/alive", lambda _: None, _qos(), event_callbacks=events
+            String, f"{name}/alive", lambda msg: self._meet(name, msg.data), _qos(), event_callbacks=events
         )
 
+    def _meet(self, name: str, who: str) -> None:
+        with self._lock:
+            self._seen.add(name)
+            if self._who.setdefault(name, who) != who:
+                self._who[name] = who
+                self._replaced.add(name)
+                self._dead[name] = self._silent.get(name, 0)
+                self._lost.pop(name, None)
+
+    def begin(self) -> None:
+        """Something starts now: who was started anew before is forgiven."""
+        with self._lock:
+            self._replaced.clear()
+
     def lost(self, for_s: float = 0.0) -> str | None:
-        """Who has been gone for at least ``for_s`` [s], in words; None when all are there."""
+        """Who has been gone for at least ``for_s`` [s], or was started anew since :meth:`begin`, in words; None
+        when all are there."""
         now = time.monotonic()
         with self._lock:
             names = sorted(name for name, since in self._lost.items() if now - since >= for_s)
+            anew = sorted(self._replaced)
         if not names:
-            return None
+            return f"{', '.join(anew)} was gone and has been started anew" if anew else None
         verb = "is" if len(names) == 1 else "are"
         return f"{', '.join(names)} {verb} gone: no sign of life (killed, crashed or shut down)"
 

@@ -85,6 +85,7 @@ class AgentNode(VistaNode):
     def _run(self, handle: Any) -> RunTask.Result:
         with self._task:
             self._goal = handle
+            self._peers.begin()
             start_ns = self.now_ns()
             instruction = handle.request.instruction.strip()
 

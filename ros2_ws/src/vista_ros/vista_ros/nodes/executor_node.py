@@ -93,6 +93,7 @@ class ExecutorNode(VistaNode):
                 return self.latch.cause or self._peers.lost(GONE_S)
 
             robot = self._robot
+            self._peers.begin()
             robot.start()
             try:
                 subgoal = c.subgoal_from_msg(handle.request.subgoal)
