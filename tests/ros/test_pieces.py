@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -124,31 +125,45 @@ def test_silent_source_is_named():
         spun.close()
 
 
+LIVING = (
+    f"import rclpy, time; rclpy.init(domain_id={DOMAIN}); n = rclpy.create_node('other');"
+    "from vista_ros.peers import show_life; show_life(n, 'other'); time.sleep(60)"
+)
+
+
+def living() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", LIVING], env=dict(os.environ))
+
+
+def wait(condition: Callable[[], object], timeout_s: float, why: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.01)
+
+
 @pytest.mark.usefixtures("ros")
-def test_killed_peer_is_missed_at_once():
-    code = (
-        f"import rclpy, time; rclpy.init(domain_id={DOMAIN}); n = rclpy.create_node('other');"
-        "from vista_ros.peers import show_life; show_life(n, 'other'); time.sleep(60)"
-    )
+def test_killed_peer_is_missed_at_once_and_known_for_another_when_it_is_back():
     spun, began = Spun(), time.time()
-    other = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
+    others = [living()]
     try:
         peers = Peers(spun.node, ["other", "never_there"])
-        deadline = time.monotonic() + 40
-        while not peers.alive("other"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait(lambda: peers.alive("other"), 40.0, "not seen")
+        peers.begin()
         assert peers.lost() is None
-        other.kill()
-        killed = time.monotonic()
-        while peers.lost() is None:
-            assert time.monotonic() - killed < 2.0, "not missed"
-            time.sleep(0.01)
+        others[0].kill()
+        wait(lambda: peers.lost() is not None, 2.0, "not missed")
         assert "other is gone" in peers.lost()
         assert peers.lost(for_s=60.0) is None
+        others.append(living())
+        wait(lambda: peers.alive("other"), 40.0, "not seen again")
+        assert "started anew" in peers.lost(for_s=60.0)
+        peers.begin()
+        assert peers.lost(for_s=60.0) is None
     finally:
-        other.kill()
-        other.wait()
+        for each in others:
+            each.kill()
+            each.wait()
         spun.close()
         remove_orphans(began)
 

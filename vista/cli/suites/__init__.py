@@ -12,6 +12,7 @@ SUITES = {
     "basic": ("basic", "BasicSuite"),
     "expert": ("expert", "ExpertSuite"),
     "latency": ("latency", "LatencySuite"),
+    "vista": ("vista", "VistaSuite"),
 }
 
 

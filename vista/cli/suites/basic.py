@@ -45,12 +45,12 @@ def scene_identity(settings: Settings) -> dict[str, object]:
 
 class BasicSuite(Suite):
     name = "basic"
-    cells = ("basic", "ros")
-    methods = ("imagined", "oracle")
-    default_cells = ("basic",)
-    default_methods = ("imagined",)
+    cells: tuple[str, ...] = ("basic", "ros")
+    methods: tuple[str, ...] = ("imagined", "oracle")
+    default_cells: tuple[str, ...] = ("basic",)
+    default_methods: tuple[str, ...] = ("imagined",)
     episodes: Mapping[str, int] = {"ros": 10}
-    in_parent = ("ros",)
+    in_parent: tuple[str, ...] = ("ros",)
 
     def check(self, settings: Settings) -> None:
         super().check(settings)

@@ -1,9 +1,9 @@
 """Signs of life: who has gone is known within a fraction of a second, whatever it was doing.
 
 Each node keeps a writer whose *liveliness* the middleware asserts from a thread of its own. A killed process
-falls silent at once, while a busy Python interpreter does not: no traffic, no timers, few false alarms. What it
-writes, once, is who it is: a process that was killed and started again within the time that a pause is forgiven
-is another process, and has forgotten what it was doing.
+falls silent at once, while a busy Python interpreter does not: no traffic, no timers, few false alarms. What
+it writes, once, is who it is: a process that was killed and started again within the time that a pause is
+forgiven is another process, and has forgotten what it was doing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile
 from std_msgs.msg import String
 
-# The arm is to be still half a second after any node was killed. A pause of a busy machine only makes it hold.
+# The arm is to be still half a second after any node was killed. A pause of a busy machine only makes it
+# hold.
 LEASE_S = 0.3
 
 
@@ -101,8 +102,8 @@ class Peers:
             self._replaced.clear()
 
     def lost(self, for_s: float = 0.0) -> str | None:
-        """Who has been gone for at least ``for_s`` [s], or was started anew since :meth:`begin`, in words; None
-        when all are there."""
+        """Who has been gone for at least ``for_s`` [s], or was started anew since :meth:`begin`, in words;
+        None when all are there."""
         now = time.monotonic()
         with self._lock:
             names = sorted(name for name, since in self._lost.items() if now - since >= for_s)

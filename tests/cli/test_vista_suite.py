@@ -1,0 +1,66 @@
+"""The paper's columns: what each episode meets is what the column says, and nobody's training data."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from vista.cli.suites import Settings, make_suite
+from vista.cli.suites.vista import meeting, meeting_task
+from vista.errors import InvalidValueError
+from vista.splits import load_splits
+
+SPLITS = load_splits()
+
+
+def test_novel_is_every_unknown_object_on_every_unknown_table_three_times():
+    met = [meeting("novel", i, 20000 + i) for i in range(189)]
+    assert set(Counter((m.target, m.patterns) for m in met).values()) == {3}
+    assert {m.target for m in met} == set(SPLITS.novel_objects)
+    assert {m.patterns[0] for m in met} == set(SPLITS.novel_patterns)
+
+
+def test_a_known_target_among_strangers_and_a_stranger_among_the_known():
+    for i in range(45):
+        swapped = meeting("distractor", i, i)
+        strange = set(swapped.others) - set(SPLITS.demo_objects)
+        assert swapped.target in SPLITS.demo_objects
+        assert len(strange) == 1 + i % 3
+        assert strange <= set(SPLITS.novel_objects)
+        stranger = meeting("target", i, i)
+        assert stranger.target not in SPLITS.demo_objects
+        assert stranger.others == SPLITS.demo_objects
+    assert len({meeting("target", i, i).target for i in range(45)}) == 5
+
+
+def test_held_out_is_what_the_world_model_never_saw():
+    for i in range(180):
+        met = meeting("heldout", i, i)
+        seen = met.target in SPLITS.world_objects and set(met.patterns) <= set(SPLITS.world_patterns)
+        assert not seen, met
+    assert Counter(meeting("heldout", i, i).group for i in range(180)) == {
+        "combination": 60, "shape": 60, "pattern": 60
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", ["basic", "distractor", "target", "novel", "heldout"])
+def test_the_scene_holds_the_target_and_three_others_from_the_seed_alone(cell: str):
+    one, same = (meeting_task(cell, 7, 20007) for _ in range(2))
+    assert one.scene == same.scene
+    labels = [p.spec.label for p in one.scene.objects]
+    assert len(set(labels)) == 4
+    assert meeting(cell, 7, 20007).target in labels
+    assert one.scene.pattern in meeting(cell, 7, 20007).patterns
+    assert one.instruction == f"put the {meeting(cell, 7, 20007).target} in the tray"
+
+
+def test_cells_share_no_seed_and_an_offset_stays_inside():
+    suite = make_suite("vista")
+    seeds = [s for cell in suite.cells for s in suite.seeds(Settings(), cell, 189)]
+    assert len(set(seeds)) == len(seeds)
+    assert set(suite.seeds(Settings(seed=811), "novel", 189)) <= set(range(20000 + 3811, 24000))
+    with pytest.raises(InvalidValueError, match="1000 seeds"):
+        suite.seeds(Settings(seed=900), "novel", 189)
+    with pytest.raises(InvalidValueError, match="--task stack"):
+        suite.check(Settings(task="stack"))
