@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import psutil
 
 MARK = "VISTA_UP"
+ABOVE_THE_ARM = ("guard", "executor", "perception", "world_model", "memory", "agent")
 STOP_S = 8.0
 INTERRUPTED = 130
 
@@ -76,11 +77,18 @@ def supervisor(state: Running) -> psutil.Process | None:
         return None
 
 
-def find_running(domain: int | None = None) -> Running:
-    """The graph that is up; VistaError when there is none, or more than one and ``domain`` names none."""
+def find_running(domain: int | None = None, *, elsewhere: bool = False) -> Running:
+    """The graph that is up; VistaError when there is none, or more than one and ``domain`` names none.
+
+    ``elsewhere``: a graph in ``domain``, or in ``ROS_DOMAIN_ID``, may also be one that ``ros2 launch``
+    started.
+    """
     found = running()
     if domain is not None:
         found = [each for each in found if each.domain == domain]
+    given = os.environ.get("ROS_DOMAIN_ID", "") if domain is None else str(domain)
+    if not found and elsewhere and given.isdecimal():
+        return Running(0, "", int(given), "", ABOVE_THE_ARM, 0.0, "")
     if not found:
         where = "" if domain is None else f" in domain {domain}"
         raise VistaError(f"no graph is up{where}; 'vista up' starts one")

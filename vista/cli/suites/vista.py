@@ -3,8 +3,8 @@
 Cells, after arXiv 2602.10983, section V (all by ``config/splits.yaml``): ``basic``; ``distractor``, other
 things around a known one; ``target``, an unknown thing among known ones; ``novel``, every unknown object on
 every unknown table, three rollouts each; ``heldout``, what the *world model* has not seen either:
-combinations of colour and shape, whole shapes, table patterns. Methods: ``ours``, the learned loop; ``oracle``, the same
-with the simulator's true goal images, the ceiling of whatever a world model could add.
+combinations of colour and shape, whole shapes, table patterns. Methods: ``ours``, the learned loop;
+``oracle``, the same with the simulator's true goal images, the ceiling of whatever a world model could add.
 """
 
 from __future__ import annotations

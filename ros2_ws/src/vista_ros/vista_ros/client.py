@@ -226,7 +226,7 @@ def _bench_client() -> GraphClient:
     """One client for a whole bench, on the graph that is up; closed when the process ends."""
     from vista.cli.up import find_running
 
-    os.environ["ROS_DOMAIN_ID"] = str(find_running(None).domain)
+    os.environ["ROS_DOMAIN_ID"] = str(find_running(None, elsewhere=True).domain)
     client = GraphClient()
     client.__enter__()
     atexit.register(client.__exit__, None, None, None)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -224,8 +225,8 @@ class VistaNode(LifecycleNode):
             self.meter.add("diagnostics dropped")
 
 
-def run_node(make: Callable[[], VistaNode], threads: int = 4) -> int:
-    """``main`` of a node: spin until SIGINT or SIGTERM, then give everything back. Returns the exit status.
+def run_node(make: Callable[[], VistaNode], threads: int = 4) -> NoReturn:
+    """``main`` of a node: spin until SIGINT or SIGTERM, give everything back, end the process with status 0.
 
     The signals are Python's own here and ROS's executor runs in a thread: what a signal does to a spinning
     executor differs between ROS distributions.
@@ -269,7 +270,12 @@ def run_node(make: Callable[[], VistaNode], threads: int = 4) -> int:
             spinner.join(3.0)  # a thread inside rclpy when Python ends would abort the process
         if node is not None:
             node.destroy_node()
-    return 0
+    # Everything has been given back. What Python does next, module by module, takes seconds with torch
+    # loaded, and whoever stops seven nodes at once would lose patience and kill them.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _spin(executor: MultiThreadedExecutor, node: VistaNode, ended: threading.Event) -> None:
