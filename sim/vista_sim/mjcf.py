@@ -11,6 +11,7 @@ import numpy as np
 from vista.types import RobotSpec
 from vista_sim.cabinet import add_cabinet
 from vista_sim.elements import add as _add
+from vista_sim.looks import arm_looks, dress
 from vista_sim.objects import Geom, ObjectSpec
 from vista_sim.scene import Scene
 from vista_sim.textures import draw, png
@@ -22,12 +23,17 @@ def _arm_text(path: str) -> str:
         return file.read()
 
 
-def build_model(scene: Scene, robot: RobotSpec) -> mujoco.MjModel:
-    """Compile ``scene`` with the arm of ``robot``. Objects are bodies ``object0``… with free joints."""
+def build_model(scene: Scene, robot: RobotSpec, looks: str | None = None) -> mujoco.MjModel:
+    """Compile ``scene`` with the arm of ``robot``. Objects are bodies ``object0``… with free joints.
+
+    ``looks``: how the arm is drawn, see :func:`vista_sim.looks.arm_looks`.
+    """
     root = ET.fromstring(_arm_text(robot.kinematics))
     assets: dict[str, bytes] = {}
     asset, world = ET.SubElement(root, "asset"), root.find("worldbody")
     assert world is not None
+    if arm_looks(looks) == "mesh":
+        dress(root, asset, assets)
     if any(geom.mesh for placed in scene.objects for geom in placed.spec.geoms):
         # One contact point under a light mesh lets it sink; scenes without meshes stay as they are.
         _add(ET.SubElement(root, "option"), "flag", multiccd="enable")

@@ -36,12 +36,20 @@ class World:
         scene: What stands where.
         robot: The arm's contract.
         kinematics: Shared inverse kinematics (one per process is enough); made here if None.
+        looks: ``primitive`` or ``mesh``; None: the environment variable ``VISTA_ARM_LOOKS``, or primitive.
     """
 
-    def __init__(self, scene: Scene, robot: RobotSpec, kinematics: Kinematics | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        robot: RobotSpec,
+        kinematics: Kinematics | None = None,
+        *,
+        looks: str | None = None,
+    ) -> None:
         self.scene, self.robot = scene, robot
         self.kinematics = kinematics or Kinematics(robot)
-        self.model = build_model(scene, robot)
+        self.model = build_model(scene, robot, looks)
         self.data = mujoco.MjData(self.model)
         m = self.model
         self._arm_q = np.array([m.joint(j).qposadr[0] for j in robot.joint_names])

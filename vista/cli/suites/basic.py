@@ -23,6 +23,7 @@ from vista.cli.workers import one_thread
 from vista.errors import ConfigError
 from vista.robots import load_robot
 from vista.splits import load_splits
+from vista_sim.looks import arm_looks
 
 _PARTS = ("policy", "world_model", "planner", "detector", "switcher")
 _FOLDERS = {"policy": "executor"}
@@ -39,6 +40,7 @@ def scene_identity(settings: Settings) -> dict[str, object]:
         "task": settings.task,
         "objects": folder_digest(Path(settings.objects)) if settings.objects else None,
         "scene": Path(settings.scene).read_text(encoding="utf-8") if settings.scene else None,
+        "looks": arm_looks(),
         "code": code_digest(),
     }
 
