@@ -2,14 +2,17 @@
 
 Cells are stages. Times in ms depend on the machine; the ratio to the product (512 x 512, single precision,
 same threads) depends on it less. ``success_rate`` is the share of calls within ``bound_ms``, if there is one.
+Cell ``graph`` is the time from one command of the executor to the next in the ROS graph that is up.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,15 +20,20 @@ from vista.cli import compose
 from vista.cli.results import wilson
 from vista.cli.scenes import scene_task
 from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite
-from vista.errors import InvalidValueError
+from vista.errors import ConfigError, InvalidValueError
 from vista.robots import load_robot
 from vista.splits import load_splits
 from vista.types import Note, Observation, Subtask
 from vista_sim.robot import SimRobot
 from vista_sim.world import World
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 STAGES = ("imagine", "plan_chunk", "detect", "planner", "guard", "recall")
-BOUNDS_MS = {"imagine": 250.0, "plan_chunk": 30.0}
+BOUNDS_MS = {"imagine": 250.0, "plan_chunk": 30.0, "graph": 150.0}
+GRAPH = "graph"
+TASKS = 5  # that the graph does, for its cell
 THREADS = 2
 WARM_UP = 3
 PRODUCT = 512
@@ -34,7 +42,7 @@ _NOTES = 200
 
 class LatencySuite(Suite):
     name = "latency"
-    cells = STAGES
+    cells = (*STAGES, GRAPH)
     methods = ("learned",)
     default_cells = STAGES
     default_methods = methods
@@ -48,8 +56,9 @@ class LatencySuite(Suite):
         count = settings.episodes or self.default_episodes
         torch.set_num_threads(thread_count())
         seed = load_splits().seed(settings.split, settings.seed)
-        cells = tuple(dict.fromkeys(settings.cells or self.cells))
-        progress.start(len(cells) * count, 0)
+        chosen = tuple(dict.fromkeys(settings.cells or self.default_cells))
+        cells = tuple(cell for cell in chosen if cell != GRAPH)
+        progress.start(len(cells) * count + TASKS * (GRAPH in chosen), 0)
         left, right = (torch.rand(PRODUCT, PRODUCT) for _ in range(2))
         found = []
         calls = _calls(settings, seed, cells)
@@ -68,7 +77,26 @@ class LatencySuite(Suite):
                 found.append(_cell(cell, spent * 1e3, product * 1e3))
         finally:
             calls["close"](0)
+        if GRAPH in chosen:
+            found.append(_graph(seed, left, right, progress))
         return found
+
+
+def _graph(seed: int, left: Tensor, right: Tensor, progress: Progress) -> Cell:
+    """The time between two commands of the executor in the running graph, over a few tasks."""
+    try:
+        command_intervals = importlib.import_module("vista_ros.client").command_intervals
+    except ImportError as error:
+        why = f"cell 'graph' needs ROS 2 and the built workspace (./run setup brings both): {error}"
+        raise ConfigError(why) from error
+    spent, product = list[float](), list[float]()
+    for i in range(TASKS):
+        began = time.perf_counter()
+        left @ right
+        product.append(time.perf_counter() - began)
+        spent += command_intervals(seed + i)
+        progress.step(Job(GRAPH, "learned", seed + i), {"success": True})
+    return _cell(GRAPH, np.array(spent) * 1e3, np.array(product) * 1e3)
 
 
 def thread_count() -> int:

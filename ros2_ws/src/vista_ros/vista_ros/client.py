@@ -16,6 +16,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
+from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import VistaError
 from vista.events import Event, EventKind, OnEvent, ignore
@@ -267,3 +268,35 @@ def run_episode(
         "seconds": result.seconds,
         "subtasks": [[r.text, str(r.state), r.reason, round(r.score, 3)] for r in result.subtasks],
     }
+
+
+def command_intervals(seed: int) -> list[float]:
+    """Times [s] between one command of the executor and the next while it pursues the subgoals of one task,
+    in the graph that is up, in the scene of ``seed``.
+
+    Raises:
+        VistaError: no graph is up, it is not ready, or the task was rejected.
+    """
+    client = _bench_client()
+    laid = client.reset(seed)
+    pursuing, spent, last = threading.Event(), list[float](), [0.0]
+
+    def hear_command(_: JointTrajectory) -> None:
+        now = time.monotonic()
+        if pursuing.is_set():
+            spent.extend([now - last[0]] if last[0] else [])
+            last[0] = now
+
+    def hear(event: Event) -> None:
+        if event.stage == "pursue" and event.kind is EventKind.STAGE_STARTED:
+            last[0] = 0.0
+            pursuing.set()
+        elif event.stage == "pursue" and event.kind is EventKind.STAGE_ENDED:
+            pursuing.clear()
+
+    commands = client.node.create_subscription(JointTrajectory, "executor/command", hear_command, 10)
+    try:
+        client.run_task(laid.instruction, seed=seed, on_event=hear)
+    finally:
+        client.node.destroy_subscription(commands)
+    return spent
