@@ -6,9 +6,12 @@ from collections import Counter
 
 import pytest
 
+from vista.cli.recipes import load_recipe
 from vista.cli.suites import Settings, make_suite
-from vista.cli.suites.vista import meeting, meeting_task
-from vista.errors import InvalidValueError
+from vista.cli.suites.vista import meeting, meeting_task, vista_refs
+from vista.cli.train import _other_method
+from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.executor.methods import METHODS
 from vista.splits import load_splits
 
 SPLITS = load_splits()
@@ -64,3 +67,31 @@ def test_cells_share_no_seed_and_an_offset_stays_inside():
         suite.seeds(Settings(seed=900), "novel", 189)
     with pytest.raises(InvalidValueError, match="--task stack"):
         suite.check(Settings(task="stack"))
+
+
+def test_each_method_gets_the_same_number_of_steps():
+    recipe = load_recipe("executor")
+    wanted = sum(stage.steps for stage in recipe.stages.values())
+    for name in METHODS:
+        made = recipe if name == "ours" else _other_method(recipe, name)
+        assert sum(stage.steps for stage in made.stages.values()) == wanted
+        assert made.out == METHODS[name].folder
+        assert made.data == recipe.data
+    assert set(_other_method(recipe, "goal").stages) == set(recipe.stages)
+    with pytest.raises(UnknownNameError, match="known: ours"):
+        _other_method(recipe, "poem")
+    with pytest.raises(ConfigError, match="one kind of detector"):
+        _other_method(load_recipe("detector"), "text")
+
+
+def test_a_baseline_is_shown_and_told_what_it_was_trained_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("vista.cli.suites.vista.resource_path", lambda _: tmp_path / "models")
+    with pytest.raises(ConfigError, match="vista train executor --method text"):
+        vista_refs(Settings(), "text")
+    for name, method in METHODS.items():
+        (tmp_path / method.folder).mkdir(parents=True)
+        (tmp_path / method.folder / "config.json").write_text("{}")
+        refs = vista_refs(Settings(), name)
+        assert (refs.world_model == "mock") is not method.goal_image
+        assert (refs.planner == "whole") is (method.told == "instruction")
+    assert vista_refs(Settings(), "oracle").world_model == "oracle"

@@ -16,6 +16,7 @@ import pytest
 
 from tests import mocks
 from vista.guard import SafetyGuard
+from vista.planner.whole import WholePlanner
 from vista.protocols import Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
 from vista.types import ActionSpace, Observation, Pose, RobotSpec, Subgoal, Subtask
 
@@ -163,6 +164,7 @@ POLICIES: Sequence[Case[Policy]] = [
     Case("mock", mocks.MockPolicy),
     Case("goal vla", tiny("policy"), spec=panda),
     Case("goal vla, words alone", tiny("policy", goal_image=False), spec=panda),
+    Case("goal vla, no words", tiny("policy", told="none"), spec=panda),
     Case("scripted", _scripted_policy, spec=panda),
 ]
 
@@ -170,6 +172,7 @@ PLANNERS: Sequence[Case[Planner]] = [
     Case("mock", lambda: mocks.MockPlanner("grasp the blue mug", "place the blue mug in the tray")),
     Case("head", tiny("planner"), spec=panda),
     Case("scripted", _scripted_planner, spec=panda),
+    Case("whole", WholePlanner, spec=panda),
 ]
 
 WORLD_MODELS: Sequence[Case[WorldModel]] = [

@@ -97,6 +97,39 @@ def test_shards_do_not_mix(folder, data):
         assert torch.allclose(text, tokens[0][mask[0]].mean(0), atol=1e-6)
 
 
+def test_told_the_whole_instruction_an_episode_is_one_segment_and_only_its_end_is_done(folder, data):
+    whole = Demonstrations(folder, tiny.executor_config(goal_image=False, told="instruction"))
+    assert len(whole) == len(data) == 4 * ROWS
+    assert whole.segment.tolist() == np.repeat([0, 1], 2 * ROWS).tolist()
+    assert whole.reached[: 2 * ROWS].tolist() == [0] * (2 * ROWS - 2) + [1, 1]
+    np.testing.assert_array_equal(whole.goal[0], recorded(folder, "goal")[1])
+    # Across the grasp's end the chunk goes on with what was recorded after it.
+    ee, target = recorded(folder, "ee").astype(float), recorded(folder, "target").astype(float)
+    reached = ee[ROWS - 1] @ delta_to_matrix(whole.delta[ROWS - 1, 2].astype(float))
+    np.testing.assert_allclose(reached, target[ROWS + 1], atol=1e-5)
+    tokens, mask = tiny.text_encoder().encode(["put the blue mug in the tray"])
+    assert torch.allclose(whole.text[whole.text_index[0]], tokens[0][mask[0]].mean(0), atol=1e-6)
+
+
+def test_episodes_that_are_no_grasp_and_place_are_refused_by_name(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    shard = min(copy.glob("shard*"))
+    np.save(shard / "text.npy", np.array(["grasp the blue mug", "place the red cube in the tray"]))
+    with pytest.raises(ConfigError, match=shard.name):
+        Demonstrations(copy, tiny.executor_config(goal_image=False, told="instruction"))
+
+
+def test_told_nothing_the_sentence_makes_no_difference():
+    subgoals = [
+        Subgoal(Subtask(text), {"front": observation(tiny.panda()).images["front"]}, 1.0, 0, 1)
+        for text in ("grasp the blue mug", "grasp the red cube")
+    ]
+    for told, alike in (("none", True), ("subtask", False)):
+        policy = tiny.policy(told=told)
+        one, other = (policy.predict_chunk(observation(tiny.panda()), s).actions for s in subgoals)
+        assert np.array_equal(one, other) is alike
+
+
 # --- batches ---
 
 

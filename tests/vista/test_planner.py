@@ -302,3 +302,17 @@ def test_broken_data_are_named(pairs: Path, key: str, how: str, said: str):
     tiny.spoil(pairs / "shard00001", key, how)
     with pytest.raises((ConfigError, InvalidValueError), match=rf"shard00001.*{said}"):
         Stages(pairs, tiny.planner_net().config)
+
+
+def test_who_is_told_everything_at_once_is_told_again_after_a_failure(obs):
+    from vista.planner.whole import WholePlanner
+
+    planner, told = WholePlanner(), "put the blue mug in the tray"
+    planner.reset()
+    assert planner.next(obs, told, ()) == Subtask(told, 0, "the switcher says reached")
+    planner.reset()  # it failed: a new plan
+    assert planner.next(obs, told, ()).text == told
+    assert isinstance(planner.next(obs, told, ()), Done)
+    assert planner.next(obs, told, ()).text == told  # the same task once more
+    with pytest.raises(InstructionError):
+        planner.next(obs, " ", ())

@@ -88,7 +88,8 @@ def load_world_model(ref: Ref = None, *, world: World | None = None, task: Task 
 
 
 def load_planner(ref: Ref = None, *, task: Task | None = None, finder: Detector | None = None) -> Planner:
-    """A planner. Word: ``scripted`` (the task's subtasks; without ``task`` those of the sentence).
+    """A planner. Words: ``scripted`` (the task's subtasks; without ``task`` those of the sentence), ``whole``
+    (the instruction as the one subtask).
 
     ``finder``: the detector that tells the learned planner whether what was named is there.
     """
@@ -104,7 +105,12 @@ def load_planner(ref: Ref = None, *, task: Task | None = None, finder: Detector 
 
         return ScriptedPlanner(task.subtasks if task is not None else ())
 
-    words = {"scripted": scripted}
+    def whole() -> Planner:
+        from vista.planner.whole import WholePlanner
+
+        return WholePlanner()
+
+    words = {"scripted": scripted, "whole": whole}
     return load("planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from vista.cli.recipes import DataPart, Recipe, Stage, load_recipe
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.executor.methods import METHODS
 from vista.resources import resource_roots
 from vista.shards import Maker, generate, shard_folders
 from vista.splits import load_splits
@@ -36,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="base",
         metavar="NAME",
         help="executor: base, then imagined (goals of the world model)",
+    )
+    add(
+        "--method",
+        default="ours",
+        metavar="NAME",
+        help="executor: what it is shown and told: ours (goal image and subtask), goal, subtask, text",
     )
     add("--smoke", action="store_true", help="a few scenes and steps into runs/smoke: does everything fit?")
     add("--steps", type=int, metavar="N", help="steps in all")
@@ -62,6 +69,8 @@ def main(args: argparse.Namespace) -> int:
     if args.what not in WHAT:
         raise UnknownNameError("part to train", args.what, WHAT)
     recipe = load_recipe(args.what.replace("-", "_"))
+    if args.method != "ours":
+        recipe = _other_method(recipe, args.method)
     if args.stage not in recipe.stages:
         raise UnknownNameError(f"stage of {args.what}", args.stage, recipe.stages)
     for name in ("steps", "minutes", "workers", "scenes"):
@@ -101,6 +110,21 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def _other_method(recipe: Recipe, name: str) -> Recipe:
+    """The recipe of the executor for another method, with the same number of steps in all."""
+    if recipe.name != "executor":
+        raise ConfigError(f"--method {name}: there is one kind of {recipe.name}")
+    if name not in METHODS:
+        raise UnknownNameError("method", name, METHODS)
+    method, stages = METHODS[name], dict(recipe.stages)
+    if method.goal_image:
+        stages = {k: replace(s, start=method.folder if s.start else None) for k, s in stages.items()}
+    else:  # it is shown nothing that could be imagined: one stage takes all the steps
+        steps = sum(stage.steps for stage in stages.values())
+        stages = {"base": replace(recipe.stages["base"], steps=steps)}
+    return replace(recipe, name=f"executor-{name}", out=method.folder, stages=stages)
+
+
 def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, out: Path) -> Training:
     """The function that trains ``args.what``, with everything bound that only it knows."""
     if args.what == "detector":
@@ -123,15 +147,20 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
 
     plain = ExecutorTraining()
     training = replace(plain, batch=stage.batch or plain.batch, imagined=stage.imagined or plain.imagined)
+    method = METHODS[args.method]
+    training = replace(training, augment_colour=method.goal_image)
+    train = partial(
+        train_executor, start=start, training=training, goal_image=method.goal_image, told=method.told
+    )
     if stage.imagined is None:
-        return partial(train_executor, start=start, training=training)
+        return train
     from vista.cli.imagined import weights_digest, write_imagined
     from vista.cli.refs import shipped
 
     world_model = args.world_model or shipped("world_model")
     goals = base / "data" / f"imagined-{weights_digest(world_model)}"
     write_imagined(data, goals, world_model, args.workers)
-    return partial(train_executor, imagined=goals, start=start, training=training)
+    return partial(train, imagined=goals)
 
 
 def _maker(kind: str) -> Maker:
@@ -173,7 +202,7 @@ def make_data(
     folders = [_part(part, base / part.kind, workers) for part in parts]
     if len(folders) == 1:
         return folders[0]
-    return _join(folders, base / recipe.name)
+    return _join(folders, base / recipe.name.partition("-")[0])
 
 
 def _part(part: DataPart, folder: Path, workers: int) -> Path:

@@ -15,15 +15,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
+from vista.errors import UnknownNameError
+
 ACTION_DIM = 7
+# What the sentence is: of the subtask (VISTA), the whole instruction, or none.
+TOLD = ("subtask", "instruction", "none")
 
 
 class GoalVLAConfig(PretrainedConfig):
     """Shape of a :class:`GoalVLA`.
 
     ``image_size`` [px]; ``cameras``: current images, the first is the one the goal image shows;
-    ``goal_image``: whether a goal image is given; ``chunk``: rows of a chunk; ``dt_s``; ``action_space``;
-    ``proprio_dim``; ``text_dim``; ``channels`` of the four stages of a trunk.
+    ``goal_image``: whether a goal image is given; ``told``: one of :data:`TOLD`; ``chunk``: rows of a chunk;
+    ``dt_s``; ``action_space``; ``proprio_dim``; ``text_dim``; ``channels`` of the four stages of a trunk.
     """
 
     model_type = "goal_vla"
@@ -33,6 +37,7 @@ class GoalVLAConfig(PretrainedConfig):
         image_size: int = 96,
         cameras: tuple[str, ...] = ("front", "wrist"),
         goal_image: bool = True,
+        told: str = TOLD[0],
         chunk: int = 8,
         dt_s: float = 0.1,
         action_space: str = "ee_delta",
@@ -46,7 +51,10 @@ class GoalVLAConfig(PretrainedConfig):
     ) -> None:
         self.image_size = image_size
         self.cameras = list(cameras)
+        if told not in TOLD:
+            raise UnknownNameError("sentence of an executor", told, TOLD)
         self.goal_image = goal_image
+        self.told = told
         self.chunk = chunk
         self.dt_s = dt_s
         self.action_space = action_space

@@ -71,9 +71,12 @@ class GoalVLAPolicy:
             if config.goal_image
             else None
         )
+        # Where it is told the whole instruction, a planner hands that on as the one subtask.
         tokens, mask = self._text.encode([subgoal.subtask.text])
         weight = mask[..., None].float()
         text = ((tokens * weight).sum(1) / weight.sum(1)).to(self._device)
+        if config.told == "none":
+            text = torch.zeros_like(text)
         state = proprio(
             pose_to_matrix(obs.ee_pose)[None],
             np.array([obs.gripper]),

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
-from vista.errors import ConfigError
+from vista.errors import ConfigError, ModelMismatchError
 from vista.executor.features import proprio
 from vista.executor.modeling import GoalVLA, GoalVLAConfig
 from vista.shards import (
@@ -60,6 +60,24 @@ def _checked(shard: Path, size: int) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _whole(shard: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same shard with each episode as one segment, told by its instruction; only its end is done."""
+    texts = [str(text) for text in arrays["text"]]
+    pairs = list(zip(texts[::2], texts[1::2], strict=False))
+    for grasp, place in pairs:
+        thing = grasp.removeprefix("grasp ")
+        if len(texts) % 2 or thing == grasp or not place.startswith(f"place {thing} "):
+            raise ConfigError(f"{shard}: {grasp!r}, {place!r} are not the two subtasks of one episode")
+    done = arrays["done"] * (arrays["segment"] % 2)
+    return {
+        **arrays,
+        "text": np.array([f"put {place.removeprefix('place ')}" for _, place in pairs]),
+        "goal": arrays["goal"][1::2],
+        "segment": arrays["segment"] // 2,
+        "done": done.astype(np.uint8),
+    }
+
+
 class Demonstrations:
     """Demonstrations in memory with their labels; refuses broken data before training starts.
 
@@ -67,8 +85,11 @@ class Demonstrations:
         folder: Shards as ``vista_sim.generate.demos`` writes them.
         imagined: Folder with the same shards' ``imagined.npy`` (S, K, 96, 96, 3), or None.
 
+    An executor that is told the whole instruction (``config.told``) gets whole episodes instead of subtasks.
+
     Raises:
-        ConfigError: missing or mixed-size arrays; InvalidValueError: non-finite targets. Both name the file.
+        ConfigError: missing or mixed-size arrays, episodes that are not a grasp and a place;
+        InvalidValueError: non-finite targets. Both name the file.
     """
 
     def __init__(self, folder: Path, config: GoalVLAConfig, imagined: Path | None = None) -> None:
@@ -85,6 +106,8 @@ class Demonstrations:
                         f"wanted goals for {len(arrays['goal'])} segments of {shard}"
                     )
                 extra.append(dreamt)
+            if config.told == "instruction":
+                arrays = _whole(shard, arrays)
             arrays["segment"] = arrays["segment"] + offset
             offset += len(arrays["goal"])
             for key in KEYS:
@@ -120,6 +143,8 @@ class Demonstrations:
         tokens, mask = TextEncoder().encode([str(t) for t in texts])
         weight = mask[..., None].float()
         self.text = (tokens * weight).sum(1) / weight.sum(1)
+        if config.told == "none":
+            self.text = torch.zeros_like(self.text)
 
     @staticmethod
     def _delta(relative: np.ndarray) -> np.ndarray:
@@ -215,17 +240,24 @@ def train_executor(
     imagined: Path | None = None,
     start: Path | None = None,
     goal_image: bool = True,
+    told: str = "subtask",
     training: ExecutorTraining | None = None,
 ) -> bool:
     """Train (or resume) and, when all steps are done, save the model in half precision to ``out``.
 
-    ``start``: folder of weights to fine-tune. Returns whether training is complete.
+    ``start``: folder of weights to fine-tune. ``goal_image``, ``told``: what the executor is shown and told,
+    see :class:`GoalVLAConfig`. Returns whether training is complete.
     """
     torch.manual_seed(config.seed)
-    shape = GoalVLAConfig(goal_image=goal_image)
+    shape = GoalVLAConfig(goal_image=goal_image, told=told)
     training = training or ExecutorTraining(augment_colour=goal_image)
     demonstrations = Demonstrations(data, shape, imagined)
     model = GoalVLA.from_pretrained(start, dtype=torch.float32) if start else GoalVLA(shape)
+    if (model.config.goal_image, model.config.told) != (goal_image, told):
+        raise ModelMismatchError(
+            f"{start}: an executor with goal_image={model.config.goal_image}, told={model.config.told!r}; "
+            f"asked for goal_image={goal_image}, told={told!r}"
+        )
     trained, _, complete = fit(
         model, lambda rng: make_batch(demonstrations, training, rng), loss, config, checkpoints, "executor"
     )

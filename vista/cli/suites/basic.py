@@ -71,7 +71,7 @@ class BasicSuite(Suite):
         return [splits.seed(settings.split, settings.seed + i) for i in range(count)]
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
-        refs = asdict(refs_of(settings, method))
+        refs = asdict(self.refs(settings, method))
         # Those that the user named come first: what is wrong with them should be said before what is missing.
         parts = {
             name: ref_digest(refs[name], _FOLDERS.get(name, name)) if refs[name] != "none" else "none"
@@ -79,6 +79,10 @@ class BasicSuite(Suite):
         }
         guard = Path(refs["guard"]).read_text(encoding="utf-8") if refs["guard"] else None
         return {**scene_identity(settings), **parts, "guard": guard, "robot": refs["robot"]}
+
+    def refs(self, settings: Settings, method: str) -> Refs:
+        """The parts that ``method`` uses."""
+        return refs_of(settings, method)
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_ros if cell == "ros" else open_lockstep

@@ -3,24 +3,30 @@
 Cells, after arXiv 2602.10983, section V (all by ``config/splits.yaml``): ``basic``; ``distractor``, other
 things around a known one; ``target``, an unknown thing among known ones; ``novel``, every unknown object on
 every unknown table, three rollouts each; ``heldout``, what the *world model* has not seen either:
-combinations of colour and shape, whole shapes, table patterns. Methods: ``ours``, the learned loop;
-``oracle``, the same with the simulator's true goal images, the ceiling of whatever a world model could add.
+combinations of colour and shape, whole shapes, table patterns.
+
+Methods: ``ours``, the learned loop; ``oracle``, the same with the simulator's true goal images, the ceiling of
+whatever a world model could add; and the baselines, executors of the same structure and training that are
+shown and told less: ``goal``, an imagined image without words; ``subtask``, the subtask's sentence without an
+image; ``text``, the whole instruction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vista.cli.episode import Stack
+from vista.cli.episode import Refs, Stack
 from vista.cli.results import Record, wilson
 from vista.cli.suites.base import Cell, Job, Settings
-from vista.cli.suites.basic import BasicSuite, refs_of
+from vista.cli.suites.basic import BasicSuite
 from vista.cli.truth import NEAR_M
 from vista.cli.workers import one_thread
-from vista.errors import InvalidValueError
+from vista.errors import ConfigError, InvalidValueError
+from vista.executor.methods import METHODS
+from vista.resources import resource_path
 from vista.splits import Splits, load_splits
 from vista_sim.tasks import Choice, Task, make_task
 
@@ -84,9 +90,9 @@ def meeting_task(cell: str, index: int, seed: int) -> Task:
 class VistaSuite(BasicSuite):
     name = "vista"
     cells = ("basic", "distractor", "target", "novel", "heldout")
-    methods = ("ours", "oracle")
+    methods = ("ours", "oracle", "goal", "subtask", "text")
     default_cells = cells
-    default_methods = methods
+    default_methods = ("ours", "oracle")
     episodes: Mapping[str, int] = {"novel": 189, "heldout": 180}
     default_episodes = 45
     in_parent = ()
@@ -96,6 +102,8 @@ class VistaSuite(BasicSuite):
         for name in ("objects", "scene"):
             if getattr(settings, name):
                 raise InvalidValueError(f"--{name}: suite 'vista' brings its own scenes; use suite 'basic'")
+        for method in settings.methods:
+            vista_refs(settings, method)
         if settings.task != "pick_place":
             raise InvalidValueError(f"--task {settings.task}: suite 'vista' is about pick_place")
 
@@ -104,6 +112,9 @@ class VistaSuite(BasicSuite):
         if count + settings.seed > _APART:
             raise InvalidValueError(f"--seed {settings.seed}, {count} episodes: a cell has {_APART} seeds")
         return [load_splits().seed(settings.split, first + settings.seed + i) for i in range(count)]
+
+    def refs(self, settings: Settings, method: str) -> Refs:
+        return vista_refs(settings, method)
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_vista
@@ -127,6 +138,25 @@ class VistaSuite(BasicSuite):
         }
 
 
+def vista_refs(settings: Settings, method: str) -> Refs:
+    """The parts that ``method`` uses.
+
+    Raises:
+        ConfigError: a baseline that has not been trained.
+    """
+    refs = settings.refs
+    if method in ("ours", "oracle"):
+        return replace(refs, world_model="oracle") if method == "oracle" else refs
+    folder = resource_path("models").parent / METHODS[method].folder
+    if not (folder / "config.json").is_file():
+        how = f"vista train executor --method {method}"
+        raise ConfigError(f"method {method!r}: no weights in {folder}; {how} makes them")
+    # Without a goal image nothing needs to be imagined: the world model that says "as it is" costs nothing.
+    blind = {} if METHODS[method].goal_image else {"world_model": "mock"}
+    whole = {"planner": "whole"} if METHODS[method].told == "instruction" else {}
+    return replace(refs, policy=str(folder), **blind, **whole)
+
+
 def open_vista(settings: Settings) -> Callable[[Job], Record]:
     """One process of one thread; models are loaded once, an episode starts with an empty memory."""
     one_thread()
@@ -138,7 +168,7 @@ def open_vista(settings: Settings) -> Callable[[Job], Record]:
 
     def run(job: Job) -> Record:
         if job.method not in stacks:
-            stacks[job.method] = Stack(refs_of(settings, job.method))
+            stacks[job.method] = Stack(vista_refs(settings, job.method))
         index = (job.seed - first) % _APART
         task = meeting_task(job.cell, index, job.seed)
         met = meeting(job.cell, index, job.seed)

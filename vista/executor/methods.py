@@ -1,0 +1,27 @@
+"""The executors of the paper's table: one structure and one training, shown and told different things.
+
+Colours are changed in training only where a goal image says which object is meant: there it teaches the
+network to go by the image, while it would ruin the colour words of an executor that has nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """``goal_image``: whether it is shown one; ``told``: what the sentence is (see ``GoalVLAConfig``);
+    ``folder`` of its weights in the source tree."""
+
+    goal_image: bool
+    told: str
+    folder: str
+
+
+METHODS = {
+    "ours": Method(True, "subtask", "models/executor"),
+    "goal": Method(True, "none", "models/baselines/goal"),
+    "subtask": Method(False, "subtask", "models/baselines/subtask"),
+    "text": Method(False, "instruction", "models/baselines/text"),
+}
