@@ -5,8 +5,8 @@ things around a known one; ``target``, an unknown thing among known ones; ``nove
 every unknown table, three rollouts each; ``heldout``, what the *world model* has not seen either:
 combinations of colour and shape, whole shapes, table patterns.
 
-Methods: ``ours``, the learned loop; ``oracle``, the same with the simulator's true goal images, the ceiling of
-whatever a world model could add; and the baselines, executors of the same structure and training that are
+Methods: ``ours``, the learned loop; ``oracle``, the same with the simulator's true goal images, the ceiling
+of whatever a world model could add; and the baselines, executors of the same structure and training that are
 shown and told less: ``goal``, an imagined image without words; ``subtask``, the subtask's sentence without an
 image; ``text``, the whole instruction.
 """
