@@ -11,7 +11,7 @@ from vista_sim.world import World
 task = scenes.scene_task("pick_place", scenes.live_seed(0), target="blue mug")
 robot = SimRobot(World(task.scene, load_robot("panda")))
 detector = compose.load_detector(None, robot.spec)
-planner, world_model = compose.load_planner(finder=detector), compose.load_world_model()
+planner, world_model = compose.load_planner(finder=detector), compose.load_world_model(finder=detector)
 policy, switcher, guard = compose.load_policy(), compose.load_switcher(), compose.load_guard(robot.spec)
 go = partial(pursue, robot, policy, switcher, guard)
 with compose.open_memory() as memory:

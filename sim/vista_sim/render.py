@@ -66,6 +66,8 @@ class Camera:
             known = [self._model.camera(i).name for i in range(self._model.ncam)]
             raise UnknownNameError("camera", camera, known)
         _context().make_current()
+        # Another camera of this process may have been made, or freed, since: its buffer would be drawn to.
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._con)
         self._camera.fixedcamid = index
         mujoco.mjv_updateScene(
             self._model,

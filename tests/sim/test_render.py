@@ -6,9 +6,12 @@ import mujoco
 import numpy as np
 import pytest
 
+from vista.cli.scenes import scene_task
 from vista.errors import UnknownNameError
+from vista.robots import load_robot
 from vista_sim import render
 from vista_sim.render import Camera
+from vista_sim.world import World
 
 
 def test_twenty_scenes_share_one_context(made, monkeypatch):
@@ -64,3 +67,18 @@ def test_an_unknown_camera_is_named(made):
         camera.render(world.data, "side")
     camera.close()
     camera.close()
+
+
+def test_two_cameras_of_one_process_do_not_draw_into_each_others_buffers():
+    one, other = (World(scene_task("pick_place", seed).scene, load_robot("panda")) for seed in (10000, 10001))
+    alone = []
+    for world in (one, other):
+        camera = Camera(world.model)
+        alone.append(camera.render(world.data, "front", 64, 64))
+        camera.close()
+    first, second = Camera(one.model), Camera(other.model)
+    assert np.array_equal(first.render(one.data, "front", 64, 64), alone[0])  # made before the other
+    assert np.array_equal(second.render(other.data, "front", 64, 64), alone[1])
+    second.close()
+    assert np.array_equal(first.render(one.data, "front", 64, 64), alone[0])
+    first.close()

@@ -19,7 +19,7 @@ from vista.images_torch import to_tensor
 from vista.training import TrainConfig
 from vista.types import Subtask
 from vista.world_model import ImageWorldModel
-from vista.world_model.imagine import confidence
+from vista.world_model.imagine import confidence, grasp_prior
 from vista.world_model.pipeline import GoalImagePipeline, make_scheduler
 from vista.world_model.train import Pairs, WorldModelTraining, make_batch, train_world_model
 from vista.world_model.unet import GoalUNet, GoalUNetOutput
@@ -104,6 +104,51 @@ def test_the_subgoal_says_what_it_is_of(obs):
     assert goal.source_stamp_ns == obs.stamp_ns
     assert set(goal.images) == {"front"}
     assert 0 <= goal.score <= 1
+
+
+class Sees:
+    """A spotter that saw the thing in one cell of a 24 x 24 grid; ``asked``: what for."""
+
+    def __init__(self, row: int, column: int) -> None:
+        self.map = np.zeros((24, 24), np.float32)
+        self.map[row, column] = 0.9
+        self.asked: list[str] = []
+
+    def evidence(self, obs, label):
+        self.asked.append(label)
+        return self.map
+
+
+def test_a_second_opinion_draws_the_gripper_to_where_the_thing_was_seen(obs):
+    prior = grasp_prior(Sees(12, 6).map, 24)
+    likely = np.argwhere(prior > 2 * np.log(0.5))
+    assert likely.min(0).tolist() == [10, 5]  # a cell higher up, and one around
+    assert likely.max(0).tolist() == [13, 7]
+    assert prior.min() == pytest.approx(2 * np.log(0.02), abs=1e-4)
+    # The tiny network's grid has 8 x 8 cells: what was seen in row 12 of 24 is in row 4 there.
+    pipeline = tiny.pipeline()
+    tokens, mask = tiny.text_encoder().encode([GRASP.text])
+    image = to_tensor(current(obs)[None])
+    free = pipeline(image, tokens, mask).heat[0].numpy()
+    for row, column in ((12, 6), (18, 21)):
+        drawn = torch.from_numpy(grasp_prior(Sees(row, column).map, 8))
+        heat = pipeline(image, tokens, mask, prior=drawn).heat[0].numpy()
+        at = np.unravel_index(heat.argmax(), heat.shape)
+        assert abs(at[0] - row // 3) <= 2
+        assert abs(at[1] - column // 3) <= 1
+        wanted = free * np.exp(drawn.numpy())
+        np.testing.assert_allclose(heat, wanted / wanted.sum(), atol=1e-5)
+
+
+def test_the_spotter_is_asked_for_what_is_to_be_grasped_and_changes_the_image(obs):
+    spotter = Sees(12, 6)
+    plain = tiny.world_model()
+    told = ImageWorldModel(tiny.pipeline(), text=tiny.text_encoder(), spotter=spotter)
+    place = Subtask("place the blue mug in the tray")
+    assert np.array_equal(told.imagine(obs, place).images["front"], plain.imagine(obs, place).images["front"])
+    assert spotter.asked == []
+    assert (told.imagine(obs, GRASP).images["front"] != plain.imagine(obs, GRASP).images["front"]).any()
+    assert spotter.asked == ["blue mug"]
 
 
 def test_confidence_is_the_mass_around_the_peak():

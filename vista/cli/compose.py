@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from robomemory.memory import RoboMemory
     from vista.planner.head import Finder
     from vista.text import TextEncoder
+    from vista.world_model.imagine import Spotter
     from vista_sim.tasks.base import Task
     from vista_sim.world import World
 
@@ -64,13 +65,21 @@ def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | Non
     return load("executor", ref, Policy, default="executor", classes={"GoalVLA": learned}, words=words)
 
 
-def load_world_model(ref: Ref = None, *, world: World | None = None, task: Task | None = None) -> WorldModel:
-    """A world model. Words: ``oracle`` (true goal images), ``mock`` (the current image)."""
+def load_world_model(
+    ref: Ref = None, *, world: World | None = None, task: Task | None = None, finder: Detector | None = None
+) -> WorldModel:
+    """A world model. Words: ``oracle`` (true goal images), ``mock`` (the current image).
+
+    ``finder``: the detector whose opinion of where things are the learned one hears.
+    """
 
     def learned(folder: Path) -> WorldModel:
         from vista.world_model import ImageWorldModel
 
-        return ImageWorldModel.from_pretrained(folder, text=text_encoder())
+        spots = finder if finder is not None and hasattr(finder, "evidence") else None
+        return ImageWorldModel.from_pretrained(
+            folder, text=text_encoder(), spotter=cast("Spotter | None", spots)
+        )
 
     def oracle() -> WorldModel:
         from vista_sim.oracle import OracleWorldModel

@@ -70,7 +70,9 @@ class Stack:
             )
             world_model = self._part(
                 "world_model", refs.world_model,
-                lambda: compose.load_world_model(refs.world_model, world=world, task=task),
+                lambda: compose.load_world_model(
+                    refs.world_model, world=world, task=task, finder=detector
+                ),
             )  # fmt: skip
             planner = self._part(
                 "planner", refs.planner,

@@ -15,7 +15,7 @@ from vista.images_torch import to_tensor
 from vista.perception.geometry import cell_points
 from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
 from vista.pretrained import best_device, load_network
-from vista.types import Detection, Observation, RobotSpec
+from vista.types import F32, Detection, Observation, RobotSpec
 
 THRESHOLD = 0.35
 
@@ -86,13 +86,18 @@ class SceneDetector:
     def likelihood(self, obs: Observation, label: str) -> float:
         """How well the best thing seen fits ``label`` [0, 1], a shape with or without a colour before it; 0
         for words the detector does not know."""
+        return float(self.evidence(obs, label).max())
+
+    def evidence(self, obs: Observation, label: str) -> F32:
+        """How well what is seen in each cell of the image fits ``label``, f32 (S/4, S/4) in [0, 1]; see
+        :meth:`likelihood`."""
         *colours, shape = label.split() or [""]
-        if shape not in self._config.shapes or len(colours) > 1:
-            return 0.0
-        if any(colour not in self._config.colours for colour in colours):
-            return 0.0
+        known = shape in self._config.shapes and len(colours) <= 1
+        if not known or any(colour not in self._config.colours for colour in colours):
+            grid = self._config.image_size // 4
+            return np.zeros((grid, grid), np.float32)
         maps = self._maps(obs)
         fit = maps["centre"] * maps["shape"][..., self._config.shapes.index(shape)]
         for colour in colours:
             fit = fit * maps["colour"][..., self._config.colours.index(colour)]
-        return float(fit.max())
+        return np.asarray(fit, np.float32)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from vista.errors import InvalidValueError, ModelMismatchError
 from vista.images import resize
@@ -14,6 +16,11 @@ from vista.pretrained import best_device
 from vista.text import TextEncoder
 from vista.types import F32, Observation, Subgoal, Subtask
 from vista.world_model.pipeline import GoalImagePipeline
+from vista.world_model.unet import PATCH
+
+# Evidence that there may be what the spotter does not see; and how much more its word counts than that of the
+# network, which errs twice as often (tuning seeds: 6 of 95 against 3).
+DOUBT, WEIGHT = 0.02, 2.0
 
 
 def confidence(heat: F32) -> float:
@@ -23,12 +30,34 @@ def confidence(heat: F32) -> float:
     return float(min(1.0, window.sum()))
 
 
+class Spotter(Protocol):
+    """The slice of a detector that tells where in an image something named may be."""
+
+    def evidence(self, obs: Observation, label: str) -> F32:
+        """Score [0, 1] of ``label`` in each cell of a square grid over the image, f32 (N, N)."""
+        ...
+
+
+def grasp_prior(evidence: F32, cells: int) -> F32:
+    """Log probability (``cells``, ``cells``), up to a constant, of where the gripper is when it holds what
+    ``evidence`` (N, N) saw: up to a cell higher, for the object is lifted, and a cell around."""
+    image = torch.from_numpy(np.ascontiguousarray(evidence))[None, None].float()
+    if evidence.shape[0] != cells:
+        image = F.adaptive_max_pool2d(image, cells)
+    raised = F.pad(image[:, :, 1:], (0, 0, 0, 1))
+    near = F.max_pool2d(torch.maximum(image, raised), 3, 1, 1)
+    out: F32 = (WEIGHT * torch.log(near + DOUBT))[0, 0].numpy()
+    return out
+
+
 class ImageWorldModel:
     """Imagines goal images. One thread at a time.
 
     Args:
         steps: Steps of the flow; 1 to 4 (see docs/world_model.md for what each gives and costs).
         candidates: Images drawn at once; the one whose place is surest is kept.
+        spotter: A second opinion on where the thing to be grasped is. The network learns from sentences, and
+            in one of fifteen scenes looks at a thing of the same colour or shape; a detector errs elsewhere.
     """
 
     def __init__(
@@ -38,6 +67,7 @@ class ImageWorldModel:
         steps: int = 1,
         candidates: int = 1,
         text: TextEncoder | None = None,
+        spotter: Spotter | None = None,
     ) -> None:
         if steps < 1 or candidates < 1:
             raise InvalidValueError(
@@ -45,15 +75,30 @@ class ImageWorldModel:
             )
         self._pipeline, self._steps, self._candidates = pipeline, steps, candidates
         self._text = text or TextEncoder()
+        self._spotter = spotter
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, *, steps: int = 1, candidates: int = 1, text: TextEncoder | None = None
+        cls,
+        folder: str | Path,
+        *,
+        steps: int = 1,
+        candidates: int = 1,
+        text: TextEncoder | None = None,
+        spotter: Spotter | None = None,
     ) -> ImageWorldModel:
         """Load a pipeline folder; on CUDA where there is one. Errors as :meth:`GoalImagePipeline.load`."""
         pipeline = GoalImagePipeline.load(folder)
         pipeline.unet.to(best_device(), memory_format=torch.channels_last)
-        return cls(pipeline, steps=steps, candidates=candidates, text=text)
+        return cls(pipeline, steps=steps, candidates=candidates, text=text, spotter=spotter)
+
+    def _prior(self, obs: Observation, subtask: Subtask) -> torch.Tensor | None:
+        """The spotter's opinion where something is to be grasped, else None."""
+        verb, _, label = subtask.text.lower().partition(" the ")
+        if self._spotter is None or verb != "grasp" or not label:
+            return None
+        cells = self._pipeline.unet.config.image_size // PATCH
+        return torch.from_numpy(grasp_prior(self._spotter.evidence(obs, label), cells))
 
     def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
         """The goal image of the model's camera, u8 (S, S, 3), at the model's own size.
@@ -70,7 +115,8 @@ class ImageWorldModel:
         current = to_tensor(resize(obs.images[config.camera], config.image_size)[None])
         tokens, mask = self._text.encode([subtask.text])
         seeds = tuple(seed * self._candidates + k for k in range(self._candidates))
-        out = self._pipeline(current, tokens, mask, steps=self._steps, seeds=seeds)
+        prior = self._prior(obs, subtask)
+        out = self._pipeline(current, tokens, mask, steps=self._steps, seeds=seeds, prior=prior)
         heat = out.heat.float().cpu().numpy()
         scores = [confidence(h) for h in heat]
         best = int(np.argmax(scores))

@@ -57,12 +57,19 @@ class GoalImagePipeline(DiffusionPipeline):
 
     @torch.inference_mode()
     def __call__(
-        self, current: Tensor, tokens: Tensor, mask: Tensor, *, steps: int = 1, seeds: tuple[int, ...] = (0,)
+        self,
+        current: Tensor,
+        tokens: Tensor,
+        mask: Tensor,
+        *,
+        steps: int = 1,
+        seeds: tuple[int, ...] = (0,),
+        prior: Tensor | None = None,
     ) -> GoalImages:
         """Goal images for one ``current`` image f32 (1, 3, S, S) in [-1, 1], one for each of ``seeds``.
 
         ``tokens`` (1, L, 384), ``mask`` (1, L): the subtask sentence. ``steps``: 1 is the regression's mean;
-        more steps sharpen. The same seeds give the same images.
+        more steps sharpen. The same seeds give the same images. ``prior`` (S/4, S/4): see :class:`GoalUNet`.
         """
         device = self.unet.device
         n = len(seeds)
@@ -74,9 +81,10 @@ class GoalImagePipeline(DiffusionPipeline):
         sample = start + float(self.unet.config.noise_scale) * noise
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1.0 / steps, steps).tolist(), device=device)
         heat = torch.zeros(0)
+        more = {} if prior is None else {"prior": prior.to(device).expand(n, -1, -1)}
         for i, time in enumerate(self.scheduler.timesteps):
             sigma = self.scheduler.sigmas[i].expand(n).to(device)
-            out = self.unet(sample, start, sigma, words, seen)
+            out = self.unet(sample, start, sigma, words, seen, **more)
             if i == 0:
                 heat = out.heat.flatten(1).softmax(-1).view_as(out.heat)
             velocity = (sample - (start + out.change)) / sigma[:, None, None, None]

@@ -120,9 +120,19 @@ class GoalUNet(ModelMixin, ConfigMixin):
         return self.time(torch.cat([angle.sin(), angle.cos()], 1))
 
     def forward(
-        self, noisy: Tensor, current: Tensor, sigma: Tensor, tokens: Tensor, mask: Tensor
+        self,
+        noisy: Tensor,
+        current: Tensor,
+        sigma: Tensor,
+        tokens: Tensor,
+        mask: Tensor,
+        prior: Tensor | None = None,
     ) -> GoalUNetOutput:
-        """``noisy``: the sample at noise level ``sigma`` (B,), 1 at the start and 0 at the goal image."""
+        """``noisy``: the sample at noise level ``sigma`` (B,), 1 at the start and 0 at the goal image.
+
+        ``prior`` (B, S/4, S/4): somebody else's log probability of where the gripper will be, up to a
+        constant; the network's own is weighed by it before the image is painted.
+        """
         weight = mask[..., None].to(tokens.dtype)
         mean = (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
         cond = F.silu(self._time(sigma) + self.sentence(mean))
@@ -140,6 +150,8 @@ class GoalUNet(ModelMixin, ConfigMixin):
         x = F.interpolate(self.grow(x), scale_factor=2.0, mode="nearest")
         x = self.up1(self.merge(torch.cat([x, skip], 1)), cond)
         heat = self.heat(F.silu(x)).float()
+        if prior is not None:
+            heat = heat + prior[:, None]
         where = heat.flatten(1).softmax(-1).view_as(heat)
         # The soft-max of one cell in 576 is small; a square root keeps a spread-out answer visible, too.
         x = x + self.tell(where.sqrt().to(x.dtype) * 3.0)

@@ -11,6 +11,7 @@ from vista.errors import UnknownNameError
 SUITES = {
     "basic": ("basic", "BasicSuite"),
     "expert": ("expert", "ExpertSuite"),
+    "goals": ("goals", "GoalsSuite"),
     "latency": ("latency", "LatencySuite"),
     "vista": ("vista", "VistaSuite"),
 }

@@ -152,7 +152,8 @@ def _calls(settings: Settings, seed: int, cells: tuple[str, ...]) -> Mapping[str
     calls["close"] = close
     try:
         if {"imagine", "plan_chunk", "guard"} & set(cells):
-            model = compose.load_world_model(refs.world_model, world=world, task=task)
+            finder = compose.load_detector(refs.detector, spec, world=world)
+            model = compose.load_world_model(refs.world_model, world=world, task=task, finder=finder)
             calls["imagine"] = lambda i: model.imagine(obs, subtask, i)
         if {"plan_chunk", "guard"} & set(cells):
             policy = compose.load_policy(refs.policy, world=world, task=task)

@@ -89,10 +89,10 @@ def meeting_task(cell: str, index: int, seed: int) -> Task:
 
 class VistaSuite(BasicSuite):
     name = "vista"
-    cells = ("basic", "distractor", "target", "novel", "heldout")
-    methods = ("ours", "oracle", "goal", "subtask", "text")
-    default_cells = cells
-    default_methods = ("ours", "oracle")
+    cells: tuple[str, ...] = ("basic", "distractor", "target", "novel", "heldout")
+    methods: tuple[str, ...] = ("ours", "oracle", "goal", "subtask", "text")
+    default_cells: tuple[str, ...] = cells
+    default_methods: tuple[str, ...] = ("ours", "oracle")
     episodes: Mapping[str, int] = {"novel": 189, "heldout": 180}
     default_episodes = 45
     in_parent = ()

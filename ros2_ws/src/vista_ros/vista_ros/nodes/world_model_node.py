@@ -10,8 +10,10 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
 from vista.cli import compose
 from vista.errors import VistaError
+from vista.robots import load_robot
 from vista_msgs.action import ImagineSubgoal
 from vista_ros import conversions as c
+from vista_ros import stand_ins
 from vista_ros.calls import Beat
 from vista_ros.node_base import VistaNode, run_node
 
@@ -24,7 +26,9 @@ class WorldModelNode(VistaNode):
         self._turn = threading.Lock()
 
     def setup(self) -> None:
-        self._model = compose.load_world_model(self.param("world_model", "") or None)
+        spec = load_robot(self.param("robot", "panda"))
+        finder = stand_ins.detector(self, self.param("detector", "") or None, spec)
+        self._model = compose.load_world_model(self.param("world_model", "") or None, finder=finder)
         server = ActionServer(
             self, ImagineSubgoal, "imagine_subgoal", self._imagine, callback_group=self.group,
             goal_callback=lambda _: GoalResponse.ACCEPT if self.active else GoalResponse.REJECT,
