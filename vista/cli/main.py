@@ -19,6 +19,7 @@ COMMANDS = {
     "up": ("up", "start the nodes and watch over them"),
     "down": ("down", "stop the nodes"),
     "bench": ("bench", "measure: success, speed, the scripted expert"),
+    "memory": ("memory", "look into a memory, write it out, read it in"),
     "train": ("train", "make data from seeds and train a part"),
     "info": ("info", "what is installed, which device is used, which models are there"),
 }
