@@ -105,7 +105,11 @@ def free_domain() -> int:
     if (given := os.environ.get("ROS_DOMAIN_ID", "")).isdigit():
         return int(given)
     first = 1 + os.getpid() % 90
+    # The port of a graph whose first node was killed is free for a moment; the graph is not.
+    taken = {each.domain for each in running()}
     for domain in (*range(first, 101), *range(1, first)):
+        if domain in taken:
+            continue
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind(("", 7410 + 250 * domain))  # the port of a domain's first participant
