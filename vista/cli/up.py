@@ -262,7 +262,7 @@ def clean_up(state: Running) -> None:
         except psutil.Error:
             continue
     psutil.wait_procs(left, timeout=5.0)
-    remove_orphans(state.started_s)
+    remove_orphans(state.started_s, state.domain)
     file = state_folder() / f"{state.domain}.json"
     with contextlib.suppress(OSError):
         if state.mark in file.read_text():
