@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from vista.errors import ConfigError, UnknownNameError
+from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (0.85, 0.12, 0.12),
@@ -185,6 +185,20 @@ def sample_object(label: str, rng: np.random.Generator) -> ObjectSpec:
         texture=texture,
         rolls=shape in ("ball", "capsule"),
     )
+
+
+def slim(spec: ObjectSpec, rng: np.random.Generator) -> ObjectSpec:
+    """A box like ``spec``, lower and narrower than :func:`sample_object` draws them: half height and half
+    width 12 to 20 mm.
+
+    Raises:
+        InvalidValueError: ``spec`` is not a single box.
+    """
+    if [g.type for g in spec.geoms] != ["box"]:
+        raise InvalidValueError(f"{spec.label!r} is not a single box: only boxes are made slim")
+    length, hw, hh = (float(v) for v in rng.uniform([0.025, 0.012, 0.012], [0.045, 0.020, 0.020]))
+    geoms = (Geom("box", (length, hw, hh)),)
+    return replace(spec, geoms=geoms, half_height=hh, half_width=hw, grasp_above=_grasp_above(hh))
 
 
 def _mesh_bounds(path: Path) -> np.ndarray:

@@ -1,13 +1,16 @@
 """Generators and benches draw from disjoint parts of the splits."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 
+from vista.errors import InvalidValueError
 from vista.splits import load_splits
 from vista_sim.generate.pairs import sample_pairs_scene
 from vista_sim.measure import lab_choice
+from vista_sim.objects import sample_object, slim
 from vista_sim.tasks import TASKS, make_task
 
 
@@ -55,3 +58,17 @@ def test_an_objects_size_stays_in_the_gripper():
             spec = sample_object(f"{colour} {shape}", rng)
             assert 0.01 < spec.half_width < 0.038
             assert spec.half_height <= 0.05
+
+
+def test_a_slim_box_is_lower_and_narrower_and_keeps_its_looks():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        box = sample_object("orange box", rng)
+        flat = slim(box, rng)
+        assert (flat.label, flat.rgb, flat.texture) == (box.label, box.rgb, box.texture)
+        assert 0.012 <= flat.half_height <= 0.020
+        assert 0.012 <= flat.half_width <= 0.020
+        assert flat.geoms[0].size[1:] == (flat.half_width, flat.half_height)
+        assert flat.half_height + flat.grasp_above >= 0.0119  # the pads stay off the table
+    with pytest.raises(InvalidValueError, match="red cube"):
+        slim(replace(sample_object("red cube", rng), geoms=()), rng)

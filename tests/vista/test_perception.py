@@ -201,6 +201,16 @@ def test_targets_lie_where_the_boxes_are(pairs: Path):
     assert data.things[0, :, 11].tolist() == [1, 1, 0, 0, 0, 0]
 
 
+def test_recoloured_images_ask_for_no_colour_and_leave_the_data_alone(pairs: Path):
+    seen = SeenObjects(pairs, tiny.detector_net().config)
+    before = seen.image.copy(), seen.things.copy()
+    batch = make_batch(seen, np.random.default_rng(0), size=96)
+    asked = (batch["things"][..., 3] >= 0).any(1)
+    assert 0.5 < asked.float().mean() < 0.85
+    np.testing.assert_array_equal(seen.image, before[0])
+    np.testing.assert_array_equal(seen.things, before[1])
+
+
 def test_a_few_steps_lower_the_loss(pairs: Path):
     net = tiny.detector_net()
     data = SeenObjects(pairs, net.config)

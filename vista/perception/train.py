@@ -24,6 +24,9 @@ from vista.shards import (
 from vista.splits import load_splits
 from vista.training import Batch, TrainConfig, fit
 
+RECOLOURED = 1 / 3
+"""Share of training images with their colour channels exchanged."""
+
 
 class SeenObjects:
     """Images with what is visible in them, as grid targets. Broken data are refused by file."""
@@ -69,14 +72,22 @@ class SeenObjects:
 
 
 def make_batch(data: SeenObjects, rng: np.random.Generator, size: int = 64) -> Batch:
-    """One batch of random images."""
+    """One batch of random images.
+
+    A third of them with their colour channels exchanged, where no colour is asked for: a shape is then
+    learned in colours that it never comes in, and an unseen combination is still two things that were seen.
+    """
     rows = rng.integers(len(data), size=size)
+    pixels, things = data.image[rows], data.things[rows]
+    for i in np.flatnonzero(rng.random(size) < RECOLOURED):
+        pixels[i] = pixels[i][..., rng.permutation(3)]
+        things[i, :, 3] = -1
     gain = torch.from_numpy(rng.uniform(0.85, 1.15, (size, 1, 1, 1))).float()
-    image = (to_tensor(data.image[rows]) + 1) * gain - 1
+    image = (to_tensor(pixels) + 1) * gain - 1
     return {
         "image": image,
         "centre": torch.from_numpy(data.centre[rows]),
-        "things": torch.from_numpy(data.things[rows]),
+        "things": torch.from_numpy(things),
     }
 
 
