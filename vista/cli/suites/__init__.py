@@ -13,6 +13,7 @@ SUITES = {
     "expert": ("expert", "ExpertSuite"),
     "goals": ("goals", "GoalsSuite"),
     "latency": ("latency", "LatencySuite"),
+    "memory": ("memory", "MemorySuite"),
     "vista": ("vista", "VistaSuite"),
 }
 
