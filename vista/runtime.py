@@ -16,6 +16,7 @@ from collections.abc import Callable
 from vista.errors import InstructionError, InvalidValueError, StaleObservationError, VistaError
 from vista.events import Event, EventKind, OnEvent, ignore
 from vista.halting import STOPPED, Halt, ShouldStop, describe, halt_robot, never, raise_if_stopped, wait
+from vista.preprocess import Preprocessor
 from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
 from vista.task import Budget, Parts, Pursue, Task
 from vista.timing import Timings
@@ -168,6 +169,7 @@ def run_task(
     *,
     detector: Detector | None = None,
     critic: Critic | None = None,
+    preprocessor: Preprocessor | None = None,
     budget: Budget | None = None,
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
@@ -181,6 +183,7 @@ def run_task(
             client of an action. It should look at the same ``should_stop``.
         memory: None runs without a memory.
         critic: May reject a subtask, never the first one after a new plan.
+        preprocessor: Sums up each step and writes the queries to the memory; None does so by templates.
         on_event: Hears every :class:`vista.events.Event`, in this thread.
         should_stop: Asked before and after every stage; None to go on, else the cause.
         timings: Collects the stages; give the same one to ``pursue`` to see its parts too.
@@ -199,7 +202,7 @@ def run_task(
         raise InstructionError(
             "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
         )
-    parts = Parts(robot, planner, world_model, pursue, memory, detector, critic)
+    parts = Parts(robot, planner, world_model, pursue, memory, detector, critic, preprocessor)
     task = Task(
         parts,
         instruction.strip(),

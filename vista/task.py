@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from vista.errors import InvalidValueError, VistaError
 from vista.events import Event, EventKind, OnEvent
 from vista.halting import STOPPED, Halt, ShouldStop, describe, raise_if_stopped
+from vista.preprocess import Digest, Preprocessor, TemplatePreprocessor, named, outcome_line, sighting
 from vista.protocols import Critic, Detector, Memory, MemoryItem, Planner, Robot, WorldModel
 from vista.timing import Timings
 from vista.types import (
@@ -29,6 +30,7 @@ from vista.types import (
 
 Pursue = Callable[[Subgoal], Progress]
 
+_TEMPLATES = TemplatePreprocessor()
 _log = logging.getLogger(__name__)
 
 
@@ -58,7 +60,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who does what in a task; ``None`` leaves that stage out."""
+    """Who does what in a task; ``None`` leaves that stage out, or to templates (``preprocessor``)."""
 
     robot: Robot
     planner: Planner
@@ -67,6 +69,7 @@ class Parts:
     memory: Memory | None = None
     detector: Detector | None = None
     critic: Critic | None = None
+    preprocessor: Preprocessor | None = None
 
 
 class Task:
@@ -114,17 +117,20 @@ class Task:
             return self._look()
 
     def recall(self, obs: Observation) -> Sequence[MemoryItem]:
-        """Note down what the detector sees, then ask the memory about what is to be done."""
+        """Note down what is seen and how the last step is summed up, then ask the memory what helps now."""
         if self.parts.detector is not None:
             with self.stage("detect"):
                 self._seen = tuple(self.parts.detector.detect(obs))
             self.emit(Event(EventKind.DETECTED, detections=self._seen, images=obs.images))
-            self._remember([_sighting(d, obs.stamp_ns) for d in self._seen])
         if self.parts.memory is None:
             return ()
-        queries = [self.instruction, *(f"where is the {name}" for name in self._named(self.instruction))]
+        digest = self._digest(obs)
+        notes = [sighting(d, obs.stamp_ns) for d in self._seen] if self.parts.detector is not None else []
+        if digest.summary and self.results and digest.summary != outcome_line(self.results[-1]):
+            notes.append(self._note("temporal", digest.summary, self.results[-1].text, obs.stamp_ns))
+        self._remember(notes)
         with self.stage("recall"):
-            items = tuple(self.parts.memory.recall(queries))
+            items = tuple(self.parts.memory.recall(digest.queries))
         self.emit(Event(EventKind.RECALLED, recall=items))
         return items
 
@@ -193,9 +199,7 @@ class Task:
     def remember(self, obs: Observation) -> None:
         """Note down how the last subtask went."""
         last = self.results[-1]
-        reason = f" ({last.reason})" if last.reason else ""
-        text = f"{last.text}: {last.state} after {last.end_s - last.start_s:.1f} s{reason}"
-        self._remember([self._note("temporal", text, last.text, obs.stamp_ns)])
+        self._remember([self._note("temporal", outcome_line(last), last.text, obs.stamp_ns)])
 
     def end(self, outcome: Outcome, cause: str) -> EpisodeResult:
         """Latch how the task ended, note it down as far as that is still possible, and tell it."""
@@ -241,15 +245,12 @@ class Task:
             with self.stage("remember"):
                 self.parts.memory.remember(notes)
 
-    def _named(self, text: str) -> list[str]:
-        """Labels of what is seen that ``text`` speaks of."""
-        return sorted({d.label for d in self._seen if d.label.lower() in text.lower()})
+    def _digest(self, obs: Observation) -> Digest:
+        last = self.results[-1] if self.results else None
+        if self.parts.preprocessor is None:
+            return _TEMPLATES.digest(obs, self.instruction, self._seen, last)
+        with self.stage("digest"):
+            return self.parts.preprocessor.digest(obs, self.instruction, self._seen, last)
 
     def _note(self, kind: str, text: str, about: str, stamp_ns: int) -> Note:
-        return Note(kind, text, stamp_ns, entities=tuple(self._named(about)), source="agent")
-
-
-def _sighting(seen: Detection, stamp_ns: int) -> Note:
-    x, y, z = (float(v) for v in seen.position)
-    text = f"{seen.label} at ({x:.2f}, {y:.2f}, {z:.2f}) m"
-    return Note("spatial", text, stamp_ns, (seen.label,), (x, y, z), confidence=seen.score, source="detector")
+        return Note(kind, text, stamp_ns, entities=tuple(named(about, self._seen)), source="agent")
