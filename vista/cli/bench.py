@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split", default="bench", metavar="RANGE", help="range of seeds (bench; tuning to develop with)")
     add("--out", type=Path, metavar="DIR", help="where results are kept (default runs/bench/SUITE)")
     add("--json", type=Path, metavar="FILE", help="write the report there")
+    add("--page", type=Path, metavar="DIR", help="suite vista: a page with pictures and videos of episodes")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -89,6 +90,8 @@ def main(args: argparse.Namespace) -> int:
         scratch = args.json.with_name(args.json.name + ".part")
         scratch.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         os.replace(scratch, args.json)
+    if args.page is not None:
+        print(suite.page(settings, out, report, args.page), file=sys.stderr)
     # A pipe or a log has no width of its own; the table should not be folded for it.
     (Console() if sys.stdout.isatty() else Console(width=140)).print(table(args.suite, cells))
     return 0

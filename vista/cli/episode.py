@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from vista.cli import compose
 from vista.cli.truth import Witness
+from vista.events import OnEvent, fan_out, ignore
 from vista.kinematics import Kinematics
 from vista.protocols import Detector
 from vista.robots import load_robot
 from vista.runtime import Budget, pursue, run_task
 from vista.timing import Timings
+from vista.types import Observation
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
 from vista_sim.world import World
@@ -50,15 +53,26 @@ class Stack:
             self._kept[name] = make()
         return self._kept[name]
 
-    def run(self, task: Task, *, seed: int = 0, memory_folder: str | None = None) -> dict[str, object]:
-        """Run ``task`` once. Returns what a bench keeps of it, as plain values."""
+    def run(
+        self,
+        task: Task,
+        *,
+        seed: int = 0,
+        memory_folder: str | None = None,
+        on_event: OnEvent = ignore,
+        watch: Callable[[Observation], None] = ignore,
+    ) -> dict[str, object]:
+        """Run ``task`` once. Returns what a bench keeps of it, as plain values.
+
+        ``on_event`` hears the loop, ``watch`` sees every observation: neither changes what happens.
+        """
         refs, began = self.refs, time.monotonic()
         world = World(task.scene, self.spec, self.kinematics)
         task.prepare(world)
         robot = SimRobot(world)
         memory = None
         try:
-            witness, timings = Witness(robot, task), Timings()
+            witness, timings = Witness(robot, task, watch), Timings()
             detector: Detector | None = None
             if refs.detector != "none":
                 detector = self._part(
@@ -85,7 +99,8 @@ class Stack:
                 witness, planner, world_model,
                 partial(pursue, witness, policy, switcher, guard, timings=timings),
                 memory, task.instruction,
-                detector=detector, budget=BUDGET, on_event=witness.hear, timings=timings, seed=seed,
+                detector=detector, budget=BUDGET, on_event=fan_out(witness.hear, on_event),
+                timings=timings, seed=seed,
             )  # fmt: skip
             truth = witness.verdict(result)
         finally:

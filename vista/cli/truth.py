@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from vista.events import Event, EventKind
+from vista.events import Event, EventKind, ignore
 from vista.types import ActionChunk, EpisodeResult, Observation, Outcome, RobotSpec, State
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
@@ -31,8 +32,8 @@ class Truth:
 class Witness:
     """A ``Robot`` that passes everything on to a simulated one and looks at the truth after every motion."""
 
-    def __init__(self, robot: SimRobot, task: Task) -> None:
-        self._robot, self._task = robot, task
+    def __init__(self, robot: SimRobot, task: Task, watch: Callable[[Observation], None] = ignore) -> None:
+        self._robot, self._task, self._watch = robot, task, watch
         world = robot.world
         label = getattr(task, "target", None)
         self._target = world.index(label) if label is not None else 0
@@ -50,7 +51,9 @@ class Witness:
         return self._robot.spec
 
     def observe(self, timeout_s: float = 1.0) -> Observation:
-        return self._robot.observe(timeout_s)
+        obs = self._robot.observe(timeout_s)
+        self._watch(obs)
+        return obs
 
     def stop(self, cause: str) -> None:
         self._robot.stop(cause)

@@ -46,13 +46,14 @@ def render_page(record: RunRecord) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(record.instruction or 'A run')}</title>\n<style>\n{_asset('style.css')}</style>\n"
-        f"</head>\n<body>\n<main>\n{body}\n</main>\n<script>\n{_asset('page.js')}</script>\n</body>\n</html>\n"
+        f"<title>{escape(record.instruction or 'A run')}</title>\n<style>\n{asset('style.css')}</style>\n"
+        f"</head>\n<body>\n<main>\n{body}\n</main>\n<script>\n{asset('page.js')}</script>\n</body>\n</html>\n"
     )
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file that every page holds a copy of: ``style.css`` or ``page.js``."""
     return resources.files("vista.report").joinpath(name).read_text(encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from vista.cli.episode import Refs
 from vista.cli.fingerprint import fingerprint
 from vista.cli.results import Key, Record, Results, summary
 from vista.cli.workers import spread
-from vista.errors import UnknownNameError
+from vista.errors import ConfigError, UnknownNameError
 
 Cell = dict[str, object]
 
@@ -113,6 +113,14 @@ class Suite:
                     results.add(mine[job], record)
                     progress.step(job, record)
             return [self._cell(cell, method, [results.get(k) for k in mine]) for cell, method, mine in plan]
+
+    def page(self, settings: Settings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
+        """Write ``index.html`` about a finished ``report`` into ``folder``; ``out`` holds its episodes.
+
+        Raises:
+            ConfigError: this suite has no page.
+        """
+        raise ConfigError(f"--page: suite {self.name!r} has no page; 'vista' has one")
 
     def _cell(self, cell: str, method: str, found: Iterable[Record | None]) -> Cell:
         records = [r for r in found if r is not None]

@@ -10,13 +10,14 @@ object* grasped: of the true images of every object grasped, that of the right o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from vista.cli import compose
 from vista.cli.results import Record
-from vista.cli.suites.base import Cell, Job, Settings
+from vista.cli.suites.base import Cell, Job, Settings, Suite
 from vista.cli.suites.vista import VistaSuite, meeting_task, vista_refs
 from vista.cli.workers import one_thread
 from vista.images import resize
@@ -44,6 +45,9 @@ class GoalsSuite(VistaSuite):
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_goals
+
+    def page(self, settings: Settings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
+        return Suite.page(self, settings, out, report, folder)
 
     def describe(self, records: Sequence[Record]) -> Cell:
         def middle(name: str, share: float = 50.0) -> float:

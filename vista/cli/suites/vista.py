@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -87,6 +89,15 @@ def meeting_task(cell: str, index: int, seed: int) -> Task:
     return make_task("pick_place", seed, choice, met.target)
 
 
+def _index(settings: Settings, job: Job) -> int:
+    return (job.seed - load_splits().seed(settings.split, 0)) % _APART
+
+
+def episode_task(settings: Settings, job: Job) -> Task:
+    """The task of ``job``: the same one whenever it is asked for."""
+    return meeting_task(job.cell, _index(settings, job), job.seed)
+
+
 class VistaSuite(BasicSuite):
     name = "vista"
     cells: tuple[str, ...] = ("basic", "distractor", "target", "novel", "heldout")
@@ -118,6 +129,11 @@ class VistaSuite(BasicSuite):
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_vista
+
+    def page(self, settings: Settings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
+        from vista.cli.suites.showing import make_page
+
+        return make_page(settings, report, partial(self.seeds, settings), folder)
 
     def describe(self, records: Sequence[Record]) -> Cell:
         cell = super().describe(records)
@@ -164,14 +180,12 @@ def open_vista(settings: Settings) -> Callable[[Job], Record]:
 
     torch.set_num_threads(1)
     stacks: dict[str, Stack] = {}
-    first = load_splits().seed(settings.split, 0)
 
     def run(job: Job) -> Record:
         if job.method not in stacks:
             stacks[job.method] = Stack(vista_refs(settings, job.method))
-        index = (job.seed - first) % _APART
-        task = meeting_task(job.cell, index, job.seed)
-        met = meeting(job.cell, index, job.seed)
-        return {**stacks[job.method].run(task), "target": met.target, "group": met.group}
+        met = meeting(job.cell, _index(settings, job), job.seed)
+        record = stacks[job.method].run(episode_task(settings, job))
+        return {**record, "target": met.target, "group": met.group}
 
     return run
