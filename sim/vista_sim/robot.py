@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from vista.errors import InvalidValueError, RobotStoppedError
@@ -24,6 +26,7 @@ class SimRobot:
         self._camera = Camera(world.model) if render else None
         self._cause: str | None = None
         self.control_steps = 0
+        self.on_row: Callable[[], None] | None = None  # called after every control step
 
     @property
     def spec(self) -> RobotSpec:
@@ -69,6 +72,8 @@ class SimRobot:
             else:
                 self.world.move_joints(row[:-1], float(np.clip(row[-1], 0, 1)))
             self.control_steps += 1
+            if self.on_row is not None:
+                self.on_row()
 
     def stop(self, cause: str) -> None:
         """Hold still from now on; the first cause is kept."""

@@ -116,6 +116,7 @@ class Stack:
             "outcome": str(result.outcome),
             "cause": result.cause,
             "instruction": result.instruction,
+            "switches": [[s.verb, s.said_s, s.true_s] for s in witness.moments.switches()],
             "subtasks": [[r.text, str(r.state), r.reason, round(r.score, 3)] for r in result.subtasks],
             "steps": result.steps,
             "seconds": round(result.seconds, 2),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vista.cli.moments import Moments
 from vista.events import Event, EventKind, ignore
 from vista.types import ActionChunk, EpisodeResult, Observation, Outcome, RobotSpec, State
 from vista_sim.robot import SimRobot
@@ -41,6 +42,8 @@ class Witness:
         self._lifted: set[int] = set()
         self._nearest = float("inf")
         self._early = ""
+        self.moments = Moments()
+        robot.on_row = self._row
 
     @property
     def world(self) -> World:
@@ -69,9 +72,20 @@ class Witness:
             if centre[2] > self._ground[i] + LIFTED_M and apart < NEAR_M:
                 self._lifted.add(i)
 
+    def _row(self) -> None:
+        """Keep since when what the subtasks are for is true."""
+        centre = self.world.object_pose(self._target)[2, 3]
+        lifted = bool(centre > self._ground[self._target] + LIFTED_M)
+        self.moments.look("grasp", lifted and self._held(), self.world.time)
+        self.moments.look("place", bool(self._task.success(self.world)) and not self._held(), self.world.time)
+
     def hear(self, event: Event) -> None:
         """Listen to the loop: a grasp that is called done while the hand holds nothing ended too early."""
         progress, subtask = event.progress, event.subtask
+        if event.kind is EventKind.IMAGINED and subtask is not None:
+            self.moments.begin(subtask.text, self.world.time)
+        if event.kind is EventKind.SUBTASK_ENDED and progress is not None:
+            self.moments.end(progress.state is State.REACHED, self.world.time)
         if event.kind is not EventKind.SUBTASK_ENDED or progress is None or subtask is None:
             return
         if progress.state is State.REACHED and subtask.text.startswith("grasp"):

@@ -17,10 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vista.cli.episode import Refs, Stack
+from vista.cli.moments import Switch, agreement
 from vista.cli.results import Record, wilson
 from vista.cli.suites.base import Cell, Job, Settings
 from vista.cli.suites.basic import BasicSuite
@@ -146,12 +148,19 @@ class VistaSuite(BasicSuite):
             mine = [bool(r["success"]) for r in records if r["group"] == group]
             low, high = wilson(sum(mine), len(mine))
             groups[group] = f"{sum(mine)}/{len(mine)} ({low:.0%}-{high:.0%})"
+        switches = agreement(Switch(*s) for r in records for s in _listed(r.get("switches")))
         return {
             "approach_rate": round(approached / n, 3),
             "grasp_rate": round(grasped / n, 3),
+            "switch_precision": round(switches.precision, 3),
+            "switch_recall": round(switches.recall, 3),
             **({"groups": groups} if groups else {}),
             **{k: v for k, v in cell.items() if k != "grasped"},
         }
+
+
+def _listed(value: object) -> list[list[Any]]:
+    return value if isinstance(value, list) else []
 
 
 def vista_refs(settings: Settings, method: str) -> Refs:

@@ -1,0 +1,70 @@
+"""A switcher is judged by when it says "reached" and when it became true."""
+
+from __future__ import annotations
+
+import pytest
+
+from vista.cli.moments import Moments, Switch, agreement
+
+
+def test_a_hit_is_no_more_than_half_a_second_apart():
+    assert Switch("grasp", 2.5, 2.0).hit
+    assert Switch("grasp", 1.5, 2.0).hit
+    assert not Switch("grasp", 2.6, 2.0).hit
+    assert not Switch("grasp", None, 2.0).hit
+    assert not Switch("grasp", 2.0, None).hit
+
+
+def test_too_late_and_too_early_count_against_both():
+    found = agreement(
+        [
+            Switch("grasp", 2.0, 2.1),
+            Switch("place", 5.0, 3.0),
+            Switch("grasp", 7.0, None),
+            Switch("place", None, 9.0),
+        ]
+    )
+    assert (found.hits, found.said, found.true) == (1, 3, 3)
+    assert found.precision == pytest.approx(1 / 3)
+    assert found.recall == pytest.approx(1 / 3)
+    nothing = agreement([])
+    assert (nothing.precision, nothing.recall) == (1.0, 1.0)
+
+
+def test_the_first_time_it_became_true_within_the_subtask_counts():
+    moments = Moments()
+    moments.begin("grasp the red cube", 0.0)
+    for now, lifted in ((1.0, False), (1.1, True), (1.2, False), (1.5, True), (1.8, True)):
+        moments.look("grasp", lifted, now)
+    moments.end(True, 1.8)
+    moments.begin("place the red cube in the tray", 1.8)
+    moments.look("place", True, 4.0)
+    moments.end(True, 4.4)
+    assert moments.switches() == [Switch("grasp", 1.8, 1.1), Switch("place", 4.4, 4.0)]
+
+
+def test_what_was_true_before_is_true_at_the_start_and_a_little_later_counts_too():
+    moments = Moments()
+    moments.look("grasp", True, 0.5)
+    moments.begin("grasp the can", 2.0)
+    moments.end(True, 2.4)
+    moments.begin("put the can in the tray", 2.4)
+    moments.end(True, 5.0)
+    moments.look("place", True, 5.4)
+    moments.begin("grasp the mug", 6.0)
+    moments.look("grasp", False, 6.1)
+    moments.end(False, 9.0)
+    assert moments.switches() == [
+        Switch("grasp", 2.4, 2.0),
+        Switch("place", 5.0, 5.4),
+        Switch("grasp", None, 6.0),
+    ]
+
+
+def test_what_ended_before_the_subtask_began_does_not_count():
+    moments = Moments()
+    moments.look("grasp", True, 0.5)
+    moments.look("grasp", False, 1.0)
+    moments.begin("grasp the can", 2.0)
+    moments.end(True, 2.4)
+    assert moments.switches() == [Switch("grasp", 2.4, None)]
