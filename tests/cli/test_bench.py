@@ -153,7 +153,7 @@ def test_what_goes_wrong_in_a_process_is_told(job: int, said: str):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--suite", "party"], "unknown suite 'party'; known: basic, expert, goals, latency, vista"),
+        (["--suite", "party"], "unknown suite 'party'; known: basic, expert, goals, latency, memory, realtime, vista"),
         (["--suite", "basic", "--cell", "moon"], "unknown cell of suite 'basic' 'moon'; known: basic, ros"),
         (["--suite", "basic", "--method", "luck"], "known: imagined, oracle"),
         (["--suite", "basic", "--task", "dance"], "unknown task 'dance'; known: pick_place"),

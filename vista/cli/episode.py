@@ -12,7 +12,7 @@ from vista.cli import compose
 from vista.cli.truth import Witness
 from vista.events import OnEvent, fan_out, ignore
 from vista.kinematics import Kinematics
-from vista.protocols import Detector
+from vista.protocols import Detector, Policy
 from vista.robots import load_robot
 from vista.runtime import Budget, pursue, run_task
 from vista.timing import Timings
@@ -22,6 +22,7 @@ from vista_sim.tasks import Task
 from vista_sim.world import World
 
 BUDGET = Budget(max_subtasks=8, seconds=60.0)
+EXECUTE_ROWS = 4
 TRUTHFUL = ("scripted", "oracle")
 
 
@@ -39,10 +40,16 @@ class Refs:
 
 
 class Stack:
-    """The parts of one process, loaded once; those that read the truth are made for each episode."""
+    """The parts of one process, loaded once; those that read the truth are made for each episode.
 
-    def __init__(self, refs: Refs) -> None:
+    ``wrap`` is put around the policy; ``execute_rows`` of each chunk are carried out before the next.
+    """
+
+    def __init__(
+        self, refs: Refs, *, wrap: Callable[[Policy], Policy] | None = None, execute_rows: int = EXECUTE_ROWS
+    ) -> None:
         self.refs, self.spec = refs, load_robot(refs.robot)
+        self._wrap, self._rows = wrap, execute_rows
         self.kinematics = Kinematics(self.spec)
         self._kept: dict[str, Any] = {}
 
@@ -82,6 +89,7 @@ class Stack:
             policy = self._part(
                 "policy", refs.policy, lambda: compose.load_policy(refs.policy, world=world, task=task)
             )
+            policy = self._wrap(policy) if self._wrap is not None else policy
             world_model = self._part(
                 "world_model", refs.world_model,
                 lambda: compose.load_world_model(
@@ -97,7 +105,9 @@ class Stack:
             memory = compose.open_memory(memory_folder)
             result = run_task(
                 witness, planner, world_model,
-                partial(pursue, witness, policy, switcher, guard, timings=timings),
+                partial(
+                    pursue, witness, policy, switcher, guard, execute_rows=self._rows, timings=timings
+                ),
                 memory, task.instruction,
                 detector=detector, budget=BUDGET, on_event=fan_out(witness.hear, on_event),
                 timings=timings, seed=seed,
@@ -116,6 +126,8 @@ class Stack:
             "outcome": str(result.outcome),
             "cause": result.cause,
             "instruction": result.instruction,
+            "jerk": round(witness.motion.jerk, 3),
+            "idle_s": round(witness.motion.idle_s, 2),
             "switches": [[s.verb, s.said_s, s.true_s] for s in witness.moments.switches()],
             "subtasks": [[r.text, str(r.state), r.reason, round(r.score, 3)] for r in result.subtasks],
             "steps": result.steps,

@@ -9,13 +9,14 @@ import numpy as np
 
 from vista.cli.moments import Moments
 from vista.events import Event, EventKind, ignore
-from vista.types import ActionChunk, EpisodeResult, Observation, Outcome, RobotSpec, State
+from vista.types import F64, ActionChunk, EpisodeResult, Observation, Outcome, RobotSpec, State
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
 from vista_sim.world import World
 
 LIFTED_M = 0.012
 NEAR_M = 0.06
+RISEN_M = 0.15  # the goal image of a placed object shows the hand 0.2 m above the table
 SETTLE_STEPS = 250  # of 4 ms: what was let go comes to rest before it is judged
 
 
@@ -28,6 +29,39 @@ class Truth:
     failure: str
     grasped: bool
     nearest_m: float
+
+
+class Motion:
+    """How the hand moved, a sample every control step of ``dt_s`` [s]."""
+
+    STILL_M, STILL_OPENING = 5e-4, 0.01
+
+    def __init__(self, dt_s: float = 0.1) -> None:
+        self._dt_s = dt_s
+        self._hand: list[F64] = []
+        self._opening: list[float] = []
+
+    def add(self, hand: F64, opening: float) -> None:
+        """The hand is at ``hand`` (3,) [m], open by ``opening`` [0, 1]."""
+        self._hand.append(np.array(hand))
+        self._opening.append(opening)
+
+    @property
+    def jerk(self) -> float:
+        """Root mean square of the third difference of the hand's path [m/s^3]; 0 for less than 4 samples."""
+        if len(self._hand) < 4:
+            return 0.0
+        third = np.diff(np.stack(self._hand), 3, axis=0) / self._dt_s**3
+        return float(np.sqrt((third**2).sum(1).mean()))
+
+    @property
+    def idle_s(self) -> float:
+        """For how long [s] neither hand nor fingers moved."""
+        if len(self._hand) < 2:
+            return 0.0
+        moved = np.linalg.norm(np.diff(np.stack(self._hand), axis=0), axis=1) > self.STILL_M
+        closed = np.abs(np.diff(self._opening)) > self.STILL_OPENING
+        return float((~moved & ~closed).sum() * self._dt_s)
 
 
 class Witness:
@@ -43,6 +77,7 @@ class Witness:
         self._nearest = float("inf")
         self._early = ""
         self.moments = Moments()
+        self.motion = Motion()
         robot.on_row = self._row
 
     @property
@@ -73,11 +108,12 @@ class Witness:
                 self._lifted.add(i)
 
     def _row(self) -> None:
-        """Keep since when what the subtasks are for is true."""
+        """Keep since when what the subtasks are for is true, and how the hand moves."""
+        self.motion.add(self.world.ee_pose()[:3, 3], self.world.gripper)
         centre = self.world.object_pose(self._target)[2, 3]
         lifted = bool(centre > self._ground[self._target] + LIFTED_M)
         self.moments.look("grasp", lifted and self._held(), self.world.time)
-        self.moments.look("place", bool(self._task.success(self.world)) and not self._held(), self.world.time)
+        self.moments.look("place", self._left() and bool(self._task.success(self.world)), self.world.time)
 
     def hear(self, event: Event) -> None:
         """Listen to the loop: a grasp that is called done while the hand holds nothing ended too early."""
@@ -97,6 +133,11 @@ class Witness:
         centre = self.world.object_pose(self._target)[:3, 3]
         near = np.linalg.norm(centre - self.world.ee_pose()[:3, 3]) < NEAR_M
         return bool(near and self.world.gripper_command < 0.5)
+
+    def _left(self) -> bool:
+        """The hand let go and rose, as the goal image of a placed object shows it."""
+        high = self.world.ee_pose()[2, 3] > RISEN_M
+        return bool(high and self.world.gripper_command > 0.5)
 
     def verdict(self, result: EpisodeResult) -> Truth:
         """Let everything come to rest and judge the episode."""

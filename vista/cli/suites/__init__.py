@@ -14,6 +14,7 @@ SUITES = {
     "goals": ("goals", "GoalsSuite"),
     "latency": ("latency", "LatencySuite"),
     "memory": ("memory", "MemorySuite"),
+    "realtime": ("realtime", "RealtimeSuite"),
     "vista": ("vista", "VistaSuite"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +94,12 @@ class Suite:
 
     def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
         """Run what is missing and sum up."""
+        return [self._cell(*found) for found in self.collect(settings, out, progress)]
+
+    def collect(
+        self, settings: Settings, out: Path, progress: Progress
+    ) -> list[tuple[str, str, list[Record]]]:
+        """Run what is missing; cell, method and all episodes of each, in the order of the seeds."""
         self.check(settings)
         plan: list[tuple[str, str, list[Key]]] = []
         for cell in dict.fromkeys(settings.cells or self.default_cells):
@@ -112,7 +118,10 @@ class Suite:
                 for job, record in spread(self.opener(cell), settings, list(mine), workers):
                     results.add(mine[job], record)
                     progress.step(job, record)
-            return [self._cell(cell, method, [results.get(k) for k in mine]) for cell, method, mine in plan]
+            return [
+                (cell, method, [r for k in mine if (r := results.get(k)) is not None])
+                for cell, method, mine in plan
+            ]
 
     def page(self, settings: Settings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
         """Write ``index.html`` about a finished ``report`` into ``folder``; ``out`` holds its episodes.
@@ -122,6 +131,5 @@ class Suite:
         """
         raise ConfigError(f"--page: suite {self.name!r} has no page; 'vista' has one")
 
-    def _cell(self, cell: str, method: str, found: Iterable[Record | None]) -> Cell:
-        records = [r for r in found if r is not None]
+    def _cell(self, cell: str, method: str, records: Sequence[Record]) -> Cell:
         return {**summary(cell, method, records), **self.describe(records)}

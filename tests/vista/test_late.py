@@ -1,0 +1,121 @@
+"""Late plans: the rows that are due, from the plan that was there, joined without a leap."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.conformance.implementations import observation, panda
+from vista.errors import InvalidValueError
+from vista.executor.late import LatePolicy
+from vista.kinematics import delta_to_matrix, matrix_to_pose, pose_to_matrix
+from vista.types import ActionChunk, ActionSpace, Observation, Subgoal, Subtask
+
+DT = 0.1
+GOAL = Subgoal(Subtask("grasp the blue mug"), {}, 0.5, 0, 0)
+
+
+class Straight:
+    """Plans eight rows of 1 cm to the side it was made for; its n-th plan says progress n / 10."""
+
+    action_space = ActionSpace.EE_DELTA
+
+    def __init__(self, *steps: float) -> None:
+        self.steps, self.calls = steps, 0
+
+    def reset(self) -> None:
+        self.calls = 0
+
+    def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        step = self.steps[min(self.calls, len(self.steps) - 1)]
+        self.calls += 1
+        rows = np.zeros((8, 7), np.float32)
+        rows[:, 1] = step * np.arange(1, 9)
+        rows[:, 6] = float(self.calls % 2)
+        return ActionChunk(rows, DT, self.action_space, obs.stamp_ns, self.calls / 10, 0.0)
+
+
+def arm(policy: LatePolicy, cycles: int, rows: int = 4) -> tuple[list[float], list[ActionChunk]]:
+    """Carry out ``rows`` of each chunk exactly; the hand's sideways place after every row, and the chunks."""
+    spec = panda()
+    obs = observation(spec)
+    here = pose_to_matrix(obs.ee_pose)
+    origin, places, chunks = here.copy(), [], []
+    for k in range(cycles):
+        now = observation(spec, stamp_ns=1_000_000_000 + k * rows * 100_000_000)
+        now = Observation(
+            now.stamp_ns,
+            now.images,
+            now.joint_pos,
+            now.joint_vel,
+            1.0,
+            matrix_to_pose(here),
+            gripper_command=1.0,
+        )
+        chunk = policy.predict_chunk(now, GOAL)
+        chunks.append(chunk)
+        for row in chunk.actions[:rows]:
+            places.append(float((np.linalg.inv(origin) @ here @ delta_to_matrix(np.float64(row[:6])))[1, 3]))
+        here = here @ delta_to_matrix(np.float64(chunk.actions[rows - 1][:6]))
+    return places, chunks
+
+
+def test_without_latency_nothing_changes():
+    places, chunks = arm(LatePolicy(Straight(0.01), 0.0), 3)
+    np.testing.assert_allclose(places, 0.01 * np.arange(1, 13), atol=1e-6)
+    assert [c.progress for c in chunks] == [0.1, 0.2, 0.3]
+
+
+def test_the_arm_holds_until_the_first_plan_is_there_and_keeps_to_its_times():
+    places, chunks = arm(LatePolicy(Straight(0.01), 0.3), 2)
+    # The plan is for 1 cm after each step since it was asked for: late rows are left out, not put off.
+    np.testing.assert_allclose(places[:4], [0, 0, 0, 0.04], atol=1e-6)
+    assert chunks[0].progress is None
+    assert chunks[1].progress == 0.1
+
+
+def test_the_plan_in_hand_is_carried_out_while_the_next_is_on_its_way():
+    places, _ = arm(LatePolicy(Straight(0.01, 0.01, 0.0), 0.3, fade_rows=0), 3)
+    # From 0.4 s to 0.7 s the first plan goes on (5, 6, 7 cm), then the second, made at 4 cm: 4 + 4 cm.
+    np.testing.assert_allclose(places[4:8], [0.05, 0.06, 0.07, 0.08], atol=1e-6)
+    np.testing.assert_allclose(places[8:11], [0.09, 0.10, 0.11], atol=1e-6)
+    assert places[11] == pytest.approx(0.08, abs=1e-6)  # the third plan stays where it was made
+
+
+def test_fading_makes_the_leap_between_two_plans_smaller():
+    steps = (0.01, -0.01)
+    hard, soft = (arm(LatePolicy(Straight(*steps), 0.2, fade_rows=f), 6)[0] for f in (0, 3))
+    assert np.abs(np.diff(soft)).max() < 0.7 * np.abs(np.diff(hard)).max()
+
+
+def test_a_plan_that_is_over_holds_its_last_pose():
+    places, _ = arm(LatePolicy(Straight(0.01), 1.0), 6)
+    np.testing.assert_allclose(places[:10], 0.0, atol=1e-6)
+    # It was for 8 cm within 0.8 s; when it arrives, all of it is over but where it ends.
+    np.testing.assert_allclose(places[10:16], 0.08, atol=1e-6)
+
+
+def test_a_synchronous_arm_waits_and_then_runs_the_whole_plan():
+    policy = LatePolicy(Straight(0.01), 0.3, waits=True)
+    assert policy.waiting_rows(DT) == 3
+    places, chunks = arm(policy, 2, rows=7)
+    np.testing.assert_allclose(places[:7], [0, 0, 0, 0.01, 0.02, 0.03, 0.04], atol=1e-6)
+    np.testing.assert_allclose(places[7:10], 0.04, atol=1e-6)
+    assert chunks[0].progress == 0.1
+
+
+def test_a_new_subgoal_drops_the_old_plans():
+    policy = LatePolicy(Straight(0.01), 0.3)
+    arm(policy, 2)
+    policy.reset()
+    places, _ = arm(policy, 1)
+    np.testing.assert_allclose(places[:3], 0.0, atol=1e-6)
+
+
+def test_bad_use_is_named():
+    with pytest.raises(InvalidValueError, match="latency_s -1"):
+        LatePolicy(Straight(0.01), -1.0)
+    other = Straight(0.01)
+    other.action_space = ActionSpace.JOINT_POSITION
+    with pytest.raises(InvalidValueError, match="joint_position"):
+        LatePolicy(other, 0.1)

@@ -1,0 +1,136 @@
+"""Plans that arrive late: what a slow policy does to the arm, and how to join chunks so that it does little.
+
+A policy that needs longer than a control step can make the arm wait for every chunk (*synchronous*), or plan
+the next chunk while the last one is still being carried out (*asynchronous*). Then a new chunk is partly in
+the past when it arrives, and what is left of it need not agree with what the arm is doing. Real-time chunking
+(Black, Galliker, Levine, arXiv 2506.07339) freezes the rows that will be over by then and lets the rest of a
+flow policy be drawn so that it fits them. A policy that regresses its chunk cannot be drawn again: here the
+rows after the frozen ones fade from the old plan to the new one, the same soft mask applied to poses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vista.errors import InvalidValueError
+from vista.kinematics import delta_to_matrix, matrix_to_delta, pose_to_matrix
+from vista.protocols import Policy
+from vista.types import F64, ActionChunk, ActionSpace, Observation, Subgoal
+
+FADE_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Hand poses (N, 4, 4) in the base frame and gripper (N,), row k due at ``start_ns`` + (k + 1) dt."""
+
+    poses: F64
+    gripper: F64
+    start_ns: int
+    dt_ns: int
+
+    def at(self, due_ns: int) -> tuple[F64, float]:
+        """Pose and gripper that are due then; those of the last row once the plan is over."""
+        row = round((due_ns - self.start_ns) / self.dt_ns) - 1
+        row = min(max(0, row), len(self.poses) - 1)
+        return self.poses[row], float(self.gripper[row])
+
+
+def _blend(old: F64, new: F64, weight: float) -> F64:
+    """The pose (4, 4) that is ``weight`` [0, 1] of the way from ``old`` to ``new``."""
+    return np.asarray(old @ delta_to_matrix(weight * matrix_to_delta(np.linalg.inv(old) @ new)))
+
+
+class LatePolicy:
+    """A policy whose chunks arrive ``latency_s`` [s] of robot time after their observation.
+
+    Until the first chunk arrives the arm holds still. One chunk is in flight at a time. What the wrapped
+    policy says of progress is heard when its chunk arrives. Works for EE_DELTA.
+
+    Args:
+        waits: Synchronous: the arm holds still until the chunk is there, which then runs from its first row.
+        fade_rows: Rows over which a new plan takes over from the old one; 0: at once.
+
+    Raises:
+        InvalidValueError: a latency below 0, or another action space.
+    """
+
+    def __init__(
+        self, policy: Policy, latency_s: float, *, waits: bool = False, fade_rows: int = FADE_ROWS
+    ) -> None:
+        if not np.isfinite(latency_s) or latency_s < 0 or fade_rows < 0:
+            raise InvalidValueError(
+                f"LatePolicy: latency_s {latency_s}, fade_rows {fade_rows}; expected 0 or more"
+            )
+        if policy.action_space is not ActionSpace.EE_DELTA:
+            raise InvalidValueError(f"LatePolicy: {policy.action_space} chunks, expected EE_DELTA")
+        self._policy, self._latency_ns = policy, round(latency_s * 1e9)
+        self._waits, self._fade = waits, fade_rows
+        self.reset()
+
+    @property
+    def action_space(self) -> ActionSpace:
+        return self._policy.action_space
+
+    def reset(self) -> None:
+        """A new subgoal: plans for the last one are dropped."""
+        self._policy.reset()
+        self._plan: _Plan | None = None
+        self._coming: ActionChunk | None = None
+        self._heard: ActionChunk | None = None
+
+    def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        """What the arm does next: the plan in hand until the next one arrives, then that one."""
+        if self._waits:
+            return self._wait(obs, subgoal)
+        self._hear(obs.stamp_ns)
+        if self._coming is None:
+            self._coming = self._policy.predict_chunk(obs, subgoal)
+            self._plan = self._joined(self._coming, obs)
+            self._hear(obs.stamp_ns)
+        shape = self._coming or self._heard
+        assert shape is not None
+        assert self._plan is not None
+        inverse, now = np.linalg.inv(pose_to_matrix(obs.ee_pose)), obs.stamp_ns
+        rows = []
+        for k in range(len(shape.actions)):
+            pose, grip = self._plan.at(now + (k + 1) * self._plan.dt_ns)
+            rows.append(np.append(matrix_to_delta(inverse @ pose), grip))
+        progress, reached = (self._heard.progress, self._heard.reached) if self._heard else (None, None)
+        return ActionChunk(np.array(rows, np.float32), shape.dt_s, shape.space, now, progress, reached)
+
+    def _hear(self, now: int) -> None:
+        if self._coming is not None and self._coming.start_stamp_ns + self._latency_ns <= now:
+            self._heard, self._coming = self._coming, None
+
+    def _joined(self, chunk: ActionChunk, obs: Observation) -> _Plan:
+        """The plan in hand with ``chunk`` taking over from the moment it arrives."""
+        here, dt_ns = pose_to_matrix(obs.ee_pose), round(chunk.dt_s * 1e9)
+        late = int(np.ceil(self._latency_ns / dt_ns - 1e-9))
+        poses, gripper = [], []
+        for k in range(max(len(chunk.actions), late + self._fade + 1)):
+            row = chunk.actions[min(k, len(chunk.actions) - 1)].astype(np.float64)
+            target, grip = here @ delta_to_matrix(row[:6]), float(row[6])
+            before = self._plan.at(obs.stamp_ns + (k + 1) * dt_ns) if self._plan is not None else None
+            if k < late:
+                target, grip = before if before is not None else (here, obs.gripper_command)
+            elif before is not None:
+                weight = min(1.0, (k - late + 1) / (self._fade + 1))
+                target = _blend(before[0], target, weight)
+                grip = grip if weight >= 0.5 else before[1]
+            poses.append(target)
+            gripper.append(grip)
+        return _Plan(np.stack(poses), np.array(gripper), obs.stamp_ns, dt_ns)
+
+    def _wait(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        chunk = self._policy.predict_chunk(obs, subgoal)
+        still = np.zeros((self.waiting_rows(chunk.dt_s), 7), np.float32)
+        still[:, 6] = obs.gripper_command
+        rows = np.concatenate([still, chunk.actions])
+        return ActionChunk(rows, chunk.dt_s, chunk.space, obs.stamp_ns, chunk.progress, chunk.reached)
+
+    def waiting_rows(self, dt_s: float) -> int:
+        """Rows of ``dt_s`` [s] for which a synchronous arm holds still before each chunk."""
+        return int(np.ceil(self._latency_ns * 1e-9 / dt_s - 1e-9)) if self._waits else 0
