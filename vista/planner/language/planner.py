@@ -35,10 +35,11 @@ class PlannerSettings:
 
     ``strategy``: ``step`` asks for one step, ``plan`` for a fresh plan of which the first step is done
     (GoalAct, arXiv 2504.16563). ``look_first``: what is seen and how far the task is are asked before, in
-    parallel. ``vote``: when a step is voted on (MAKER): never, after a failure, always; ``ahead``: by how many
-    votes, ``most_samples``: in how many samples at most. ``attempts``: how often a malformed answer is asked
-    again. ``repeats``: how often one step may be tried while nothing changes. ``temperature`` of all samples
-    but the first. ``timeout_s``: for all calls of one step [s]. ``image_size``: side of the images sent [px].
+    parallel. ``vote``: when a step is voted on (MAKER): never, after a failure, always; ``ahead``: by how
+    many votes, ``most_samples``: in how many samples at most. ``attempts``: how often a malformed answer is
+    asked again. ``repeats``: how often one step may be tried while nothing changes. ``temperature`` of all
+    samples but the first. ``timeout_s``: for all calls of one step [s]. ``image_size``: side of what is sent
+    [px].
     """
 
     strategy: str = "step"

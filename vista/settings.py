@@ -1,0 +1,76 @@
+"""Settings files: YAML whose keys are the fields of a frozen dataclass, checked by its type hints."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from vista.errors import ConfigError, UnknownNameError
+
+T = TypeVar("T")
+Options = Mapping[str, object]
+
+
+def read_options(path: str | Path) -> tuple[str, Options]:
+    """The ``type`` that a settings file names, and its other entries.
+
+    Raises:
+        ConfigError: no readable YAML mapping, or one without ``type``.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+        raise ConfigError(f"{path}: expected a mapping whose entry 'type' says what it configures")
+    return data["type"], {str(k): v for k, v in data.items() if k != "type"}
+
+
+def from_options(cls: type[T], options: Options, where: str) -> T:
+    """An instance of the dataclass ``cls`` with the fields in ``options``; the others keep their defaults.
+
+    Args:
+        where: What holds the options, for messages.
+
+    Raises:
+        UnknownNameError: an entry that is no field. ConfigError: one is missing or of another type.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(typing.cast(typing.Any, cls))}
+    for name in options:
+        if name not in fields:
+            raise UnknownNameError(f"entry of {where}", name, fields)
+    for name, field in fields.items():
+        no_default = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if no_default and name not in options:
+            raise ConfigError(f"{where}: the entry {name!r} is missing")
+    values = {name: _value(hints[name], value, f"{where}: {name}") for name, value in options.items()}
+    return cls(**values)
+
+
+def _value(hint: object, value: object, where: str) -> object:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in arguments:
+            return None
+        return _value(next(a for a in arguments if a is not type(None)), value, where)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        return from_options(hint, {str(k): v for k, v in value.items()}, where)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_value(arguments[0], each, f"{where}[{i}]") for i, each in enumerate(value))
+    if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {str(k): _value(arguments[1], each, f"{where}.{k}") for k, each in value.items()}
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint in (str, int, bool) and type(value) is hint:
+        return value
+    if hint == str | int | float | bool and isinstance(value, str | int | float | bool):
+        return value
+    name = hint.__name__ if isinstance(hint, type) else str(hint)
+    raise ConfigError(f"{where}: {value!r}, expected {name}")
