@@ -4,7 +4,7 @@ Stands alone: it imports nothing of the stack around it. After "RoboMemory" (arX
 """
 
 from robomemory.draw import draw_graph, graph_image
-from robomemory.embedding import Embedder, HashingEmbedder, MiniLMEmbedder, default_embedder
+from robomemory.embedding import Embedder, HashingEmbedder, default_embedder, embedder_named
 from robomemory.errors import (
     EmbeddingError,
     InvalidNoteError,
@@ -17,30 +17,39 @@ from robomemory.errors import (
     StoreInUseError,
     StoreVersionError,
 )
+from robomemory.helpers import Action, Ambiguity, Helpers, Revision
 from robomemory.memory import RoboMemory
+from robomemory.minilm import MiniLMEmbedder, MiniLMInt8Embedder
 from robomemory.records import MemoryKind, MemoryRecord, NoteLike, Query, Recall, RecallResult
-from robomemory.scene import Scene, SceneFact, SceneObject, Whereabouts
+from robomemory.scene import Scene, SceneChange, SceneFact, SceneObject, Stay, Whereabouts
 
 __all__ = [
+    "Action",
+    "Ambiguity",
     "Embedder",
     "EmbeddingError",
     "HashingEmbedder",
+    "Helpers",
     "InvalidNoteError",
     "InvalidQueryError",
     "MemoryClosedError",
     "MemoryKind",
     "MemoryRecord",
     "MiniLMEmbedder",
+    "MiniLMInt8Embedder",
     "MissingDependencyError",
     "NoteLike",
     "Query",
     "Recall",
     "RecallResult",
+    "Revision",
     "RoboMemory",
     "RoboMemoryError",
     "Scene",
+    "SceneChange",
     "SceneFact",
     "SceneObject",
+    "Stay",
     "StoreCorruptError",
     "StoreError",
     "StoreInUseError",
@@ -48,5 +57,6 @@ __all__ = [
     "Whereabouts",
     "default_embedder",
     "draw_graph",
+    "embedder_named",
     "graph_image",
 ]

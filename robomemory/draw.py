@@ -58,13 +58,13 @@ def graph_image(memory: HasScene, fmt: str = "svg") -> bytes:
                 middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
                 label = axes.text(*middle, fact.relation, fontsize=8, ha="center", va="center")
                 label.set(color=colour, bbox=_PAPER)
-        for thing in scene.objects:
-            x, y = spots[thing.name]
-            seen = thing.position is not None
-            axes.scatter([x], [y], s=260, color="#4c8eda" if seen else "#d9d9d9", zorder=3)
-            where = "" if thing.position is None else "\n({:.2f}, {:.2f}, {:.2f}) m".format(*thing.position)
+        positions = {thing.name: thing.position for thing in scene.objects}
+        for thing, (x, y) in spots.items():
+            position = positions.get(thing)
+            axes.scatter([x], [y], s=260, color="#d9d9d9" if position is None else "#4c8eda", zorder=3)
+            where = "" if position is None else "\n({:.2f}, {:.2f}, {:.2f}) m".format(*position)
             name = axes.annotate(
-                f"{thing.name}{where}", (x, y), (0, -14), textcoords="offset points", ha="center", va="top"
+                f"{thing}{where}", (x, y), (0, -14), textcoords="offset points", ha="center", va="top"
             )
             name.set(fontsize=9, bbox=_PAPER)
         out = io.BytesIO()
@@ -90,9 +90,11 @@ def _layout(scene: Scene) -> dict[str, tuple[float, float]]:
     corner = np.min(list(seen.values()), axis=0) if seen else np.zeros(2)
     span = float(np.ptp(list(seen.values()), axis=0).max()) if seen else 0.0
     spots = {name: (np.array(xy) - corner) / max(span, 1e-3) for name, xy in seen.items()}
-    for i, name in enumerate(t.name for t in scene.objects if t.name not in seen):
-        ends = [(f.subject, f.object) for f in (*scene.facts, *scene.past) if name in (f.subject, f.object)]
-        beside = [other for pair in ends for other in pair if other in spots]
+    ends = (name for f in (*scene.facts, *scene.past) for name in (f.subject, f.object))
+    unseen = dict.fromkeys((*(t.name for t in scene.objects), *ends))
+    for i, name in enumerate(name for name in unseen if name not in seen):
+        pairs = [(f.subject, f.object) for f in (*scene.facts, *scene.past) if name in (f.subject, f.object)]
+        beside = [other for pair in pairs for other in pair if other in spots]
         turn = 2.4 * i  # the golden angle keeps a row of unseen things from lining up
         around = spots[beside[0]] if beside else np.full(2, 0.5)
         spots[name] = around + _APART * np.array([math.cos(turn), math.sin(turn)])

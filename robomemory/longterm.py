@@ -2,77 +2,207 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
-from robomemory.embedding import F32
-from robomemory.names import content
-from robomemory.parts import Asked, Change, Ids, Row, fits, weighed
-from robomemory.records import MemoryRecord, Recall
-from robomemory.vectors import VectorIndex
+from robomemory.fusion import reciprocal
+from robomemory.helpers import Action, Helpers
+from robomemory.lists import Lists
+from robomemory.parts import LIVE, REMOVED, Asked, Change, Row, Update, fits, weighed
+from robomemory.reading import Reader
+from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
+from robomemory.saved import Saved
+from robomemory.updater import decide
+from robomemory.vectors import FLAT_LIMIT, VectorIndex
 
-NEAR_DUPLICATE = 0.95
-"""Cosine from which two semantic texts are compared word by word."""
+NEAR = 0.6
+"""Cosine from which a known semantic text is compared with a new one; see :mod:`robomemory.updater`."""
+
+COMPARED = 10
+"""Most known texts a new one is compared with (paper: an update touches at most 10 items)."""
+
+SELECTED = 20_000
+"""Up to so many records that fit a query's time and place are searched one by one, exactly."""
+
+_log = logging.getLogger(__name__)
 
 
 class LongTermMemory:
-    """Records found by the likeness of their text; vectors in FAISS.
+    """Records of ``kind`` in ``store``, found by the likeness of their text, their words and their age.
 
-    With ``merge`` a text that is known already refreshes its record instead of adding one (paper: the
-    updater's "noop"). Same words in the same order are asked for besides a near vector: "put the mug on
-    the box" and "put the box on the mug" are neighbours for every embedder.
+    Only vectors are held in memory; records are read when they are asked for. With ``revise`` a text is
+    compared with what is known first (:mod:`robomemory.updater`). ``lexical`` and ``recency``: whether rare
+    words and age have a say in the order.
     """
 
-    def __init__(self, dim: int, *, merge: bool) -> None:
-        self._merge = merge
-        self._lock = threading.Lock()
-        self._index = VectorIndex(dim)
-        self._rows: dict[int, Row] = {}
+    def __init__(
+        self,
+        kind: MemoryKind,
+        store: Reader,
+        saved: Saved,
+        helpers: Helpers,
+        *,
+        revise: bool,
+        lexical: bool = True,
+        recency: bool = True,
+        flat_limit: int = FLAT_LIMIT,
+    ) -> None:
+        self._kind, self._store, self._saved, self._helpers = kind, store, saved, helpers
+        self._revise, self._lexical, self._recency = revise, lexical, recency
+        self._flat_limit = flat_limit
+        self._applied = store.seq
+        self._dirty = 0  # vectors that the saved index does not hold
+        self._index = self._loaded()
 
-    def plan(self, rows: Sequence[Row], vectors: Mapping[str, F32], ids: Ids) -> Change:
+    def _loaded(self) -> VectorIndex:
+        """The saved index brought up to date; all of it from the store where that does not add up."""
+        found = self._saved.load(str(self._kind))
+        count = self._store.count(self._kind)
+        if found is not None:
+            lists, seq = found
+            gone = self._store.gone_since(self._kind, seq)
+            index = self._new_index(lists)
+            index.remove(gone)
+            for ids, rows in self._store.vectors(self._kind, seq):
+                index.put(ids, rows)
+                self._dirty += len(ids)
+            if len(index) == count:
+                return index
+            _log.warning(
+                "%s: the saved %s index is rebuilt: it does not add up", self._store.path, self._kind
+            )
+        self._dirty = 0
+        index = self._new_index(None)
+        for ids, rows in self._store.vectors(self._kind):
+            index.put(ids, rows)
+        if len(index) != count:
+            self._store.complain(self._kind, count - len(index))
+        return index
+
+    def _new_index(self, lists: Lists | None) -> VectorIndex:
+        return VectorIndex(
+            self._store.dim,
+            flat_limit=self._flat_limit,
+            kept=lists,
+            ids=() if lists is None else lists.ids(),
+            mark=lambda: self._applied,
+            built=self._keep,
+        )
+
+    def _keep(self, lists: Lists, seq: int) -> None:
+        self._saved.save(str(self._kind), lists, seq)
+
+    @property
+    def index(self) -> VectorIndex:
+        """The vectors, for whoever measures them."""
+        return self._index
+
+    def plan(self, update: Update) -> Change:
+        if not self._revise:
+            return Change(rows=tuple(update.rows))
+        new: dict[int, Row] = {}
         changed: dict[int, Row] = {}
-        for row in rows:
-            known = self._known(row, changed) if self._merge else None
-            if known is None:
-                changed[row.record.id] = row
+        for row in update.rows:
+            known = self._known(row, new, changed)
+            revision = decide(row.record, [k.record for k in known], self._helpers)
+            target = next((k for k in known if k.record.id == revision.target), None)
+            if revision.action in (Action.ADD, Action.UPDATE):
+                new[row.record.id] = row
+            if target is None or revision.action is Action.ADD:
                 continue
-            old, new = known.record, row.record
-            stamp = max(old.stamp_ns, new.stamp_ns)
-            merged = replace(old, stamp_ns=stamp, confidence=max(old.confidence, new.confidence))
-            changed[old.id] = Row(merged, known.vector)
-        return Change(rows=tuple(changed.values()))
+            pool = new if target.record.id in new else changed
+            if revision.action is Action.NOOP:
+                old = target.record
+                stamp = max(old.stamp_ns, row.record.stamp_ns)
+                sure = max(old.confidence, row.record.confidence)
+                pool[old.id] = replace(target, record=replace(old, stamp_ns=stamp, confidence=sure))
+            else:
+                by = row.record.id if revision.action is Action.UPDATE else REMOVED
+                pool[target.record.id] = replace(target, replaced_by=by)
+        return Change(rows=tuple(new.values()), updates=tuple(changed.values()))
 
-    def _known(self, row: Row, pending: Mapping[int, Row]) -> Row | None:
-        with self._lock:
-            near = [key for key, cosine in self._index.search(row.vector, 5) if cosine >= NEAR_DUPLICATE]
-            candidates = [self._rows[key] for key in near]
-        candidates = [pending.get(c.record.id, c) for c in candidates]
-        candidates += [p for p in pending.values() if float(p.vector @ row.vector) >= NEAR_DUPLICATE]
-        words = content(row.record.text)
-        return next((c for c in candidates if content(c.record.text) == words), None)
+    def _known(self, row: Row, new: dict[int, Row], changed: dict[int, Row]) -> list[Row]:
+        """The standing rows most like ``row``, those of this update too, best first."""
+        assert row.vector is not None
+        near = {k: c for k, c in self._index.search(row.vector, COMPARED) if c >= NEAR}
+        records = self._store.by_id(list(near))
+        found = {key: changed.get(key, Row(r, None)) for key, r in records.items()}
+        for key, pending in new.items():
+            assert pending.vector is not None
+            if (likeness := float(pending.vector @ row.vector)) >= NEAR:
+                near[key], found[key] = likeness, pending
+        standing = [r for r in found.values() if r.replaced_by == LIVE]
+        return sorted(standing, key=lambda r: -near[r.record.id])[:COMPARED]
 
     def apply(self, change: Change) -> None:
-        with self._lock:
-            new = [row for row in change.rows if row.record.id not in self._rows]
-            if new:
-                self._index.put([row.record.id for row in new], [row.vector for row in new])
-            self._rows.update((row.record.id, row) for row in change.rows)
+        new = [row for row in change.rows if row.replaced_by == LIVE]
+        self._index.put([row.record.id for row in new], [row.vector for row in new])
+        self._index.remove([row.record.id for row in change.updates if row.replaced_by != LIVE])
+        self._dirty += len(new)
+        self._applied = self._store.seq
+
+    def drop(self, ids: Sequence[int]) -> None:
+        """Takes records that were forgotten out of the index."""
+        self._index.remove(ids)
+        self._dirty += len(ids)
+        self._applied = self._store.seq
 
     def recall(self, asked: Asked) -> list[Recall]:
-        """The most alike records, exact search; ball and time are applied before it, not after."""
-        query = asked.query
-        with self._lock:
-            allowed = None
-            if query.near is not None or query.between is not None:
-                allowed = [key for key, row in self._rows.items() if fits(query, row.record)]
-            # Confidence may turn the order of neighbours, so a few more than asked for are weighed.
-            near = self._index.search(asked.vector, asked.k * 2 + 8, allowed)
-            found = [self._scored(self._rows[key].record, cosine) for key, cosine in near]
-        found = [r for r in found if r.score > 0]
-        found.sort(key=lambda r: (-r.score, -r.record.stamp_ns))
-        return found[: asked.k]
+        """The records that fit best: ranked by likeness, by rare words and by age, the ranks fused."""
+        query, want = asked.query, asked.k * 2 + 8
+        likeness, records = self._alike(asked, want)
+        words: list[int] = []
+        if self._lexical:
+            words = self._store.by_words(self._kind, query.text, want)
+            more = self._store.by_id([key for key in words if key not in records])
+            records |= {key: r for key, r in more.items() if fits(query, r)}
+            words = [key for key in words if key in records]
+        scores = {key: weighed(likeness.get(key, 0.0), r.confidence) for key, r in records.items()}
+        for key in records.keys() - likeness.keys():
+            vector = self._index.vector(key)
+            cosine = 0.0 if vector is None else float(vector @ asked.vector)
+            scores[key] = weighed(cosine, records[key].confidence)
+        kept = [key for key in records if scores[key] > 0]
+        by_likeness = sorted(kept, key=lambda key: (-scores[key], -records[key].stamp_ns))
+        by_age = sorted(kept, key=lambda key: -records[key].stamp_ns) if self._recency else []
+        order = reciprocal(by_likeness, words, by_age)
+        answer = [Recall(records[key], scores[key]) for key in order if scores.get(key, 0.0) > 0][: asked.k]
+        best = 0.0
+        for i in range(len(answer) - 1, -1, -1):  # no record scores less than one that comes after it
+            best = max(best, answer[i].score)
+            answer[i] = replace(answer[i], score=best)
+        return answer
 
-    @staticmethod
-    def _scored(record: MemoryRecord, cosine: float) -> Recall:
-        return Recall(record, weighed(cosine, record.confidence))
+    def _alike(self, asked: Asked, want: int) -> tuple[dict[int, float], dict[int, MemoryRecord]]:
+        """The most alike records that fit the query's place and time, with their cosines."""
+        query = asked.query
+        if query.near is None and query.between is None:
+            near = dict(self._index.search(asked.vector, want))
+            return near, self._store.by_id(list(near))
+        allowed = self._store.live_ids(self._kind, query, SELECTED + 1)
+        if len(allowed) <= SELECTED:
+            near = dict(self._index.search(asked.vector, want, allowed))
+            return near, self._fitting(near, query)
+        for k in (want * 8, want * 64, SELECTED):  # many fit, so the most alike ones hold enough of them
+            near = dict(self._index.search(asked.vector, k))
+            records = self._fitting(near, query)
+            if len(records) >= want:
+                break
+        return near, records
+
+    def _fitting(self, near: dict[int, float], query: Query) -> dict[int, MemoryRecord]:
+        return {key: r for key, r in self._store.by_id(list(near)).items() if fits(query, r)}
+
+    def save(self) -> None:
+        """Keeps a large index beside the store, if it has changed enough to be worth it. Nothing may be
+        written meanwhile."""
+        lists = self._index.lists()
+        if lists is not None and self._dirty > 1_000:
+            self._saved.save(str(self._kind), lists, self._applied)
+            self._dirty = 0
+
+    def close(self) -> None:
+        """Ends what runs in the background and keeps the index."""
+        self._index.close()
+        self.save()

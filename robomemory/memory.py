@@ -7,18 +7,22 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-from robomemory.embedding import F32, CachedEmbedder, Embedder, default_embedder
+from robomemory import checks
+from robomemory.embedding import F32, CachedEmbedder, Embedder, default_embedder, embedder_named
 from robomemory.errors import InvalidNoteError, InvalidQueryError, MemoryClosedError
+from robomemory.forgetting import Choice, forget
 from robomemory.fusion import collect, merge
+from robomemory.helpers import Helpers
 from robomemory.longterm import LongTermMemory
-from robomemory.parts import Asked, Change, Part, Row
+from robomemory.names import SAME
+from robomemory.parts import Asked, Change, Part, Row, Update
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
@@ -30,52 +34,93 @@ from robomemory.records import (
     record_from_note,
 )
 from robomemory.rules import names_in
-from robomemory.scene import Scene, Whereabouts
+from robomemory.saved import Saved
+from robomemory.scene import FOREVER_NS, Entity, Scene, SceneChange, Stay, Whereabouts
 from robomemory.spatial import SpatialMemory
-from robomemory.store import Store
+from robomemory.store import Store, embedder_of
 from robomemory.temporal import TemporalMemory
+from robomemory.vectors import FLAT_LIMIT
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What benches compare; a robot has no reason to change it. ``parallel``: all memories at once;
+    ``revise``: the semantic updater; ``lexical``, ``recency``: fused into the long-term memories' order;
+    ``flat_limit``: vectors up to which search is exact."""
+
+    parallel: bool = True
+    revise: bool = True
+    lexical: bool = True
+    recency: bool = True
+    flat_limit: int = FLAT_LIMIT
 
 
 class RoboMemory:
     """What a robot has seen and done in one scene, kept in the file ``path``.
 
-    ``":memory:"`` keeps nothing after ``close``. ``embedder``: MiniLM where it is installed unless given; a
-    store can only be opened with the embedder it was written with. ``steps``: capacity of the temporal
-    buffer. Any number of threads may call any method.
+    ``":memory:"`` keeps nothing after ``close``. ``embedder``: the one that a store was written with, MiniLM
+    where it is installed for a new one, unless given; a store can only be opened with the embedder it was
+    written with. ``steps``: capacity of the temporal buffer. ``expire_s`` [s]: a fact that was not said for
+    so long ends (None: never). ``helpers``: callables that take over where rules are unsure.
+    ``clock_ns``: the time of recording [ns]. ``options``: what benches compare. Any number of threads may
+    call any method.
 
     Raises:
         StoreError: the file can't be used (in use, torn, read-only, another version); it says which.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, embedder: Embedder | None = None, steps: int = 12
+        self,
+        path: str | os.PathLike[str],
+        *,
+        embedder: Embedder | None = None,
+        steps: int = 12,
+        expire_s: float | None = None,
+        helpers: Helpers | None = None,
+        clock_ns: Callable[[], int] = time.time_ns,
+        options: Options | None = None,
     ) -> None:
         if steps < 2:
             raise InvalidQueryError(f"RoboMemory.steps: {steps}, expected at least 2")
+        if expire_s is not None and not expire_s > 0:
+            raise InvalidQueryError(f"RoboMemory.expire_s: {expire_s} s, expected > 0")
         self._own_embedder = embedder is None
-        self._raw_embedder = default_embedder() if embedder is None else embedder
+        self._raw_embedder = _embedder_of(path) if embedder is None else embedder
         self._embedder = CachedEmbedder(self._raw_embedder)
         self._embedder.embed(["warm up"])  # loads the weights now, not within the first recall's deadline
-        self._store = Store(path, self._embedder.name, self._embedder.dim)
+        self._clock_ns = clock_ns
+        self._options = options = Options() if options is None else options
         self._closed = False
         self._writing = threading.Lock()
-        dim = self._embedder.dim
-        self._spatial = SpatialMemory(dim)
-        self._temporal = TemporalMemory(steps)
-        self._parts: dict[MemoryKind, Part] = {
-            MemoryKind.SPATIAL: self._spatial,
-            MemoryKind.TEMPORAL: self._temporal,
-            MemoryKind.EPISODIC: LongTermMemory(dim, merge=False),
-            MemoryKind.SEMANTIC: LongTermMemory(dim, merge=True),
-        }
+        store = Store(path, self._embedder.name, self._embedder.dim)
+        self._store = store
         # Threads of its own for each memory: one that hangs keeps only itself waiting.
         pools = {kind: ThreadPoolExecutor(2, f"recall-{kind}") for kind in MemoryKind}
         self._pools: Mapping[MemoryKind, ThreadPoolExecutor] = pools
         self._embedding = ThreadPoolExecutor(2, "embed-query")
-        self._applying = ThreadPoolExecutor(len(MemoryKind), "apply")
+        self._updating = ThreadPoolExecutor(len(MemoryKind), "update")
+        self._long_term: list[LongTermMemory] = []
         try:
-            self._ids = self._store.ids()
-            self._apply(_by_kind(self._store.load()))
+            helpers = Helpers() if helpers is None else helpers
+            saved = Saved(store.path, self._embedder.name, self._embedder.dim)
+            expire_ns = None if expire_s is None else round(expire_s * 1e9)
+            self._spatial = SpatialMemory(store, helpers, expire_ns)
+            self._temporal = TemporalMemory(store, helpers, steps)
+            for kind in (MemoryKind.EPISODIC, MemoryKind.SEMANTIC):
+                revise = kind is MemoryKind.SEMANTIC and options.revise
+                part = LongTermMemory(
+                    kind, store, saved, helpers, revise=revise, lexical=options.lexical,
+                    recency=options.recency, flat_limit=options.flat_limit,
+                )  # fmt: skip
+                self._long_term.append(part)
+            self._parts: dict[MemoryKind, Part] = {
+                MemoryKind.SPATIAL: self._spatial,
+                MemoryKind.TEMPORAL: self._temporal,
+                MemoryKind.EPISODIC: self._long_term[0],
+                MemoryKind.SEMANTIC: self._long_term[1],
+            }
         except BaseException:
             self.close()
             raise
@@ -107,27 +152,42 @@ class RoboMemory:
         self._check_open()
         if not records:
             return
-        names = [name for r in records if r.kind is MemoryKind.SPATIAL for name in names_in(r)]
-        texts = list(dict.fromkeys([r.text for r in records] + names))
+        spatial = [r for r in records if r.kind is MemoryKind.SPATIAL]
+        names = [name for r in spatial for name in names_in(r)]
+        told = [r.text for r in records if r.kind is not MemoryKind.SPATIAL]
+        texts = list(dict.fromkeys([*told, *names]))
         vectors = dict(zip(texts, self._embedder.embed(texts), strict=True))
         with self._writing:
             self._check_open()
-            changes = self._plan(records, vectors)
-            self._store.commit(list(changes.values()))
+            now = self._now()
+            changes = self._plan(records, vectors, now)
+            self._store.commit(list(changes.values()), now)
             self._apply(changes)
 
-    def _plan(self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32]) -> dict[MemoryKind, Change]:
+    def _now(self) -> int:
+        """The time of recording; later than every one before, even when the computer's clock is set back."""
+        return max(self._clock_ns(), self._store.recorded_ns + 1)
+
+    def _plan(
+        self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32], now_ns: int
+    ) -> dict[MemoryKind, Change]:
         rows: dict[MemoryKind, list[Row]] = {}
         for record in records:
-            row = Row(replace(record, id=self._ids.record()), vectors[record.text])
+            row = Row(replace(record, id=self._store.ids.record()), vectors.get(record.text))
             rows.setdefault(record.kind, []).append(row)
-        return {kind: self._parts[kind].plan(mine, vectors, self._ids) for kind, mine in rows.items()}
+        updates = {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in rows.items()}
+        return self._at_once({kind: (self._parts[kind].plan, u) for kind, u in updates.items()})
 
     def _apply(self, changes: Mapping[MemoryKind, Change]) -> None:
-        pool, parts = self._applying, self._parts
-        jobs = [pool.submit(parts[kind].apply, change) for kind, change in changes.items() if change]
-        for job in jobs:
-            job.result()
+        self._at_once({kind: (self._parts[kind].apply, change) for kind, change in changes.items() if change})
+
+    def _at_once(self, calls: Mapping[MemoryKind, tuple[Callable[[Any], T], Any]]) -> dict[MemoryKind, T]:
+        """What each memory's call returns; in parallel. All are waited for, also when one fails."""
+        if len(calls) == 1 or not self._options.parallel:
+            return {kind: call(value) for kind, (call, value) in calls.items()}
+        jobs = {kind: self._updating.submit(call, value) for kind, (call, value) in calls.items()}
+        wait(jobs.values())
+        return {kind: job.result() for kind, job in jobs.items()}
 
     def recall(self, queries: Sequence[str | Query], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
         """What fits the queries best, best first, from all memories at once.
@@ -158,11 +218,11 @@ class RoboMemory:
             return RecallResult(missing=missing)
         rows = next(iter(vectors.values()))
         asked = [Asked(q, row, q.k or k) for q, row in zip(questions, rows, strict=True)]
-        jobs: dict[MemoryKind, Future[Any]] = {
-            kind: self._submit(self._pools[kind], self._ask, kind, asked)
-            for kind in MemoryKind
-            if kind in wanted
-        }
+        jobs: dict[MemoryKind, Future[Any]] = {}
+        for kind in (kind for kind in MemoryKind if kind in wanted):
+            jobs[kind] = self._submit(self._pools[kind], self._ask, kind, asked)
+            if not self._options.parallel:
+                wait([jobs[kind]], timeout=max(0.0, deadline - time.monotonic()))
         answers, missing = collect(jobs, deadline, timeout_s, "recall")
         return merge(asked, answers, missing)
 
@@ -171,10 +231,22 @@ class RoboMemory:
         part = self._parts[kind]
         return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
 
-    def scene(self) -> Scene:
-        """What is known of the scene now: things with positions, facts that hold, facts that ended."""
+    def scene(self, at_ns: int | None = None, known_ns: int | None = None) -> Scene:
+        """What is known of the scene now: things with positions, facts that hold, facts that ended.
+
+        ``at_ns``: what was true then [ns, the robot's clock]. ``known_ns``: as it was believed then [ns, the
+        clock of recording], before what was learned later.
+
+        Raises:
+            InvalidQueryError: a time is no whole number of nanoseconds.
+        """
         self._check_open()
-        return self._spatial.snapshot()
+        if at_ns is None and known_ns is None:
+            return self._spatial.snapshot()
+        for name, value in (("at_ns", at_ns), ("known_ns", known_ns)):
+            if value is not None:
+                checks.stamp(f"scene: {name}", value, InvalidQueryError)
+        return self._spatial.past.scene(at_ns, known_ns)
 
     def where_is(self, name: str) -> Whereabouts | None:
         """Where the thing called ``name`` is, None if none is known; see ``SpatialMemory.where_is``.
@@ -184,6 +256,98 @@ class RoboMemory:
         """
         self._check_open()
         return self._spatial.where_is(Query(name).text)
+
+    def where_was(self, name: str, at_ns: int | None = None) -> Whereabouts | None:
+        """Where the thing called ``name`` was at ``at_ns`` [ns]; without a time, where it was before it came
+        to where it is now. None if nothing is known of that. Raises as :meth:`where_is`."""
+        entity = self._called(name)
+        if entity is None:
+            return None
+        if at_ns is None:
+            return self._spatial.past.before(entity)
+        return self._spatial.past.where_was(
+            entity, checks.stamp("where_was: at_ns", at_ns, InvalidQueryError)
+        )
+
+    def history(self, name: str) -> tuple[Stay, ...]:
+        """Everywhere the thing called ``name`` has been, oldest first. Raises as :meth:`where_is`."""
+        entity = self._called(name)
+        return () if entity is None else self._spatial.past.stays(entity)
+
+    def inside(self, name: str, at_ns: int | None = None) -> tuple[str, ...]:
+        """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns]. Raises
+        as :meth:`where_is`."""
+        entity = self._called(name)
+        if entity is None:
+            return ()
+        if at_ns is None:
+            return tuple(self._spatial.inside(entity.label))
+        at_ns = checks.stamp("inside: at_ns", at_ns, InvalidQueryError)
+        return tuple(self._spatial.past.inside(entity, at_ns))
+
+    def changes(self, since_ns: int, until_ns: int | None = None) -> tuple[SceneChange, ...]:
+        """What changed in the scene after ``since_ns`` [ns] and up to ``until_ns`` (None: now), oldest
+        first.
+
+        Raises:
+            InvalidQueryError: a time is no whole number of nanoseconds.
+        """
+        self._check_open()
+        until = FOREVER_NS if until_ns is None else until_ns
+        first, last = (checks.stamp("changes [ns]", t, InvalidQueryError) for t in (since_ns, until))
+        return self._spatial.past.changes(first, last)
+
+    def _called(self, name: str) -> Entity | None:
+        self._check_open()
+        return self._spatial.called(Query(name).text)
+
+    def merge(self, name: str, other: str, *, stamp_ns: int = 0) -> None:
+        """``name`` and ``other`` are the same thing from now on; what is known of both is kept under the
+        name known longer, and both names find it. Remembered as a fact "``name`` same as ``other``".
+
+        Raises:
+            InvalidQueryError: one of the names is empty, or means nothing that is known.
+        """
+        for each in (name, other):
+            if self._called(each) is None:
+                raise InvalidQueryError(f"merge: nothing known is called {each!r}")
+        one, two = (self._spatial.called(each) for each in (name, other))
+        assert one is not None
+        assert two is not None
+        text = f"{one.label} is the same thing as {two.label}"
+        stamp = stamp_ns or max(one.last_seen_ns, two.last_seen_ns)
+        triple = (one.label, SAME, two.label)
+        self.remember([MemoryRecord(0, MemoryKind.SPATIAL, stamp, text, (), None, triple, 1.0, "merge")])
+
+    def forget(
+        self,
+        *,
+        kinds: Collection[str] = frozenset(),
+        before_ns: int | None = None,
+        keep: int | None = None,
+        query: str | Query | None = None,
+        ids: Collection[int] | None = None,
+    ) -> int:
+        """Forgets the records that every given rule chooses and returns how many; see
+        :class:`robomemory.forgetting.Choice`. They are gone from the disk, and from every answer, once this
+        returns. What was drawn from them goes, too: compressed lines, facts, positions.
+
+        Raises:
+            InvalidQueryError: no rule is given, or one is out of range. StoreError: the disk failed; nothing
+                was forgotten. MemoryClosedError.
+        """
+        asked = Query(query) if isinstance(query, str) else query
+        choice = Choice(kinds, before_ns, keep, asked, ids)
+        with self._writing:
+            self._check_open()
+            gone = forget(self._store, choice, self._now())
+            for kind, part in zip((MemoryKind.EPISODIC, MemoryKind.SEMANTIC), self._long_term, strict=True):
+                part.drop(gone.ids.get(kind, []))
+            if MemoryKind.TEMPORAL in gone.ids:
+                self._temporal.load()
+            if MemoryKind.SPATIAL in gone.ids:
+                self._spatial.load()
+            return len(gone)
 
     def steps(self) -> tuple[MemoryRecord, ...]:
         """The temporal buffer, oldest first."""
@@ -200,8 +364,10 @@ class RoboMemory:
             if self._closed:
                 return
             self._closed = True
-            for pool in (*self._pools.values(), self._embedding, self._applying):
+            for pool in (*self._pools.values(), self._embedding, self._updating):
                 pool.shutdown(wait=False, cancel_futures=True)
+            for part in self._long_term:
+                part.close()
             self._store.close()
         closer = getattr(self._raw_embedder, "close", None)
         if self._own_embedder and callable(closer):
@@ -226,6 +392,13 @@ class RoboMemory:
             raise MemoryClosedError(f"{self._store.path}: the memory is closed") from error
 
 
+def _embedder_of(path: str | os.PathLike[str]) -> Embedder:
+    """The embedder that the store at ``path`` was written with; the default one for a new store."""
+    name = embedder_of(path)
+    found = None if name is None else embedder_named(name)
+    return default_embedder() if found is None else found
+
+
 def _question(index: int, query: object) -> Query:
     if isinstance(query, Query):
         return query
@@ -235,12 +408,3 @@ def _question(index: int, query: object) -> Query:
         return Query(query)
     except InvalidQueryError as error:
         raise InvalidQueryError(f"queries[{index}]: {error}") from error
-
-
-def _by_kind(loaded: Change) -> dict[MemoryKind, Change]:
-    rows: dict[MemoryKind, list[Row]] = {kind: [] for kind in MemoryKind}
-    for row in loaded.rows:
-        if not row.retired:
-            rows[row.record.kind].append(row)
-    changes = {kind: Change(rows=tuple(mine)) for kind, mine in rows.items()}
-    return changes | {MemoryKind.SPATIAL: replace(loaded, rows=tuple(rows[MemoryKind.SPATIAL]))}

@@ -24,6 +24,9 @@ _SYNONYMS = {
     "over": "above",
     "under": "below",
     "beneath": "below",
+    "the same as": "same as",
+    "same thing as": "same as",
+    "the same thing as": "same as",
 }
 _INVERSE = {
     "contains": "in",
@@ -42,6 +45,32 @@ STATE = frozenset({"is"})
 
 METRIC = frozenset({"near", "next to", "left of", "right of", "in front of", "behind", "above", "below"})
 """These no longer hold once one of the two has moved."""
+
+
+SAME = "same as"
+"""Two names mean one thing: not a fact of the graph, but a change of who is who."""
+
+_OPPOSITE = {
+    "left of": "right of",
+    "right of": "left of",
+    "in front of": "behind",
+    "behind": "in front of",
+    "above": "below",
+    "below": "above",
+}
+
+
+def opposite(relation: str) -> str:
+    """The relation that two things can't have while they have ``relation``; empty if there is none."""
+    return _OPPOSITE.get(relation, "")
+
+
+def kin(one: str, other: str) -> bool:
+    """Whether one name may be the other said less closely: the same noun at the end, and all words of the
+    shorter in the longer ("mug" and "blue mug", but not "red mug" and "blue mug", nor "mug" and "mug rack").
+    """
+    a, b = content(one), content(other)
+    return bool(a and b) and a[-1] == b[-1] and (set(a) <= set(b) or set(b) <= set(a))
 
 
 def normal_name(name: str) -> str:

@@ -1,7 +1,7 @@
 """How a memory takes part in an update: plan without changing anything, commit once, then apply.
 
-All memories plan from their caches, the store commits all plans in one transaction, and only then do the
-caches change, in parallel. A failed commit therefore leaves caches and file as they were.
+All memories plan from their caches, in parallel; the store commits all plans in one transaction, and only
+then do the caches change, in parallel. A failed commit therefore leaves caches and file as they were.
 """
 
 from __future__ import annotations
@@ -16,46 +16,71 @@ from robomemory.embedding import F32
 from robomemory.records import MemoryRecord, Query, Recall
 from robomemory.scene import Entity, Fact, Sighting
 
+LIVE = 0
+UNKNOWN = -1  # what a record was replaced by, in files of schema version 1
+REMOVED = -2  # taken back, and nothing took its place
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record as the store keeps it: with its text's unit vector f32 (dim,), and ``retired`` once a
-    compressed line has taken its place."""
+    """A record with its text's unit vector f32 (dim,); spatial records are found by names and need none.
+    ``replaced_by`` is the record that took its place: a compressed line, a newer truth (0: it stands)."""
 
     record: MemoryRecord
-    vector: F32
-    retired: bool = False
+    vector: F32 | None
+    replaced_by: int = LIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one update sets; each entry replaces the one of the same key."""
+    """What one update sets. ``rows`` are new, ``updates`` known ones with another stamp, confidence or
+    ``replaced_by``; an entity, fact or sighting replaces the one of the same key. ``names`` holds the
+    vector of each new entity's name, ``aliases`` {name: entity}, ``merges`` (gone, kept) entities."""
 
     rows: tuple[Row, ...] = ()
-    entities: tuple[tuple[Entity, F32], ...] = ()
+    updates: tuple[Row, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    names: tuple[tuple[int, F32], ...] = ()
     facts: tuple[Fact, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    aliases: tuple[tuple[str, int], ...] = ()
+    merges: tuple[tuple[int, int], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self.entities or self.facts or self.sightings)
+        return bool(self.rows or self.updates or self.entities or self.facts or self.sightings or self.merges)
 
 
 class Ids:
-    """Hands out keys, each once, from the numbers after the given last ones. For the one writer."""
+    """Hands out keys, each once, from the numbers after the given last ones. Safe from any thread."""
 
     def __init__(self, record: int = 0, entity: int = 0, fact: int = 0) -> None:
-        self._record = itertools.count(record + 1)
-        self._entity = itertools.count(entity + 1)
-        self._fact = itertools.count(fact + 1)
+        self._counts = [itertools.count(n + 1) for n in (record, entity, fact)]
+        self.last = [record, entity, fact]
 
     def record(self) -> int:
-        return next(self._record)
+        return self._next(0)
 
     def entity(self) -> int:
-        return next(self._entity)
+        return self._next(1)
 
     def fact(self) -> int:
-        return next(self._fact)
+        return self._next(2)
+
+    def _next(self, which: int) -> int:
+        key = next(self._counts[which])
+        self.last[which] = max(key, self.last[which])
+        return key
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What is to be kept: new ``rows``, the unit vector of each name in them, free keys, and the moment
+    of recording [ns, the computer's clock], later than that of every update before."""
+
+    rows: Sequence[Row]
+    vectors: Mapping[str, F32]
+    ids: Ids
+    recorded_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +96,8 @@ class Part(Protocol):
     """One of the memories. ``plan`` and ``apply`` are called by one writer at a time, ``recall`` from any
     thread at any time."""
 
-    def plan(self, rows: Sequence[Row], vectors: Mapping[str, F32], ids: Ids) -> Change:
-        """The change that keeps ``rows``; ``vectors`` holds the unit vector of each name in them."""
+    def plan(self, update: Update) -> Change:
+        """The change that keeps ``update.rows``."""
         ...
 
     def apply(self, change: Change) -> None: ...

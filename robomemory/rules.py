@@ -2,7 +2,7 @@
 
 The paper asks a language model to resolve conflicts inside the retrieved neighbourhood (arXiv 2508.01415,
 Algorithm 2, step 6). Here rules do: which thing is meant follows from name and distance, and a fact that
-contradicts another one closes it. Nothing is erased.
+contradicts another one closes it. Only what no rule settles is put to a helper. Nothing is erased.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
-import networkx as nx  # type: ignore[import-untyped, unused-ignore]
-
+from robomemory.beliefs import Beliefs
 from robomemory.embedding import F32
-from robomemory.names import METRIC, exclusive, normal_name, normal_triple
-from robomemory.parts import Change, Ids, Row
+from robomemory.helpers import Ambiguity, Helpers, settle
+from robomemory.names import METRIC, SAME, kin, normal_name, normal_triple
+from robomemory.parts import Change, Row, Update
 from robomemory.records import MemoryRecord, Position
 from robomemory.scene import Entity, Fact, Sighting
+from robomemory.state import SceneState
 
 SAME_PLACE_M = 0.02
 """Within this distance of its last record a thing has not moved; cameras jitter by less."""
@@ -27,74 +29,81 @@ SAME_PLACE_M = 0.02
 TWO_THINGS_M = 0.05
 """Things of one name seen at one time farther apart than this are two."""
 
+ONE_THING_M = 0.03
+"""A thing seen this near to another one, under a name that may mean it, may be that one."""
 
-class SceneState:
-    """The graph's content: ``graph`` has a node per entity and an edge per fact (its key), open or ended;
-    beside it the records of where each thing was."""
+ALIKE = 0.6
+"""Cosine of two names from which a helper is asked whether they mean one thing."""
 
-    def __init__(self) -> None:
-        self.graph = nx.MultiDiGraph()
-        self.entities: dict[int, Entity] = {}
-        self.facts: dict[int, Fact] = {}
-        self.by_name: dict[str, list[int]] = defaultdict(list)
-        self.vectors: dict[str, F32] = {}
-        self.sightings: dict[int, list[MemoryRecord]] = defaultdict(list)
 
-    def put_entity(self, entity: Entity, vector: F32) -> None:
-        if entity.id not in self.entities:
-            self.by_name[entity.name].append(entity.id)
-            self.vectors[entity.name] = vector
-            self.graph.add_node(entity.id)
-        self.entities[entity.id] = entity
+class Lookup(Protocol):
+    """What an update asks beyond the graph as it stands."""
 
-    def put_fact(self, fact: Fact) -> None:
-        self.facts[fact.id] = fact
-        self.graph.add_edge(fact.subject, fact.object, key=fact.id)
+    def history(self, subject: int) -> Sequence[Fact]:
+        """The facts of ``subject`` that have ended and are believed."""
+        ...
 
-    def put_sighting(self, record: MemoryRecord, entity_id: int) -> None:
-        track = self.sightings[entity_id]
-        track.append(record)
-        track.sort(key=lambda r: r.stamp_ns)  # nearly sorted already: notes rarely come late
+    def around(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The facts near the things called ``names`` or alike, in words."""
+        ...
 
-    def facts_at(self, key: int) -> list[Fact]:
-        """The facts that ``key`` is an end of, ended ones too."""
-        if key not in self.graph:
-            return []
-        edges = [k for *_, k in self.graph.out_edges(key, keys=True)]
-        edges += [k for other, _, k in self.graph.in_edges(key, keys=True) if other != key]
-        return [self.facts[k] for k in edges]
+    def name_vector(self, key: int) -> F32 | None:
+        """The unit vector f32 (dim,) of a thing's name."""
+        ...
+
+    def text_of(self, record_id: int) -> str: ...
 
 
 class SceneUpdate:
-    """One update, worked out on top of ``state`` without touching it. ``vectors`` holds the unit vector
-    f32 (dim,) of every name in the notes."""
+    """One update, worked out on top of ``state`` without touching it."""
 
-    def __init__(self, state: SceneState, vectors: Mapping[str, F32], ids: Ids) -> None:
+    def __init__(self, state: SceneState, update: Update, lookup: Lookup, helpers: Helpers) -> None:
         self._state = state
-        self._vectors = vectors
-        self._ids = ids
+        self._update = update
+        self._helpers = helpers
+        self._lookup = lookup
         self._entities: dict[int, Entity] = {}
-        self._facts: dict[int, Fact] = {}
+        self._new_names: dict[str, list[int]] = defaultdict(list)
+        self._named_now: set[int] = set()
         self._rows: list[Row] = []
         self._sightings: list[Sighting] = []
-        self._last: dict[int, MemoryRecord] = {}
+        self._last: dict[int, Sighting] = {}
+        self._mentions: dict[int, Sighting] = {}
+        self._aliases: dict[str, int] = {}
+        self._merges: dict[int, int] = {}
+        self._beliefs = Beliefs(state, update, lookup.history)
 
-    def run(self, rows: Sequence[Row]) -> Change:
-        """What keeping ``rows`` changes; a sighting that shows nothing new adds no record."""
+    def run(self, expire_ns: int | None = None) -> Change:
+        """What keeping the rows changes; a sighting that shows nothing new adds no record. Facts that were
+        not said for ``expire_ns`` [ns] before the newest row end, wherever in the graph they are."""
+        rows = self._update.rows
+        if expire_ns is not None and rows:
+            newest = max(row.record.stamp_ns for row in rows)
+            for fact in self._state.older_than(newest - expire_ns):
+                self._beliefs.end(fact, fact.seen_ns + expire_ns, 0)
         meant = self._match_frames(rows)
         for i, row in enumerate(rows):
             self._note(row, meant.get(i))
-        known = {**self._state.vectors, **self._vectors}
-        entities = tuple((e, known[e.name]) for e in self._entities.values())
-        return Change(tuple(self._rows), entities, tuple(self._facts.values()), tuple(self._sightings))
+        vectors = self._update.vectors
+        return Change(
+            rows=tuple(self._rows),
+            entities=tuple(self._entities.values()),
+            names=tuple((k, vectors[self._entities[k].name]) for k in sorted(self._named_now)),
+            facts=tuple(self._beliefs.facts.values()),
+            sightings=tuple(self._sightings),
+            aliases=tuple(self._aliases.items()),
+            merges=tuple(self._merges.items()),
+        )
 
     def _match_frames(self, rows: Sequence[Row]) -> dict[int, int]:
         """{index of the row: entity} for rows with a position: in one frame each thing is seen once, so
         things and sightings of a name are paired one to one, the nearest pair first."""
         frames: dict[tuple[int, str], list[int]] = defaultdict(list)
+        named: dict[int, set[str]] = defaultdict(set)
         for i, row in enumerate(rows):
             if row.record.position is not None:
                 frames[row.record.stamp_ns, primary_name(row.record)].append(i)
+                named[row.record.stamp_ns].add(primary_name(row.record))
         meant: dict[int, int] = {}
         for (stamp, name), members in sorted(frames.items()):
             spots = {i: rows[i].record.position or (0.0, 0.0, 0.0) for i in members}
@@ -111,16 +120,64 @@ class SceneUpdate:
                     taken.add(key)
             for i in members:
                 if i not in meant:
-                    meant[i] = self._add(name, rows[i].record).id
+                    twin = self._twin(name, rows[i].record, named[stamp])
+                    meant[i] = twin if twin is not None else self._add(name, rows[i].record).id
                 self._move(meant[i], rows[i])
         return meant
 
+    def _twin(self, name: str, record: MemoryRecord, in_frame: set[str]) -> int | None:
+        """The known thing that ``record`` shows under a name it did not have: at the same place, not seen
+        beside it in this frame, the only such one. By rule if one name is the other said less closely, by
+        a helper if the names are merely alike."""
+        if self._meant(name):
+            return None
+        spot = record.position or (0.0, 0.0, 0.0)
+        near = [
+            e
+            for e in (self._get(k) for k in self._state.near(spot, ONE_THING_M))
+            if e.position_ns != record.stamp_ns and not in_frame & {e.name, e.label}
+        ]
+        kindred = [e for e in near if kin(name, e.name)]
+        if len(kindred) == 1:
+            (twin,) = kindred
+            if len(name.split()) > len(twin.name.split()):  # the closer name is the better one
+                self._entities[twin.id] = replace(twin, name=name, ordinal=1)
+                self._named_now.add(twin.id)
+                self._new_names[name].append(twin.id)
+            return twin.id
+        if kindred or self._helpers.resolve is None:
+            return None
+        alike = [e for e in near if self._likeness(name, e) >= ALIKE]
+        if len(alike) != 1:
+            return None
+        asked = f"Is the {name} seen where the {alike[0].label} was seen last the same thing?"
+        choices = ("another thing", "the same thing")
+        if self._settle(asked, choices, record) == choices[0]:
+            return None
+        self._aliases[name] = alike[0].id
+        self._new_names[name].append(alike[0].id)
+        return alike[0].id
+
+    def _likeness(self, name: str, entity: Entity) -> float:
+        vector = self._lookup.name_vector(entity.id)
+        return 0.0 if vector is None else float(self._update.vectors[name] @ vector)
+
+    def _settle(self, question: str, choices: tuple[str, ...], record: MemoryRecord) -> str:
+        if self._helpers.resolve is None:
+            return choices[0]
+        return settle(
+            self._helpers, Ambiguity(question, choices, record, self._lookup.around(names_in(record)))
+        )
+
     def _note(self, row: Row, located: int | None) -> None:
         record = row.record
-        keep = located is None and record.triple is None
+        keep = False
         for name in map(normal_name, record.entities):
             if located is None or name != primary_name(record):
-                self._touch(self._find(name, record), record)
+                entity = self._find(name, record)
+                self._touch(entity, record)
+                if located is None and record.triple is None:
+                    keep = self._mention(entity.id, record) or keep
         if record.triple is not None:
             subject, relation, obj = normal_triple(*record.triple)
             source = self._find(subject, record).id
@@ -129,14 +186,49 @@ class SceneUpdate:
                 source, target = (located, target) if subject == primary_name(record) else (source, located)
             for end in (source, target):
                 self._touch(self._get(end), record)
-            keep = self._relate(source, relation, target, record) or keep
+            if relation == SAME:
+                keep = self._merge(source, target, record) or keep
+            else:
+                keep = self._relate(source, relation, target, record) or keep
         seen_anew = any(s.record_id == record.id for s in self._sightings)
         if keep or seen_anew:
             self._rows.append(row)
 
+    def _relate(self, subject: int, relation: str, obj: int, record: MemoryRecord) -> bool:
+        rival = self._beliefs.rival(subject, relation, obj)
+        ends = frozenset[int]()
+        if rival is not None:
+            said = f"{self._get(subject).label} {rival.relation} {self._get(obj).label}"
+            new = f"{self._get(subject).label} {relation} {self._get(obj).label}"
+            choices = ("both hold", "the new one replaces the old one")
+            if self._settle(f"Known: {said}. New: {new}. Do both hold?", choices, record) == choices[1]:
+                ends = frozenset({rival.id})
+        return self._beliefs.say(subject, relation, obj, record, ends)
+
+    def _mention(self, key: int, record: MemoryRecord) -> bool:
+        """A record that only names a thing: whether it says something else than the one before."""
+        before = self._mentions.get(key) or self._state.mentions.get(key)
+        if before is not None and record.text == self._text_of(before):
+            return False
+        self._see(Sighting(record.id, key, record.stamp_ns, None, self._update.recorded_ns))
+        return True
+
+    def _text_of(self, sighting: Sighting) -> str:
+        mine = next((r.record.text for r in self._update.rows if r.record.id == sighting.record_id), None)
+        return self._lookup.text_of(sighting.record_id) if mine is None else mine
+
+    def _see(self, sighting: Sighting) -> None:
+        self._sightings.append(sighting)
+        kept, known = (self._last, self._state.last)
+        if sighting.position is None:
+            kept, known = self._mentions, self._state.mentions
+        before = kept.get(sighting.entity_id) or known.get(sighting.entity_id)
+        if before is None or before.stamp_ns <= sighting.stamp_ns:
+            kept[sighting.entity_id] = sighting
+
     def _move(self, key: int, row: Row) -> None:
         record, entity = row.record, self._get(key)
-        before = self._last.get(key) or next(reversed(self._state.sightings.get(key, [])), None)
+        before = self._last.get(key) or self._state.last.get(key)
         late = entity.position is not None and record.stamp_ns < entity.position_ns
         if not late:
             moved = replace(entity, position=record.position, position_ns=record.stamp_ns)
@@ -146,77 +238,83 @@ class SceneUpdate:
         if before is not None and before.position is not None and record.position is not None:
             step = math.dist(before.position, record.position)
         if step > SAME_PLACE_M or late:
-            self._sightings.append(Sighting(record.id, key))
-            if not late:
-                self._last[key] = record
+            self._see(Sighting(record.id, key, record.stamp_ns, record.position, self._update.recorded_ns))
         if not late and SAME_PLACE_M < step < math.inf:
-            for fact in self._open_facts(key):
+            for fact in self._beliefs.open_at(key):
                 if fact.relation in METRIC and fact.valid_from_ns < record.stamp_ns:
-                    self._facts[fact.id] = replace(fact, valid_until_ns=record.stamp_ns)
+                    self._beliefs.end(fact, record.stamp_ns, record.id)
 
-    def _relate(self, subject: int, relation: str, obj: int, record: MemoryRecord) -> bool:
-        """Whether this is news. Closes what it contradicts; a note that comes late closes itself."""
-        until: int | None = None
-        group = exclusive(relation)
-        for fact in self._open_facts(subject):
-            if fact.subject != subject:
-                continue
-            if (fact.relation, fact.object) == (relation, obj):
-                self._facts[fact.id] = replace(
-                    fact,
-                    confidence=max(fact.confidence, record.confidence),
-                    valid_from_ns=min(fact.valid_from_ns, record.stamp_ns),
-                )
-                return False
-            if fact.relation in group:
-                if fact.valid_from_ns <= record.stamp_ns:
-                    self._facts[fact.id] = replace(fact, valid_until_ns=record.stamp_ns)
-                else:
-                    until = fact.valid_from_ns
-        key = self._ids.fact()
-        self._facts[key] = Fact(
-            key, subject, relation, obj, record.stamp_ns, until, record.confidence, record.id
+    def _merge(self, one: int, other: int, record: MemoryRecord) -> bool:
+        """Two things turn out to be one; the one known longer stays. Whether that is news."""
+        if one == other:
+            return False
+        kept, gone = sorted((one, other))
+        a, b = self._get(kept), self._get(gone)
+        newer = max((a, b), key=lambda e: (e.position is not None, e.position_ns))
+        self._entities[kept] = replace(
+            a,
+            position=newer.position,
+            position_ns=newer.position_ns,
+            first_seen_ns=min(a.first_seen_ns, b.first_seen_ns),
+            last_seen_ns=max(a.last_seen_ns, b.last_seen_ns),
         )
+        self._entities[gone] = replace(b, merged_into=kept)
+        self._aliases[b.label] = kept
+        self._merges[gone] = kept
+        self._beliefs.merge(gone, kept, record)
         return True
 
     def _get(self, key: int) -> Entity:
+        key = self._merges.get(key, key)
         return self._entities.get(key) or self._state.entities[key]
 
     def _named(self, name: str) -> list[Entity]:
-        known = list(self._state.by_name.get(name, ()))
-        known += [k for k, e in self._entities.items() if e.name == name and k not in self._state.entities]
-        return [self._get(k) for k in known]
+        keys = [*self._state.by_name.get(name, ()), *self._new_names.get(name, ())]
+        if name in self._aliases:
+            keys.append(self._aliases[name])
+        found = {(e := self._get(k)).id: e for k in keys}
+        renamed = (e for e in found.values() if name == e.name or name not in self._renamed(e))
+        return list(renamed)
+
+    def _renamed(self, entity: Entity) -> tuple[str, ...]:
+        """The name that ``entity`` lost within this update."""
+        known = self._state.entities.get(entity.id)
+        return () if known is None or known.name == entity.name else (known.name,)
 
     def _meant(self, name: str) -> list[Entity]:
         """The things called ``name``, which may be a label such as "red block #2"."""
         if label := re.fullmatch(r"(.+) #(\d+)", name):
             numbered = [e for e in self._named(label[1]) if e.ordinal == int(label[2])]
-            return numbered or self._named(name)
+            return numbered or self._named(name) or self._named(label[1])
         return self._named(name)
 
     def _find(self, name: str, record: MemoryRecord) -> Entity:
         """The thing that ``name`` means without a position: of several the one seen last."""
-        known = self._meant(name)
-        if known:
-            return max(known, key=lambda e: (e.last_seen_ns, -e.ordinal))
-        return self._add(name, record)
+        known = sorted(self._meant(name), key=lambda e: (-e.last_seen_ns, e.ordinal))
+        if not known:
+            return self._add(name, record)
+        if len(known) > 1 and self._helpers.resolve is not None and record.triple is not None:
+            labels = tuple(e.label for e in known)
+            chosen = self._settle(f"Which one is meant by {name!r}?", labels, record)
+            return known[labels.index(chosen)]
+        return known[0]
 
     def _add(self, name: str, record: MemoryRecord) -> Entity:
         stamp = record.stamp_ns
-        ordinal = len(self._named(name)) + 1
-        key = self._ids.entity()
-        self._entities[key] = Entity(key, name, ordinal, None, 0, stamp, stamp, record.confidence)
+        alike = [e.ordinal for k in self._new_names.get(name, ()) if (e := self._get(k)).name == name]
+        ordinal = max([self._state.ordinals.get(name, 0), *alike]) + 1
+        key = self._update.ids.entity()
+        self._entities[key] = Entity(
+            key, name, ordinal, None, 0, stamp, stamp, record.confidence, self._update.recorded_ns
+        )
+        self._new_names[name].append(key)
+        self._named_now.add(key)
         return self._entities[key]
 
     def _touch(self, entity: Entity, record: MemoryRecord) -> None:
         first = min(entity.first_seen_ns, record.stamp_ns)
         last = max(entity.last_seen_ns, record.stamp_ns)
         self._entities[entity.id] = replace(entity, first_seen_ns=first, last_seen_ns=last)
-
-    def _open_facts(self, key: int) -> list[Fact]:
-        known = {f.id: f for f in self._state.facts_at(key)}
-        known.update({i: f for i, f in self._facts.items() if key in (f.subject, f.object)})
-        return [f for f in known.values() if f.valid_until_ns is None]
 
 
 def primary_name(record: MemoryRecord) -> str:

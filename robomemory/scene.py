@@ -1,20 +1,26 @@
-"""What the spatial memory knows: things, facts between them, and the view of both that callers get.
+"""What the spatial memory knows: things, facts between them, and the views of both that callers get.
 
-The paper's graph has names and relations only (arXiv 2508.01415, Algorithm 2); metric positions, times of
-validity, confidence and the record behind each fact are added here.
+The paper's graph has names and relations only (arXiv 2508.01415, Algorithm 2). Here every edge also has the
+time it was true (validity, on the robot's clock), the time it was believed (recording, on the computer's
+clock), its confidence and the record behind it. A row is never rewritten when belief changes: it is marked
+expired and a new row takes its place (the bi-temporal tables of R. Snodgrass, "Developing Time-Oriented
+Database Applications in SQL", chapter 10).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from robomemory.records import Position
+
+FOREVER_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
     """A thing or place. ``ordinal`` tells things of one name apart (1, 2, …); ``position`` [m] is where it
-    was seen last, at ``position_ns``; ``first_seen_ns`` and ``last_seen_ns`` frame all mentions of it."""
+    was seen last, at ``position_ns``; ``first_seen_ns`` and ``last_seen_ns`` frame all mentions of it;
+    ``recorded_ns`` is when the memory first heard of it; ``merged_into`` the entity it turned out to be."""
 
     id: int
     name: str
@@ -24,6 +30,8 @@ class Entity:
     first_seen_ns: int
     last_seen_ns: int
     confidence: float
+    recorded_ns: int = 0
+    merged_into: int | None = None
 
     @property
     def label(self) -> str:
@@ -33,7 +41,9 @@ class Entity:
 @dataclass(frozen=True, slots=True)
 class Fact:
     """``subject`` ``relation`` ``object`` (keys of entities), true from ``valid_from_ns`` until before
-    ``valid_until_ns`` (None: still true), as ``record_id`` said."""
+    ``valid_until_ns`` (None: still true), as ``record_id`` said. Believed from ``recorded_ns`` until before
+    ``expired_ns`` (None: still believed). ``seen_ns`` is when it was last said; ``ended_by`` the record that
+    ended it (0: none, or too old)."""
 
     id: int
     subject: int
@@ -41,23 +51,29 @@ class Fact:
     object: int
     valid_from_ns: int
     valid_until_ns: int | None
+    recorded_ns: int
+    expired_ns: int | None
+    seen_ns: int
     confidence: float
     record_id: int
+    ended_by: int = 0
 
-    def holds(self, between: tuple[int, int] | None) -> bool:
-        """Whether it holds now (None), or held at some time within ``between`` [ns], inclusive."""
-        if between is None:
-            return self.valid_until_ns is None
-        until = self.valid_until_ns
-        return self.valid_from_ns <= between[1] and (until is None or until > between[0])
+    @property
+    def open(self) -> bool:
+        """Whether it is believed to be true now."""
+        return self.valid_until_ns is None and self.expired_ns is None
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """``record_id`` says where ``entity_id`` was, valid until the next sighting of the same thing."""
+    """``record_id`` says where ``entity_id`` was at ``stamp_ns``, valid until its next sighting.
+    ``position`` is None where the record only names the thing."""
 
     record_id: int
     entity_id: int
+    stamp_ns: int
+    position: Position | None
+    recorded_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +89,8 @@ class SceneObject:
 
 @dataclass(frozen=True, slots=True)
 class SceneFact:
-    """A fact in a :class:`Scene`, by names; ``valid_until_ns`` is None while it holds."""
+    """A fact in a :class:`Scene`, by names; ``valid_until_ns`` is None while it holds. When it was learned
+    and from which record is told, too, but two memories of the same events hold equal facts."""
 
     subject: str
     relation: str
@@ -81,11 +98,26 @@ class SceneFact:
     valid_from_ns: int
     valid_until_ns: int | None
     confidence: float
+    recorded_ns: int = field(default=0, compare=False)
+    expired_ns: int | None = field(default=None, compare=False)
+    record_id: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.relation} {self.object}"
+
+
+def scene_fact(fact: Fact, subject: str, obj: str) -> SceneFact:
+    """``fact`` with its ends by name."""
+    return SceneFact(
+        subject, fact.relation, obj, fact.valid_from_ns, fact.valid_until_ns, fact.confidence,
+        fact.recorded_ns, fact.expired_ns, fact.record_id,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is known now: ``objects`` by name, ``facts`` that hold, and ``past`` ones that were ended."""
+    """What is known: ``objects`` by name, ``facts`` that hold, and ``past`` ones that were ended (the last
+    thousand)."""
 
     objects: tuple[SceneObject, ...]
     facts: tuple[SceneFact, ...]
@@ -102,3 +134,28 @@ class Whereabouts:
     stamp_ns: int
     facts: tuple[str, ...] = ()
     via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One stop in a thing's history: at ``position`` [m], or in ``relation`` to ``holder``, from
+    ``from_ns`` until before ``until_ns`` (None: to this day), as ``record_id`` says."""
+
+    name: str
+    relation: str
+    holder: str
+    position: Position | None
+    from_ns: int
+    until_ns: int | None
+    record_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SceneChange:
+    """Something that changed at ``stamp_ns``: ``what`` is "began" or "ended" (a fact), or "seen" (a thing
+    at a new position); ``text`` says it in words."""
+
+    stamp_ns: int
+    what: str
+    text: str
+    record_id: int

@@ -3,147 +3,280 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from robomemory.embedding import F32
-from robomemory.names import METRIC, PLACE, content, mentions, normal_name, normal_triple
-from robomemory.parts import Asked, Change, Ids, Row, weighed, within
+from robomemory.helpers import Helpers
+from robomemory.history import History
+from robomemory.names import METRIC, PLACE, content, normal_name, normal_triple
+from robomemory.parts import Asked, Change, Update, weighed, within
+from robomemory.reading import Reader
 from robomemory.records import MemoryRecord, Query, Recall
-from robomemory.rules import SceneState, SceneUpdate
-from robomemory.scene import Entity, Fact, Scene, SceneFact, SceneObject, Whereabouts
+from robomemory.rules import SceneUpdate
+from robomemory.scene import Entity, Fact, Scene, SceneFact, SceneObject, Whereabouts, scene_fact
+from robomemory.state import SceneState
 from robomemory.vectors import VectorIndex
 
 SEEDS = 3  # vertices the search starts from (paper: N = 3)
 HOPS = 2  # edges it follows from there (paper: K = 2)
+REACH = 400  # most vertices looked at
+PAST = 1_000  # most facts that ended in a scene
 _MENTIONED = 0.95
 _HOP_WEIGHT = 0.8
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A record that may answer: for the thing ``key``; ``checked`` if what it says is known to hold."""
+
+    score: float
+    record_id: int
+    key: int
+    checked: bool
+
+
 class SpatialMemory:
-    """Things, where they were seen, and facts between them; ``dim``: length of a name's vector."""
+    """Things, where they were seen, and facts between them, over ``store``. A fact that was not said for
+    ``expire_ns`` [ns] ends (None: never)."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, store: Reader, helpers: Helpers, expire_ns: int | None = None) -> None:
         self._lock = threading.RLock()
-        self._state = SceneState()
-        self._records: dict[int, MemoryRecord] = {}
-        self._names = VectorIndex(dim)
+        self._store = store
+        self._helpers = helpers
+        self._expire_ns = expire_ns
+        self.past = History(store)
+        self.load()
 
-    def plan(self, rows: Sequence[Row], vectors: Mapping[str, F32], ids: Ids) -> Change:
-        """The change that keeps ``rows``; see :mod:`robomemory.rules`."""
+    def load(self) -> None:
+        """Builds the graph from the store: what holds now, and where each thing was seen last."""
+        state, names = SceneState(), VectorIndex(self._store.dim)
+        entities = self._store.entities()
+        for entity, _ in entities:
+            state.put_entity(entity)
+        for start in range(0, len(entities), 4096):
+            part = entities[start : start + 4096]
+            names.put([e.id for e, _ in part], [vector for _, vector in part])
+        for name, key in self._store.aliases():
+            if key in state.entities:
+                state.put_alias(name, key)
+        for sighting in self._store.last_sightings():
+            if sighting.entity_id in state.entities:
+                state.put_sighting(sighting)
+        for fact in self._store.facts("valid_until_ns IS NULL AND expired_ns IS NULL ORDER BY id"):
+            state.put_fact(fact)
         with self._lock:
-            return SceneUpdate(self._state, vectors, ids).run(rows)
+            self._state, self._names = state, names
+            self._applied_ns = 2**63 - 1
+
+    def plan(self, update: Update) -> Change:
+        """The change that keeps the rows; see :mod:`robomemory.rules`. Without the lock: the one writer is
+        the only one that changes the graph, and a helper that takes its time should hold up no recall."""
+        return SceneUpdate(self._state, update, self, self._helpers).run(self._expire_ns)
 
     def apply(self, change: Change) -> None:
         with self._lock:
-            self._records.update((row.record.id, row.record) for row in change.rows)
-            new = [(e.id, v) for e, v in change.entities if e.id not in self._state.entities]
-            if new:
-                self._names.put([key for key, _ in new], [vector for _, vector in new])
-            for entity, vector in change.entities:
-                self._state.put_entity(entity, vector)
+            if change.names:
+                self._names.put([key for key, _ in change.names], [vector for _, vector in change.names])
+            gone = dict(change.merges)
+            for entity in change.entities:
+                if entity.id not in gone or entity.id in self._state.entities:
+                    self._state.put_entity(entity)
+            for fact in change.facts:
+                if fact.id in self._state.facts and not {fact.subject, fact.object} & set(gone.values()):
+                    self._state.put_fact(fact)
+            for key, kept in gone.items():
+                if key in self._state.entities:
+                    self._state.merge(key, kept)
+                self._names.remove([key])
             for fact in change.facts:
                 self._state.put_fact(fact)
+            for name, key in change.aliases:
+                self._state.put_alias(name, gone.get(key, key))
             for sighting in change.sightings:
-                record = self._records.get(sighting.record_id)
-                if record is not None:
-                    self._state.put_sighting(record, sighting.entity_id)
+                self._state.put_sighting(sighting)
+            known = [t for f in change.facts for t in (f.recorded_ns, f.expired_ns) if t is not None]
+            if known:
+                self._applied_ns = max(known)
+            if self._expire_ns is not None and change.entities:
+                newest = max(e.last_seen_ns for e in change.entities)
+                self._state.forget_ages(newest - self._expire_ns)
+
+    def name_vector(self, key: int) -> F32 | None:
+        """The unit vector f32 (dim,) of the name of the thing ``key``."""
+        return self._names.vector(key)
+
+    def text_of(self, record_id: int) -> str:
+        """The text of a record; empty if it is not kept any more."""
+        found = self._store.by_id([record_id])
+        return found[record_id].text if record_id in found else ""
+
+    def history(self, subject: int) -> list[Fact]:
+        """The facts of ``subject`` that have ended."""
+        return self._store.facts(
+            "subject = ? AND valid_until_ns IS NOT NULL AND expired_ns IS NULL", (subject,)
+        )
+
+    def around(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The facts within ``HOPS`` of the things called ``names`` or alike, in words (paper, Algorithm 2,
+        steps 1 to 5: the local graph)."""
+        with self._lock:
+            seeds = {key: 1.0 for name in names for key in self._state.by_name.get(name, ())}
+            reach = self._grown(seeds)
+            facts = {f.id: f for key in reach for f in self._state.facts_at(key)}
+            return tuple(" ".join(self._words(f)) for f in facts.values())
 
     def recall(self, asked: Asked) -> list[Recall]:
         """Records of the things around those the query names (paper, Algorithm 2, steps 1 to 3 and 5):
         the most similar names are seeds, facts are followed ``HOPS`` times in both directions, and the
         facts and positions among the things found come back, the nearer to a seed the better."""
+        query = asked.query
         with self._lock:
-            reach = self._reach(asked)
-            best: dict[int, float] = {}
-            for key, similarity in reach.items():
-                for record in self._positions(key, asked.query):
-                    score = weighed(similarity, record.confidence)
-                    best[record.id] = max(best.get(record.id, 0.0), score)
-                for fact in self._facts_of(key, asked.query.between):
-                    if not self._near(fact, asked.query):
-                        continue
-                    other = reach.get(fact.object if fact.subject == key else fact.subject, 0.0)
-                    score = weighed(max(similarity, other), fact.confidence)
-                    best[fact.record_id] = max(best.get(fact.record_id, 0.0), score)
-            found = [Recall(self._records[i], s) for i, s in best.items() if s > 0 and i in self._records]
-        found.sort(key=lambda r: (-r.score, -r.record.stamp_ns))
-        return found[: asked.k]
+            seeds = self._seeds(asked)
+        found = self._now(seeds, query) if query.between is None else self._then(seeds, query)
+        best: dict[int, _Found] = {}
+        for item in found:
+            if item.record_id not in best or best[item.record_id].score < item.score:
+                best[item.record_id] = item
+        ranked = sorted(best.values(), key=lambda f: (-f.score, -f.record_id))
+        answer: list[Recall] = []
+        for start in range(0, len(ranked), 4 * asked.k + 16):
+            part = [f for f in ranked[start : start + 4 * asked.k + 16] if f.score > 0]
+            records = self._store.by_id([f.record_id for f in part])
+            for item in part:
+                record = records.get(item.record_id)
+                if record is not None and (item.checked or self._true(item.key, record, query)):
+                    answer.append(Recall(record, item.score))
+            if len(answer) >= asked.k:
+                break
+        answer.sort(key=lambda r: (-r.score, -r.record.stamp_ns))
+        return answer[: asked.k]
 
-    def _reach(self, asked: Asked) -> dict[int, float]:
-        """{entity: similarity}, seeds and what lies within ``HOPS`` facts, which weigh less per hop."""
+    def _seeds(self, asked: Asked) -> dict[int, float]:
         seeds = dict(self._names.search(asked.vector, SEEDS))
-        for name, keys in self._state.by_name.items():  # vectors blur "blue mug" and "red mug"; words do not
-            if mentions(asked.query.text, name):
-                seeds.update((key, max(_MENTIONED, seeds.get(key, 0.0))) for key in keys)
-        reach = {key: similarity for key, similarity in seeds.items() if similarity > 0}
+        for _, keys in self._state.mentioned(asked.query.text):
+            # Vectors blur "blue mug" and "red mug"; words do not.
+            seeds.update((key, max(_MENTIONED, seeds.get(key, 0.0))) for key in keys)
+        return {k: s for k, s in seeds.items() if s > 0}
+
+    def _grown(self, seeds: dict[int, float]) -> dict[int, float]:
+        """{entity: similarity}, seeds and what lies within ``HOPS`` facts, which weigh less per hop."""
+        reach = dict(seeds)
         edge = list(reach)
         for _ in range(HOPS):
             grown: list[int] = []
             for key in edge:
-                for fact in self._facts_of(key, asked.query.between):
-                    other = fact.object if fact.subject == key else fact.subject
-                    score = reach[key] * _HOP_WEIGHT
-                    if score > reach.get(other, 0.0):
-                        reach[other] = score
-                        grown.append(other)
+                for fact in self._state.facts_at(key):
+                    _spread(reach, fact, key, grown)
+                if len(reach) >= REACH:
+                    break
             edge = grown
         return reach
 
-    def _facts_of(self, key: int, between: tuple[int, int] | None) -> list[Fact]:
-        return [fact for fact in self._state.facts_at(key) if fact.holds(between)]
+    def _now(self, seeds: dict[int, float], query: Query) -> Iterable[_Found]:
+        with self._lock:
+            state, reach = self._state, self._grown(seeds)
+            found: list[_Found] = []
+            for key, similarity in reach.items():
+                entity = state.entities.get(key)
+                if entity is None:
+                    continue
+                last, mention = state.last.get(key), state.mentions.get(key)
+                if last is not None and within(query, last.position):
+                    found.append(_Found(weighed(similarity, entity.confidence), last.record_id, key, False))
+                if mention is not None and query.near is None:
+                    score = weighed(similarity, entity.confidence)
+                    found.append(_Found(score, mention.record_id, key, True))
+                for fact in state.facts_at(key):
+                    if query.near is None or self._near(fact, query):
+                        found.append(_found(fact, key, reach))
+            return found
+
+    def _then(self, seeds: dict[int, float], query: Query) -> Iterable[_Found]:
+        """As :meth:`_now`, of a span of time: from the store, as the graph holds the present only."""
+        assert query.between is not None
+        first, last = query.between
+        reach, edge, facts = dict(seeds), list(seeds), dict[int, Fact]()
+        for _ in range(HOPS + 1):
+            grown: list[int] = []
+            for fact in self.past.facts_of(edge, first, last):
+                facts[fact.id] = fact
+                if len(reach) < REACH:
+                    for key in (fact.subject, fact.object):
+                        if key in reach:
+                            _spread(reach, fact, key, grown)
+            edge = grown
+        found = [_found(f, f.subject, reach) for f in facts.values() if self._near(f, query)]
+        for seen in self.past.sightings_of(list(reach), first, last):
+            if within(query, seen.position):
+                found.append(_Found(reach[seen.entity_id], seen.record_id, seen.entity_id, False))
+        return found
 
     def _near(self, fact: Fact, query: Query) -> bool:
-        ends = (self._state.entities[fact.subject], self._state.entities[fact.object])
-        return query.near is None or any(within(query, e.position) for e in ends)
+        ends = (self._state.entities.get(fact.subject), self._state.entities.get(fact.object))
+        return query.near is None or any(e is not None and within(query, e.position) for e in ends)
 
-    def _positions(self, key: int, query: Query) -> list[MemoryRecord]:
-        """The record of where a thing is; those of where it was, if the query names a time."""
-        track = self._state.sightings.get(key, [])
-        if query.between is None:
-            found = track[-1:]
-        else:
-            first, last = query.between
-            ends = [r.stamp_ns for r in track[1:]] + [2**63]
-            spans = zip(track, ends, strict=False)  # an empty track has one end too many
-            found = [r for r, end in spans if r.stamp_ns <= last and end > first]
-        return [r for r in found if within(query, r.position) and self._true(key, r, query.between)]
-
-    def _true(self, key: int, record: MemoryRecord, between: tuple[int, int] | None) -> bool:
+    def _true(self, key: int, record: MemoryRecord, query: Query) -> bool:
         """Whether what ``record`` says besides a position holds: "mug in tray" may have been ended."""
         if record.triple is None:
             return True
         said = normal_triple(*record.triple)
-        facts = self._facts_of(key, between)
+        if query.between is not None:
+            facts = self.past.facts_of([key], *query.between)
+        else:
+            with self._lock:
+                facts = self._state.facts_at(key)
         return any(said == (self._name(f.subject), f.relation, self._name(f.object)) for f in facts)
 
     def _name(self, key: int) -> str:
-        return self._state.entities[key].name
+        entity = self._state.entities.get(key)
+        return "" if entity is None else entity.name
 
     def where_is(self, name: str) -> Whereabouts | None:
         """Where the thing called ``name`` is; None if nothing known bears that name. The exact name is
         looked for first, then names that hold all its words ("mug" finds "blue mug"); of several the one
         seen last. A thing inside another that was never seen itself has the position of its holder."""
         with self._lock:
-            entity = self._called(name)
+            entity = self.called(name)
             if entity is None:
                 return None
             said = self._outwards(entity)
-            holders = [(f, self._state.entities[f.object]) for f in said if f.relation in PLACE]
+            holders = [self._state.entities[f.object] for f in said if f.relation in PLACE]
             lines = tuple(" ".join(self._words(f)) for f in said)
             if entity.position is not None:
                 return Whereabouts(entity.label, entity.position, entity.position_ns, lines)
-            for _, holder in holders:
+            for holder in holders:
                 if holder.position is not None:
                     return Whereabouts(entity.label, holder.position, holder.position_ns, lines, holder.label)
             return Whereabouts(entity.label, None, entity.last_seen_ns, lines)
 
-    def _called(self, name: str) -> Entity | None:
+    def called(self, name: str) -> Entity | None:
+        """The thing that ``name`` means, as :meth:`where_is` looks for it."""
         wanted = normal_name(name)
-        everything = self._state.entities.values()
-        exact = [e for e in everything if wanted in (e.name, e.label)]
-        words = set(content(wanted))
-        held = [e for e in everything if words and words <= set(content(e.name))]
-        return max(exact or held, key=lambda e: (e.last_seen_ns, -e.ordinal), default=None)
+        with self._lock:
+            state = self._state
+            plain, _, number = wanted.rpartition(" #")
+            keys = list(state.by_name.get(wanted, ()))
+            if plain and number.isdecimal():
+                keys += [k for k in state.by_name.get(plain, ()) if state.entities[k].ordinal == int(number)]
+            keys = keys or [k for n in state.names_holding(content(wanted)) for k in state.by_name[n]]
+            found = [state.entities[k] for k in keys]
+        return max(found, key=lambda e: (e.last_seen_ns, -e.ordinal), default=None)
+
+    def inside(self, name: str) -> list[str]:
+        """Labels of what is in the thing called ``name`` now, and in what is in it, the nearest first."""
+        with self._lock:
+            entity = self.called(name)
+            found: dict[int, str] = {}
+            edge = [] if entity is None else [entity.id]
+            while edge:
+                facts = (f for key in edge for f in self._state.facts_at(key, len(self._state.facts) + 1))
+                inner = [f.subject for f in facts if f.relation == "in" and f.object in edge]
+                edge = [key for key in dict.fromkeys(inner) if key not in found]
+                found.update((key, self._state.entities[key].label) for key in edge)
+            if entity is not None:
+                found.pop(entity.id, None)
+            return list(found.values())
 
     def _outwards(self, entity: Entity) -> list[Fact]:
         """The facts that say where ``entity`` is, then where its holder is, and so on."""
@@ -151,7 +284,7 @@ class SpatialMemory:
         visited = {entity.id}
         here: int | None = entity.id
         while here is not None:
-            facts = [f for f in self._facts_of(here, None) if f.subject == here]
+            facts = self._state.out_of(here)
             said += [f for f in facts if f.relation in PLACE | METRIC]
             holder = next((f.object for f in facts if f.relation in PLACE), None)
             here = holder if holder not in visited else None
@@ -161,20 +294,32 @@ class SpatialMemory:
     def snapshot(self) -> Scene:
         """Things, facts that hold and facts that were ended, as one consistent picture."""
         with self._lock:
-            objects = [
-                SceneObject(e.label, e.position, e.first_seen_ns, e.last_seen_ns, e.confidence)
-                for e in sorted(self._state.entities.values(), key=lambda e: (e.name, e.ordinal))
-            ]
-            facts = [self._scene_fact(f) for f in self._state.facts.values()]
-        return Scene(
-            tuple(objects),
-            tuple(f for f in facts if f.valid_until_ns is None),
-            tuple(f for f in facts if f.valid_until_ns is not None),
+            state = self._state
+            known = sorted((state.entities[k] for k in state.graph), key=lambda e: (e.name, e.ordinal))
+            facts = tuple(self._scene_fact(f) for _, f in sorted(state.facts.items()))
+            applied = self._applied_ns
+        objects = tuple(
+            SceneObject(e.label, e.position, e.first_seen_ns, e.last_seen_ns, e.confidence) for e in known
         )
+        return Scene(objects, facts, self.past.ended(applied, PAST))
 
     def _words(self, fact: Fact) -> tuple[str, str, str]:
         entities = self._state.entities
         return entities[fact.subject].label, fact.relation, entities[fact.object].label
 
-    def _scene_fact(self, fact: Fact) -> SceneFact:
-        return SceneFact(*self._words(fact), fact.valid_from_ns, fact.valid_until_ns, fact.confidence)
+    def _scene_fact(self, f: Fact) -> SceneFact:
+        subject, _, obj = self._words(f)
+        return scene_fact(f, subject, obj)
+
+
+def _spread(reach: dict[int, float], fact: Fact, key: int, grown: list[int]) -> None:
+    other = fact.object if fact.subject == key else fact.subject
+    score = reach[key] * _HOP_WEIGHT
+    if score > reach.get(other, 0.0):
+        reach[other] = score
+        grown.append(other)
+
+
+def _found(fact: Fact, key: int, reach: dict[int, float]) -> _Found:
+    near = max(reach.get(fact.subject, 0.0), reach.get(fact.object, 0.0))
+    return _Found(weighed(near, fact.confidence), fact.record_id, key, True)

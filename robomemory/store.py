@@ -6,56 +6,44 @@ else (vectors, graph, buffers) is a cache built from here. One process holds a f
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from robomemory.embedding import F32
+from robomemory import schema
+from robomemory import tables as t
 from robomemory.errors import (
     InvalidNoteError,
     MemoryClosedError,
+    RoboMemoryError,
     StoreCorruptError,
     StoreError,
     StoreInUseError,
     StoreVersionError,
 )
-from robomemory.parts import Change, Ids, Row
-from robomemory.records import MemoryKind, MemoryRecord
-from robomemory.scene import Entity, Fact, Sighting
+from robomemory.parts import LIVE, Change, Ids, Row
+from robomemory.reading import Reader
 
-SCHEMA_VERSION = 1
+CHECKED_BYTES = 256 * 2**20
+"""A file up to this size is read through when it is opened; a larger one if it was not closed."""
 
-_SCHEMA = """
-CREATE TABLE schema_version (version INTEGER NOT NULL);
-CREATE TABLE embedder (name TEXT NOT NULL, dim INTEGER NOT NULL);
-CREATE TABLE records (
-    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, stamp_ns INTEGER NOT NULL, text TEXT NOT NULL,
-    entities TEXT NOT NULL, position TEXT NOT NULL, triple TEXT NOT NULL,
-    confidence REAL NOT NULL, source TEXT NOT NULL,
-    vector BLOB NOT NULL, retired INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE entities (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, ordinal INTEGER NOT NULL, position TEXT NOT NULL,
-    position_ns INTEGER NOT NULL, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,
-    confidence REAL NOT NULL, vector BLOB NOT NULL);
-CREATE TABLE facts (
-    id INTEGER PRIMARY KEY, subject INTEGER NOT NULL, relation TEXT NOT NULL, object INTEGER NOT NULL,
-    valid_from_ns INTEGER NOT NULL, valid_until_ns INTEGER, confidence REAL NOT NULL,
-    record_id INTEGER NOT NULL);
-CREATE TABLE sightings (record_id INTEGER PRIMARY KEY, entity_id INTEGER NOT NULL);
-"""
-_PUT_ROW = "INSERT OR REPLACE INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-_PUT_ENTITY = "INSERT OR REPLACE INTO entities VALUES (?,?,?,?,?,?,?,?,?)"
-_PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?,?,?,?,?,?,?,?)"
-_PUT_SIGHTING = "INSERT OR REPLACE INTO sightings VALUES (?,?)"
+_PUT_RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+_PUT_SIGHTING = "INSERT OR REPLACE INTO sightings VALUES (?,?,?,?,?,?,?)"
+_PUT_ENTITY = f"INSERT OR REPLACE INTO entities ({t.ENTITY}, vector) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_SET_ENTITY = (
+    "UPDATE entities SET name = ?2, ordinal = ?3, x = ?4, y = ?5, z = ?6, position_ns = ?7,"
+    " first_seen_ns = ?8, last_seen_ns = ?9, confidence = ?10, recorded_ns = ?11,"
+    " merged_into = ?12 WHERE id = ?1"
+)
 
 
-class Store:
+class Store(Reader):
     """A store at ``path`` (``":memory:"``: nothing is kept after ``close``) for vectors of ``embedder``,
     its name, and ``dim``. Made when the file does not exist; its folder must. Safe from any thread.
 
@@ -67,47 +55,61 @@ class Store:
     def __init__(self, path: str | os.PathLike[str], embedder: str, dim: int) -> None:
         self.path = os.fspath(path)
         self.dim = dim
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
+        self._readers: deque[sqlite3.Connection] = deque()
+        self._held: int | None = None
         if self.path != ":memory:":
             _check_access(Path(self.path))
-        with self._errors("open"):
-            self._db = sqlite3.connect(
-                self.path, timeout=0.2, isolation_level=None, check_same_thread=False, cached_statements=64
-            )
+            self._held = self._hold()
         try:
             with self._errors("open"):
+                self._db = self._connect()
                 self._open(self._db, embedder)
         except BaseException:
-            self._db.close()
-            self._db = None
+            self._let_go()
             raise
 
+    def _hold(self) -> int:
+        """The lock that says the file is ours: our caches are right only while nobody else writes. On a
+        file beside it, as SQLite's own locks would keep our readers out; the system lets go of it when the
+        process dies, however it dies."""
+        beside = os.path.realpath(self.path) + ".lock"
+        try:
+            held = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StoreError(f"{self.path}: can't lock it with {beside}: {error}") from error
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(held)
+            raise StoreInUseError(f"{self.path}: in use by another RoboMemory; close that one") from error
+        return held
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            self.path, timeout=0.2, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        db.execute("PRAGMA cache_size = -16000")  # [KiB], of each connection
+        return db
+
     def _open(self, db: sqlite3.Connection, embedder: str) -> None:
-        # Exclusive: the caches of this process are right only while nobody else writes. The system lets
-        # go of the lock when the process dies, however it dies.
-        db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("BEGIN EXCLUSIVE")
-        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not tables:  # executescript would commit before it starts
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))
-            db.execute("INSERT INTO embedder VALUES (?, ?)", (embedder, self.dim))
-        db.execute("COMMIT")
-        if tables and "schema_version" not in tables:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if names and "schema_version" not in names:
             raise StoreCorruptError(
-                f"{self.path}: a SQLite file, but no RoboMemory store (tables {sorted(tables)})"
+                f"{self.path}: a SQLite file, but no RoboMemory store (tables {sorted(names)})"
             )
-        (report,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if report != "ok":
-            raise StoreCorruptError(f"{self.path}: torn: {report}; restore a copy or start a new file")
+        with self._transaction(db):
+            if not names:
+                schema.create(db, embedder, self.dim)
+        self._check_whole(db)
         version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
+        if version != schema.SCHEMA_VERSION and version not in schema.MIGRATIONS:
             raise StoreVersionError(
-                f"{self.path}: schema version {version}, this RoboMemory reads version {SCHEMA_VERSION}"
+                f"{self.path}: schema version {version}, this RoboMemory reads version"
+                f" {schema.SCHEMA_VERSION} and brings {sorted(schema.MIGRATIONS)} up to it"
             )
         name, dim = db.execute("SELECT name, dim FROM embedder").fetchone() or ("none", 0)
         if (name, dim) != (embedder, self.dim):
@@ -115,6 +117,27 @@ class Store:
                 f"{self.path}: written with embedder {name!r} ({dim} numbers a vector), opened with "
                 f"{embedder!r} ({self.dim}); open it with {name!r} or start a new file"
             )
+        while version != schema.SCHEMA_VERSION:
+            with self._transaction(db):
+                schema.MIGRATIONS[version](db)
+            version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
+        state = db.execute(
+            "SELECT seq, recorded_ns, last_record, last_entity, last_fact FROM state"
+        ).fetchone()
+        self.seq, self.recorded_ns = state[:2]
+        self.ids = Ids(*state[2:])
+
+    def _check_whole(self, db: sqlite3.Connection) -> None:
+        size = 0 if self._held is None else os.path.getsize(self.path)
+        if size > CHECKED_BYTES and db.execute("SELECT 1 FROM pragma_table_info('state')").fetchone():
+            pages = (
+                db.execute("PRAGMA page_count").fetchone()[0] * db.execute("PRAGMA page_size").fetchone()[0]
+            )
+            if db.execute("SELECT clean FROM state").fetchone() == (1,) and pages == size:
+                return
+        (report,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if report != "ok":
+            raise StoreCorruptError(f"{self.path}: torn: {report}; restore a copy or start a new file")
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
@@ -124,97 +147,154 @@ class Store:
             if "locked" in str(error):
                 raise StoreInUseError(f"{self.path}: in use by another RoboMemory; close that one") from error
             raise StoreError(f"{self.path}: can't {doing} it: {error}") from error
+        except sqlite3.ProgrammingError as error:  # closed while it was read
+            raise MemoryClosedError(f"{self.path}: the memory is closed") from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise StoreCorruptError(f"{self.path}: can't {doing} it: {error}; torn, or no store") from error
         except OverflowError as error:
             raise InvalidNoteError(f"{self.path}: a number does not fit into 64 bits: {error}") from error
+
+    @contextmanager
+    def _transaction(self, db: sqlite3.Connection) -> Iterator[None]:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def writing(self, recorded_ns: int) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """The connection within one durable transaction, and the transaction's number in the row of all.
+
+        Raises:
+            StoreError: the disk is full or gone; nothing was kept. MemoryClosedError.
+        """
+        with self._lock, self._errors("write"):
+            db = self._connection()
+            with self._transaction(db):
+                yield db, self.seq + 1
+                db.execute(
+                    "UPDATE state SET seq = ?, recorded_ns = ?, clean = 0, last_record = ?, last_entity = ?,"
+                    " last_fact = ?",
+                    (self.seq + 1, recorded_ns, *self.ids.last),
+                )
+            self.seq, self.recorded_ns = self.seq + 1, recorded_ns
+
+    def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
+        """Keeps ``changes``, all or none; on the disk once it returns. Raises as :meth:`writing`."""
+        with self.writing(recorded_ns) as (db, seq):
+            for change in changes:
+                _put(db, change, recorded_ns, seq)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with. It does not wait for a write, and sees the last committed state.
+
+        Raises:
+            StoreError: the disk is gone. MemoryClosedError.
+        """
+        if self._held is None:  # in memory there is only the one connection
+            with self._lock, self._errors("read"):
+                yield self._connection()
+            return
+        self._connection()
+        with self._errors("read"):
+            try:
+                db = self._readers.pop()
+            except IndexError:
+                db = self._connect()
+                db.execute("PRAGMA query_only = ON")
+            try:
+                yield db
+            finally:
+                if self._db is None:
+                    db.close()
+                else:
+                    self._readers.append(db)
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
             raise MemoryClosedError(f"{self.path}: the memory is closed")
         return self._db
 
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Keeps ``changes``, all or none; on the disk once it returns.
-
-        Raises:
-            StoreError: the disk is full or gone; nothing was kept.
-        """
-        with self._lock, self._errors("write"):
-            db = self._connection()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                for change in changes:
-                    db.executemany(_PUT_ROW, map(_row_values, change.rows))
-                    db.executemany(_PUT_ENTITY, map(_entity_values, change.entities))
-                    db.executemany(_PUT_FACT, map(_fact_values, change.facts))
-                    db.executemany(_PUT_SIGHTING, ((s.record_id, s.entity_id) for s in change.sightings))
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-
-    def load(self) -> Change:
-        """Everything, in the order of keys.
-
-        Raises:
-            StoreCorruptError: a row does not hold what it should; its key is named.
-        """
-        with self._lock, self._errors("read"):
-            db = self._connection()
-            rows = db.execute("SELECT * FROM records ORDER BY id").fetchall()
-            entities = db.execute("SELECT * FROM entities ORDER BY id").fetchall()
-            facts = db.execute("SELECT * FROM facts ORDER BY id").fetchall()
-            sightings = db.execute("SELECT * FROM sightings ORDER BY record_id").fetchall()
-        try:
-            return Change(
-                tuple(self._row(r) for r in rows),
-                tuple(self._entity(e) for e in entities),
-                tuple(Fact(*f) for f in facts),
-                tuple(Sighting(*s) for s in sightings),
-            )
-        except (ValueError, TypeError) as error:
-            raise StoreCorruptError(f"{self.path}: {error}") from error
-
-    def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
-        """The records as they stand in the file, retired ones too, in the order they came."""
-        sql = "SELECT * FROM records WHERE ?1 IS NULL OR kind = ?1 ORDER BY id"
-        with self._lock, self._errors("read"):
-            rows = self._connection().execute(sql, (kind,)).fetchall()
-        return tuple(self._row(r).record for r in rows)
-
-    def ids(self) -> Ids:
-        """Keys that are still free, for the one writer."""
-        with self._lock, self._errors("read"):
-            db = self._connection()
-            tables = ("records", "entities", "facts")
-            last = [db.execute(f"SELECT coalesce(max(id), 0) FROM {t}").fetchone()[0] for t in tables]
-        return Ids(*last)
-
-    def _vector(self, what: str, blob: bytes) -> F32:
-        vector = np.frombuffer(blob, dtype="<f4").astype(np.float32)
-        if vector.shape != (self.dim,) or not np.isfinite(vector).all():
-            raise ValueError(f"{what}: vector of {len(vector)} numbers, expected {self.dim} finite ones")
-        return vector
-
-    def _row(self, r: tuple[int, str, int, str, str, str, str, float, str, bytes, int]) -> Row:
-        names, xyz, triple = (json.loads(text) for text in r[4:7])  # the record makes tuples of the lists
-        record = MemoryRecord(r[0], MemoryKind(r[1]), r[2], r[3], names, xyz, triple, r[7], r[8])
-        return Row(record, self._vector(f"record {r[0]}", r[9]), bool(r[10]))
-
-    def _entity(self, e: tuple[int, str, int, str, int, int, int, float, bytes]) -> tuple[Entity, F32]:
-        said = json.loads(e[3])
-        xyz = None if said is None else (said[0], said[1], said[2])
-        entity = Entity(e[0], e[1], e[2], xyz, e[4], e[5], e[6], e[7])
-        return entity, self._vector(f"entity {e[0]}", e[8])
-
     def close(self) -> None:
         """Gives the file back. A second call does nothing."""
         with self._lock:
-            db, self._db = self._db, None
+            if self._db is not None and self._held is not None:
+                try:
+                    with self._errors("close"), self._transaction(self._db):
+                        self._db.execute("UPDATE state SET clean = 1")
+                except RoboMemoryError:  # a full disk: the file is read through when it is opened again
+                    pass
+            self._let_go()
+
+    def _let_go(self) -> None:
+        db, self._db = self._db, None
+        while self._readers:
+            self._readers.pop().close()
         if db is not None:
             db.close()
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
+
+
+def embedder_of(path: str | os.PathLike[str]) -> str | None:
+    """The name of the embedder that the store at ``path`` was written with; None if that can't be told."""
+    if not Path(path).is_file():
+        return None
+    try:
+        db = sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, timeout=0.2)
+        try:
+            row = db.execute("SELECT name FROM embedder").fetchone()
+        finally:
+            db.close()
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # opening it for good will say what is wrong
+        return None
+    return None if row is None else str(row[0])
+
+
+def _put(db: sqlite3.Connection, change: Change, recorded_ns: int, seq: int) -> None:
+    db.executemany(_PUT_RECORD, (t.values_of_record(row, recorded_ns, seq) for row in change.rows))
+    vectors = ((row.record.id, t.blob(row.vector)) for row in change.rows if row.vector is not None)
+    db.executemany("INSERT INTO vectors VALUES (?,?)", vectors)
+    for kind, table in schema.WORDS.items():
+        new = [r.record for r in change.rows if r.record.kind == kind and r.replaced_by == LIVE]
+        db.executemany(f"INSERT INTO {table} (rowid, text) VALUES (?,?)", ((r.id, r.text) for r in new))
+    for row in change.updates:
+        _update(db, row, seq)
+    names = dict(change.names)
+    new_entities = [e for e in change.entities if e.id in names]
+    db.executemany(_PUT_ENTITY, ((*t.values_of_entity(e), t.blob(names[e.id])) for e in new_entities))
+    db.executemany(_SET_ENTITY, (t.values_of_entity(e) for e in change.entities if e.id not in names))
+    db.executemany(_PUT_FACT, map(t.values_of_fact, change.facts))
+    db.executemany(_PUT_SIGHTING, map(t.values_of_sighting, change.sightings))
+    db.executemany("INSERT OR REPLACE INTO aliases VALUES (?,?)", change.aliases)
+    for gone, kept in change.merges:
+        for column in ("subject", "object"):
+            db.execute(f"UPDATE facts SET {column} = ? WHERE {column} = ?", (kept, gone))
+        db.execute("UPDATE OR REPLACE sightings SET entity_id = ? WHERE entity_id = ?", (kept, gone))
+        db.execute("UPDATE aliases SET entity_id = ? WHERE entity_id = ?", (kept, gone))
+
+
+def _update(db: sqlite3.Connection, row: Row, seq: int) -> None:
+    r = row.record
+    (before,) = db.execute("SELECT replaced_by FROM records WHERE id = ?", (r.id,)).fetchone()
+    db.execute(
+        "UPDATE records SET stamp_ns = ?, confidence = ?, replaced_by = ?, seq = ? WHERE id = ?",
+        (r.stamp_ns, r.confidence, row.replaced_by, seq, r.id),
+    )
+    if r.kind in schema.WORDS and before == LIVE and row.replaced_by != LIVE:
+        unindex(db, r.kind, [(r.id, r.text)])
+
+
+def unindex(db: sqlite3.Connection, kind: str, texts: Sequence[tuple[int, str]]) -> None:
+    """Takes (key, text) of standing records out of the index of words."""
+    table = schema.WORDS[kind]
+    db.executemany(f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)", texts)
 
 
 def _check_access(path: Path) -> None:
@@ -227,21 +307,3 @@ def _check_access(path: Path) -> None:
     for target in (path.parent, path) if path.exists() else (path.parent,):
         if not os.access(target, os.R_OK | os.W_OK, **able):
             raise StoreError(f"{path}: read-only: no permission to write {target}")
-
-
-def _row_values(row: Row) -> tuple[object, ...]:
-    r = row.record
-    vector = row.vector.astype("<f4").tobytes()
-    said = (r.id, str(r.kind), r.stamp_ns, r.text, *map(json.dumps, (r.entities, r.position, r.triple)))
-    return (*said, r.confidence, r.source, vector, int(row.retired))
-
-
-def _entity_values(item: tuple[Entity, F32]) -> tuple[object, ...]:
-    e, vector = item
-    seen = (e.position_ns, e.first_seen_ns, e.last_seen_ns, e.confidence)
-    return (e.id, e.name, e.ordinal, json.dumps(e.position), *seen, vector.astype("<f4").tobytes())
-
-
-def _fact_values(f: Fact) -> tuple[object, ...]:
-    ends = (f.valid_from_ns, f.valid_until_ns)
-    return (f.id, f.subject, f.relation, f.object, *ends, f.confidence, f.record_id)

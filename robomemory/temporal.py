@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from robomemory.embedding import F32
-from robomemory.parts import Asked, Change, Ids, Row, fits, weighed
+import numpy as np
+
+from robomemory.helpers import Helpers, ask
+from robomemory.parts import LIVE, Asked, Change, Ids, Row, Update, fits, weighed
+from robomemory.reading import Reader
 from robomemory.records import MemoryKind, MemoryRecord, Recall
 
 COMPRESSED = "compressed"
@@ -19,35 +22,59 @@ _FADE = 0.9  # weight of a step against the one after it
 
 class TemporalMemory:
     """At most ``capacity`` step summaries. When one more comes, the oldest half becomes one line in front
-    (paper, temporal memory: a language model writes that line; here it is drawn from the texts). The steps
-    themselves stay in the store, retired."""
+    (paper, temporal memory: a language model writes that line; here it is drawn from the texts, or a helper
+    writes it). The steps themselves stay in the store, replaced by that line."""
 
-    def __init__(self, capacity: int = 12) -> None:
+    def __init__(self, store: Reader, helpers: Helpers, capacity: int = 12) -> None:
         self.capacity = capacity
+        self._store, self._helpers = store, helpers
         self._lock = threading.Lock()
-        self._steps: list[Row] = []
+        self.load()
 
-    def plan(self, rows: Sequence[Row], vectors: Mapping[str, F32], ids: Ids) -> Change:
+    def load(self) -> None:
+        """Fills the buffer from the store."""
+        steps = _ordered(self._store.live_rows(MemoryKind.TEMPORAL))
+        with self._lock:
+            self._steps = steps
+
+    def plan(self, update: Update) -> Change:
         with self._lock:
             steps = list(self._steps)
+        known = {row.record.id for row in steps}
         changed: dict[int, Row] = {}
-        for row in rows:
+        for row in update.rows:
             changed[row.record.id] = row
             steps = _ordered([*steps, row])
             while len(steps) > self.capacity:
                 old, steps = steps[: self.capacity // 2 + 1], steps[self.capacity // 2 + 1 :]
-                changed.update((o.record.id, replace(o, retired=True)) for o in old)
-                line = _compress(old, ids)
+                line = self._compressed(old, update.ids)
+                changed.update((o.record.id, replace(o, replaced_by=line.record.id)) for o in old)
                 changed[line.record.id] = line
                 steps = [line, *steps]
         # Changes come in the order of keys, so that a reopened store holds what this one holds.
-        return Change(rows=tuple(changed[key] for key in sorted(changed)))
+        rows = [changed[key] for key in sorted(changed)]
+        return Change(
+            rows=tuple(row for row in rows if row.record.id not in known),
+            updates=tuple(row for row in rows if row.record.id in known),
+        )
+
+    def _compressed(self, old: Sequence[Row], ids: Ids) -> Row:
+        line = _compress(old, ids)
+        summarize = self._helpers.summarize
+        if summarize is None:
+            return line
+        records = [row.record for row in old]
+        text = ask(lambda: summarize(records), self._helpers.timeout_s)
+        if not isinstance(text, str) or not text.strip():
+            return line
+        said = f"Earlier: {' '.join(text.replace(chr(0), ' ').split())}"
+        return replace(line, record=replace(line.record, text=said[:_LINE]))
 
     def apply(self, change: Change) -> None:
-        new = {row.record.id: row for row in change.rows}
+        new = {row.record.id: row for row in (*change.rows, *change.updates)}
         with self._lock:
             kept = [row for row in self._steps if row.record.id not in new]
-            self._steps = _ordered(kept + [row for row in new.values() if not row.retired])
+            self._steps = _ordered(kept + [row for row in new.values() if row.replaced_by == LIVE])
 
     def recall(self, asked: Asked) -> list[Recall]:
         """The steps, scored half by likeness to the query and half by how recent they are."""
@@ -56,6 +83,7 @@ class TemporalMemory:
         found = []
         for age, row in enumerate(reversed(steps)):
             if fits(asked.query, row.record):
+                assert row.vector is not None
                 likeness = weighed(float(row.vector @ asked.vector), row.record.confidence)
                 found.append(Recall(row.record, 0.5 * likeness + 0.5 * _FADE**age))
         found.sort(key=lambda r: -r.score)
@@ -84,9 +112,10 @@ def _compress(rows: Sequence[Row], ids: Ids) -> Row:
     text = "; ".join(parts)
     if len(text) > _LINE:  # the start says what the task was, the end what came of it
         text = f"{text[: _LINE // 2].rstrip()} … {text[-_LINE // 2 :].lstrip()}"
-    mean = sum((row.vector for row in rows[1:]), start=rows[0].vector)
-    norm = float((mean @ mean) ** 0.5)
-    vector = rows[-1].vector if norm < 1e-6 else (mean / norm).astype(rows[0].vector.dtype)
+    vectors = np.stack([row.vector for row in rows if row.vector is not None])
+    mean = vectors.mean(axis=0)
+    norm = float(np.linalg.norm(mean))
+    vector = vectors[-1] if norm < 1e-6 else (mean / norm).astype(np.float32)
     record = MemoryRecord(
         id=ids.record(),
         kind=MemoryKind.TEMPORAL,

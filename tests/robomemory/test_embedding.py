@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from robomemory import EmbeddingError, HashingEmbedder, RoboMemory
-from robomemory.embedding import CachedEmbedder, MiniLMEmbedder
+from robomemory.embedding import CachedEmbedder
+from robomemory.minilm import MiniLMEmbedder
 from robomemory.vectors import VectorIndex
 
 

@@ -38,7 +38,7 @@ def test_another_schema_version_is_told(path):
     with sqlite3.connect(path) as db:
         db.execute("UPDATE schema_version SET version = 99")
     db.close()
-    with pytest.raises(StoreVersionError, match="schema version 99, this RoboMemory reads version 1"):
+    with pytest.raises(StoreVersionError, match="schema version 99, this RoboMemory reads version 2"):
         opened(path)
 
 
@@ -70,7 +70,7 @@ def test_a_vector_of_the_wrong_size_names_its_record(path, note):
     with opened(path) as memory:
         memory.remember([note("episodic", "one"), note("episodic", "two")])
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE records SET vector = x'00000000' WHERE id = 2")
+        db.execute("UPDATE vectors SET vector = x'00000000' WHERE record_id = 2")
     db.close()
     with pytest.raises(StoreCorruptError, match="record 2: vector of 1 numbers, expected 512"):
         opened(path)

@@ -1,0 +1,216 @@
+"""What the memories ask the store: records by key, time, place and word, and the graph's rows.
+
+Reads never wait for a write: each takes a connection of its own and sees the last committed state.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from robomemory import tables as t
+from robomemory.embedding import F32
+from robomemory.errors import StoreCorruptError
+from robomemory.parts import LIVE, Row
+from robomemory.records import MemoryKind, MemoryRecord, Query
+from robomemory.scene import Entity, Fact, Sighting
+from robomemory.schema import WORDS
+
+CHUNK = 4096
+COMMON = 1_000
+"""A word that stands in more records than this tells nothing apart, and scoring it would take long."""
+
+
+class Reader:
+    """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update."""
+
+    path: str
+    dim: int
+    seq: int
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection to read with, for one thread."""
+        raise NotImplementedError
+
+    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        with self.reading() as db:
+            return db.execute(sql, values).fetchall()
+
+    def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
+        """The records as they stand in the file, replaced ones too, in the order they came."""
+        rows = self._all(f"SELECT {t.RECORD} FROM records WHERE ?1 IS NULL OR kind = ?1 ORDER BY id", (kind,))
+        return tuple(self._decoded(r) for r in rows)
+
+    def count(self, kind: MemoryKind | None = None) -> int:
+        """How many records stand, of ``kind`` or of all."""
+        which = "" if kind is None else f" AND kind = '{MemoryKind(kind)}'"
+        ((n,),) = self._all(f"SELECT count(*) FROM records WHERE replaced_by = 0{which}")
+        return int(str(n))
+
+    def by_id(self, ids: Sequence[int], *, live: bool = True) -> dict[int, MemoryRecord]:
+        """{key: record} of those ``ids`` that are kept, and still stand if ``live``."""
+        found: dict[int, MemoryRecord] = {}
+        for start in range(0, len(ids), 500):  # SQLite takes at most 999 values in old builds
+            part = ids[start : start + 500]
+            marks = ",".join("?" * len(part))
+            for r in self._all(f"SELECT {t.RECORD} FROM records WHERE id IN ({marks})", part):
+                if not live or r[11] == LIVE:
+                    found[int(str(r[0]))] = self._decoded(r)
+        return found
+
+    def _decoded(self, row: Sequence[object]) -> MemoryRecord:
+        try:
+            return t.record_from(row)
+        except (ValueError, TypeError) as error:
+            raise StoreCorruptError(f"{self.path}: record {row[0]}: {error}") from error
+
+    def live_ids(self, kind: MemoryKind, query: Query, limit: int) -> list[int]:
+        """Keys of the records of ``kind`` that stand within the query's span of time and in the box around
+        its ball, the newest first, at most ``limit``."""
+        where, values = ["kind = ?", "replaced_by = 0"], list[object]([str(kind)])
+        if query.between is not None:
+            where.append("stamp_ns BETWEEN ? AND ?")
+            values += query.between
+        if query.near is not None:
+            center, radius = query.near
+            for axis, middle in zip("xyz", center, strict=True):
+                where.append(f"{axis} BETWEEN ? AND ?")
+                values += (middle - radius, middle + radius)
+        sql = f"SELECT id FROM records WHERE {' AND '.join(where)} ORDER BY stamp_ns DESC LIMIT ?"
+        return [int(str(i)) for (i,) in self._all(sql, [*values, limit])]
+
+    def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """Keys of standing records of ``kind`` that hold rare words of ``text``, best first (BM25)."""
+        table = WORDS[kind]
+        with self.reading() as db:
+            rare = [w for w in dict.fromkeys(tokens(text)) if _rare(db, table, w)]
+            if not rare:
+                return []
+            said = " OR ".join(map(_quoted, rare))
+            sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT ?"
+            return [int(key) for (key,) in db.execute(sql, (said, limit))]
+
+    def vectors(self, kind: MemoryKind, since: int = -1) -> Iterator[tuple[list[int], F32]]:
+        """(keys, unit rows f32 (n, dim)) of the standing records of ``kind`` that were written after the
+        update ``since``, in the order of keys, in chunks.
+
+        Raises:
+            StoreCorruptError: a vector has another size, or holds NaN; its record is named.
+        """
+        last = 0
+        which = "r.seq > ?4" if since >= 0 else "?4 < 0"
+        sql = (
+            "SELECT r.id, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE r.kind = ?1"
+            f" AND r.replaced_by = 0 AND r.id > ?2 AND {which} ORDER BY r.id LIMIT ?3"
+        )
+        while rows := self._all(sql, (str(kind), last, CHUNK, since)):
+            ids = [int(str(key)) for key, _ in rows]
+            yield ids, self._matrix(rows)
+            last = ids[-1]
+
+    def _matrix(self, rows: Sequence[tuple[object, ...]]) -> F32:
+        size = 4 * self.dim
+        data = b"".join(row[1] for row in rows if isinstance(row[1], bytes) and len(row[1]) == size)
+        matrix = np.frombuffer(data, dtype="<f4").reshape(-1, self.dim).astype(np.float32)
+        if len(matrix) == len(rows) and np.isfinite(matrix).all():
+            return matrix
+        for key, value in rows:
+            data = value if isinstance(value, bytes) else b""
+            try:
+                t.vector_from(f"record {key}", data, self.dim)
+            except ValueError as error:
+                raise StoreCorruptError(f"{self.path}: {error}") from error
+        raise StoreCorruptError(f"{self.path}: the vectors of records {rows[0][0]} to {rows[-1][0]} are torn")
+
+    def complain(self, kind: MemoryKind, missing: int) -> None:
+        """Raises StoreCorruptError: ``missing`` standing records of ``kind`` have no vector."""
+        rows = self._all(
+            "SELECT id FROM records WHERE kind = ? AND replaced_by = 0"
+            " AND id NOT IN (SELECT record_id FROM vectors) LIMIT 1",
+            (str(kind),),
+        )
+        which = f"record {rows[0][0]}" if rows else "a record"
+        raise StoreCorruptError(f"{self.path}: {which} of the {kind} memory has no vector ({missing} in all)")
+
+    def gone_since(self, kind: MemoryKind, seq: int) -> list[int]:
+        """Keys that may have stood at update ``seq`` and do not stand any more."""
+        deleted = self._all("SELECT record_id FROM deleted WHERE seq > ?", (seq,))
+        replaced = self._all(
+            "SELECT id FROM records WHERE seq > ? AND kind = ? AND replaced_by != 0", (seq, str(kind))
+        )
+        return [int(str(key)) for (key,) in (*deleted, *replaced)]
+
+    def live_rows(self, kind: MemoryKind) -> list[Row]:
+        """The standing records of a small memory with their vectors, in the order they came."""
+        sql = (
+            f"SELECT {t.RECORD}, v.vector FROM records r JOIN vectors v ON v.record_id = r.id"
+            " WHERE r.kind = ? AND r.replaced_by = 0 ORDER BY r.id"
+        )
+        found = []
+        for r in self._all(sql, (str(kind),)):
+            assert isinstance(r[12], bytes)
+            try:
+                found.append(Row(t.record_from(r), t.vector_from(f"record {r[0]}", r[12], self.dim)))
+            except (ValueError, TypeError) as error:
+                raise StoreCorruptError(f"{self.path}: {error}") from error
+        return found
+
+    def entities(self) -> list[tuple[Entity, F32]]:
+        """The things with their names' vectors, without those that turned out to be others."""
+        rows = self._all(f"SELECT {t.ENTITY}, vector FROM entities WHERE merged_into IS NULL ORDER BY id")
+        try:
+            return [
+                (t.entity_from(e), t.vector_from(f"entity {e[0]}", _bytes(e[12]), self.dim)) for e in rows
+            ]
+        except (ValueError, TypeError) as error:
+            raise StoreCorruptError(f"{self.path}: {error}") from error
+
+    def things(self) -> list[Entity]:
+        """As :meth:`entities`, merged ones too, without the vectors."""
+        return [t.entity_from(e) for e in self._all(f"SELECT {t.ENTITY} FROM entities ORDER BY id")]
+
+    def aliases(self) -> list[tuple[str, int]]:
+        """(name, entity) of the names that mean a thing known by another name."""
+        return [(str(name), int(str(key))) for name, key in self._all("SELECT name, entity_id FROM aliases")]
+
+    def facts(self, where: str, values: Sequence[object] = (), limit: int | None = None) -> list[Fact]:
+        """The facts for which ``where`` (SQL) holds."""
+        most = "" if limit is None else f" LIMIT {int(limit)}"
+        return [t.fact_from(f) for f in self._all(f"SELECT {t.FACT} FROM facts WHERE {where}{most}", values)]
+
+    def sightings(self, where: str, values: Sequence[object] = ()) -> list[Sighting]:
+        """The sightings for which ``where`` (SQL) holds."""
+        return [
+            t.sighting_from(s) for s in self._all(f"SELECT {t.SIGHTING} FROM sightings WHERE {where}", values)
+        ]
+
+    def last_sightings(self) -> list[Sighting]:
+        """The newest sighting of each thing with a position, and without one."""
+        rows = self._all(
+            "SELECT record_id, entity_id, max(stamp_ns), x, y, z, recorded_ns FROM sightings"
+            " GROUP BY entity_id, x IS NULL"
+        )
+        return [t.sighting_from(s) for s in rows]
+
+
+def tokens(text: str) -> list[str]:
+    """The words of ``text`` as the index of words sees them, before stemming."""
+    return re.findall(r"[^\W_]+", text.casefold())
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"'  # a word of letters and digits: nothing in it can end the string
+
+
+def _rare(db: sqlite3.Connection, table: str, word: str) -> bool:
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?)"
+    (found,) = db.execute(sql, (_quoted(word), COMMON + 1)).fetchone()
+    return 0 < found <= COMMON
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""

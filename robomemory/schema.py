@@ -1,0 +1,122 @@
+"""The tables of a store, and how a store of an older version becomes one of this version."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from robomemory.parts import UNKNOWN
+
+SCHEMA_VERSION = 2
+
+SCHEMA = """
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+CREATE TABLE embedder (name TEXT NOT NULL, dim INTEGER NOT NULL);
+CREATE TABLE state (
+    seq INTEGER NOT NULL, recorded_ns INTEGER NOT NULL, clean INTEGER NOT NULL,
+    last_record INTEGER NOT NULL, last_entity INTEGER NOT NULL, last_fact INTEGER NOT NULL);
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, stamp_ns INTEGER NOT NULL, text TEXT NOT NULL,
+    entities TEXT NOT NULL, x REAL, y REAL, z REAL, triple TEXT NOT NULL,
+    confidence REAL NOT NULL, source TEXT NOT NULL,
+    recorded_ns INTEGER NOT NULL, replaced_by INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL);
+CREATE INDEX records_time ON records (kind, stamp_ns);
+CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
+CREATE INDEX records_seq ON records (seq);
+CREATE TABLE vectors (record_id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TABLE deleted (record_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE entities (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, ordinal INTEGER NOT NULL, x REAL, y REAL, z REAL,
+    position_ns INTEGER NOT NULL, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,
+    confidence REAL NOT NULL, recorded_ns INTEGER NOT NULL, merged_into INTEGER, vector BLOB NOT NULL);
+CREATE TABLE aliases (name TEXT PRIMARY KEY, entity_id INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE facts (
+    id INTEGER PRIMARY KEY, subject INTEGER NOT NULL, relation TEXT NOT NULL, object INTEGER NOT NULL,
+    valid_from_ns INTEGER NOT NULL, valid_until_ns INTEGER, recorded_ns INTEGER NOT NULL, expired_ns INTEGER,
+    seen_ns INTEGER NOT NULL, confidence REAL NOT NULL, record_id INTEGER NOT NULL,
+    ended_by INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX facts_subject ON facts (subject);
+CREATE INDEX facts_object ON facts (object);
+CREATE INDEX facts_record ON facts (record_id);
+CREATE INDEX facts_open ON facts (id) WHERE valid_until_ns IS NULL AND expired_ns IS NULL;
+CREATE INDEX facts_from ON facts (valid_from_ns);
+CREATE INDEX facts_until ON facts (valid_until_ns) WHERE valid_until_ns IS NOT NULL;
+CREATE TABLE sightings (
+    record_id INTEGER NOT NULL, entity_id INTEGER NOT NULL, stamp_ns INTEGER NOT NULL,
+    x REAL, y REAL, z REAL, recorded_ns INTEGER NOT NULL, PRIMARY KEY (record_id, entity_id)) WITHOUT ROWID;
+CREATE INDEX sightings_entity ON sightings (entity_id, stamp_ns);
+CREATE INDEX sightings_time ON sightings (stamp_ns);
+CREATE VIRTUAL TABLE words_episodic USING fts5(text, content='', tokenize='porter unicode61');
+CREATE VIRTUAL TABLE words_semantic USING fts5(text, content='', tokenize='porter unicode61');
+"""
+
+WORDS = {"episodic": "words_episodic", "semantic": "words_semantic"}
+"""The memories whose texts are searched by their words, and the table that does it."""
+
+
+def create(db: sqlite3.Connection, embedder: str, dim: int) -> None:
+    """All tables, in the transaction that is open."""
+    for statement in SCHEMA.split(";"):  # executescript would commit before it starts
+        db.execute(statement)
+    db.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))
+    db.execute("INSERT INTO embedder VALUES (?, ?)", (embedder, dim))
+    db.execute("INSERT INTO state VALUES (0, 0, 0, 0, 0, 0)")
+
+
+def migrate_1_to_2(db: sqlite3.Connection) -> None:
+    """A store of version 1 becomes one of version 2, in the transaction that is open.
+
+    Version 1 did not keep when a fact was learned: it counts as learned when it began to be true.
+    """
+    name, dim = db.execute("SELECT name, dim FROM embedder").fetchone()
+    for table in ("records", "entities", "facts", "sightings"):
+        db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+    db.execute("DROP TABLE schema_version")
+    db.execute("DROP TABLE embedder")
+    create(db, name, dim)
+    spots: dict[int, tuple[int, tuple[float | None, ...]]] = {}
+    old = db.execute(
+        "SELECT id, kind, stamp_ns, text, entities, position, triple, confidence, source, vector, retired"
+        " FROM old_records ORDER BY id"
+    )
+    for key, kind, stamp, text, names, position, triple, sure, source, vector, retired in old:
+        spots[key] = (stamp, _xyz(position))
+        db.execute(
+            "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
+            (key, kind, stamp, text, names, *_xyz(position), triple, sure, source, stamp,
+             UNKNOWN if retired else 0),
+        )  # fmt: skip
+        if kind != "spatial":
+            db.execute("INSERT INTO vectors VALUES (?,?)", (key, vector))
+        if kind in WORDS and not retired:
+            db.execute(f"INSERT INTO {WORDS[kind]} (rowid, text) VALUES (?,?)", (key, text))
+    old = db.execute(
+        "SELECT id, name, ordinal, position, position_ns, first_seen_ns, last_seen_ns, confidence, vector"
+        " FROM old_entities"
+    )
+    for key, name, ordinal, position, at, first, last, sure, vector in old.fetchall():
+        db.execute(
+            "INSERT INTO entities VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (key, name, ordinal, *_xyz(position), at, first, last, sure, first, None, vector),
+        )
+    db.execute(
+        "INSERT INTO facts SELECT id, subject, relation, object, valid_from_ns, valid_until_ns,"
+        " valid_from_ns, NULL, valid_from_ns, confidence, record_id, 0 FROM old_facts"
+    )
+    for record, entity in db.execute("SELECT record_id, entity_id FROM old_sightings").fetchall():
+        if record in spots:
+            stamp, xyz = spots[record]
+            db.execute("INSERT INTO sightings VALUES (?,?,?,?,?,?,?)", (record, entity, stamp, *xyz, stamp))
+    for table in ("records", "entities", "facts", "sightings"):
+        db.execute(f"DROP TABLE old_{table}")
+    last = [db.execute(f"SELECT coalesce(max(id), 0) FROM {t}").fetchone()[0] for t in _KEYED]
+    db.execute("UPDATE state SET seq = 1, last_record = ?, last_entity = ?, last_fact = ?", last)
+
+
+_KEYED = ("records", "entities", "facts")
+MIGRATIONS = {1: migrate_1_to_2}
+
+
+def _xyz(position: str) -> tuple[float | None, float | None, float | None]:
+    said = json.loads(position)
+    return (None, None, None) if said is None else (float(said[0]), float(said[1]), float(said[2]))

@@ -1,0 +1,69 @@
+"""What becomes of a new semantic candidate beside what is known: added, or known already, or a newer truth.
+
+The paper's updater is a language model that says add, update, remove or noop (arXiv 2508.01415, Long-term
+Memory Creator). Here rules do, on words alone, and a helper may take over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from robomemory.helpers import Action, Helpers, Revision, ask
+from robomemory.names import content
+from robomemory.records import MemoryRecord
+
+_NOT = frozenset({"not", "never", "no", "longer", "isn", "t", "doesn", "don", "does", "do"})
+_SLOT = re.compile(
+    r"^(?P<slot>.+?\b(?:prefers?|wants?|likes? best|favou?rite [\w ]+? (?:is|are)|(?:is|are) called"
+    r"|(?:belongs?|goes|go|(?:is|are) (?:kept|stored|found)|lives?) (?:in|on|to|at|under|behind|near)))"
+    r"\s+(?P<value>.+)$"
+)
+"""Sentences with a slot that has one value at a time: whoever prefers the left tray no longer prefers the
+right one."""
+
+
+def decide(record: MemoryRecord, known: Sequence[MemoryRecord], helpers: Helpers) -> Revision:
+    """What to do with ``record``; ``known`` are the standing records most like it, best first."""
+    if helpers.update is not None:
+        update = helpers.update
+        revision = ask(lambda: update(record, known), helpers.timeout_s)
+        if revision is not None and (
+            revision.action is Action.ADD or revision.target in {k.id for k in known}
+        ):
+            return revision
+    return by_rule(record, known)
+
+
+def by_rule(record: MemoryRecord, known: Sequence[MemoryRecord]) -> Revision:
+    """Same words: known already. Same words with a confidence of 0: taken back. The same but for a "not",
+    or another value in the same slot: the newer one replaces the older one. Else something new.
+
+    The words of a record only ever speak about records with the same words; no text can make the memory
+    forget anything else.
+    """
+    words = content(record.text)
+    for other in known:
+        if content(other.text) == words:
+            return Revision(Action.REMOVE if record.confidence == 0 else Action.NOOP, other.id)
+    if record.confidence == 0:  # takes back what nobody said
+        return Revision(Action.NOOP)
+    bare, slot = _without_not(words), _slot(record.text)
+    for other in known:
+        theirs = content(other.text)
+        negated = theirs != words and _without_not(theirs) == bare
+        refilled = slot is not None and slot == _slot(other.text)
+        if (negated or refilled) and other.stamp_ns <= record.stamp_ns:
+            return Revision(Action.UPDATE, other.id)
+    return Revision(Action.ADD)
+
+
+def _without_not(words: Sequence[str]) -> tuple[str, ...]:
+    kept = (w for w in words if w not in _NOT)
+    return tuple(w[:-1] if len(w) > 3 and w.endswith("s") else w for w in kept)  # "does not break", "breaks"
+
+
+def _slot(text: str) -> tuple[str, ...] | None:
+    said = re.sub(r"\s+", " ", text.casefold()).strip(" .!")
+    found = _SLOT.match(said)
+    return None if found is None else content(found["slot"])
