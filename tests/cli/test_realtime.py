@@ -31,7 +31,7 @@ def test_the_difference_is_paired():
 
 def test_an_arm_that_waits_is_given_rows_to_wait():
     assert [late(f"{ms}ms", "synchronous")[1] for ms in LATENCIES_MS] == [4, 5, 7, 14]
-    assert [late(f"{ms}ms", "asynchronous")[1] for ms in LATENCIES_MS] == [4, 4, 4, 4]
+    assert [late(f"{ms}ms", "asynchronous")[1] for ms in LATENCIES_MS] == [4, 2, 3, 4]
     wrapped = late("300ms", "unfaded")[0](Straight(0.01))
     assert wrapped.action_space is Straight.action_space
 

@@ -66,20 +66,19 @@ def test_without_latency_nothing_changes():
     assert [c.progress for c in chunks] == [0.1, 0.2, 0.3]
 
 
-def test_the_arm_holds_until_the_first_plan_is_there_and_keeps_to_its_times():
+def test_the_arm_holds_until_the_first_plan_is_there_and_runs_it_from_its_first_row():
     places, chunks = arm(LatePolicy(Straight(0.01), 0.3), 2)
-    # The plan is for 1 cm after each step since it was asked for: late rows are left out, not put off.
-    np.testing.assert_allclose(places[:4], [0, 0, 0, 0.04], atol=1e-6)
+    np.testing.assert_allclose(places[:4], [0, 0, 0, 0.01], atol=1e-6)
     assert chunks[0].progress is None
     assert chunks[1].progress == 0.1
 
 
-def test_the_plan_in_hand_is_carried_out_while_the_next_is_on_its_way():
+def test_the_plan_in_hand_is_carried_out_while_the_next_is_on_its_way_and_its_missed_rows_are_left_out():
     places, _ = arm(LatePolicy(Straight(0.01, 0.01, 0.0), 0.3, fade_rows=0), 3)
-    # From 0.4 s to 0.7 s the first plan goes on (5, 6, 7 cm), then the second, made at 4 cm: 4 + 4 cm.
-    np.testing.assert_allclose(places[4:8], [0.05, 0.06, 0.07, 0.08], atol=1e-6)
-    np.testing.assert_allclose(places[8:11], [0.09, 0.10, 0.11], atol=1e-6)
-    assert places[11] == pytest.approx(0.08, abs=1e-6)  # the third plan stays where it was made
+    # From 0.4 s to 0.7 s the first plan goes on (2, 3, 4 cm), then the second, made at 1 cm: 1 + 4 cm.
+    np.testing.assert_allclose(places[4:8], [0.02, 0.03, 0.04, 0.05], atol=1e-6)
+    np.testing.assert_allclose(places[8:11], [0.06, 0.07, 0.08], atol=1e-6)
+    assert places[11] == pytest.approx(0.05, abs=1e-6)  # the third plan stays where it was made
 
 
 def test_fading_makes_the_leap_between_two_plans_smaller():
@@ -91,8 +90,8 @@ def test_fading_makes_the_leap_between_two_plans_smaller():
 def test_a_plan_that_is_over_holds_its_last_pose():
     places, _ = arm(LatePolicy(Straight(0.01), 1.0), 6)
     np.testing.assert_allclose(places[:10], 0.0, atol=1e-6)
-    # It was for 8 cm within 0.8 s; when it arrives, all of it is over but where it ends.
-    np.testing.assert_allclose(places[10:16], 0.08, atol=1e-6)
+    np.testing.assert_allclose(places[10:18], 0.01 * np.arange(1, 9), atol=1e-6)
+    np.testing.assert_allclose(places[18:22], 0.08, atol=1e-6)
 
 
 def test_a_synchronous_arm_waits_and_then_runs_the_whole_plan():

@@ -110,8 +110,10 @@ class LatePolicy:
         here, dt_ns = pose_to_matrix(obs.ee_pose), round(chunk.dt_s * 1e9)
         late = int(np.ceil(self._latency_ns / dt_ns - 1e-9))
         poses, gripper = [], []
-        for k in range(max(len(chunk.actions), late + self._fade + 1)):
-            row = chunk.actions[min(k, len(chunk.actions) - 1)].astype(np.float64)
+        # An arm that held still until now has missed nothing: its first plan runs from the first row.
+        missed = late if self._plan is not None else 0
+        for k in range(late + max(len(chunk.actions), self._fade + 1)):
+            row = chunk.actions[min(max(0, k - late + missed), len(chunk.actions) - 1)].astype(np.float64)
             target, grip = here @ delta_to_matrix(row[:6]), float(row[6])
             before = self._plan.at(obs.stamp_ns + (k + 1) * dt_ns) if self._plan is not None else None
             if k < late:

@@ -92,7 +92,10 @@ def late(cell: str, method: str) -> tuple[Callable[[Policy], Policy], int]:
         return LatePolicy(policy, latency_s, waits=waits, fade_rows=fade)
 
     waiting = int(np.ceil(latency_s / _DT_S - 1e-9)) if waits else 0
-    return wrap, waiting + EXECUTE_ROWS
+    if waits or latency_s == 0:
+        return wrap, waiting + EXECUTE_ROWS
+    # The next chunk is asked for when the last one has arrived: no later, for what it saw is old by then.
+    return wrap, min(EXECUTE_ROWS, max(2, round(latency_s / _DT_S)))
 
 
 def open_late(settings: Settings) -> Callable[[Job], Record]:
