@@ -3,6 +3,7 @@
 #   scripts/setup.sh              everything; what is there already is kept
 #   scripts/setup.sh --if-needed  nothing when it was done with these very inputs
 #   scripts/setup.sh ros          .venv-ros, beside a ROS 2 that is installed in /opt/ros
+#   scripts/setup.sh lerobot      .venv-lerobot, in which LeRobot's policies run
 set -euo pipefail
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$ROOT"
@@ -186,14 +187,41 @@ ros_environment() {
   printf '  ros2 launch vista_stack sim.launch.py\n'
 }
 
-case ${1:-} in --if-needed) if up_to_date; then exit 0; fi ;; ros | "") ;; *) die "unknown word '$1'; known: ros" ;; esac
+# lerobot_environment: LeRobot with the torch that it wants, and this repository for the policy server; no simulator, no ROS.
+lerobot_environment() {
+  local extra venv=$ROOT/.venv-lerobot
+  find_python
+  [[ -n $PY ]] || die "no Python 3.11 or 3.12 found. Install one and name it: PYTHON=/path/to/python ./run setup lerobot"
+  "$PY" -c 'import ensurepip, venv' 2>/dev/null || apt_install "$("$PY" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+  if [[ -d $venv ]] && ! { grep -qsF "$venv" "$venv/bin/activate" && fits "$venv/bin/python"; }; then
+    say "the environment was made elsewhere or its Python is gone: making it again"
+    rm -rf "$venv"
+  fi
+  [[ -d $venv ]] || "$PY" -m venv "$venv" || { rm -rf "$venv" && die "$PY -m venv failed"; }
+  touch "$venv/COLCON_IGNORE"
+  unset PYTHONPATH
+  export PIP_DISABLE_PIP_VERSION_CHECK=1
+  say "LeRobot and its packages (the first time: 1 to 4 GB)"
+  mapfile -t extra < <(extra_index "$venv/bin/python")
+  "$venv/bin/python" -m pip install -q "${extra[@]}" -c constraints-lerobot.txt -r requirements-lerobot.txt ||
+    die "pip could not install LeRobot (its own words stand above)"
+  install_repository "$venv"
+  say "ready: --policy FOLDER takes a LeRobot checkpoint now (docs/large-models.md)"
+}
+
+case ${1:-} in
+  --if-needed) if up_to_date; then exit 0; fi ;;
+  ros | lerobot | "") ;;
+  *) die "unknown word '$1'; known: ros, lerobot" ;;
+esac
 [[ $ROOT != *[[:space:]]* ]] || die "the path $ROOT holds a space, which ROS 2's build tools do not take: move the folder"
-[[ $(uname -sm) == "Linux x86_64" || ${1:-} == ros ]] || die "ROS 2 wheels exist for Linux on x86_64 only; this is $(uname -sm). With ROS 2 installed: ./run setup ros"
+[[ $(uname -sm) == "Linux x86_64" || ${1:-} == ros || ${1:-} == lerobot ]] || die "ROS 2 wheels exist for Linux on x86_64 only; this is $(uname -sm). With ROS 2 installed: ./run setup ros"
 trap 'printf "\nset-up: interrupted; the next ./run goes on from here\n" >&2; exit 130' INT TERM
 exec 9<"$ROOT"
 flock -n 9 || { say "another set-up is running; waiting for it" && flock 9; }
 case ${1:-} in
   ros) ros_environment ;;
+  lerobot) lerobot_environment ;;
   --if-needed) up_to_date || wheels_environment ;;
   *) wheels_environment ;;
 esac

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vista.types import Detection, Note, Observation, SubtaskResult
 
@@ -15,13 +15,14 @@ from vista.types import Detection, Note, Observation, SubtaskResult
 @dataclass(frozen=True, slots=True)
 class Digest:
     """An observation in words: ``summary`` of the step that led to it, empty before the first one;
-    ``queries`` to the memory; ``missing``: which of the two a model did not deliver, so that a template did."""
+    ``queries`` to the memory; ``missing``: which of the two a model did not deliver (a template did)."""
 
     summary: str
     queries: tuple[str, ...]
     missing: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class Preprocessor(Protocol):
     """Turns an observation into a summary and queries, in bounded time."""
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from vista.errors import ConfigError, ModelMismatchError
 
 Network = TypeVar("Network")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 
 
 def load_network(
@@ -59,3 +60,12 @@ def load_network(
 def best_device() -> str:
     """Where networks run: "cuda" where there is one, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def precision_for(device: str, wanted: str = "auto") -> torch.dtype:
+    """The number format for ``device``: single on the CPU, half on CUDA (bfloat16 where the card has it)."""
+    if wanted != "auto":
+        return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[wanted]
+    if not device.startswith("cuda"):
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16

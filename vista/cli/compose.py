@@ -1,7 +1,8 @@
 """Loads the parts of the stack from references, for every command and every ROS node.
 
 A reference is None (what ships under ``models/``), a word (``scripted``, ``oracle``, ``mock``), a model
-folder, or ``module:Class`` / ``module:Class@folder`` for one's own class, which must satisfy the protocol.
+folder (of this project, or of diffusers, transformers or LeRobot), a settings file (``vista.cli.large``), or
+``module:Class`` / ``module:Class@folder`` for one's own class, which must satisfy the protocol.
 ``scripted`` and ``oracle`` read the simulator's truth and need ``world`` and ``task``.
 """
 
@@ -12,10 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from vista.cli import large
 from vista.cli.refs import load
 from vista.errors import ConfigError
 from vista.guard import SafetyGuard, load_limits
-from vista.protocols import Detector, Planner, Policy, Switcher, WorldModel
+from vista.preprocess import Preprocessor
+from vista.protocols import Critic, Detector, Planner, Policy, Switcher, WorldModel
 from vista.types import F64, ActionSpace, RobotSpec
 
 if TYPE_CHECKING:
@@ -62,7 +65,10 @@ def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | Non
         return StillPolicy()
 
     words = {"scripted": scripted, "mock": mock}
-    return load("executor", ref, Policy, default="executor", classes={"GoalVLA": learned}, words=words)
+    return load(
+        "executor", ref, Policy, default="executor", classes={"GoalVLA": learned}, words=words,
+        files=large.policies(), other=large.policy_in,
+    )  # fmt: skip
 
 
 def load_world_model(
@@ -93,7 +99,10 @@ def load_world_model(
 
     classes = {"GoalImagePipeline": learned}
     words = {"oracle": oracle, "mock": mock}
-    return load("world model", ref, WorldModel, default="world_model", classes=classes, words=words)
+    return load(
+        "world model", ref, WorldModel, default="world_model", classes=classes, words=words,
+        files=large.world_models(), other=large.world_model_in,
+    )  # fmt: skip
 
 
 def load_planner(ref: Ref = None, *, task: Task | None = None, finder: Detector | None = None) -> Planner:
@@ -120,7 +129,25 @@ def load_planner(ref: Ref = None, *, task: Task | None = None, finder: Detector 
         return WholePlanner()
 
     words = {"scripted": scripted, "whole": whole}
-    return load("planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words)
+    return load(
+        "planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words,
+        files=large.language("Planner"), other=large.planner_in,
+    )  # fmt: skip
+
+
+def load_critic(ref: Ref = None) -> Critic | None:
+    """A critic, from a settings file or ``module:Class``; None: there is none."""
+    if ref is None:
+        return None
+    return load("critic", ref, Critic, default="", classes={}, words={}, files=large.language("Critic"))
+
+
+def load_preprocessor(ref: Ref = None) -> Preprocessor | None:
+    """An information preprocessor, from a settings file or ``module:Class``; None: the templates."""
+    if ref is None:
+        return None
+    files = large.language("Preprocessor")
+    return load("preprocessor", ref, Preprocessor, default="", classes={}, words={}, files=files)
 
 
 def load_detector(ref: Ref, spec: RobotSpec, *, world: World | None = None) -> Detector:

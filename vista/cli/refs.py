@@ -1,4 +1,4 @@
-"""References to parts: nothing (what ships), a word, a model folder, or ``module:Class[@folder]``."""
+"""References to parts: nothing (what ships), a word, a model folder, a settings file, or ``module:Class``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from typing import Any
 from vista.errors import ConfigError, UnknownNameError, VistaError
 from vista.halting import describe
 from vista.resources import resource_path
+from vista.settings import Options, read_options
 
 Loader = Callable[[Path], object]
+# From the options of a settings file, and what the file is called.
+FileLoader = Callable[[Options, str], object]
+SETTINGS = (".yaml", ".yml")
 
 # Which kind of part a folder holds, by the class that its configuration names.
 _CONFIGS = ("model_index.json", "config.json")
@@ -58,6 +62,8 @@ def load(
     default: str,
     classes: Mapping[str, Loader],
     words: Mapping[str, Callable[[], object]],
+    files: Mapping[str, FileLoader] | None = None,
+    other: Callable[[Path, str | None], Loader | None] = lambda folder, name: None,
 ) -> Any:
     """The part that ``ref`` speaks of, checked against ``protocol``.
 
@@ -66,29 +72,41 @@ def load(
         default: Folder below ``models/`` that None stands for.
         classes: What loads a folder, by the class its configuration names; ``""`` for one that names none.
         words: Parts that a single word stands for ("oracle").
+        files: What makes a part from a settings file, by the ``type`` that the file names.
+        other: What loads a folder whose class is none of ``classes``, if anything does.
 
     Raises:
         ConfigError: no such folder, module or class, or the object lacks what ``protocol`` asks for.
         UnknownNameError: a word that is none of ``words``, or a folder of another kind of model.
     """
     if ref is None:
-        return _checked(kind, f"models/{default}", _from_folder(kind, shipped(default), classes), protocol)
+        return _checked(
+            kind, f"models/{default}", _from_folder(kind, shipped(default), classes, other), protocol
+        )
     text = os.fspath(ref)
     if text in words:
         return _checked(kind, text, words[text](), protocol)
     if Path(text).is_dir():
-        return _checked(kind, text, _from_folder(kind, Path(text), classes), protocol)
+        return _checked(kind, text, _from_folder(kind, Path(text), classes, other), protocol)
+    if text.endswith(SETTINGS):
+        return _checked(kind, text, _from_file(kind, text, files or {}), protocol)
     if ":" in text:
         return _checked(kind, text, _own(kind, text), protocol)
     if os.sep in text or text.startswith("."):
         raise ConfigError(f"{kind}: the folder {text} does not exist")
-    allowed = [*words, "a model folder", "module:Class", "module:Class@folder"]
+    settings = ["a settings file (*.yaml)"] if files else []
+    allowed = [*words, "a model folder", *settings, "module:Class", "module:Class@folder"]
     raise UnknownNameError(kind, text, allowed)
 
 
-def _from_folder(kind: str, folder: Path, classes: Mapping[str, Loader]) -> object:
+def _from_folder(
+    kind: str,
+    folder: Path,
+    classes: Mapping[str, Loader],
+    other: Callable[[Path, str | None], Loader | None],
+) -> object:
     name = class_in(folder)
-    loader = classes.get("" if name is None else name)
+    loader = classes.get("" if name is None else name) or other(folder, name)
     if loader is None:
         known = [c for c in classes if c] or ["none"]
         what = f"a {name}" if name else "no configuration that names a class"
@@ -96,6 +114,13 @@ def _from_folder(kind: str, folder: Path, classes: Mapping[str, Loader]) -> obje
             f"{kind}: {folder} holds {what}; expected {', '.join(known)}, or say module:Class@{folder}"
         )
     return loader(folder)
+
+
+def _from_file(kind: str, path: str, files: Mapping[str, FileLoader]) -> object:
+    name, options = read_options(path)
+    if name not in files:
+        raise UnknownNameError(f"type of {kind} in {path}", name, files)
+    return files[name](options, path)
 
 
 def _own(kind: str, text: str) -> object:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 from PIL import Image
 
@@ -22,10 +22,6 @@ from vista.planner.language.model import LanguageModelError, Prompt
 from vista.planner.language.planner import LanguagePlanner, PlannerSettings
 from vista.planner.language.preprocess import LanguagePreprocessor
 from vista.types import U8
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion
 
 T = TypeVar("T")
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -84,7 +80,7 @@ class EndpointModel:
         self._settings = settings
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client: AsyncOpenAI | None = None
+        self._client: Any = None  # an openai.AsyncOpenAI
         self._key = os.environ.get(settings.api_key_env, "") or "none"
 
     def answer(self, prompt: Prompt, *, temperature: float = 0.0, seed: int = 0, timeout_s: float) -> str:
@@ -116,7 +112,7 @@ class EndpointModel:
             asyncio.run_coroutine_threadsafe(client.close(), loop).result(5.0)
             loop.call_soon_threadsafe(loop.stop)
 
-    def _connected(self) -> tuple[asyncio.AbstractEventLoop, AsyncOpenAI]:
+    def _connected(self) -> tuple[asyncio.AbstractEventLoop, Any]:
         with self._lock:
             if self._loop is None or self._client is None:
                 try:
@@ -135,9 +131,7 @@ class EndpointModel:
                 )
             return self._loop, self._client
 
-    async def _ask(
-        self, client: AsyncOpenAI, prompt: Prompt, temperature: float, seed: int
-    ) -> ChatCompletion:
+    async def _ask(self, client: Any, prompt: Prompt, temperature: float, seed: int) -> Any:
         settings = self._settings
         images = prompt.images if settings.send_images else ()
         parts: list[object] = [{"type": "text", "text": prompt.question}]
@@ -151,7 +145,7 @@ class EndpointModel:
         ]  # fmt: skip
         return await client.chat.completions.create(
             model=settings.model,
-            messages=messages,  # type: ignore[arg-type]
+            messages=messages,
             temperature=temperature,
             extra_body=more,
         )

@@ -1,0 +1,105 @@
+"""Large models by configuration: what makes a part from a settings file, or from a folder of a known library.
+
+Each loader imports its library when it is called; ``docs/large-models.md`` has the files' entries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from vista.cli.refs import FileLoader, Loader
+from vista.settings import Options, from_options
+
+T = TypeVar("T")
+WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+
+
+def beside(options: Options, where: str, *names: str) -> Options:
+    """``options`` with those paths among ``names`` that begin with ``./`` or ``../`` seen from the file."""
+    folder = Path(where).parent
+    return {
+        name: str(folder / value)
+        if name in names and isinstance(value, str) and value.startswith(("./", "../"))
+        else value
+        for name, value in options.items()
+    }
+
+
+def policies() -> Mapping[str, FileLoader]:
+    """Executors by the ``type`` of a settings file."""
+
+    def lerobot(options: Options, where: str) -> object:
+        from vista.executor.lerobot.client import LeRobotPolicy, LeRobotSettings
+
+        return LeRobotPolicy(from_options(LeRobotSettings, beside(options, where, "checkpoint"), where))
+
+    return {"lerobot": lerobot}
+
+
+def policy_in(folder: Path, name: str | None) -> Loader | None:
+    """What loads a checkpoint of LeRobot: its configuration names no class but a type and features."""
+    try:
+        data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if name is not None or not isinstance(data, dict) or not {"type", "input_features"} <= set(data):
+        return None
+    from vista.executor.lerobot.client import LeRobotPolicy
+
+    return LeRobotPolicy.from_pretrained
+
+
+def world_models() -> Mapping[str, FileLoader]:
+    """World models by the ``type`` of a settings file."""
+
+    def diffusers(options: Options, where: str) -> object:
+        from vista.world_model.diffusers_adapter import DiffusersSettings, DiffusersWorldModel
+
+        settings = from_options(DiffusersSettings, beside(options, where, "model"), where)
+        return DiffusersWorldModel.from_settings(settings)
+
+    return {"diffusers": diffusers}
+
+
+def world_model_in(folder: Path, name: str | None) -> Loader | None:
+    """What loads any other pipeline of diffusers."""
+    if name is None or not (folder / "model_index.json").is_file():
+        return None
+    from vista.world_model.diffusers_adapter import DiffusersWorldModel
+
+    return DiffusersWorldModel.from_pretrained
+
+
+def language(role: str) -> Mapping[str, FileLoader]:
+    """``Planner``, ``Critic`` or ``Preprocessor`` (``role``) by the ``type`` of a settings file."""
+
+    def endpoint(options: Options, where: str) -> object:
+        from vista.planner import endpoint as library
+
+        return getattr(library, f"Endpoint{role}").from_config(
+            from_options(library.EndpointConfig, options, where)
+        )
+
+    def transformers(options: Options, where: str) -> object:
+        from vista.planner import local as library
+
+        model = options.get("transformers")
+        if isinstance(model, Mapping):
+            options = {**options, "transformers": beside(model, where, "model")}
+        return getattr(library, f"Transformers{role}").from_config(
+            from_options(library.TransformersConfig, options, where)
+        )
+
+    return {"endpoint": endpoint, "transformers": transformers}
+
+
+def planner_in(folder: Path, name: str | None) -> Loader | None:
+    """What loads a language model of transformers."""
+    if name is None or not name.endswith(WRITERS):
+        return None
+    from vista.planner.local import TransformersPlanner
+
+    return TransformersPlanner.from_pretrained

@@ -1,0 +1,306 @@
+"""A policy of LeRobot behind the ``Policy`` protocol."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from vista.errors import ConfigError, ModelMismatchError, UnknownNameError
+from vista.executor.lerobot.process import PolicyServerError, ServerProcess
+from vista.executor.lerobot.wire import MAX_BYTES, PolicySpec, WireError, pack, unpack
+from vista.images import resize
+from vista.types import F32, U8, ActionChunk, ActionSpace, Observation, Subgoal
+
+ACTIONS = ("joint_position", "ee_delta", "ee_step")
+STATES = ("joint_pos", "joint_vel", "gripper", "gripper_command", "ee_position", "ee_quat")
+GOAL = "goal_"
+_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class LeRobotSettings:
+    """A settings file of type ``lerobot``.
+
+    Either ``checkpoint``, a folder that a server of its own is started for, or ``address``, host:port of one
+    that runs. ``actions``: what a row means: ``joint_position`` [rad] and gripper; ``ee_delta``, pose
+    relative to the measured one at the chunk's start; ``ee_step``, relative to the row before (both:
+    translation [m], rotation vector [rad] in the hand frame, gripper). ``state``: what is laid end to end as
+    observation.state. ``cameras``: the robot's camera by the checkpoint's name of it, where they differ;
+    ``goal_<camera>`` is the imagined image. ``gripper_closed`` and ``gripper_open``: what the checkpoint
+    calls 0 and 1. ``dt_s`` between rows [s]; ``max_rows`` of a chunk that are kept; ``timeout_s`` for one
+    chunk, reconnecting included [s]; ``start_timeout_s`` for a server of its own; ``device`` of it.
+    """
+
+    checkpoint: str | None = None
+    address: str | None = None
+    actions: str = "joint_position"
+    state: tuple[str, ...] = ("joint_pos", "gripper")
+    cameras: Mapping[str, str] = field(default_factory=dict)
+    gripper_closed: float = 0.0
+    gripper_open: float = 1.0
+    dt_s: float = 0.1
+    max_rows: int = 16
+    timeout_s: float = 5.0
+    start_timeout_s: float = 180.0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if (self.checkpoint is None) == (self.address is None):
+            raise ConfigError("lerobot: expected either 'checkpoint' or 'address'")
+        if self.address is not None and not self.address.rpartition(":")[2].isdigit():
+            raise ConfigError(f"lerobot: address {self.address!r}; expected host:port")
+        if self.actions not in ACTIONS:
+            raise UnknownNameError("meaning of LeRobot's actions", self.actions, ACTIONS)
+        for name in self.state:
+            if name not in STATES:
+                raise UnknownNameError("part of LeRobot's state", name, STATES)
+        if (
+            self.gripper_open == self.gripper_closed
+            or min(self.dt_s, self.timeout_s) <= 0
+            or self.max_rows < 1
+        ):
+            raise ConfigError(f"{self}: expected positive times and rows, and a gripper that opens")
+
+
+class LeRobotPolicy:
+    """Asks a policy server for chunks. One thread at a time.
+
+    A connection that breaks is made again until the deadline of the chunk; a server that came back with
+    another checkpoint is refused.
+    """
+
+    def __init__(self, settings: LeRobotSettings) -> None:
+        """Start the server if one is to be started, and ask what it serves.
+
+        Raises:
+            PolicyServerError: no server. ModelMismatchError: actions of another length than the settings say.
+        """
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._connection: Any = None  # an http.client.HTTPConnection
+        self._process: ServerProcess | None = None
+        if settings.checkpoint is not None:
+            self._process = ServerProcess.for_checkpoint(
+                settings.checkpoint, device=settings.device, timeout_s=settings.start_timeout_s
+            )
+        self._address = settings.address or (self._process.address if self._process else "")
+        self._spec: PolicySpec | None = None
+        try:
+            spec = self._connected(time.monotonic() + settings.timeout_s)
+            if settings.actions != "joint_position" and spec.action != 7:
+                raise ModelMismatchError(
+                    f"{self._who} gives actions of {spec.action}; {settings.actions} has 7 "
+                    "(translation, rotation vector, gripper)"
+                )
+            self.reset()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> LeRobotPolicy:
+        """Serve the checkpoint in ``folder`` with the default settings."""
+        return cls(LeRobotSettings(checkpoint=str(folder)))
+
+    @property
+    def action_space(self) -> ActionSpace:
+        joints = self._settings.actions == "joint_position"
+        return ActionSpace.JOINT_POSITION if joints else ActionSpace.EE_DELTA
+
+    @property
+    def spec(self) -> PolicySpec:
+        """What the server said of its checkpoint."""
+        assert self._spec is not None
+        return self._spec
+
+    def reset(self) -> None:
+        """Forget past observations, and draw the same noise as after every reset."""
+        self._ask("/reset", pack({}, {"seed": "0"}))
+
+    def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        """A chunk of at most ``max_rows`` rows.
+
+        Raises:
+            ModelMismatchError: cameras, state or actions that do not fit; both sides are named.
+            PolicyServerError: no chunk by the deadline, or the policy failed.
+        """
+        arrays: dict[str, F32 | U8] = {f"image.{c}": self._image(c, obs, subgoal) for c in self.spec.cameras}
+        if self.spec.state:
+            arrays["state"] = self._state(obs)
+        raw = self._ask("/predict", pack(arrays, {"task": subgoal.subtask.text}))
+        try:
+            rows = np.asarray(unpack(raw)[0]["actions"], np.float64)
+        except (WireError, KeyError) as error:
+            raise PolicyServerError(f"{self._who} answered no actions: {error}") from error
+        if rows.ndim != 2 or rows.shape[1] != self.spec.action or len(rows) == 0:
+            raise ModelMismatchError(
+                f"{self._who} answered {rows.shape}, expected (rows, {self.spec.action})"
+            )
+        if self.action_space is ActionSpace.JOINT_POSITION and rows.shape[1] != len(obs.joint_pos) + 1:
+            raise ModelMismatchError(
+                f"{self._who} gives actions of {rows.shape[1]}; the robot takes "
+                f"{len(obs.joint_pos)} joints and a gripper"
+            )
+        settings = self._settings
+        rows = rows[: settings.max_rows].copy()
+        if settings.actions == "ee_step":
+            rows[:, :6] = accumulated(rows[:, :6])
+        span = settings.gripper_open - settings.gripper_closed
+        rows[:, -1] = np.clip((rows[:, -1] - settings.gripper_closed) / span, 0.0, 1.0)
+        return ActionChunk(rows.astype(np.float32), settings.dt_s, self.action_space, obs.stamp_ns)
+
+    def close(self) -> None:
+        """Close the connection, and end the server that was started for it."""
+        with self._lock:
+            self._drop()
+        if self._process is not None:
+            self._process.close()
+
+    def _image(self, name: str, obs: Observation, subgoal: Subgoal) -> U8:
+        """The image that the checkpoint calls ``name``, at its size."""
+        wanted = self._settings.cameras.get(name, name)
+        goal = wanted.startswith(GOAL)
+        images = subgoal.images if goal else obs.images
+        camera = wanted.removeprefix(GOAL) if goal else wanted
+        if camera not in images:
+            which = "the subgoal has images of" if goal else "the robot has cameras"
+            raise ModelMismatchError(
+                f"{self._who} needs camera {name!r} (here {wanted!r}) out of {', '.join(self.spec.cameras)}; "
+                f"{which} {', '.join(images) or 'none'}"
+            )
+        image, size = images[camera], self.spec.cameras[name]
+        if image.shape[:2] == size:
+            return image
+        if size[0] != size[1]:
+            raise ModelMismatchError(
+                f"{self._who} takes {size[0]} x {size[1]} from camera {name!r}, which is not square; "
+                f"{camera!r} gives {image.shape[0]} x {image.shape[1]}"
+            )
+        return resize(image, size[0])
+
+    def _state(self, obs: Observation) -> F32:
+        settings = self._settings
+        span = settings.gripper_open - settings.gripper_closed
+        parts = {
+            "joint_pos": obs.joint_pos,
+            "joint_vel": obs.joint_vel,
+            "gripper": [settings.gripper_closed + span * obs.gripper],
+            "gripper_command": [settings.gripper_closed + span * obs.gripper_command],
+            "ee_position": obs.ee_pose.position,
+            "ee_quat": obs.ee_pose.quat_wxyz,
+        }
+        state = np.concatenate([np.asarray(parts[name], np.float32) for name in settings.state])
+        if len(state) != self.spec.state:
+            raise ModelMismatchError(
+                f"{self._who} takes a state of {self.spec.state}; "
+                f"{', '.join(settings.state)} make {len(state)}"
+            )
+        return state
+
+    @property
+    def _who(self) -> str:
+        kind = f" ({self._spec.kind})" if self._spec is not None else ""
+        return f"policy server {self._address}{kind}"
+
+    def _ask(self, path: str, body: bytes) -> bytes:
+        """The answer to a POST; reconnects until the deadline."""
+        deadline = time.monotonic() + self._settings.timeout_s
+        with self._lock:
+            while True:
+                self._connected(deadline)
+                try:
+                    return self._exchange("POST", path, body, deadline)
+                except TimeoutError as error:
+                    self._drop()
+                    raise self._gone(f"no answer within {self._settings.timeout_s:g} s") from error
+                except (OSError, EOFError) as error:
+                    self._drop()
+                    if isinstance(error, PolicyServerError) or time.monotonic() >= deadline:
+                        raise
+                    time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
+
+    def _connected(self, deadline: float) -> PolicySpec:
+        """Connect if there is no connection, and hear what is served; the same as ever, or it is refused."""
+        from http.client import HTTPConnection
+
+        while self._connection is None:
+            left = deadline - time.monotonic()
+            host, _, port = self._address.rpartition(":")
+            self._connection = HTTPConnection(host, int(port), timeout=max(0.01, left))
+            try:
+                raw = self._exchange("GET", "/spec", None, deadline)
+            except OSError as error:
+                self._drop()
+                if isinstance(error, PolicyServerError):
+                    raise
+                ended = self._process.ended if self._process is not None else None
+                if ended is not None or time.monotonic() + _PAUSE_S >= deadline:
+                    raise self._gone(str(error)) from error
+                time.sleep(_PAUSE_S)
+                continue
+            try:
+                spec = PolicySpec.from_json(raw)
+            except WireError as error:
+                self._drop()
+                raise PolicyServerError(f"{self._who}: {error}") from error
+            if self._spec is not None and spec != self._spec:
+                self._drop()
+                raise ModelMismatchError(f"{self._who} came back with another checkpoint: {spec}")
+            self._spec = spec
+        return self.spec
+
+    def _exchange(self, method: str, path: str, body: bytes | None, deadline: float) -> bytes:
+        """One request on the open connection.
+
+        Raises:
+            PolicyServerError: the server says what is wrong. OSError: the connection broke.
+        """
+        from http.client import HTTPException
+
+        connection = self._connection
+        left = max(0.01, deadline - time.monotonic())
+        connection.timeout = left
+        if connection.sock is not None:
+            connection.sock.settimeout(left)
+        try:
+            connection.request(method, path, body)
+            response = connection.getresponse()
+            raw = response.read(MAX_BYTES + 1)
+        except HTTPException as error:
+            raise ConnectionResetError(f"{type(error).__name__}: {error}") from error
+        if response.status == 200:
+            return raw
+        try:
+            why = str(json.loads(raw)["error"])
+        except (ValueError, KeyError, TypeError):
+            why = f"HTTP {response.status}"
+        raise PolicyServerError(f"{self._who} refused {path}: {why[:500]}")
+
+    def _gone(self, why: str) -> PolicyServerError:
+        if self._process is not None and (status := self._process.ended) is not None:
+            why = f"its process ended with {status}: {self._process.last_words}"
+        return PolicyServerError(f"{self._who} is gone: {why}")
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def accumulated(steps: np.ndarray) -> np.ndarray:
+    """Poses (T, 6) relative to the chunk's start from poses (T, 6) each relative to the one before."""
+    out = np.empty_like(steps)
+    place, turn = np.zeros(3), Rotation.identity()
+    for i, step in enumerate(steps):
+        place = place + turn.apply(step[:3])
+        turn = turn * Rotation.from_rotvec(step[3:])
+        out[i, :3], out[i, 3:] = place, turn.as_rotvec()
+    return out
