@@ -158,7 +158,7 @@ class Finder:
 
     def likelihood(self, obs: Observation, label: str) -> float:
         self.asked += 1
-        return 0.9 if label in self.labels else 0.005
+        return 0.9 if label in self.labels else 0.001
 
 
 def test_what_is_not_there_is_refused_with_a_list_of_what_is(obs):
