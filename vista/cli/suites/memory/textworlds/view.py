@@ -1,0 +1,107 @@
+"""What every world is to the agent: something that shows facts and takes steps.
+
+An adapter turns a world's own words into the triples of the knowledge graph. It passes on what the world shows
+after a step and nothing else: no hidden state, no gold path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from robomemory.planning import ROBOT, Domain, Facts, Step
+from robomemory.records import Triple
+
+KIND = "kind"
+"""(thing, "kind", type): the type that the planner's domain gives it."""
+
+HELD = "held by"
+PLACES = ("in", "on", HELD)
+"""The relations that say where a thing is; it has one of them at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the world shows now.
+
+    ``facts`` hold; ``looked`` are the places all of whose content is among them (the robot's hand included);
+    ``kinds`` {thing: type}; ``score`` [0, 1] is the share of the goal's conditions that the world counts as
+    met; ``over`` ends the episode, ``won`` says how.
+    """
+
+    text: str
+    facts: Facts
+    looked: frozenset[str]
+    kinds: Mapping[str, str]
+    score: float = 0.0
+    over: bool = False
+    won: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kinds", MappingProxyType(dict(self.kinds)))
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What is held to be true: ``facts`` and ``kinds`` as in a :class:`View`, seen places as ("robot", "has
+    seen", place); ``before`` {thing: places where it was in earlier attempts, the first of them first};
+    ``searched`` are places looked into in earlier attempts."""
+
+    facts: Facts
+    kinds: Mapping[str, str]
+    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    searched: frozenset[str] = frozenset()
+
+    def at(self, thing: str) -> str | None:
+        """The place that ``thing`` is in, on or held by; None if nobody knows."""
+        return next((o for s, r, o in self.facts if s == thing and r in PLACES and o != ELSEWHERE), None)
+
+    def all(self, relation: str) -> list[tuple[str, str]]:
+        """(subject, object) of every fact with ``relation``, sorted."""
+        return sorted((s, o) for s, r, o in self.facts if r == relation)
+
+
+ELSEWHERE = "elsewhere"
+"""Where a thing is that is no longer where it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subgoal:
+    """Something to reach next: ``facts``, and the ``things`` whose places must be known to plan for it."""
+
+    facts: Facts
+    things: tuple[str, ...] = ()
+
+
+class Game(Protocol):
+    """One episode of one world."""
+
+    domain: Domain
+
+    def start(self) -> View:
+        """Begin; what is seen first."""
+        ...
+
+    def act(self, step: Step) -> View:
+        """Do ``step``; a step that the world refuses costs one step all the same and changes nothing."""
+        ...
+
+    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
+        """What is still to be reached, in the order in which it is tried; it depends on what is known."""
+        ...
+
+    def infer(self, belief: Belief) -> Belief:
+        """``belief`` with what follows from it, such as that an open door joins two rooms."""
+        ...
+
+    def useful(self, belief: Belief) -> frozenset[str]:
+        """What a plan may need besides what its goal names and the places of that; the rest is left out of
+        the planner's problem."""
+        ...
+
+
+def held(thing: str) -> Triple:
+    """The fact that the robot holds ``thing``."""
+    return (thing, HELD, ROBOT)
