@@ -14,10 +14,12 @@ from tests.conformance.implementations import simulated
 from tests.mocks import MockGuard
 from vista.cli import calibrate
 from vista.cli.scripted import ScriptedPolicy, StillPolicy
+from vista.cli.truth import is_done
 from vista.errors import InvalidValueError, UnknownNameError
 from vista.robots import load_robot
-from vista.switcher import CalibratedSwitcher
+from vista.switcher import CalibratedSwitcher, SwitcherConfig
 from vista.switcher.calibrated import FEATURES
+from vista.switcher.timing import Agreement, Timeline
 from vista.types import Decision
 from vista_sim.oracle import OracleWorldModel
 from vista_sim.robot import SimRobot
@@ -40,11 +42,14 @@ def judged(stage, policy, guard=None, **how):
 def test_truth_is_the_end_of_a_subtask_and_of_the_task(stage):
     world, task, *_ = stage
     grasp, place = task.subtasks
-    assert not calibrate.is_done(task, world, grasp)
-    assert not calibrate.is_done(task, world, place)
+    assert not is_done(task, world, grasp)
+    assert not is_done(task, world, place)
+    task.show(world, grasp)
+    assert is_done(task, world, grasp)
+    assert not is_done(task, world, place)
     task.show(world, place)
-    assert calibrate.is_done(task, world, place)
-    assert not calibrate.is_done(task, world, grasp)
+    assert is_done(task, world, place)
+    assert not is_done(task, world, grasp)
 
 
 def test_an_object_let_go_beside_the_tray_is_not_done(stage):
@@ -54,33 +59,35 @@ def test_an_object_let_go_beside_the_tray_is_not_done(stage):
     tray = np.array(task.scene.tray)
     world.set_object(world.index(task.target), (tray[0] - 0.15, tray[1], 0.05), 0.0)
     assert task.act(world, place).done
-    assert not calibrate.is_done(task, world, place)
+    assert not is_done(task, world, place)
 
 
 def test_the_expert_goes_through_all_subtasks(stage):
     world, task, *_ = stage
-    rows = judged(stage, ScriptedPolicy(world, task), timeout_s=20.0)
-    done = [truth for _, truth in rows]
-    assert done[:5] == [False] * 5
-    assert sum(done) >= 2 * calibrate.LINGER
-    assert done[-calibrate.LINGER :] == [True] * calibrate.LINGER
-    assert any(done[: len(done) // 2])
+    grasp, place = judged(stage, ScriptedPolicy(world, task), timeout_s=20.0)
     assert task.success(world)
-    cues = np.array([cue for cue, _ in rows])
-    assert np.isfinite(cues).all()
-    assert ((cues[:, 0] > 0) == done)[: len(done) - 2 * calibrate.LINGER].mean() > 0.9
+    for each in (grasp, place):
+        late = [t for t in each.time_s if each.true_s is not None and t >= each.true_s]
+        assert len(late) == calibrate.LINGER
+        assert np.isfinite(np.array(each.cues)).all()
+    found = calibrate.gathered([(0, grasp), (0, place)])
+    assert found.done.sum() == 2 * calibrate.LINGER
+    assert set(found.timeline.segment.tolist()) == {0, 1}
+    # The expert says itself when it is done: its word alone comes in time.
+    config = SwitcherConfig(threshold=0.5)
+    assert calibrate.measured(found, config) == Agreement(2, 2, 2)
 
 
 def test_an_arm_that_does_nothing_runs_out_of_time(stage):
-    rows = judged(stage, StillPolicy(), timeout_s=2.0)
-    assert 4 <= len(rows) <= 7
-    assert not any(truth for _, truth in rows)
+    (grasp,) = judged(stage, StillPolicy(), timeout_s=2.0)
+    assert 4 <= len(grasp.cues) <= 7
+    assert grasp.true_s is None
 
 
 def test_what_the_guard_holds_is_not_sent(stage):
     robot = stage[2]
-    rows = judged(stage, StillPolicy(), MockGuard((Decision.HOLD, "no")))
-    assert len(rows) == 1
+    (grasp,) = judged(stage, StillPolicy(), MockGuard((Decision.HOLD, "no")))
+    assert len(grasp.cues) == 1
     assert robot.control_steps == 0
 
 
@@ -93,18 +100,19 @@ def arguments(*words: str) -> argparse.Namespace:
 def test_what_was_fitted_is_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
     """With cues as an executor gives them, in place of thirty episodes."""
     rng = np.random.default_rng(0)
-    done = rng.random(600) < 0.2
+    time_s = np.tile(np.arange(20) * 0.4, 30)
+    true_s = np.repeat(rng.uniform(2.0, 6.0, 30), 20)
+    timeline = Timeline(time_s, true_s, np.repeat(np.arange(30, dtype=np.int32), 20))
     cues = rng.normal(0, 1, (600, len(FEATURES)))
-    cues[:, 0] += np.where(done, 3.0, -3.0)
-    found = calibrate.Judgements(cues, done, np.repeat(np.arange(30, dtype=np.int32), 20))
+    cues[:, 0] += np.where(time_s >= true_s, 6.0, -6.0)
+    found = calibrate.Judgements(cues, timeline, timeline.segment)
     monkeypatch.setattr(calibrate, "collect", lambda *_, **__: found)
-    assert calibrate.main(arguments("--out", str(tmp_path), "--patience", "3", "--episodes", "30")) == 0
+    assert calibrate.main(arguments("--out", str(tmp_path), "--episodes", "30")) == 0
     config = CalibratedSwitcher.from_pretrained(tmp_path).config
-    assert config.patience == 3
+    assert config.patience == 1
     assert config.weights[0] > 0.5
     said = capsys.readouterr().out
-    assert "held-out episodes: precision 0.9" in said or "held-out episodes: precision 1.0" in said
-    assert "(200 judgements" in said
+    assert "held-out episodes: precision 1.000 of 10 calls, recall 1.000 of 10 moments" in said
 
 
 def test_collects_from_tuning_seeds_with_known_and_novel_objects():
@@ -121,6 +129,7 @@ def test_collects_from_tuning_seeds_with_known_and_novel_objects():
 def test_collecting_counts_episodes():
     found = calibrate.collect(["pick_place"], 1, load_robot("panda"), policy="mock")
     assert len(found.cues) == len(found.done) == len(found.episode) > 10
+    assert np.isnan(found.timeline.true_s).all()
     assert not found.done.any()
     assert set(found.episode.tolist()) == {0}
 

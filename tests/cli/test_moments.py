@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vista.cli.moments import Moments, Switch, agreement
+from vista.cli.moments import Moments
+from vista.switcher.timing import Switch, agreement
 
 
 def test_a_hit_is_no_more_than_half_a_second_apart():

@@ -1,30 +1,32 @@
 """Fit the switcher: run the executor on tuning seeds, compare its cues to the truth, keep the weights.
 
-Goals are true images by default, so that what is fitted is how the executor shows that it is done. Two of
-three episodes fit, the third measures.
+Goals are imagined, as at run time. Two of three episodes fit, the third measures: calls of "reached" that
+come within half a second of the moment at which it was true.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from vista.cli.compose import Ref, load_guard, load_policy, load_world_model
+from vista.cli.compose import Ref, load_detector, load_guard, load_policy, load_world_model
+from vista.cli.truth import is_done
 from vista.errors import InvalidValueError
 from vista.kinematics import Kinematics
 from vista.protocols import Guard, Policy, WorldModel
 from vista.resources import resource_roots
 from vista.robots import load_robot
 from vista.splits import load_splits
-from vista.switcher.calibrate import evaluate, fit_switcher
+from vista.switcher.calibrate import fit_switcher, probabilities
 from vista.switcher.calibrated import FEATURES, CalibratedSwitcher, SwitcherConfig, features
+from vista.switcher.timing import Agreement, Timeline, agreement, choose, switches
 from vista.types import F64, RobotSpec, Subtask
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import Choice, Task, make_task
@@ -38,23 +40,33 @@ LINGER = 3
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
-    """Cues f64 (N, 6) and truth bool (N,) of ``N`` judgements; ``episode`` i4 (N,) says where each is
-    from."""
+    """Cues f64 (N, 6) of ``N`` judgements, when they were made and when it was true; ``episode`` i4 (N,) says
+    where each is from."""
 
     cues: F64
-    done: NDArray[np.bool_]
+    timeline: Timeline
     episode: NDArray[np.int32]
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        """Bool (N,): the subtask was truly done by then."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self.timeline.time_s >= self.timeline.true_s - 1e-9)
 
     def where(self, rows: NDArray[np.bool_]) -> Judgements:
         """Those of ``rows`` bool (N,)."""
-        return Judgements(self.cues[rows], self.done[rows], self.episode[rows])
+        line = self.timeline
+        kept = Timeline(line.time_s[rows], line.true_s[rows], line.segment[rows])
+        return Judgements(self.cues[rows], kept, self.episode[rows])
 
 
-def is_done(task: Task, world: World, subtask: str) -> bool:
-    """Truth: the expert has nothing left to do in ``subtask``; the last one also needs the task's
-    predicate."""
-    last = subtask == task.subtasks[-1]
-    return task.act(world, subtask).done and (not last or task.success(world))
+@dataclass(slots=True)
+class Judged:
+    """One subtask that was run: cues f64 (6,) and time [s] of each judgement; when it was true, or None."""
+
+    cues: list[F64] = field(default_factory=list)
+    time_s: list[float] = field(default_factory=list)
+    true_s: float | None = None
 
 
 def judge_episode(
@@ -67,9 +79,8 @@ def judge_episode(
     seed: int = 0,
     timeout_s: float = 12.0,
     execute_rows: int = 4,
-) -> Iterator[tuple[F64, bool]]:
-    """Run the subtasks in order, switched by the truth; yields the cues f64 (6,) and the truth of each
-    judgement.
+) -> Iterator[Judged]:
+    """Run the subtasks in order, each until :data:`LINGER` judgements after it was truly done.
 
     A subtask that is not done within ``timeout_s`` [s] of robot time, or that the guard holds, ends the
     episode.
@@ -79,20 +90,27 @@ def judge_episode(
         guard.reset()
         obs = robot.observe()
         subgoal = world_model.imagine(obs, Subtask(text), seed)
-        start_ns, lingered = obs.stamp_ns, 0
-        while lingered < LINGER:
-            if (obs.stamp_ns - start_ns) * 1e-9 > timeout_s:
-                return
+        judged, start_s, lingered = Judged(), robot.world.time, 0
+
+        def look(text: str = text, judged: Judged = judged) -> None:
+            if judged.true_s is None and is_done(task, robot.world, text):
+                judged.true_s = robot.world.time
+
+        robot.on_row = look
+        while lingered < LINGER and robot.world.time - start_s <= timeout_s:
             chunk = policy.predict_chunk(obs, subgoal)
-            done = is_done(task, robot.world, text)
-            yield features(obs, chunk, subgoal), done
-            lingered = lingered + 1 if done else 0
+            judged.cues.append(features(obs, chunk, subgoal))
+            judged.time_s.append(robot.world.time)
+            lingered += judged.true_s is not None
             verdict = guard.check(chunk.head(execute_rows), obs)
             if verdict.chunk is None:
-                return
+                break
             if lingered < LINGER:
                 robot.send(verdict.chunk)
                 obs = robot.observe()
+        yield judged
+        if lingered < LINGER:
+            return
 
 
 def _tasks(names: list[str], episodes: int) -> Iterator[tuple[int, Task]]:
@@ -106,7 +124,7 @@ def _tasks(names: list[str], episodes: int) -> Iterator[tuple[int, Task]]:
 
 
 def collect(
-    names: list[str], episodes: int, spec: RobotSpec, *, policy: Ref = None, world_model: Ref = "oracle"
+    names: list[str], episodes: int, spec: RobotSpec, *, policy: Ref = None, world_model: Ref = None
 ) -> Judgements:
     """The judgements of ``episodes`` lockstep episodes of the tasks ``names``, in turn.
 
@@ -118,16 +136,15 @@ def collect(
     kinematics = Kinematics(spec)
     truthful = ("scripted", "oracle")
     kept_policy = None if policy in truthful else load_policy(policy)
-    kept_model = None if world_model in truthful else load_world_model(world_model)
-    cues: list[F64] = []
-    done: list[bool] = []
-    episode: list[int] = []
+    finder = load_detector(None, spec) if world_model is None else None
+    kept_model = None if world_model in truthful else load_world_model(world_model, finder=finder)
+    found: list[tuple[int, Judged]] = []
     for i, task in tqdm(_tasks(names, episodes), total=episodes, desc="calibrating", unit="episode"):
         world = World(task.scene, spec, kinematics)
         task.prepare(world)
         robot = SimRobot(world)
         try:
-            rows = judge_episode(
+            segments = judge_episode(
                 task,
                 robot,
                 kept_policy or load_policy(policy, world=world, task=task),
@@ -135,13 +152,36 @@ def collect(
                 load_guard(spec),
                 seed=i,
             )
-            for cue, truth in rows:
-                cues.append(cue)
-                done.append(truth)
-                episode.append(i)
+            found += [(i, judged) for judged in segments]
         finally:
             robot.close()
-    return Judgements(np.reshape(cues, (-1, len(FEATURES))), np.array(done), np.array(episode, np.int32))
+    return gathered(found)
+
+
+def gathered(found: Sequence[tuple[int, Judged]]) -> Judgements:
+    """All judgements of the subtasks ``found``, each with the number of its episode."""
+    counts = [len(judged.cues) for _, judged in found]
+    true = [np.nan if judged.true_s is None else judged.true_s for _, judged in found]
+    timeline = Timeline(
+        np.array([t for _, judged in found for t in judged.time_s], np.float64),
+        np.repeat(np.array(true, np.float64), counts),
+        np.repeat(np.arange(len(found), dtype=np.int32), counts),
+    )
+    cues = np.reshape([cue for _, judged in found for cue in judged.cues], (-1, len(FEATURES)))
+    return Judgements(cues, timeline, np.repeat(np.array([i for i, _ in found], np.int32), counts))
+
+
+def fit(found: Judgements, base: SwitcherConfig) -> SwitcherConfig:
+    """Weights by logistic regression on single judgements; threshold and patience by their hits in time."""
+    fitted = fit_switcher(found.cues, found.done, base)
+    threshold, patience = choose(probabilities(found.cues, fitted), found.timeline)
+    return replace(fitted, threshold=threshold, patience=patience)
+
+
+def measured(found: Judgements, config: SwitcherConfig) -> Agreement:
+    """How well ``config`` agrees with the truth in time."""
+    said = probabilities(found.cues, config) > config.threshold
+    return agreement(switches(said, found.timeline, config.patience))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -155,27 +195,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="executor: a model folder or module:Class (default: the one that ships)",
     )
-    add("--world-model", default="oracle", metavar="REF", help="where goals come from (default: oracle)")
     add(
-        "--patience", type=int, default=2, metavar="N", help="judgements in a row that must agree (default 2)"
+        "--world-model",
+        metavar="REF",
+        help="where goals come from; also: oracle (default: the one that ships)",
     )
     add("--out", type=Path, metavar="DIR", help="where switcher.json goes (default models/switcher)")
 
 
 def main(args: argparse.Namespace) -> int:
     """Collect, fit, say how good it is, save. Returns 0."""
-    base = SwitcherConfig(patience=args.patience)
     tasks = args.task or ["pick_place"]
     found = collect(
         tasks, args.episodes, load_robot(args.robot), policy=args.policy, world_model=args.world_model
     )
     held = (found.episode // len(tasks)) % 3 == 2
     if args.episodes >= 3:
-        trial = fit_switcher(found.cues[~held], found.done[~held], base)
-        rest = found.where(held)
-        print(f"held-out episodes: {evaluate(rest.cues, rest.done, trial)}")
-    config = fit_switcher(found.cues, found.done, base)
-    print(f"all episodes:      {evaluate(found.cues, found.done, config)}")
+        trial = fit(found.where(~held), SwitcherConfig())
+        print(f"held-out episodes: {measured(found.where(held), trial)}")
+    config = fit(found, SwitcherConfig())
+    print(f"all episodes:      {measured(found, config)}")
     for name, weight in zip((*FEATURES, "bias"), (*config.weights, config.bias), strict=True):
         print(f"  {name:14} {weight:8.3f}")
     out = args.out or resource_roots()[0] / "models" / "switcher"

@@ -1,56 +1,8 @@
-"""When subtasks were truly done and when they were called done: a switcher judged by events in time."""
+"""When subtasks were called done and when they truly were, collected while an episode runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-TOLERANCE_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """One subtask: ``said_s`` [s] when it was called reached, ``true_s`` [s] when it truly was, or None."""
-
-    verb: str
-    said_s: float | None
-    true_s: float | None
-
-    @property
-    def hit(self) -> bool:
-        """Both happened, no more than :data:`TOLERANCE_S` apart."""
-        if self.said_s is None or self.true_s is None:
-            return False
-        return abs(self.said_s - self.true_s) <= TOLERANCE_S + 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Of ``said`` calls and ``true`` moments ``hits`` are no more than :data:`TOLERANCE_S` apart."""
-
-    hits: int
-    said: int
-    true: int
-
-    @property
-    def precision(self) -> float:
-        """Share of the calls that are right; 1 where nothing was called."""
-        return self.hits / self.said if self.said else 1.0
-
-    @property
-    def recall(self) -> float:
-        """Share of the true moments that were called; 1 where there were none."""
-        return self.hits / self.true if self.true else 1.0
-
-
-def agreement(switches: Iterable[Switch]) -> Agreement:
-    """Count calls, true moments and hits."""
-    every = list(switches)
-    return Agreement(
-        sum(s.hit for s in every),
-        sum(s.said_s is not None for s in every),
-        sum(s.true_s is not None for s in every),
-    )
+from vista.switcher.timing import TOLERANCE_S, Switch
 
 
 class Moments:

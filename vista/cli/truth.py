@@ -31,6 +31,22 @@ class Truth:
     nearest_m: float
 
 
+def is_done(task: Task, world: World, subtask: str) -> bool:
+    """Whether what ``subtask`` is for is true in the simulator now.
+
+    "grasp ..." is done when the object is held :data:`LIFTED_M` [m] above its ground; anything else when the
+    task is, with the hand open and :data:`RISEN_M` [m] above the table, as the goal image shows it.
+    """
+    if not subtask.startswith("grasp the "):
+        high = world.ee_pose()[2, 3] > RISEN_M
+        return bool(high and world.gripper_command > 0.5 and task.success(world))
+    index = world.index(subtask.removeprefix("grasp the "))
+    placed, centre = world.scene.objects[index], world.object_pose(index)[:3, 3]
+    lifted = centre[2] > placed.z + placed.spec.half_height + LIFTED_M
+    near = np.linalg.norm(centre - world.ee_pose()[:3, 3]) < NEAR_M
+    return bool(lifted and near and world.gripper_command < 0.5)
+
+
 class Motion:
     """How the hand moved, a sample every control step of ``dt_s`` [s]."""
 
@@ -110,10 +126,9 @@ class Witness:
     def _row(self) -> None:
         """Keep since when what the subtasks are for is true, and how the hand moves."""
         self.motion.add(self.world.ee_pose()[:3, 3], self.world.gripper)
-        centre = self.world.object_pose(self._target)[2, 3]
-        lifted = bool(centre > self._ground[self._target] + LIFTED_M)
-        self.moments.look("grasp", lifted and self._held(), self.world.time)
-        self.moments.look("place", self._left() and bool(self._task.success(self.world)), self.world.time)
+        label = self.world.scene.objects[self._target].spec.label
+        for verb, subtask in (("grasp", f"grasp the {label}"), ("place", "place")):
+            self.moments.look(verb, is_done(self._task, self.world, subtask), self.world.time)
 
     def hear(self, event: Event) -> None:
         """Listen to the loop: a grasp that is called done while the hand holds nothing ended too early."""
@@ -133,11 +148,6 @@ class Witness:
         centre = self.world.object_pose(self._target)[:3, 3]
         near = np.linalg.norm(centre - self.world.ee_pose()[:3, 3]) < NEAR_M
         return bool(near and self.world.gripper_command < 0.5)
-
-    def _left(self) -> bool:
-        """The hand let go and rose, as the goal image of a placed object shows it."""
-        high = self.world.ee_pose()[2, 3] > RISEN_M
-        return bool(high and self.world.gripper_command > 0.5)
 
     def verdict(self, result: EpisodeResult) -> Truth:
         """Let everything come to rest and judge the episode."""

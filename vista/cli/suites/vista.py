@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from vista.cli.episode import Refs, Stack
-from vista.cli.moments import Switch, agreement
 from vista.cli.results import Record, wilson
 from vista.cli.suites.base import Cell, Job, Settings
 from vista.cli.suites.basic import BasicSuite
@@ -32,6 +31,7 @@ from vista.errors import ConfigError, InvalidValueError
 from vista.executor.methods import METHODS
 from vista.resources import resource_path
 from vista.splits import Splits, load_splits
+from vista.switcher.timing import Switch, agreement
 from vista_sim.tasks import Choice, Task, make_task
 
 DISTRACTORS = 3

@@ -1,0 +1,120 @@
+"""A switcher judged by time: "reached" is right when it is said within half a second of when it was true.
+
+Single judgements say little about this: one that is wrong a moment before the truth is no mistake, and one
+that is right from a second after it on is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vista.errors import InvalidValueError
+from vista.types import F64
+
+TOLERANCE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One subtask: ``said_s`` [s] when it was called reached, ``true_s`` [s] when it truly was, or None."""
+
+    verb: str
+    said_s: float | None
+    true_s: float | None
+
+    @property
+    def hit(self) -> bool:
+        """Both happened, no more than :data:`TOLERANCE_S` apart."""
+        if self.said_s is None or self.true_s is None:
+            return False
+        return abs(self.said_s - self.true_s) <= TOLERANCE_S + 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Of ``said`` calls and ``true`` moments ``hits`` are no more than :data:`TOLERANCE_S` apart."""
+
+    hits: int
+    said: int
+    true: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the calls that are right; 1 where nothing was called."""
+        return self.hits / self.said if self.said else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the true moments that were called; 1 where there were none."""
+        return self.hits / self.true if self.true else 1.0
+
+    def __str__(self) -> str:
+        calls = f"precision {self.precision:.3f} of {self.said} calls"
+        return f"{calls}, recall {self.recall:.3f} of {self.true} moments"
+
+
+def agreement(switches: Iterable[Switch]) -> Agreement:
+    """Count calls, true moments and hits."""
+    every = list(switches)
+    return Agreement(
+        sum(s.hit for s in every),
+        sum(s.said_s is not None for s in every),
+        sum(s.true_s is not None for s in every),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When ``N`` judgements were made: ``time_s`` (N,), subtask ``segment`` (N,), and ``true_s`` (N,), the
+    moment at which that subtask was truly done, NaN where it never was.
+
+    Raises:
+        InvalidValueError: arrays of different lengths.
+    """
+
+    time_s: F64
+    true_s: F64
+    segment: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        if not len(self.time_s) == len(self.true_s) == len(self.segment):
+            raise InvalidValueError(
+                f"Timeline: {len(self.time_s)} times, {len(self.true_s)} moments, "
+                f"{len(self.segment)} segments; expected as many of each"
+            )
+
+
+def switches(said: NDArray[np.bool_], timeline: Timeline, patience: int) -> list[Switch]:
+    """What a switcher that says ``said`` (N,), and acts after ``patience`` in a row, would have done."""
+    found = []
+    for segment in np.unique(timeline.segment):
+        rows = np.flatnonzero(timeline.segment == segment)
+        run, moment = 0, None
+        for row in rows:
+            run = run + 1 if said[row] else 0
+            if run >= patience:
+                moment = float(timeline.time_s[row])
+                break
+        true = float(timeline.true_s[rows[0]])
+        found.append(Switch("", moment, None if np.isnan(true) else true))
+    return found
+
+
+def choose(probability: F64, timeline: Timeline, patiences: Iterable[int] = (1, 2)) -> tuple[float, int]:
+    """The threshold and the patience with the best F1 in time; of equal ones the stricter threshold.
+
+    Args:
+        probability: (N,), of "reached".
+    """
+    best, chosen = -1.0, (0.5, 1)
+    for patience in patiences:
+        for threshold in np.arange(0.05, 0.96, 0.01):
+            found = agreement(switches(probability > threshold, timeline, patience))
+            score = 2 * found.hits / max(1, found.said + found.true)
+            if score >= best:
+                best, chosen = score, (round(float(threshold), 2), patience)
+    return chosen
