@@ -153,7 +153,10 @@ def test_what_goes_wrong_in_a_process_is_told(job: int, said: str):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--suite", "party"], "unknown suite 'party'; known: basic, expert, goals, latency, memory, realtime, vista"),
+        (
+            ["--suite", "party"],
+            "unknown suite 'party'; known: basic, expert, goals, latency, memory, realtime, vista",
+        ),
         (["--suite", "basic", "--cell", "moon"], "unknown cell of suite 'basic' 'moon'; known: basic, ros"),
         (["--suite", "basic", "--method", "luck"], "known: imagined, oracle"),
         (["--suite", "basic", "--task", "dance"], "unknown task 'dance'; known: pick_place"),
@@ -239,17 +242,20 @@ def test_latency_is_told_beside_a_fixed_product(tmp_path: Path, monkeypatch: pyt
     pytest.importorskip("torch")
     report = tmp_path / "report.json"
     monkeypatch.setenv("VISTA_THREADS", "1")
-    cells = [a for name in ("imagine", "plan_chunk", "guard", "planner") for a in ("--cell", name)]
+    cells = [
+        a for name in ("imagine", "imagine50", "plan_chunk", "guard", "planner") for a in ("--cell", name)
+    ]
     parts = ["--policy", "mock", "--world-model", "mock", "--planner", "scripted"]
     call = ["bench", "--suite", "latency", "--episodes", "4", *cells, *parts, "--json", str(report)]
     assert cli.main([*call, "--out", str(tmp_path)]) == 0
     found = {c["cell"]: c for c in json.loads(report.read_text())["cells"]}
-    assert set(found) == {"imagine", "plan_chunk", "guard", "planner"}
+    assert set(found) == {"imagine", "imagine50", "plan_chunk", "guard", "planner"}
     for cell in found.values():
         assert cell["n"] == 4
         assert 0 < cell["median_ms"] <= cell["p90_ms"]
         assert cell["median_ratio"] > 0
-    assert found["imagine"]["bound_ms"] == 250.0
+    assert found["imagine"]["bound_ms"] == 150.0
+    assert found["imagine"]["faster_than_50_steps"] > 0
     monkeypatch.setenv("VISTA_THREADS", "many")
     assert cli.main([*call, "--out", str(tmp_path)]) == 2
 

@@ -95,3 +95,12 @@ def test_a_baseline_is_shown_and_told_what_it_was_trained_on(tmp_path, monkeypat
         assert (refs.world_model == "mock") is not method.goal_image
         assert (refs.planner == "whole") is (method.told == "instruction")
     assert vista_refs(Settings(), "oracle").world_model == "oracle"
+
+
+def test_goals_measures_each_number_of_steps_on_its_own():
+    suite = make_suite("goals")
+    suite.check(Settings(methods=("steps4", "alone", "oracle")))
+    marks = [str(suite.identity(Settings(), "novel", method)) for method in suite.methods]
+    assert len(set(marks)) == len(suite.methods)
+    with pytest.raises(UnknownNameError, match="steps3"):
+        suite.check(Settings(methods=("steps3",)))

@@ -72,11 +72,16 @@ def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | Non
 
 
 def load_world_model(
-    ref: Ref = None, *, world: World | None = None, task: Task | None = None, finder: Detector | None = None
+    ref: Ref = None,
+    *,
+    world: World | None = None,
+    task: Task | None = None,
+    finder: Detector | None = None,
+    steps: int = 1,
 ) -> WorldModel:
     """A world model. Words: ``oracle`` (true goal images), ``mock`` (the current image).
 
-    ``finder``: the detector whose opinion of where things are the learned one hears.
+    ``finder``: the detector whose opinion of where things are the learned one hears. ``steps``: of its flow.
     """
 
     def learned(folder: Path) -> WorldModel:
@@ -84,7 +89,7 @@ def load_world_model(
 
         spots = finder if finder is not None and hasattr(finder, "evidence") else None
         return ImageWorldModel.from_pretrained(
-            folder, text=text_encoder(), spotter=cast("Spotter | None", spots)
+            folder, steps=steps, text=text_encoder(), spotter=cast("Spotter | None", spots)
         )
 
     def oracle() -> WorldModel:

@@ -4,13 +4,15 @@ Cells are those of suite ``vista``. Any world model can be measured: its image o
 with images that the simulator renders of the same scene. ``success_rate`` is how often it shows the *right
 object* grasped: of the true images of every object grasped, that of the right one is the nearest.
 ``location_error_cm``: how far away the grasp is that looks most like what was imagined.
-``background_psnr_db``: how well what does not change was kept.
+``background_psnr_db``: how well what does not change was kept. Methods ``steps2`` to ``steps50`` take more
+steps of the flow than ``ours``; ``alone`` leaves the detector's opinion out.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,7 @@ from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
 from vista_sim.world import World
 
+STEPS = (2, 4, 8, 50)
 SIZE = 96
 REACH_M, STEP_M = 0.04, 0.01  # of the search for the grasp that looks like the imagined one
 WRONG_M = 0.1  # counted as the error of an image that shows another object grasped
@@ -40,8 +43,16 @@ CHANGED = 12  # of 255: a pixel whose true goal differs by more has changed
 
 class GoalsSuite(VistaSuite):
     name = "goals"
-    methods: tuple[str, ...] = ("ours", "oracle")
+    methods: tuple[str, ...] = ("ours", *(f"steps{n}" for n in STEPS), "alone", "oracle")
     default_methods: tuple[str, ...] = ("ours",)
+
+    def check(self, settings: Settings) -> None:
+        super().check(replace(settings, methods=tuple("ours" for m in settings.methods if m != "oracle")))
+        Suite.check(self, settings)
+
+    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+        how = method if method != "oracle" else ""
+        return {**super().identity(settings, cell, "oracle" if method == "oracle" else "ours"), "how": how}
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_goals
@@ -125,12 +136,14 @@ def open_goals(settings: Settings) -> Callable[[Job], Record]:
     learned: dict[str, WorldModel] = {}  # loaded once a process; the oracle belongs to its scene
 
     def model_of(method: str, world: World, task: Task) -> WorldModel:
-        refs = vista_refs(settings, method)
+        refs = vista_refs(settings, "oracle" if method == "oracle" else "ours")
         if refs.world_model == "oracle":
             return compose.load_world_model("oracle", world=world, task=task)
         if method not in learned:
-            finder = None if refs.detector == "none" else compose.load_detector(refs.detector, spec)
-            learned[method] = compose.load_world_model(refs.world_model, finder=finder)
+            alone = refs.detector == "none" or method == "alone"
+            finder = None if alone else compose.load_detector(refs.detector, spec)
+            steps = int(method.removeprefix("steps")) if method.startswith("steps") else 1
+            learned[method] = compose.load_world_model(refs.world_model, finder=finder, steps=steps)
         return learned[method]
 
     def run(job: Job) -> Record:
