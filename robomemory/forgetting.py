@@ -60,7 +60,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """``ids`` of the records that are gone by kind, and whether the graph has changed."""
+    """``ids`` of the records that are gone, by kind."""
 
     ids: dict[MemoryKind, list[int]]
 
@@ -85,10 +85,14 @@ def forget(store: Store, choice: Choice, recorded_ns: int) -> Forgotten:
             ).fetchall()
             for kind in WORDS:
                 texts = [(key, text) for key, k, text, by in rows if k == kind and by == LIVE]
-                unindex(db, kind, texts)
+                if texts:
+                    unindex(db, kind, texts)
+                    # Else the words of what is gone would stay in the index until it is next merged.
+                    db.execute(f"INSERT INTO {WORDS[kind]} ({WORDS[kind]}) VALUES ('optimize')")
             _delete(db, seq)
         finally:
             db.execute("DROP TABLE temp.doomed")
+    store.scrub()
     ids: dict[MemoryKind, list[int]] = {}
     for key, kind, _, _ in rows:
         ids.setdefault(MemoryKind(kind), []).append(key)

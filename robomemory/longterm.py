@@ -16,7 +16,7 @@ from robomemory.saved import Saved
 from robomemory.updater import decide
 from robomemory.vectors import FLAT_LIMIT, VectorIndex
 
-NEAR = 0.6
+NEAR = 0.4
 """Cosine from which a known semantic text is compared with a new one; see :mod:`robomemory.updater`."""
 
 COMPARED = 10
@@ -24,6 +24,9 @@ COMPARED = 10
 
 SELECTED = 20_000
 """Up to so many records that fit a query's time and place are searched one by one, exactly."""
+
+WORTH_SAVING = 1_000
+"""Vectors that a saved index must lack before it is written anew; reading them from the store is quick."""
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +148,7 @@ class LongTermMemory:
     def drop(self, ids: Sequence[int]) -> None:
         """Takes records that were forgotten out of the index."""
         self._index.remove(ids)
-        self._dirty += len(ids)
+        self._dirty += WORTH_SAVING * len(ids)  # a saved index shall not keep what was forgotten
         self._applied = self._store.seq
 
     def recall(self, asked: Asked) -> list[Recall]:
@@ -198,7 +201,7 @@ class LongTermMemory:
         """Keeps a large index beside the store, if it has changed enough to be worth it. Nothing may be
         written meanwhile."""
         lists = self._index.lists()
-        if lists is not None and self._dirty > 1_000:
+        if lists is not None and self._dirty >= WORTH_SAVING:
             self._saved.save(str(self._kind), lists, self._applied)
             self._dirty = 0
 

@@ -96,6 +96,7 @@ class Store(Reader):
     def _open(self, db: sqlite3.Connection, embedder: str) -> None:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if names and "schema_version" not in names:
             raise StoreCorruptError(
@@ -188,6 +189,11 @@ class Store(Reader):
         with self.writing(recorded_ns) as (db, seq):
             for change in changes:
                 _put(db, change, recorded_ns, seq)
+
+    def scrub(self) -> None:
+        """Takes what was deleted out of the log, too; it is gone from the disk once this returns."""
+        with self._lock, self._errors("write"):
+            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

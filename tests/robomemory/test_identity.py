@@ -1,0 +1,155 @@
+"""Who is who: one thing under two names, and helpers that are asked only when no rule knows."""
+
+import threading
+
+import pytest
+
+from robomemory import Action, HashingEmbedder, Helpers, InvalidQueryError, MemoryKind, Revision, RoboMemory
+
+
+@pytest.fixture
+def helped(path):
+    opened = []
+
+    def make(**helpers):
+        opened.append(RoboMemory(path, embedder=HashingEmbedder(), helpers=Helpers(**helpers)))
+        return opened[-1]
+
+    yield make
+    for memory in opened:
+        memory.close()
+
+
+def facts(memory):
+    return {str(f) for f in memory.scene().facts}
+
+
+def test_two_names_are_merged_when_told(memory, note, both):
+    memory.remember([note("spatial", "a", 1, "mug", at=(0.5, 0, 0), says=("mug", "in", "drawer"))])
+    memory.remember([note("spatial", "b", 2, says=("cup", "on", "table"))])
+    memory.remember([note("spatial", "c", 2, says=("spoon", "in", "cup"))])
+    memory.merge("cup", "mug")
+    for m in both():
+        assert facts(m) == {"mug on table", "spoon in mug"}  # the newer of two places holds
+        assert [str(f) for f in m.scene().past] == ["mug in drawer"]
+        assert m.where_is("cup") == m.where_is("mug")
+        assert m.where_is("cup").position == (0.5, 0, 0)
+        assert m.inside("cup") == ("spoon",)
+        assert "cup" not in {t.name for t in m.scene().objects}
+    m.remember([note("spatial", "d", 9, says=("the cup", "in", "tray"))])
+    assert m.where_is("mug").facts == ("mug in tray",)
+    with pytest.raises(InvalidQueryError, match="nothing known is called 'fork'"):
+        m.merge("fork", "mug")
+    m.merge("cup", "mug")  # known already
+    assert len(m.scene().objects) == 3
+
+
+def test_a_merge_survives_export_and_import(memory, note, tmp_path):
+    from robomemory.exchange import from_lines, to_lines
+
+    memory.remember([note("spatial", "a", 1, says=("mug", "in", "drawer"))])
+    memory.remember([note("spatial", "b", 2, says=("cup", "on", "table"))])
+    memory.merge("cup", "mug")
+    with RoboMemory(tmp_path / "copy.sqlite3", embedder=HashingEmbedder()) as copy:
+        from_lines(copy, list(to_lines(memory)))
+        assert copy.scene() == memory.scene()
+        assert copy.where_is("cup").name == "mug"
+
+
+def test_a_thing_named_less_closely_at_its_place_is_the_same(memory, note):
+    memory.remember([note("spatial", "a", 1, "blue mug", at=(0.5, 0, 0))])
+    memory.remember([note("spatial", "b", 2, "mug", at=(0.51, 0, 0))])
+    assert [t.name for t in memory.scene().objects] == ["blue mug"]
+    memory.remember([note("spatial", "c", 3, "cube", at=(0.1, 0, 0))])
+    memory.remember([note("spatial", "d", 4, "green cube", at=(0.1, 0, 0))])
+    assert [t.name for t in memory.scene().objects] == ["blue mug", "green cube"]
+    assert memory.where_is("cube").name == "green cube"
+
+
+def test_what_may_be_another_thing_stays_another(memory, note):
+    memory.remember([note("spatial", "a", 1, "blue mug", at=(0.5, 0, 0))])
+    memory.remember([note("spatial", "far", 2, "mug", at=(0.7, 0, 0))])  # elsewhere
+    memory.remember([note("spatial", "b", 3, "red mug", at=(0.5, 0, 0))])  # another colour
+    memory.remember([note("spatial", "c", 4, "mug rack", at=(0.5, 0, 0))])  # another noun
+    frame = [note("spatial", n, 5, n, at=(0.9, 0, 0)) for n in ("white cup", "cup")]
+    memory.remember(frame)  # seen side by side
+    names = {t.name for t in memory.scene().objects}
+    assert names == {"blue mug", "mug", "red mug", "mug rack", "white cup", "cup"}
+
+
+def test_a_helper_is_asked_only_when_no_rule_knows(helped, note):
+    asked = []
+
+    def resolve(question):
+        asked.append(question)
+        return question.choices[-1]
+
+    memory = helped(resolve=resolve)
+    memory.remember([note("spatial", "a", 1, says=("mug", "in", "drawer"))])
+    memory.remember([note("spatial", "b", 2, says=("mug", "in", "tray"))])
+    assert asked == []
+    memory.remember([note("spatial", "c", 3, says=("ladder", "leans on", "wall"))])
+    memory.remember([note("spatial", "d", 4, says=("ladder", "is bolted to", "wall"))])
+    assert facts(memory) == {"mug in tray", "ladder bolted to wall"}
+    assert len(asked) == 1
+    assert "ladder leans on wall" in asked[0].local
+    memory.remember([note("spatial", "e", 5, "block", at=p) for p in ((0.1, 0, 0), (0.4, 0, 0))])
+    memory.remember([note("spatial", "f", 6, says=("block", "on", "shelf"))])
+    assert asked[-1].choices == ("block", "block #2")
+    assert "block #2 on shelf" in facts(memory)
+
+
+@pytest.mark.parametrize("answer", ["nonsense", None, ZeroDivisionError])
+def test_a_helper_that_fails_is_ignored(helped, note, answer):
+    def resolve(question):
+        if answer is ZeroDivisionError:
+            raise answer
+        return answer
+
+    memory = helped(resolve=resolve)
+    memory.remember([note("spatial", "c", 3, says=("ladder", "leans on", "wall"))])
+    memory.remember([note("spatial", "d", 4, says=("ladder", "bolted to", "wall"))])
+    assert facts(memory) == {"ladder leans on wall", "ladder bolted to wall"}
+
+
+def test_a_helper_that_hangs_is_left_behind(helped, note):
+    release = threading.Event()
+    memory = helped(resolve=lambda q: str(release.wait(30)), timeout_s=0.1)
+    memory.remember([note("spatial", "c", 3, says=("ladder", "leans on", "wall"))])
+    memory.remember([note("spatial", "d", 4, says=("ladder", "bolted to", "wall"))])
+    assert len(facts(memory)) == 2
+    release.set()
+
+
+def test_newer_truths_replace_older_ones_by_rule(memory, note, both):
+    memory.remember([note("semantic", "Anna prefers the left tray", 1)])
+    memory.remember([note("semantic", "Ben prefers the left tray", 1)])
+    memory.remember([note("semantic", "Anna prefers the right tray", 2)])
+    memory.remember([note("semantic", "the top drawer sticks", 1), note("semantic", "cups are round", 1)])
+    memory.remember([note("semantic", "the top drawer does not stick", 2)])
+    memory.remember([note("semantic", "cups are round", 3, confidence=0.0)])  # taken back
+    for m in both():
+        told = {r.text for r in m.recall(["tray", "drawer", "cups"], k=20)}
+        assert told == {
+            "Ben prefers the left tray",
+            "Anna prefers the right tray",
+            "the top drawer does not stick",
+        }
+        assert len(m.records(MemoryKind.SEMANTIC)) == 6  # nothing is erased
+
+
+def test_a_helper_may_take_over_the_semantic_updater(helped, note):
+    def update(candidate, known):
+        return Revision(Action.UPDATE, known[0].id) if known else None
+
+    memory = helped(update=update)
+    memory.remember([note("semantic", "mugs break", 1)])
+    memory.remember([note("semantic", "mugs break easily", 2)])
+    assert [r.text for r in memory.recall(["mugs"])] == ["mugs break easily"]
+
+
+def test_a_helper_may_write_the_line_of_old_steps(path, note):
+    helpers = Helpers(summarize=lambda steps: f"{len(steps)} steps of cleaning")
+    with RoboMemory(path, embedder=HashingEmbedder(), steps=4, helpers=helpers) as memory:
+        memory.remember([note("temporal", f"wiped {i}", i) for i in range(5)])
+        assert memory.steps()[0].text == "Earlier: 3 steps of cleaning"

@@ -1,0 +1,144 @@
+"""Vectors at scale: lists are built beside, answers stay right, saved indices are not trusted blindly."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from robomemory import HashingEmbedder, Query, RoboMemory
+from robomemory.lists import Lists
+from robomemory.memory import Options
+from robomemory.vectors import VectorIndex
+
+SMALL = Options(flat_limit=300)
+
+
+def unit(n, dim=32, seed=0):
+    rows = np.random.default_rng(seed).normal(size=(n, dim)).astype("f4")
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_lists_take_over_and_find_what_exact_search_finds():
+    rows = unit(2_000)
+    index, exact = VectorIndex(32, flat_limit=1_000), VectorIndex(32)
+    for start in range(0, 2_000, 100):
+        keys = range(start, start + 100)
+        index.put(keys, rows[start : start + 100])
+        exact.put(keys, rows[start : start + 100])
+    assert index.wait(60)
+    assert (index.method, exact.method) == ("ivf", "flat")
+    queries = unit(50, seed=1)
+    hits = sum(
+        len({k for k, _ in index.search(q, 10)} & {k for k, _ in exact.search(q, 10)}) for q in queries
+    )
+    assert hits / 500 >= 0.95
+    assert index.search(rows[7], 1)[0][0] == 7
+    index.remove([7])
+    assert index.search(rows[7], 1)[0][0] != 7
+    index.put([7], rows[7][None])
+    assert index.search(rows[7], 1)[0][0] == 7
+    few = [key for key, _ in index.search(rows[7], 5, allowed=[3, 11, 1_999])]
+    assert few == [key for key, _ in exact.search(rows[7], 5, allowed=[3, 11, 1_999])]
+
+
+def test_what_changes_while_lists_are_built_is_not_lost():
+    rows = unit(3_000)
+    index = VectorIndex(32, flat_limit=500, built=lambda lists, mark: gate.wait(30))
+    gate = threading.Event()
+    index.put(range(1_000), rows[:1_000])
+    for i in range(1_000, 3_000):  # the builder waits at the gate meanwhile
+        index.put([i], rows[i][None])
+    index.remove(range(0, 1_000, 2))
+    index.put([1], rows[0][None])
+    assert index.method == "flat"
+    gate.set()
+    assert index.wait(60)
+    assert index.method == "ivf"
+    assert len(index) == 2_500
+    assert index.search(rows[0], 1)[0][0] == 1
+    assert all(index.search(rows[i], 1)[0][0] == i for i in range(1_001, 3_000, 97))
+    assert {k for i in range(0, 1_000, 50) for k, _ in index.search(rows[i], 3)}.isdisjoint(
+        range(0, 1_000, 2)
+    )
+
+
+def test_searches_while_lists_are_built_do_not_crash():
+    rows = unit(4_000)
+    index, stop = VectorIndex(32, flat_limit=400), threading.Event()
+    index.put(range(100), rows[:100])
+    wrong = []
+
+    def search():
+        while not stop.is_set():
+            if index.search(rows[5], 1)[0][0] != 5:
+                wrong.append(1)
+
+    readers = [threading.Thread(target=search) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for i in range(100, 4_000, 50):
+        index.put(range(i, i + 50), rows[i : i + 50])
+    assert index.wait(60)
+    stop.set()
+    for reader in readers:
+        reader.join(30)
+    assert wrong == []
+
+
+@pytest.fixture
+def large(path, note):
+    """A store whose episodic index has become one of lists and was saved."""
+    with RoboMemory(path, embedder=HashingEmbedder(), options=SMALL) as memory:
+        memory.remember([note("episodic", f"moved box {i} to shelf {i * 7}", i) for i in range(1_500)])
+        assert memory._long_term[0].index.wait(60)
+        assert memory._long_term[0].index.method == "ivf"
+    return path
+
+
+def opened(path):
+    return RoboMemory(path, embedder=HashingEmbedder(), options=SMALL)
+
+
+def finds(memory, i):
+    return memory.recall([Query(f"moved box {i} to shelf {i * 7}", kinds={"episodic"}, k=1)])[0].text
+
+
+def test_a_saved_index_is_used_and_brought_up_to_date(large, note, monkeypatch):
+    label = json.loads((large.parent / f"{large.name}-index" / "episodic.json").read_text())
+    with opened(large) as memory:
+        assert memory._long_term[0].index.method == "ivf"
+        memory.remember([note("episodic", f"moved box {i} to shelf {i * 7}", i) for i in range(1_500, 1_600)])
+        memory.forget(query="moved box 3 to shelf 21")
+        monkeypatch.setattr("robomemory.saved.Saved.save", lambda *_: None)  # as if it were killed
+    assert json.loads((large.parent / f"{large.name}-index" / "episodic.json").read_text()) == label
+    with opened(large) as memory:
+        assert memory._long_term[0].index.method == "ivf"
+        assert len(memory._long_term[0].index) == 1_599
+        assert all(finds(memory, i).startswith(f"moved box {i} ") for i in (0, 1_499, 1_500, 1_599))
+        assert not finds(memory, 3).startswith("moved box 3 ")
+
+
+@pytest.mark.parametrize("harm", ["torn", "other bytes", "no label", "label of another", "too few"])
+def test_a_saved_index_that_is_not_whole_is_rebuilt(large, harm):
+    folder = large.parent / f"{large.name}-index"
+    (file,) = folder.glob("episodic-*.faiss")
+    label = folder / "episodic.json"
+    if harm == "torn":
+        file.write_bytes(file.read_bytes()[:-100])
+    elif harm == "other bytes":
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 255
+        file.write_bytes(data)
+    elif harm == "no label":
+        label.unlink()
+    elif harm == "label of another":
+        label.write_text(json.dumps(json.loads(label.read_text()) | {"embedder": "another"}))
+    else:  # whole, but it does not hold what the store holds
+        from robomemory.saved import Saved
+
+        lists = Lists.trained(512, 10, HashingEmbedder().embed([f"text {i}" for i in range(10)]))
+        Saved(str(large), "hashing-512", 512).save("episodic", lists, 10**6)
+    with opened(large) as memory:
+        assert len(memory._long_term[0].index) == 1_500
+        assert all(finds(memory, i).startswith(f"moved box {i} ") for i in range(0, 1_500, 300))
