@@ -6,9 +6,13 @@ A factory is called once per test and returns a fresh object. Import inside it w
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -17,7 +21,8 @@ import pytest
 from tests import mocks
 from vista.guard import SafetyGuard
 from vista.planner.whole import WholePlanner
-from vista.protocols import Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
+from vista.preprocess import Preprocessor, TemplatePreprocessor
+from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
 from vista.types import ActionSpace, Observation, Pose, RobotSpec, Subgoal, Subtask
 
 if TYPE_CHECKING:
@@ -151,6 +156,63 @@ def _robomemory() -> Memory:
     return RoboMemory(":memory:", embedder=HashingEmbedder())
 
 
+def _endpoint(part: str, *answers: str) -> Any:
+    """A part behind a stand-in server on this machine that says one of ``answers`` after the other."""
+    pytest.importorskip("openai")
+    from tests.chat_server import ChatServer
+    from vista.planner import endpoint
+
+    left = list(answers)
+    server = ChatServer(lambda _: left.pop(0) if len(left) > 1 else left[0])
+    config = endpoint.EndpointConfig(endpoint.EndpointSettings(server.url, "tiny", attempts=1))
+    made = getattr(endpoint, part).from_config(config)
+    made.server = server
+    return made
+
+
+@cache
+def _folder(kind: str) -> Path:
+    """A tiny model of another library, made once."""
+    for package in ("torch", "transformers", "diffusers"):
+        pytest.importorskip(package)
+    from tests import tiny_pipelines
+
+    folder = Path(tempfile.mkdtemp(prefix="tiny-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if kind == "edit":
+        return tiny_pipelines.diffusion_pipeline(folder, kind)
+    return tiny_pipelines.language_model(folder, "grasp the blue mug")
+
+
+def _transformers_planner() -> Planner:
+    folder = _folder("language")
+    from vista.planner.local import TransformersPlanner
+
+    return TransformersPlanner.from_pretrained(folder)
+
+
+def _diffusers_world_model(candidates: int) -> WorldModel:
+    folder = _folder("edit")
+    from vista.world_model.diffusers_adapter import DiffusersSettings, DiffusersWorldModel
+
+    settings = DiffusersSettings(str(folder), image_size=32, steps=2, candidates=candidates)
+    return DiffusersWorldModel.from_settings(settings)
+
+
+def _lerobot() -> Policy:
+    from tests.policy_server import Served, StandIn
+    from vista.executor.lerobot.client import LeRobotPolicy, LeRobotSettings
+
+    server = Served(StandIn())
+    made = LeRobotPolicy(LeRobotSettings(address=server.address, timeout_s=30.0))
+    made.server = server  # type: ignore[attr-defined]
+    return made
+
+
+def _close_server(thing: Any) -> None:
+    thing.server.close()
+
+
 def _close(thing: Any) -> None:
     thing.close()
 
@@ -166,6 +228,7 @@ POLICIES: Sequence[Case[Policy]] = [
     Case("goal vla, words alone", tiny("policy", goal_image=False), spec=panda),
     Case("goal vla, no words", tiny("policy", told="none"), spec=panda),
     Case("scripted", _scripted_policy, spec=panda),
+    Case("lerobot", _lerobot, spec=panda, close=_close_server),
 ]
 
 PLANNERS: Sequence[Case[Planner]] = [
@@ -173,6 +236,9 @@ PLANNERS: Sequence[Case[Planner]] = [
     Case("head", tiny("planner"), spec=panda),
     Case("scripted", _scripted_planner, spec=panda),
     Case("whole", WholePlanner, spec=panda),
+    Case("endpoint", lambda: _endpoint("EndpointPlanner", "grasp the blue mug"), close=_close_server),
+    Case("endpoint, garbage", lambda: _endpoint("EndpointPlanner", "Sure!\n"), close=_close_server),
+    Case("transformers", _transformers_planner, spec=panda),
 ]
 
 WORLD_MODELS: Sequence[Case[WorldModel]] = [
@@ -180,6 +246,22 @@ WORLD_MODELS: Sequence[Case[WorldModel]] = [
     Case("goal images", tiny("world_model"), spec=panda),
     Case("goal images, steps and candidates", tiny("world_model", steps=3, candidates=4), spec=panda),
     Case("oracle", _oracle_world_model, spec=panda),
+    Case("diffusers", lambda: _diffusers_world_model(1), spec=panda),
+    Case("diffusers, candidates", lambda: _diffusers_world_model(3), spec=panda),
+]
+
+# None of the critics is ever asked about a first step; the suite asks them directly.
+CRITICS: Sequence[Case[Critic]] = [
+    Case("mock", mocks.MockCritic),
+    Case("endpoint", lambda: _endpoint("EndpointCritic", "yes"), close=_close_server),
+    Case("endpoint, no", lambda: _endpoint("EndpointCritic", "no: the hand is full"), close=_close_server),
+    Case("endpoint, garbage", lambda: _endpoint("EndpointCritic", "Sure!\n"), close=_close_server),
+]
+
+PREPROCESSORS: Sequence[Case[Preprocessor]] = [
+    Case("templates", TemplatePreprocessor),
+    Case("endpoint", lambda: _endpoint("EndpointPreprocessor", "a mug is seen"), close=_close_server),
+    Case("endpoint, garbage", lambda: _endpoint("EndpointPreprocessor", "x" * 999), close=_close_server),
 ]
 
 SWITCHERS: Sequence[Case[Switcher]] = [

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--policy", metavar=_REF, help="executor to use instead of the one that ships")
     add("--world-model", metavar=_REF, help="world model to use")
     add("--planner", metavar=_REF, help="planner to use; also: scripted")
+    add("--critic", metavar=_REF, help="critic to use (default: none)")
+    add("--preprocessor", metavar=_REF, help="what sums up steps and asks the memory (default: templates)")
     add("--detector", metavar=_REF, help="detector to use; also: oracle, none")
     add("--switcher", metavar=_REF, help="switcher to use; also: scripted")
     add("--guard", metavar="FILE", help="limits of the guard")
@@ -67,8 +69,9 @@ def main(args: argparse.Namespace) -> int:
         if (file := getattr(args, option)) is not None and not Path(file).is_file():
             raise ConfigError(f"--{option} {file}: no such file")
     refs = Refs(
-        args.policy, args.world_model, args.planner, args.detector, args.switcher, args.guard, args.robot
-    )
+        args.policy, args.world_model, args.planner, args.detector, args.switcher, args.guard, args.robot,
+        args.critic, args.preprocessor,
+    )  # fmt: skip
     settings = Settings(
         tuple(args.cell), tuple(args.method), args.seed, args.episodes, args.split, args.task,
         args.objects, args.scene, args.workers, refs,

@@ -37,6 +37,8 @@ class Refs:
     switcher: str | None = None
     guard: str | None = None
     robot: str = "panda"
+    critic: str | None = None
+    preprocessor: str | None = None
 
 
 class Stack:
@@ -101,6 +103,10 @@ class Stack:
                 lambda: compose.load_planner(refs.planner, task=task, finder=detector),
             )  # fmt: skip
             switcher = self._part("switcher", refs.switcher, lambda: compose.load_switcher(refs.switcher))
+            critic = self._part("critic", refs.critic, lambda: compose.load_critic(refs.critic))
+            preprocessor = self._part(
+                "preprocessor", refs.preprocessor, lambda: compose.load_preprocessor(refs.preprocessor)
+            )
             guard = self._part("guard", refs.guard, lambda: compose.load_guard(self.spec, refs.guard))
             memory = compose.open_memory(memory_folder)
             result = run_task(
@@ -109,8 +115,8 @@ class Stack:
                     pursue, witness, policy, switcher, guard, execute_rows=self._rows, timings=timings
                 ),
                 memory, task.instruction,
-                detector=detector, budget=BUDGET, on_event=fan_out(witness.hear, on_event),
-                timings=timings, seed=seed,
+                detector=detector, critic=critic, preprocessor=preprocessor, budget=BUDGET,
+                on_event=fan_out(witness.hear, on_event), timings=timings, seed=seed,
             )  # fmt: skip
             truth = witness.verdict(result)
         finally:

@@ -10,18 +10,21 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from vista.cli.refs import shipped
+from vista.cli.large import named_folders
+from vista.cli.refs import SETTINGS, shipped
 from vista.errors import ConfigError
 from vista.resources import resource_path
 
 # Code that decides how an episode goes; the command line and the report do not.
 _PACKAGES = ("vista", "vista_sim", "robomemory")
 _LEFT_OUT = ("vista/report", "vista/cli")
-_COUNTED = tuple(f"vista/cli/{name}.py" for name in ("compose", "scripted", "episode", "scenes", "truth"))
+_COUNTED = tuple(
+    f"vista/cli/{name}.py" for name in ("compose", "large", "scripted", "episode", "scenes", "truth")
+)
 
 
-def _digest(files: Iterable[tuple[str, Path]]) -> str:
-    total = hashlib.sha256()
+def _digest(files: Iterable[tuple[str, Path]], *more: str) -> str:
+    total = hashlib.sha256("".join(more).encode())
     for name, path in sorted(files):
         with path.open("rb") as file:
             total.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
@@ -65,11 +68,14 @@ def code_digest() -> str:
 
 
 def ref_digest(ref: str | None, default: str) -> str:
-    """What a reference stands for now: the weights of a folder, or the text of anything else."""
+    """What a reference stands for now: the weights of a folder, a settings file and the weights that it
+    names, or the text of anything else."""
     if ref is None:
         return folder_digest(shipped(default))
     if Path(ref).is_dir():
         return folder_digest(Path(ref))
+    if ref.endswith(SETTINGS) and Path(ref).is_file():
+        return _digest([("settings", Path(ref))], *(folder_digest(f) for f in named_folders(ref)))
     if ":" not in ref and (os.sep in ref or ref.startswith(".")):
         raise ConfigError(f"{default}: the folder {ref} does not exist")
     where, _, folder = ref.partition("@")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vista.cli.refs import FileLoader, Loader
-from vista.settings import Options, from_options
+from vista.settings import Options, from_options, read_options
 
 T = TypeVar("T")
 WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
@@ -26,6 +26,18 @@ def beside(options: Options, where: str, *names: str) -> Options:
         else value
         for name, value in options.items()
     }
+
+
+def named_folders(path: str) -> list[Path]:
+    """The folders of weights that the settings file ``path`` names, wherever they stand in it."""
+    _, options = read_options(path)
+    found, left = [], [options]
+    while left:
+        entries = left.pop()
+        left += [{str(k): v for k, v in e.items()} for e in entries.values() if isinstance(e, Mapping)]
+        seen = beside(entries, path, *entries)
+        found += [Path(v) for v in seen.values() if isinstance(v, str) and Path(v).is_dir()]
+    return sorted(found)
 
 
 def policies() -> Mapping[str, FileLoader]:

@@ -26,6 +26,7 @@ from vista.splits import load_splits
 from vista_sim.looks import arm_looks
 
 _PARTS = ("policy", "world_model", "planner", "detector", "switcher")
+_OPTIONAL = ("critic", "preprocessor")
 _FOLDERS = {"policy": "executor"}
 
 
@@ -77,6 +78,7 @@ class BasicSuite(Suite):
             name: ref_digest(refs[name], _FOLDERS.get(name, name)) if refs[name] != "none" else "none"
             for name in sorted(_PARTS, key=lambda name: refs[name] is None)
         }
+        parts |= {name: ref_digest(refs[name], name) for name in _OPTIONAL if refs[name] is not None}
         guard = Path(refs["guard"]).read_text(encoding="utf-8") if refs["guard"] else None
         return {**scene_identity(settings), **parts, "guard": guard, "robot": refs["robot"]}
 

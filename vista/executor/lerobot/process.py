@@ -57,14 +57,14 @@ class ServerProcess:
         except OSError as error:
             raise PolicyServerError(f"policy server: {command[0]} cannot be started: {error}") from error
         threading.Thread(target=self._listen, name="policy-server", daemon=True).start()
-        if not self._ready.wait(timeout_s) or self._port is None:
-            why = (
-                f"ended with {self._process.poll()}"
-                if self._ready.is_set()
-                else f"not ready in {timeout_s:g} s"
-            )
+        try:
+            ready = self._ready.wait(timeout_s)
+            if self._port is None:
+                why = f"ended with {self.ended}" if ready else f"not ready in {timeout_s:g} s"
+                raise PolicyServerError(f"policy server {why}: {self.last_words}")
+        except BaseException:
             self.close()
-            raise PolicyServerError(f"policy server {why}: {self.last_words}")
+            raise
         self.address: str = f"127.0.0.1:{self._port}"
 
     @classmethod

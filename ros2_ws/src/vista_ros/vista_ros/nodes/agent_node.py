@@ -7,6 +7,7 @@ from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
+from vista.cli import compose
 from vista.errors import VistaError
 from vista.events import Event, EventKind
 from vista.halting import describe
@@ -41,6 +42,8 @@ class AgentNode(VistaNode):
         self._source = ObservationSource(self, spec)
         self._detector = GraphDetector(self) if self.param("use_detector", True) else None
         self._planner = stand_ins.planner(self.param("planner", "") or None, self._detector)
+        self._critic = compose.load_critic(self.param("critic", "") or None)
+        self._preprocessor = compose.load_preprocessor(self.param("preprocessor", "") or None)
         self._memory = GraphMemory(self) if self.param("use_memory", True) else None
         self._world_model = GraphWorldModel(self, self._why_stop)
         self._pursue = GraphPursuit(self, self._why_stop)
@@ -108,7 +111,8 @@ class AgentNode(VistaNode):
                 with Beat(lambda: update(TaskProgress(kind="alive"))):
                     episode = run_task(
                         self._robot, self._planner, self._world_model, self._pursue, self._memory,
-                        instruction, detector=self._detector, budget=budget, on_event=tell,
+                        instruction, detector=self._detector, critic=self._critic,
+                        preprocessor=self._preprocessor, budget=budget, on_event=tell,
                         should_stop=self._why_stop, timings=timings, seed=handle.request.seed,
                     )  # fmt: skip
             except VistaError as error:
