@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 from robomemory.errors import RoboMemoryError
 
 MAX_TEXT = 10_000
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
 _MAX_NS = 2**63 - 1  # what an integer column of SQLite holds
 
 
@@ -18,7 +20,7 @@ def text(where: str, value: object, error: type[RoboMemoryError]) -> str:
         raise error(f"{where}: {value!r} is empty, expected at least one word")
     if len(value) > MAX_TEXT:
         raise error(f"{where}: {len(value)} characters, at most {MAX_TEXT} are allowed")
-    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+    if _UNKEPT.search(value):
         raise error(f"{where}: {value[:40]!r} holds a NUL or a lone surrogate, which no store can keep")
     return value
 

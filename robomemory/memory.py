@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,7 +39,7 @@ from robomemory.scene import FOREVER_NS, Entity, Scene, SceneChange, Stay, Where
 from robomemory.spatial import SpatialMemory
 from robomemory.store import Store, embedder_of
 from robomemory.temporal import TemporalMemory
-from robomemory.vectors import FLAT_LIMIT
+from robomemory.vectors import FLAT_LIMIT, VectorIndex
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class RoboMemory:
     written with. ``steps``: capacity of the temporal buffer. ``expire_s`` [s]: a fact that was not said for
     so long ends (None: never). ``helpers``: callables that take over where rules are unsure.
     ``clock_ns``: the time of recording [ns]. ``options``: what benches compare. Any number of threads may
-    call any method.
+    call any method. ``parallel``: whether the memories are updated and asked at once.
 
     Raises:
         StoreError: the file can't be used (in use, torn, read-only, another version); it says which.
@@ -91,7 +91,8 @@ class RoboMemory:
         self._embedder = CachedEmbedder(self._raw_embedder)
         self._embedder.embed(["warm up"])  # loads the weights now, not within the first recall's deadline
         self._clock_ns = clock_ns
-        self._options = options = Options() if options is None else options
+        options = Options() if options is None else options
+        self.parallel = options.parallel
         self._closed = False
         self._writing = threading.Lock()
         store = Store(path, self._embedder.name, self._embedder.dim)
@@ -183,7 +184,7 @@ class RoboMemory:
 
     def _at_once(self, calls: Mapping[MemoryKind, tuple[Callable[[Any], T], Any]]) -> dict[MemoryKind, T]:
         """What each memory's call returns; in parallel. All are waited for, also when one fails."""
-        if len(calls) == 1 or not self._options.parallel:
+        if len(calls) == 1 or not self.parallel:
             return {kind: call(value) for kind, (call, value) in calls.items()}
         jobs = {kind: self._updating.submit(call, value) for kind, (call, value) in calls.items()}
         wait(jobs.values())
@@ -221,7 +222,7 @@ class RoboMemory:
         jobs: dict[MemoryKind, Future[Any]] = {}
         for kind in (kind for kind in MemoryKind if kind in wanted):
             jobs[kind] = self._submit(self._pools[kind], self._ask, kind, asked)
-            if not self._options.parallel:
+            if not self.parallel:
                 wait([jobs[kind]], timeout=max(0.0, deadline - time.monotonic()))
         answers, missing = collect(jobs, deadline, timeout_s, "recall")
         return merge(asked, answers, missing)
@@ -357,6 +358,26 @@ class RoboMemory:
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
         """Everything in the file, compressed steps too, in the order it came."""
         return self._store.records(kind)
+
+    def settle(self, timeout_s: float) -> bool:
+        """Whether nothing is being built in the background any more within ``timeout_s`` [s]."""
+        deadline = time.monotonic() + timeout_s
+        return all(part.index.wait(max(0.0, deadline - time.monotonic())) for part in self._long_term)
+
+    def wrap(self, make: Callable[[Part], Part]) -> Callable[[], None]:
+        """Puts ``make(memory)`` in the place of each memory, to time it or slow it down; what is returned
+        undoes that. Not while others remember."""
+        before = dict(self._parts)
+        self._parts.update((kind, make(part)) for kind, part in before.items())
+        return lambda: self._parts.update(before)
+
+    def index_of(self, kind: MemoryKind) -> VectorIndex:
+        """The vectors of the episodic or semantic memory, for whoever measures them."""
+        return self._long_term[(MemoryKind.EPISODIC, MemoryKind.SEMANTIC).index(kind)].index
+
+    def vectors_of(self, kind: MemoryKind) -> Iterator[tuple[list[int], F32]]:
+        """(keys, unit rows f32 (n, dim)) of the standing records of ``kind``, from the store, in chunks."""
+        return self._store.vectors(kind)
 
     def close(self) -> None:
         """Waits for a running ``remember``, then gives the file back. A second call does nothing."""

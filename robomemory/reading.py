@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -21,16 +21,18 @@ from robomemory.scene import Entity, Fact, Sighting
 from robomemory.schema import WORDS
 
 CHUNK = 4096
-COMMON = 1_000
+COMMON = 300
 """A word that stands in more records than this tells nothing apart, and scoring it would take long."""
 
 
 class Reader:
-    """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update."""
+    """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update;
+    ``common``: words known not to be rare, by table."""
 
     path: str
     dim: int
     seq: int
+    common: Mapping[str, set[str]]
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection to read with, for one thread."""
@@ -83,11 +85,21 @@ class Reader:
         sql = f"SELECT id FROM records WHERE {' AND '.join(where)} ORDER BY stamp_ns DESC LIMIT ?"
         return [int(str(i)) for (i,) in self._all(sql, [*values, limit])]
 
+    def _rare(self, db: sqlite3.Connection, table: str, word: str) -> bool:
+        common = self.common[table]
+        if word in common:
+            return False
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?)"
+        (found,) = db.execute(sql, (_quoted(word), COMMON + 1)).fetchone()
+        if found > COMMON and len(common) < 10_000:
+            common.add(word)  # words do not get rarer, but for forgetting
+        return 0 < found <= COMMON
+
     def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
         """Keys of standing records of ``kind`` that hold rare words of ``text``, best first (BM25)."""
         table = WORDS[kind]
         with self.reading() as db:
-            rare = [w for w in dict.fromkeys(tokens(text)) if _rare(db, table, w)]
+            rare = [w for w in dict.fromkeys(tokens(text)) if self._rare(db, table, w)]
             if not rare:
                 return []
             said = " OR ".join(map(_quoted, rare))
@@ -204,12 +216,6 @@ def tokens(text: str) -> list[str]:
 
 def _quoted(word: str) -> str:
     return f'"{word}"'  # a word of letters and digits: nothing in it can end the string
-
-
-def _rare(db: sqlite3.Connection, table: str, word: str) -> bool:
-    sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?)"
-    (found,) = db.execute(sql, (_quoted(word), COMMON + 1)).fetchone()
-    return 0 < found <= COMMON
 
 
 def _bytes(value: object) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from robomemory.embedding import F32
 from robomemory.helpers import Helpers
@@ -26,8 +26,7 @@ _MENTIONED = 0.95
 _HOP_WEIGHT = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """A record that may answer: for the thing ``key``; ``checked`` if what it says is known to hold."""
 
     score: float

@@ -8,6 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
@@ -15,10 +16,11 @@ from robomemory.names import content
 from robomemory.records import Position
 from robomemory.scene import Entity, Fact, Sighting
 
-FAN_OUT = 64
+FAN_OUT = 32
 """Most facts followed from one vertex, the newest first: a table with a thousand things on it would else
 drown what was asked for."""
 
+_NONE: dict[int, None] = {}
 CELL_M = 0.05  # of the grid that finds things by their place
 
 
@@ -39,6 +41,8 @@ class SceneState:
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
         self._by_word: dict[str, set[str]] = defaultdict(set)
         self._longest = 1
+        self._out: dict[int, dict[int, None]] = defaultdict(dict)  # facts of a subject, as they came
+        self._into: dict[int, dict[int, None]] = defaultdict(dict)  # facts of an object
         self._ages: list[tuple[int, int]] = []  # heap of (seen_ns, fact)
 
     def put_entity(self, entity: Entity) -> None:
@@ -84,14 +88,23 @@ class SceneState:
 
     def put_fact(self, fact: Fact) -> None:
         if fact.open:
-            self.facts[fact.id] = fact
-            self.graph.add_edge(fact.subject, fact.object, key=fact.id)
+            self._link(fact)
             heapq.heappush(self._ages, (fact.seen_ns, fact.id))
             return
-        if self.facts.pop(fact.id, None) is not None:
-            self.graph.remove_edge(fact.subject, fact.object, key=fact.id)
-            for end in {fact.subject, fact.object}:
+        known = self.facts.get(fact.id)
+        if known is not None:
+            self._unlink(known)
+            for end in {known.subject, known.object}:
                 self._drop_if_isolated(end)
+
+    def _link(self, fact: Fact) -> None:
+        self.facts[fact.id] = fact
+        self.graph.add_edge(fact.subject, fact.object, key=fact.id)
+        self._out[fact.subject][fact.id] = self._into[fact.object][fact.id] = None
+
+    def _unlink(self, fact: Fact) -> None:
+        del self.facts[fact.id], self._out[fact.subject][fact.id], self._into[fact.object][fact.id]
+        self.graph.remove_edge(fact.subject, fact.object, key=fact.id)
 
     def put_sighting(self, sighting: Sighting) -> None:
         kept = self.mentions if sighting.position is None else self.last
@@ -103,10 +116,9 @@ class SceneState:
     def merge(self, gone: int, kept: int) -> None:
         """``gone`` is the same thing as ``kept``: its facts and names are the other's from now on."""
         for fact in self.facts_at(gone, len(self.facts)):
-            self.graph.remove_edge(fact.subject, fact.object, key=fact.id)
+            self._unlink(fact)
             ends = [kept if end == gone else end for end in (fact.subject, fact.object)]
-            self.facts[fact.id] = moved = replace(fact, subject=ends[0], object=ends[1])
-            self.graph.add_edge(moved.subject, moved.object, key=moved.id)
+            self._link(replace(fact, subject=ends[0], object=ends[1]))
         if gone in self.graph:
             self.graph.remove_node(gone)
         entity = self.entities.pop(gone)
@@ -129,21 +141,13 @@ class SceneState:
 
     def facts_at(self, key: int, most: int = FAN_OUT) -> list[Fact]:
         """The facts that hold and that ``key`` is an end of, the newest first, at most ``most`` a side."""
-        if key not in self.graph:
-            return []
-        out = ((key, other) for other in reversed(list(self.graph.succ[key])))
-        into = ((other, key) for other in reversed(list(self.graph.pred[key])) if other != key)
-        return [*self._edges(out, most), *self._edges(into, most)]
-
-    def _edges(self, pairs: Iterable[tuple[int, int]], most: int) -> list[Fact]:
-        keys = (k for a, b in pairs for k in self.graph[a][b])
-        return [self.facts[k] for k in itertools.islice(keys, most)]
+        keys = [*islice(reversed(self._out.get(key, _NONE)), most)]
+        keys += islice(reversed(self._into.get(key, _NONE)), most)
+        return [self.facts[k] for k in keys]
 
     def out_of(self, key: int) -> list[Fact]:
         """The facts that hold and say something of ``key``."""
-        if key not in self.graph:
-            return []
-        return [self.facts[k] for other in self.graph.succ[key] for k in self.graph[key][other]]
+        return [self.facts[k] for k in self._out.get(key, _NONE)]
 
     def mentioned(self, text: str) -> Iterator[tuple[str, list[int]]]:
         """(name, things) of the known names whose words stand one after the other in ``text``."""

@@ -57,6 +57,7 @@ class Store(Reader):
         self.dim = dim
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
+        self.common = {table: set[str]() for table in schema.WORDS.values()}
         self._readers: deque[sqlite3.Connection] = deque()
         self._held: int | None = None
         if self.path != ":memory:":
@@ -191,7 +192,10 @@ class Store(Reader):
                 _put(db, change, recorded_ns, seq)
 
     def scrub(self) -> None:
-        """Takes what was deleted out of the log, too; it is gone from the disk once this returns."""
+        """After something was deleted: takes it out of the log, too; it is gone from the disk once this
+        returns."""
+        for words in self.common.values():
+            words.clear()
         with self._lock, self._errors("write"):
             self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 

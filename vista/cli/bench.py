@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--objects", metavar="DIR", help="a folder with one's own objects")
     add("--scene", metavar="FILE", help="a scene of one's own")
     add("--split", default="bench", metavar="RANGE", help="range of seeds (bench; tuning to develop with)")
+    add("--records", type=int, action="append", default=[], metavar="N", help="suite memory: only this size")
     add("--out", type=Path, metavar="DIR", help="where results are kept (default runs/bench/SUITE)")
     add("--json", type=Path, metavar="FILE", help="write the report there")
     add("--page", type=Path, metavar="DIR", help="suite vista: a page with pictures and videos of episodes")
@@ -61,6 +62,8 @@ def main(args: argparse.Namespace) -> int:
     suite = make_suite(args.suite)
     if args.episodes is not None and args.episodes < 1:
         raise InvalidValueError(f"--episodes {args.episodes}, expected at least 1")
+    if any(n < 1_000 for n in args.records):
+        raise InvalidValueError(f"--records {min(args.records)}, expected at least 1000")
     if args.workers < 1:
         raise InvalidValueError(f"--workers {args.workers}, expected at least 1")
     if args.json is not None and not args.json.resolve().parent.is_dir():
@@ -74,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
     )  # fmt: skip
     settings = Settings(
         tuple(args.cell), tuple(args.method), args.seed, args.episodes, args.split, args.task,
-        args.objects, args.scene, args.workers, refs,
+        args.objects, args.scene, args.workers, refs, tuple(args.records),
     )  # fmt: skip
     console = Console(stderr=True)
     out = args.out or Path("runs") / "bench" / args.suite

@@ -17,7 +17,8 @@ Cell = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The arguments of one bench; ``seed`` is an offset into the range ``split``."""
+    """The arguments of one bench; ``seed`` is an offset into the range ``split``; ``records`` are sizes of
+    a memory (empty: the cell's own)."""
 
     cells: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Settings:
     scene: str | None = None
     workers: int = 1
     refs: Refs = field(default_factory=Refs)
+    records: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

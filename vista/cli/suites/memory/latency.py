@@ -1,68 +1,209 @@
-"""Cell ``latency`` of suite ``memory``: time of an update and of a recall at growing numbers of records."""
+"""Cell ``latency`` of suite ``memory``: what an update and a recall cost, from 1,000 to a million records.
+
+One process, one store that grows. The methods take turns, so that all meet the same load from outside.
+``parallel``: all memories at once; ``sequential``: one after the other; ``temporal``: that memory only. A
+recall is timed twice: ``index``, the query's vector known already; ``text``, from words to the answer. With a
+wait of 50 ms in each memory, as a language model's would be, parallel stands beside each memory ``alone``.
+"""
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from robomemory.embedding import HashingEmbedder
 from robomemory.memory import RoboMemory
+from robomemory.parts import Asked, Change, Part, Update
+from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
 from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite
-from vista.types import Note
+from vista.cli.suites.memory import exact
+from vista.cli.suites.memory.chart import draw
+from vista.cli.suites.memory.synthetic import SHARES, NeighbourhoodEmbedder, notes, question
 
-SIZES = (1_000, 10_000)
-BATCH = 500
-CALLS = 50
+SIZES = (1_000, 10_000, 100_000)
+BATCH = 1_000
+WAIT_S = 0.05
+WAITS = 20  # calls of each method with the wait
+METHODS = ("parallel", "sequential", "temporal")
+DEADLINE_S = 60.0
 
 
 class LatencyCell(Suite):
     name = "memory"
     cells = ("latency",)
-    methods = ("parallel",)
+    methods = METHODS
     default_cells = cells
-    default_methods = methods
-    default_episodes = CALLS
+    default_methods = METHODS
+    default_episodes = 200
 
     def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
-        """One store that grows from size to size; nothing is resumed, as times belong to one run."""
+        """Nothing is resumed, as the times of a table belong to one run."""
         self.check(settings)
         count = settings.episodes or self.default_episodes
-        progress.start(len(SIZES), 0)
+        methods = tuple(dict.fromkeys(settings.methods or METHODS))
+        sizes = sorted(settings.records or SIZES)
+        progress.start(len(sizes) + 1, 0)
+        out.mkdir(parents=True, exist_ok=True)
+        embedder = NeighbourhoodEmbedder()
         found: list[Cell] = []
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            RoboMemory(Path(folder) / "scene.sqlite3", embedder=HashingEmbedder(384)) as memory,
-        ):
-            done = 0
-            for size in SIZES:
-                for batch in _batches(done, size):
-                    memory.remember(batch)
-                done = size
-                spent = np.array([_timed(memory, f"box {i * 7} moved") for i in range(count)]) * 1e3
-                p50, p99 = np.percentile(spent, (50, 99))
-                found.append(
-                    {
-                        "cell": "latency", "method": "parallel", "n": count, "success_rate": None,
-                        "interval": None, "records": size, "p50_ms": float(p50), "p99_ms": float(p99),
-                    }
-                )  # fmt: skip
-                progress.step(Job("latency", "parallel", size), {"success": True})
+        with tempfile.TemporaryDirectory(dir=out, prefix="store-") as folder:
+            path = Path(folder) / "scene.sqlite3"
+            memory = RoboMemory(path, embedder=embedder)
+            try:
+                clock = _Clock(memory)
+                found += _with_wait(memory, clock, min(count, WAITS), sizes[0])
+                progress.step(Job("latency", "wait", sizes[0]), {"success": True})
+                for size in sizes:
+                    filling_s = clock.fill(size)
+                    began = time.perf_counter()
+                    memory.close()
+                    closing_s = time.perf_counter() - began
+                    began = time.perf_counter()
+                    memory = clock.memory = RoboMemory(path, embedder=embedder)
+                    opening_s = time.perf_counter() - began
+                    rows = _timed(clock, methods, count, size)
+                    rows[0] |= {
+                        "filling_s": round(filling_s, 1), "closing_s": round(closing_s, 2),
+                        "opening_s": round(opening_s, 2), "rss_mb": _rss_mb(),
+                        "disk_mb": sum(f.stat().st_size for f in Path(folder).rglob("*.*")) >> 20,
+                        "shares": {str(kind): share for kind, share in SHARES.items()},
+                    }  # fmt: skip
+                    hits, asked, index = exact.recall_at_10(memory, embedder, min(count, 100))
+                    found += rows
+                    found.append(_row("index", asked, size) | {"recall_at_10": hits, "index": index})
+                    progress.step(Job("latency", "parallel", size), {"success": True})
+            finally:
+                memory.close()
+        draw(found, out)
         return found
 
 
-def _batches(start: int, stop: int) -> Iterator[list[Note]]:
-    for first in range(start, stop, BATCH):
-        yield [
-            Note("episodic", f"moved box {i} to shelf {i % 17}: success", i)
-            for i in range(first, min(first + BATCH, stop))
-        ]
+class _Clock:
+    """Fills ``memory`` and times its calls."""
+
+    def __init__(self, memory: RoboMemory) -> None:
+        self.memory = memory
+        self._next = self._asked = 0
+
+    def fill(self, size: int) -> float:
+        """Up to ``size`` records; the seconds it took, with what runs in the background."""
+        began = time.perf_counter()
+        while self._next < size:
+            stop = min(self._next + BATCH, size)
+            self.memory.remember(list(notes(self._next, stop)))
+            self._next = stop
+        self.memory.settle(3_600.0)
+        return time.perf_counter() - began
+
+    def update(self, kinds: Sequence[MemoryKind]) -> float:
+        """One update with a note for each of ``kinds``."""
+        wanted, batch = set(kinds), list[MemoryRecord]()
+        while wanted:
+            (record,) = notes(self._next, self._next + 1)
+            self._next += 1
+            if record.kind in wanted:
+                wanted.discard(record.kind)
+                batch.append(record)
+        return self._spent(lambda: self.memory.remember(batch))
+
+    def recall(self, kinds: Sequence[MemoryKind]) -> tuple[float, float]:
+        """[s] from a question in words, and again with its vector known."""
+        self._asked += 1
+        query = Query(question(self._asked), frozenset(map(str, kinds)))
+        spent = [self._spent(lambda: self._ask(query)) for _ in range(2)]
+        return spent[0], spent[1]
+
+    def _ask(self, query: Query) -> None:
+        answer = self.memory.recall([query], timeout_s=DEADLINE_S)
+        assert not answer.partial, dict(answer.missing)
+
+    @staticmethod
+    def _spent(call: Callable[[], None]) -> float:
+        began = time.perf_counter()
+        call()
+        return time.perf_counter() - began
 
 
-def _timed(memory: RoboMemory, text: str) -> float:
-    began = time.perf_counter()
-    memory.recall([text])
-    return time.perf_counter() - began
+def _timed(clock: _Clock, methods: Sequence[str], count: int, size: int) -> list[Cell]:
+    spent: dict[tuple[str, str], list[float]] = {}
+    for turn in range(-5, count):
+        for method in methods:
+            kinds = (MemoryKind.TEMPORAL,) if method == "temporal" else tuple(MemoryKind)
+            clock.memory.parallel = method != "sequential"
+            text, index = clock.recall(kinds)
+            update = clock.update(kinds)
+            if turn >= 0:
+                for what, seconds in (("index", index), ("text", text), ("update", update)):
+                    spent.setdefault((method, what), []).append(seconds)
+    clock.memory.parallel = True
+    return [
+        _row(method, len(times), size) | {"what": what} | _percentiles(times)
+        for (method, what), times in spent.items()
+    ]
+
+
+class _Waiting:
+    """A memory that takes ``WAIT_S`` longer for everything, as one that asks a language model does."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    def plan(self, update: Update) -> Change:
+        time.sleep(WAIT_S)
+        return self._part.plan(update)
+
+    def apply(self, change: Change) -> None:
+        self._part.apply(change)
+
+    def recall(self, asked: Asked) -> list[Recall]:
+        time.sleep(WAIT_S)
+        return self._part.recall(asked)
+
+
+def _with_wait(memory: RoboMemory, clock: _Clock, count: int, size: int) -> list[Cell]:
+    """Rows with the wait: parallel and sequential beside each memory alone, and what that comes to."""
+    clock.fill(size)
+    unwrap = memory.wrap(_Waiting)
+    spent: dict[str, list[tuple[float, float]]] = {}
+    try:
+        for _ in range(count):
+            for method in ("parallel", "sequential", *MemoryKind):
+                kinds = tuple(MemoryKind) if method in METHODS[:2] else (MemoryKind(method),)
+                memory.parallel = method != "sequential"
+                _, index = clock.recall(kinds)
+                spent.setdefault(str(method), []).append((clock.update(kinds), index))
+    finally:
+        memory.parallel = True
+        unwrap()
+    rows = []
+    for column, what in enumerate(("update", "index")):
+        times = {method: [pair[column] for pair in pairs] for method, pairs in spent.items()}
+        alone = max(float(np.median(times[str(kind)])) for kind in MemoryKind)
+        parallel, sequential = (float(np.median(times[m])) for m in METHODS[:2])
+        for method, each in times.items():
+            name = method if method in METHODS[:2] else f"{method} alone"
+            row = _row(name, len(each), size) | {"what": f"{what}, 50 ms wait"} | _percentiles(each)
+            if method == "parallel":
+                row |= {"to_slowest": round(parallel / alone, 3), "speedup": round(sequential / parallel, 3)}
+            rows.append(row)
+    return rows
+
+
+def _row(method: str, n: int, size: int) -> Cell:
+    return {
+        "cell": "latency", "method": method, "n": n, "success_rate": None, "interval": None, "records": size
+    }  # fmt: skip
+
+
+def _percentiles(seconds: Sequence[float]) -> Cell:
+    p50, p99 = (float(v) for v in np.percentile(np.asarray(seconds) * 1e3, (50, 99)))
+    return {"p50_ms": round(p50, 3), "p99_ms": round(p99, 3)}
+
+
+def _rss_mb() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
