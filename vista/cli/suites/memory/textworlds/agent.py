@@ -43,11 +43,12 @@ class Outcome:
 
 
 class Agent:
-    """Plays ``game`` knowing what ``mind`` keeps. ``seed`` decides between equally good places."""
+    """Plays ``game`` knowing what ``mind`` keeps. ``seed`` decides between equally good places; without
+    ``nearest`` all places not seen are equally good, however far."""
 
-    def __init__(self, game: Game, mind: Mind, engine: Engine, seed: int) -> None:
+    def __init__(self, game: Game, mind: Mind, engine: Engine, seed: int, *, nearest: bool = True) -> None:
         self._game, self._mind, self._engine = game, mind, engine
-        self._random = random.Random(seed)
+        self._random, self._nearest = random.Random(seed), nearest
         self._plan: deque[Step] = deque()
         self._wanted: tuple[str, ...] = ()  # what is looked for; empty: the plan leads to a subgoal
         self._target: Facts = frozenset()
@@ -94,16 +95,16 @@ class Agent:
         for subgoal in subgoals:
             if all(belief.at(thing) is not None for thing in subgoal.things):
                 steps = self._solve(belief, subgoal.facts)
-                if steps and self._go(belief, steps, (), subgoal.facts):
+                if steps and self._go(steps, (), subgoal.facts):
                     return self._plan.popleft()
         return self._explore(belief, subgoals)
 
     def _still_good(self, belief: Belief) -> bool:
-        if self._target <= belief.facts or self._game.domain.unmet(self._plan[0], belief.facts):
+        if (self._target and self._target <= belief.facts) or self._game.domain.unmet(self._plan[0], belief.facts):
             return False
         return not any(belief.at(thing) is not None for thing in self._wanted)
 
-    def _go(self, belief: Belief, steps: Iterable[Step], wanted: tuple[str, ...], target: Facts) -> bool:
+    def _go(self, steps: Iterable[Step], wanted: tuple[str, ...], target: Facts) -> bool:
         """Whether the plan is taken up: not when its first step was just refused in this very state."""
         plan = deque(steps)
         if not plan or self._refused == (self._mind.belief().facts, plan[0]):
@@ -115,22 +116,23 @@ class Agent:
         wanted = tuple(t for s in subgoals for t in s.things if belief.at(t) is None)
         for place in self._unseen(belief, wanted)[:TRIES]:
             target = frozenset({seen(place)})
-            if self._go(belief, self._solve(belief, target), wanted or (place,), target):
+            if self._go(self._solve(belief, target), wanted or (place,), target):
                 return self._plan.popleft()
+        if self._go(self._game.wander(belief, self._random), wanted, frozenset()):
+            return self._plan.popleft()
         here = belief.at(ROBOT)
-        others = [p for p, kind in belief.kinds.items() if here and kind == belief.kinds.get(here) != "" and p != here]
-        others.sort()
+        others = sorted(p for p, kind in belief.kinds.items() if here and kind == belief.kinds.get(here) and p != here)
         self._random.shuffle(others)
         for place in others[:TRIES]:  # all is seen that is known of: go elsewhere
             target = frozenset({(ROBOT, "in", place)})
-            if self._go(belief, self._solve(belief, target), wanted or (place,), target):
+            if self._go(self._solve(belief, target), wanted or (place,), target):
                 return self._plan.popleft()
         return None
 
     def _unseen(self, belief: Belief, wanted: tuple[str, ...]) -> list[str]:
         """Places not looked into: first where something wanted was before, last where it was not, the nearest
         first; equal ones in random order."""
-        hops = self._hops(belief)
+        hops = belief.hops or self._hops(belief)
         likely = {p: i for t in reversed(wanted) for i, p in enumerate(belief.before.get(t, ()))}
         places = [
             p
@@ -140,6 +142,8 @@ class Agent:
         places.sort()
         self._random.shuffle(places)
         far = len(belief.kinds)  # also of places that nothing tells the way to, such as all in one room
+        if not self._nearest:
+            hops = {}
         return sorted(places, key=lambda p: (likely.get(p, far), p in belief.searched, hops.get(p, far)))
 
     def _hops(self, belief: Belief) -> dict[str, int]:
@@ -163,7 +167,7 @@ class Agent:
             plan = self._engine.solve(domain, State(objects, facts), goal)
         except EngineError:
             return ()
-        return () if plan is None else plan.steps
+        return () if plan is None else tuple(self._game.refine(plan.steps, belief))
 
     def _objects(self, domain: Domain, belief: Belief, goal: Facts) -> dict[str, str]:
         """What the planner hears of: the goal's things, the places they are in, and what is useful; of types

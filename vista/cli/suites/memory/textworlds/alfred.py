@@ -8,6 +8,7 @@ state is asked for the score alone, which no agent reads.
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -76,7 +77,7 @@ ROOM = Domain(
 
 
 def kind_of(name: str) -> str:
-    """"drawer" of "drawer 3"."""
+    """ "drawer" of "drawer 3"."""
     return name.rpartition(" ")[0]
 
 
@@ -159,6 +160,12 @@ class AlfredGame:
             wanted.add((thing, "made", self._task.kind))
         return [Subgoal(frozenset(wanted))]
 
+    def refine(self, steps: Sequence[Step], belief: Belief) -> Sequence[Step]:
+        return steps
+
+    def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
+        return ()
+
     def useful(self, belief: Belief) -> frozenset[str]:
         makers = [n for n, k in sorted(belief.kinds.items()) if k == "place" and kind_of(n) in MAKERS]
         wanted = [n for n in makers if MAKERS[kind_of(n)] == self._task.kind][:1]
@@ -166,7 +173,9 @@ class AlfredGame:
 
     def _goal_place(self, belief: Belief) -> str:
         places = sorted(n for n, k in belief.kinds.items() if k == "place" and kind_of(n) == self._task.goal)
-        filled = [n for n in places if any(o == n and kind_of(s) == self._task.thing for s, _, o in belief.facts)]
+        filled = [
+            n for n in places if any(o == n and kind_of(s) == self._task.thing for s, _, o in belief.facts)
+        ]
         return (filled or places or [""])[0]
 
     def _view(self, text: str, state: Any) -> View:
@@ -180,7 +189,9 @@ def read(text: str, commands: Sequence[str]) -> tuple[frozenset[Triple], frozens
     text, commands = text.replace("_", " "), [c.replace("_", " ") for c in commands]
     near = [c.removeprefix("examine ") for c in commands if c.startswith("examine ")]
     here = next((n for n in near if kind_of(n) in RECEPTACLES), "")
-    hand = next((n for n in near if kind_of(n) not in RECEPTACLES), "")  # else only what is held can be examined
+    hand = next(
+        (n for n in near if kind_of(n) not in RECEPTACLES), ""
+    )  # else only what is held can be examined
     places = [c.removeprefix("go to ") for c in commands if c.startswith("go to ")]
     kinds = dict.fromkeys([*places, here] if here else places, "place")
     facts: set[Triple] = set()
@@ -195,7 +206,9 @@ def read(text: str, commands: Sequence[str]) -> tuple[frozenset[Triple], frozens
             looked.add(here)
             shown = set(re.findall(r"an? ([a-z]+ \d+)", found[1]))
         else:
-            shown = {c.removeprefix("take ").partition(" from ")[0] for c in commands if c.startswith("take ")}
+            shown = {
+                c.removeprefix("take ").partition(" from ")[0] for c in commands if c.startswith("take ")
+            }
     facts |= {(thing, "in", here) for thing in shown}
     kinds |= dict.fromkeys(shown, "thing")
     if hand:
@@ -212,7 +225,9 @@ def progress(task: Task, facts: Collection[Any]) -> float:
     """The share [0, 1] of the task's conditions that hold in truth, counted for the things that fit best, as
     ALFRED's goal-condition success does."""
     true = {(f.name.lower(), *(str(a).lower() for a in f.names)) for f in facts}
-    things = [t for n, t, k in (f for f in true if f[0] == "objecttype" and len(f) == 3) if k == f"{task.thing}type"]
+    things = [
+        t for n, t, k in (f for f in true if f[0] == "objecttype" and len(f) == 3) if k == f"{task.thing}type"
+    ]
     if task.kind == "look":
         lamp = any(f[0] == "istoggled" for f in true)
         return (lamp + any(("holds", "agent1", t) in true for t in things)) / 2
@@ -231,7 +246,9 @@ def _open(scene: Scene, task: Task, folder: Path) -> Any:
         import textworld
         from alfworld import __file__ as package
     except ImportError as error:
-        raise ConfigError(f"ALFRED-style games need textworld and alfworld ({error}): ./run setup textworlds") from error
+        raise ConfigError(
+            f"ALFRED-style games need textworld and alfworld ({error}): ./run setup textworlds"
+        ) from error
     data = Path(str(package)).parent / "data"
     grammar = (data / "alfred.twl2").read_text().replace("UNKNOWN GOAL", task.sentence)
     game = {

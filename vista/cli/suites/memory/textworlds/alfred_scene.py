@@ -101,7 +101,9 @@ def make_scene(seed: int) -> Scene:
     rng = random.Random(f"scene {seed}")
     room = rng.choice(sorted(ROOMS))
     receptacles = {
-        f"{kind}_{i}": kind for kind, (few, many) in ROOMS[room].items() for i in range(1, rng.randint(few, many) + 1)
+        f"{kind}_{i}": kind
+        for kind, (few, many) in ROOMS[room].items()
+        for i in range(1, rng.randint(few, many) + 1)
     }
     things: dict[str, str] = {}
     where: dict[str, str] = {}
@@ -177,7 +179,9 @@ def problem(scene: Scene, task: Task) -> str:
 
 
 def _rtype(kind: str) -> str:
-    return {"sinkbasin": "SinkBasinType", "microwave": "MicrowaveType", "fridge": "FridgeType"}.get(kind, f"{kind}Type")
+    return {"sinkbasin": "SinkBasinType", "microwave": "MicrowaveType", "fridge": "FridgeType"}.get(
+        kind, f"{kind}Type"
+    )
 
 
 def _otype(kind: str) -> str:

@@ -6,6 +6,7 @@ after every step; the list of valid commands only spells a step in the game's le
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,9 @@ class ExpressServer:
         try:
             from textworld_express import TextWorldExpressEnv
         except ImportError as error:
-            raise ConfigError(f"TextWorldExpress is not installed ({error}): ./run setup textworlds") from error
+            raise ConfigError(
+                f"TextWorldExpress is not installed ({error}): ./run setup textworlds"
+            ) from error
         self._env: Any = TextWorldExpressEnv(envStepLimit=1_000_000)
         self._loaded = ""
 
@@ -101,6 +104,12 @@ class ExpressGame:
 
     def infer(self, belief: Belief) -> Belief:
         return house.with_ways(belief)
+
+    def refine(self, steps: Sequence[Step], belief: Belief) -> Sequence[Step]:
+        return steps
+
+    def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
+        return ()
 
     def useful(self, belief: Belief) -> frozenset[str]:
         return house.rooms(belief)
@@ -199,7 +208,9 @@ class MapReader(ExpressGame):
         return facts, {name: "room" for s, _, o in facts for name in (s, o)}
 
     def _places(self) -> tuple[str, str]:
-        found = re.search(r"located in the ([^,]+), and put it into the box found in the ([^.]+)\.", self.task)
+        found = re.search(
+            r"located in the ([^,]+), and put it into the box found in the ([^.]+)\.", self.task
+        )
         if found is None:
             raise ConfigError(f"TextWorldExpress mapreader: task {self.task!r} is not understood")
         return found[1].casefold(), found[2].casefold()

@@ -39,7 +39,9 @@ def bare(phrase: str) -> tuple[str, list[Triple]]:
     while len(words) > 1 and words[0] in _STATES:
         states.append(words.pop(0))
     name = " ".join(words)
-    return name, [(name, "cut" if s in CUTS.values() else "cooked", s) for s in states if s not in ("raw", "burned")]
+    return name, [
+        (name, "cut" if s in CUTS.values() else "cooked", s) for s in states if s not in ("raw", "burned")
+    ]
 
 
 def listed(text: str) -> list[str]:
@@ -58,7 +60,9 @@ def room_text(text: str) -> Seen:
     for sentence in re.split(r"\.\s+", match[2].strip().rstrip(".")):
         if re.search(r"\bto the (North|South|East|West) you see\b", sentence, re.I):
             _exit(sentence.strip(), room, facts, looked, kinds)
-        elif found := re.match(r"(?:In (?:one|another) part of the room you see|There is also|You also see) (.+)", sentence):
+        elif found := re.match(
+            r"(?:In (?:one|another) part of the room you see|There is also|You also see) (.+)", sentence
+        ):
             _thing(found[1].strip().casefold(), room, facts, looked, kinds)
     return Seen(frozenset(facts), frozenset(looked), kinds)
 
@@ -102,7 +106,9 @@ def _thing(phrase: str, room: str, facts: set[Triple], looked: set[str], kinds: 
     for part in listed(form["above"] or form["inside"] or ""):
         thing, states = bare(part)
         _item(thing, (thing, relation, holder), states, facts, kinds)
-    facts.add((holder, "takes", relation if form["on"] or form["in"] else "on" if "on it" in phrase else "in"))
+    facts.add(
+        (holder, "takes", relation if form["on"] or form["in"] else "on" if "on it" in phrase else "in")
+    )
 
 
 def _holder(
@@ -141,7 +147,9 @@ def recipe_text(text: str) -> frozenset[Triple]:
         return frozenset()
     _, _, rest = text.partition("Ingredients:")
     ingredients, _, directions = rest.partition("Directions:")
-    facts: set[Triple] = {("meal", "asks for", line.strip().casefold()) for line in ingredients.splitlines() if line.strip()}
+    facts: set[Triple] = {
+        ("meal", "asks for", line.strip().casefold()) for line in ingredients.splitlines() if line.strip()
+    }
     states = {**CUTS, "fry": "fried", "roast": "roasted", "grill": "grilled"}
     for line in directions.splitlines():
         verb, _, thing = line.strip().casefold().partition(" the ")

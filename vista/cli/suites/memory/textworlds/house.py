@@ -25,7 +25,9 @@ def _take(relation: str, away: str) -> tuple[Operator, Operator]:
     needs = _needs("item:thing", "holder:holder", "room:room")
     return (
         Operator(f"take {away}", needs, (*there, where), (hold,), (where,), "take {item}"),
-        Operator(f"put {relation}", needs, (*there, hold), (where,), (hold,), f"put {{item}} {relation} {{holder}}"),
+        Operator(
+            f"put {relation}", needs, (*there, hold), (where,), (hold,), f"put {{item}} {relation} {{holder}}"
+        ),
     )
 
 

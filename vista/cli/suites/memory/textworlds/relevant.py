@@ -23,7 +23,9 @@ def part_for(domain: Domain, kinds: Mapping[str, str], goal: Facts) -> Domain:
     needed = {(known.get(s, VALUE), r, known.get(o, VALUE)) for s, r, o in goal}
     kept: list[Operator] = []
     while True:
-        more = [o for o in domain.operators if o not in kept and _adds(domain, o) and _serves(domain, o, needed)]
+        more = [
+            o for o in domain.operators if o not in kept and _adds(domain, o) and _serves(domain, o, needed)
+        ]
         if not more:
             break
         kept += more

@@ -6,6 +6,7 @@ after a step and nothing else: no hidden state, no gold path.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -47,12 +48,14 @@ class View:
 class Belief:
     """What is held to be true: ``facts`` and ``kinds`` as in a :class:`View`, seen places as ("robot", "has
     seen", place); ``before`` {thing: places where it was in earlier attempts, the first of them first};
-    ``searched`` are places looked into in earlier attempts."""
+    ``searched`` are places looked into in earlier attempts; ``hops`` {place: steps to
+    it} where the world tells distances, else they are counted along the facts."""
 
     facts: Facts
     kinds: Mapping[str, str]
     before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     searched: frozenset[str] = frozenset()
+    hops: Mapping[str, int] = field(default_factory=dict)
 
     def at(self, thing: str) -> str | None:
         """The place that ``thing`` is in, on or held by; None if nobody knows."""
@@ -94,6 +97,14 @@ class Game(Protocol):
 
     def infer(self, belief: Belief) -> Belief:
         """``belief`` with what follows from it, such as that an open door joins two rooms."""
+        ...
+
+    def refine(self, steps: Sequence[Step], belief: Belief) -> Sequence[Step]:
+        """The steps of a plan as the world takes them; a world may refine the first and leave out the rest."""
+        ...
+
+    def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
+        """Steps to anywhere, for want of a place that was not looked into; none: go to some place at random."""
         ...
 
     def useful(self, belief: Belief) -> frozenset[str]:
