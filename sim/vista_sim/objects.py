@@ -187,18 +187,33 @@ def sample_object(label: str, rng: np.random.Generator) -> ObjectSpec:
     )
 
 
-def slim(spec: ObjectSpec, rng: np.random.Generator) -> ObjectSpec:
-    """A box like ``spec``, lower and narrower than :func:`sample_object` draws them: half height and half
-    width 12 to 20 mm.
+LOW = ("box", "can", "mug")
+
+
+def low(spec: ObjectSpec, rng: np.random.Generator) -> ObjectSpec:
+    """An object like ``spec``, but lower than :func:`sample_object` draws it: half height 12 to 22 mm. A box
+    is made narrower, too: half width 12 to 20 mm.
 
     Raises:
-        InvalidValueError: ``spec`` is not a single box.
+        InvalidValueError: ``spec`` is none of :data:`LOW`.
     """
-    if [g.type for g in spec.geoms] != ["box"]:
-        raise InvalidValueError(f"{spec.label!r} is not a single box: only boxes are made slim")
-    length, hw, hh = (float(v) for v in rng.uniform([0.025, 0.012, 0.012], [0.045, 0.020, 0.020]))
-    geoms = (Geom("box", (length, hw, hh)),)
+    if spec.shape not in LOW:
+        raise InvalidValueError(f"{spec.label!r} cannot be made low; allowed are {', '.join(LOW)}")
+    hh = float(rng.uniform(0.012, 0.022))
+    hw = float(rng.uniform(0.012, 0.020)) if spec.shape == "box" else spec.half_width
+    geoms = tuple(_flattened(g, hh / spec.half_height, hw / spec.half_width) for g in spec.geoms)
     return replace(spec, geoms=geoms, half_height=hh, half_width=hw, grasp_above=_grasp_above(hh))
+
+
+def _flattened(geom: Geom, tall: float, wide: float) -> Geom:
+    """``geom`` with heights times ``tall`` and, for a box, its width times ``wide``."""
+    if geom.type == "box":
+        length, width, height = geom.size
+        return replace(geom, size=(length, width * wide, height * tall))
+    if geom.type == "cylinder":
+        return replace(geom, size=(geom.size[0], geom.size[1] * tall))
+    x, y, z, x2, y2, z2 = geom.fromto
+    return replace(geom, fromto=(x, y, z * tall, x2, y2, z2 * tall))
 
 
 def _mesh_bounds(path: Path) -> np.ndarray:
