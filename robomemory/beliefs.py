@@ -19,9 +19,17 @@ from robomemory.state import SceneState
 
 class Beliefs:
     """The facts of ``state`` with the changes of one ``update`` laid over them; ``history`` gives the
-    facts of a subject that have ended and are still believed."""
+    facts of a subject that have ended and are still believed. Without ``ends`` nothing contradicts."""
 
-    def __init__(self, state: SceneState, update: Update, history: Callable[[int], Sequence[Fact]]) -> None:
+    def __init__(
+        self,
+        state: SceneState,
+        update: Update,
+        history: Callable[[int], Sequence[Fact]],
+        *,
+        ends: bool = True,
+    ) -> None:
+        self._ends = ends
         self._state = state
         self._update = update
         self._history = history
@@ -78,7 +86,7 @@ class Beliefs:
     ) -> bool:
         """Whether it is news that ``subject`` ``relation`` ``obj``. Closes what it contradicts and what
         ``ends`` names; a note that comes late ends where the next contradicting fact begins."""
-        stamp, group = record.stamp_ns, exclusive(relation)
+        stamp, group = record.stamp_ns, exclusive(relation) if self._ends else frozenset[str]()
         same, after = None, FOREVER_NS
         for fact in self.open_of(subject):
             if (fact.relation, fact.object) == (relation, obj):

@@ -10,7 +10,7 @@ from robomemory.fusion import reciprocal
 from robomemory.helpers import Action, Helpers
 from robomemory.lists import Lists
 from robomemory.parts import LIVE, REMOVED, Asked, Change, Row, Update, fits, weighed
-from robomemory.reading import Reader
+from robomemory.reading import RECENT, Reader, tokens
 from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
 from robomemory.saved import Saved
 from robomemory.updater import decide
@@ -156,11 +156,14 @@ class LongTermMemory:
         query, want = asked.query, asked.k * 2 + 8
         likeness, records = self._alike(asked, want)
         words: list[int] = []
+        newest: list[int] = []
+        if self._recency and RECENT & set(tokens(query.text)):
+            newest = self._store.newest_with(self._kind, query.text, asked.k)
         if self._lexical:
             words = self._store.by_words(self._kind, query.text, want)
-            more = self._store.by_id([key for key in words if key not in records])
-            records |= {key: r for key, r in more.items() if fits(query, r)}
-            words = [key for key in words if key in records]
+        more = self._store.by_id([key for key in dict.fromkeys([*words, *newest]) if key not in records])
+        records |= {key: r for key, r in more.items() if fits(query, r)}
+        words = [key for key in words if key in records]
         scores = {key: weighed(likeness.get(key, 0.0), r.confidence) for key, r in records.items()}
         for key in records.keys() - likeness.keys():
             vector = self._index.vector(key)
@@ -170,6 +173,8 @@ class LongTermMemory:
         by_likeness = sorted(kept, key=lambda key: (-scores[key], -records[key].stamp_ns))
         by_age = sorted(kept, key=lambda key: -records[key].stamp_ns) if self._recency else []
         order = reciprocal(by_likeness, words, by_age)
+        if newest:
+            order = list(dict.fromkeys([*(key for key in newest if key in records), *order]))
         answer = [Recall(records[key], scores[key]) for key in order if scores.get(key, 0.0) > 0][: asked.k]
         best = 0.0
         for i in range(len(answer) - 1, -1, -1):  # no record scores less than one that comes after it

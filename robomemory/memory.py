@@ -47,10 +47,13 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Options:
     """What benches compare; a robot has no reason to change it. ``parallel``: all memories at once;
+    ``validity``: a fact ends when another one contradicts it; ``merging``: two names may be one thing;
     ``revise``: the semantic updater; ``lexical``, ``recency``: fused into the long-term memories' order;
     ``flat_limit``: vectors up to which search is exact."""
 
     parallel: bool = True
+    validity: bool = True
+    merging: bool = True
     revise: bool = True
     lexical: bool = True
     recency: bool = True
@@ -107,7 +110,9 @@ class RoboMemory:
             helpers = Helpers() if helpers is None else helpers
             saved = Saved(store.path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
-            self._spatial = SpatialMemory(store, helpers, expire_ns)
+            self._spatial = SpatialMemory(
+                store, helpers, expire_ns, validity=options.validity, merging=options.merging
+            )
             self._temporal = TemporalMemory(store, helpers, steps)
             for kind in (MemoryKind.EPISODIC, MemoryKind.SEMANTIC):
                 revise = kind is MemoryKind.SEMANTIC and options.revise

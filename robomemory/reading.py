@@ -24,6 +24,18 @@ CHUNK = 4096
 COMMON = 300
 """A word that stands in more records than this tells nothing apart, and scoring it would take long."""
 
+RECENT = frozenset({"last", "latest", "newest", "recent", "recently", "lately"})
+"""Words that ask for the newest of what fits."""
+
+FILLERS = RECENT | frozenset(
+    re.findall(
+        r"\w+",
+        """a an and are at be been before by did do does for from go goes going gone had has have how i in is it
+        its me most my of on one or our so than that the their them then there they this time to was we were
+        what when where which who why will with you your""",
+    )
+)
+
 
 class Reader:
     """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update;
@@ -137,6 +149,19 @@ class Reader:
             except ValueError as error:
                 raise StoreCorruptError(f"{self.path}: {error}") from error
         raise StoreCorruptError(f"{self.path}: the vectors of records {rows[0][0]} to {rows[-1][0]} are torn")
+
+    def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """Keys of the newest standing records of ``kind`` that hold every word of ``text`` that is known
+        here, fillers aside; none if fewer than two words are known."""
+        table = WORDS[kind]
+        with self.reading() as db:
+            found = f"SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT 1"
+            words = [w for w in dict.fromkeys(tokens(text)) if w not in FILLERS]
+            known = [q for q in map(_quoted, words) if db.execute(found, (q,)).fetchone()]
+            if len(known) < 2:
+                return []
+            sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?"
+            return [int(key) for (key,) in db.execute(sql, (" AND ".join(known), limit))]
 
     def complain(self, kind: MemoryKind, missing: int) -> None:
         """Raises StoreCorruptError: ``missing`` standing records of ``kind`` have no vector."""

@@ -11,7 +11,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from robomemory.beliefs import Beliefs
@@ -54,10 +54,23 @@ class Lookup(Protocol):
     def text_of(self, record_id: int) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which rules apply: ``validity``, a fact ends what it contradicts; ``merging``, two names may mean one
+    thing; facts that were not said for ``expire_ns`` [ns] before the newest record end (None: never)."""
+
+    validity: bool = True
+    merging: bool = True
+    expire_ns: int | None = None
+
+
 class SceneUpdate:
     """One update, worked out on top of ``state`` without touching it."""
 
-    def __init__(self, state: SceneState, update: Update, lookup: Lookup, helpers: Helpers) -> None:
+    def __init__(
+        self, state: SceneState, update: Update, lookup: Lookup, helpers: Helpers, rules: Rules
+    ) -> None:
+        self._rules = rules
         self._state = state
         self._update = update
         self._helpers = helpers
@@ -71,12 +84,12 @@ class SceneUpdate:
         self._mentions: dict[int, Sighting] = {}
         self._aliases: dict[str, int] = {}
         self._merges: dict[int, int] = {}
-        self._beliefs = Beliefs(state, update, lookup.history)
+        self._beliefs = Beliefs(state, update, lookup.history, ends=rules.validity)
 
-    def run(self, expire_ns: int | None = None) -> Change:
-        """What keeping the rows changes; a sighting that shows nothing new adds no record. Facts that were
-        not said for ``expire_ns`` [ns] before the newest row end, wherever in the graph they are."""
-        rows = self._update.rows
+    def run(self) -> Change:
+        """What keeping the rows changes; a sighting that shows nothing new adds no record. Old facts end
+        wherever in the graph they are."""
+        rows, expire_ns = self._update.rows, self._rules.expire_ns
         if expire_ns is not None and rows:
             newest = max(row.record.stamp_ns for row in rows)
             for fact in self._state.older_than(newest - expire_ns):
@@ -129,7 +142,7 @@ class SceneUpdate:
         """The known thing that ``record`` shows under a name it did not have: at the same place, not seen
         beside it in this frame, the only such one. By rule if one name is the other said less closely, by
         a helper if the names are merely alike."""
-        if self._meant(name):
+        if self._meant(name) or not self._rules.merging:
             return None
         spot = record.position or (0.0, 0.0, 0.0)
         near = [
@@ -246,7 +259,7 @@ class SceneUpdate:
 
     def _merge(self, one: int, other: int, record: MemoryRecord) -> bool:
         """Two things turn out to be one; the one known longer stays. Whether that is news."""
-        if one == other:
+        if one == other or not self._rules.merging:
             return False
         kept, gone = sorted((one, other))
         a, b = self._get(kept), self._get(gone)

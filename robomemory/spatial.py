@@ -13,7 +13,7 @@ from robomemory.names import METRIC, PLACE, content, normal_name, normal_triple
 from robomemory.parts import Asked, Change, Update, weighed, within
 from robomemory.reading import Reader
 from robomemory.records import MemoryRecord, Query, Recall
-from robomemory.rules import SceneUpdate
+from robomemory.rules import Rules, SceneUpdate
 from robomemory.scene import Entity, Fact, Scene, SceneFact, SceneObject, Whereabouts, scene_fact
 from robomemory.state import SceneState
 from robomemory.vectors import VectorIndex
@@ -37,13 +37,22 @@ class _Found(NamedTuple):
 
 class SpatialMemory:
     """Things, where they were seen, and facts between them, over ``store``. A fact that was not said for
-    ``expire_ns`` [ns] ends (None: never)."""
+    ``expire_ns`` [ns] ends (None: never). Without ``validity`` facts never end, without ``merging`` every
+    name is another thing: for benches."""
 
-    def __init__(self, store: Reader, helpers: Helpers, expire_ns: int | None = None) -> None:
+    def __init__(
+        self,
+        store: Reader,
+        helpers: Helpers,
+        expire_ns: int | None = None,
+        *,
+        validity: bool = True,
+        merging: bool = True,
+    ) -> None:
+        self._rules = Rules(validity, merging, expire_ns)
         self._lock = threading.RLock()
         self._store = store
         self._helpers = helpers
-        self._expire_ns = expire_ns
         self.past = History(store)
         self.load()
 
@@ -71,7 +80,7 @@ class SpatialMemory:
     def plan(self, update: Update) -> Change:
         """The change that keeps the rows; see :mod:`robomemory.rules`. Without the lock: the one writer is
         the only one that changes the graph, and a helper that takes its time should hold up no recall."""
-        return SceneUpdate(self._state, update, self, self._helpers).run(self._expire_ns)
+        return SceneUpdate(self._state, update, self, self._helpers, self._rules).run()
 
     def apply(self, change: Change) -> None:
         with self._lock:
@@ -97,9 +106,9 @@ class SpatialMemory:
             known = [t for f in change.facts for t in (f.recorded_ns, f.expired_ns) if t is not None]
             if known:
                 self._applied_ns = max(known)
-            if self._expire_ns is not None and change.entities:
+            if self._rules.expire_ns is not None and change.entities:
                 newest = max(e.last_seen_ns for e in change.entities)
-                self._state.forget_ages(newest - self._expire_ns)
+                self._state.forget_ages(newest - self._rules.expire_ns)
 
     def name_vector(self, key: int) -> F32 | None:
         """The unit vector f32 (dim,) of the name of the thing ``key``."""
@@ -225,11 +234,19 @@ class SpatialMemory:
         else:
             with self._lock:
                 facts = self._state.facts_at(key)
-        return any(said == (self._name(f.subject), f.relation, self._name(f.object)) for f in facts)
+        return any(
+            f.relation == said[1]
+            and self._may_mean(said[0], f.subject, key)
+            and self._may_mean(said[2], f.object, key)
+            for f in facts
+        )
 
-    def _name(self, key: int) -> str:
-        entity = self._state.entities.get(key)
-        return "" if entity is None else entity.name
+    def _may_mean(self, name: str, end: int, key: int) -> bool:
+        """Whether ``name``, in a record about the thing ``key``, may mean the thing ``end``."""
+        entity = self._state.entities.get(end)
+        if entity is None or name == entity.name or end in self._state.by_name.get(name, ()):
+            return entity is not None
+        return end == key and not self._state.by_name.get(name)  # it had another name then
 
     def where_is(self, name: str) -> Whereabouts | None:
         """Where the thing called ``name`` is; None if nothing known bears that name. The exact name is

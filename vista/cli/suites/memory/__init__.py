@@ -16,6 +16,8 @@ from vista.errors import UnknownNameError
 # Cell -> (module, class)
 CELLS = {
     "latency": ("latency", "LatencyCell"),
+    "recall": ("recall", "RecallCell"),
+    "textworlds": ("textworlds.cell", "TextWorldsCell"),
 }
 
 
