@@ -42,8 +42,9 @@ class Operator:
 
     ``preconditions`` must all hold before; ``adds`` hold afterwards and ``deletes`` no longer do.
     ``sentence`` says it in words, with ``{parameter}`` in place of names. ``effort`` 0: the usual way; a
-    higher one is tried only where every easier way is known to fail. The first parameter is what the step
-    is about.
+    higher one is tried only where every easier way is known to fail. ``act``: what it is called where it
+    failed or worked, the same for operators that differ by the place only (empty: its name). The first
+    parameter is what the step is about.
     """
 
     name: str
@@ -53,8 +54,10 @@ class Operator:
     deletes: tuple[Triple, ...] = ()
     sentence: str = ""
     effort: int = 0
+    act: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "act", self.act or self.name)
         names = {p.name for p in self.parameters}
         if not self.parameters or len(names) != len(self.parameters):
             raise DomainError(f"operator {self.name!r}: parameters {self.parameters}, expected distinct ones")
@@ -85,7 +88,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """``types`` {type: parent, "" for a root}, ``operators`` and ``constants`` {name: type}.
+    """``types`` {type: parent, "" for a root}, ``operators`` and ``constants`` {name: type}; ``movable`` and
+    ``place``: the types of what can be moved and of where it can be.
 
     Raises:
         DomainError: a type or a name that is not there, or is there twice; it is named.
@@ -95,12 +99,14 @@ class Domain:
     types: Mapping[str, str]
     operators: tuple[Operator, ...]
     constants: Mapping[str, str] = field(default_factory=dict)
+    movable: str = "thing"
+    place: str = "place"
 
     def __post_init__(self) -> None:
         types = {VALUE: "", **self.types}
         object.__setattr__(self, "types", MappingProxyType(types))
         object.__setattr__(self, "constants", MappingProxyType(dict(self.constants)))
-        used = [*types.values(), *self.constants.values()]
+        used = [self.movable, self.place, *types.values(), *self.constants.values()]
         used += [p.type for o in self.operators for p in o.parameters]
         for each in used:
             if each and each not in types:
@@ -124,6 +130,25 @@ class Domain:
         while kind and kind != wanted:
             kind = self.types.get(kind, "")
         return kind == wanted
+
+    def easier(self, act: str) -> frozenset[str]:
+        """The acts of less effort that ``act`` can stand in for: they make the same true."""
+        here = [o for o in self.operators if o.act == act]
+        return frozenset(
+            o.act
+            for o in self.operators
+            for mine in here
+            if o.effort < mine.effort and set(o.adds) == set(mine.adds)
+        )
+
+    def lookable(self, kind: str) -> bool:
+        """Whether some operator looks into places of type ``kind``."""
+        return any(
+            self.is_a(kind, p.type)
+            for o in self.operators
+            for p in o.parameters
+            if (ROBOT, SEEN, f"?{p.name}") in o.adds
+        )
 
     def step(self, operator: str, *arguments: str) -> Step:
         """``operator`` with ``arguments``; DomainError for another number of them."""

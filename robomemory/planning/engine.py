@@ -18,7 +18,7 @@ from robomemory.planning.errors import DomainError, EngineError
 from robomemory.records import Triple
 
 Avoided = tuple[str, str]
-"""(operator, first argument): what shall not be done."""
+"""(act, first argument): what shall not be done."""
 
 _ALLOWS = "allows"
 _OPTIONS: Mapping[str, dict[str, str]] = {"pyperplan": {"search": "gbf", "heuristic": "hff"}}
@@ -142,7 +142,7 @@ class Translation:
         return sorted(spoken | {_ALLOWS})
 
     def _kinds(self) -> dict[str, str]:
-        kinds = {o.name: VALUE for o in self._domain.operators}
+        kinds = {o.act: VALUE for o in self._domain.operators}
         for o in self._domain.operators:
             for triple in (*o.preconditions, *o.adds, *o.deletes):
                 kinds |= {t: VALUE for t in (triple[0], triple[2]) if not t.startswith("?")}
@@ -181,7 +181,7 @@ class Translation:
         bound = {name: action.parameter(f"x{i}") for i, name in enumerate(kinds)}
         for triple in operator.preconditions:
             action.add_precondition(self._atom(triple, bound))
-        if any(name == operator.name for name, _ in self._avoid):
+        if any(act == operator.act for act, _ in self._avoid):
             self._allow(operator, action, bound)
         for triple in operator.adds:
             action.add_effect(self._atom(triple, bound), True)
@@ -193,10 +193,10 @@ class Translation:
     def _allow(self, operator: Operator, action: Any, bound: Mapping[str, Any]) -> None:
         """What shall be avoided lacks a permission that all others have."""
         first = operator.parameters[0]
-        action.add_precondition(self._atom((f"?{first.name}", _ALLOWS, operator.name), bound))
+        action.add_precondition(self._atom((f"?{first.name}", _ALLOWS, operator.act), bound))
         for name, kind in self._state.objects.items():
-            if self._domain.is_a(kind, first.type) and (operator.name, name) not in self._avoid:
-                self._problem.set_initial_value(self._atom((name, _ALLOWS, operator.name), {}), True)
+            if self._domain.is_a(kind, first.type) and (operator.act, name) not in self._avoid:
+                self._problem.set_initial_value(self._atom((name, _ALLOWS, operator.act), {}), True)
 
     def _atom(self, triple: Triple, bound: Mapping[str, Any]) -> Any:
         subject, relation, thing = triple

@@ -1,0 +1,286 @@
+"""The closed loop: understand, recall, plan, check each step, learn from the outcome (paper, Algorithm 1).
+
+One plan is followed until a step fails, the critic rejects one, something unforeseen is seen or the goal
+holds. The first step of a new plan is not shown to the critic, so that planner and critic can't turn each
+other down for ever; a budget of plans ends what leads nowhere, with one cause.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from robomemory.names import PLACE, STATE
+from robomemory.planning.belief import Belief, Observed, believe
+from robomemory.planning.critic import StepCritic, condition_of
+from robomemory.planning.domain import Domain, Facts, Goal, Step
+from robomemory.planning.engine import Engine
+from robomemory.planning.errors import PlanningError
+from robomemory.planning.explore import NOT_IN
+from robomemory.planning.goals import Intent, settled, understand
+from robomemory.planning.learning import lessons_of
+from robomemory.planning.lessons import Attempt, Failure, Lesson, Note, Relation, notes_of
+from robomemory.planning.recollection import PlanningMemory, Recollection
+from robomemory.planning.reference import Resolver, told
+from robomemory.planning.strategy import Strategy
+from robomemory.records import Triple
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Everything asked for holds."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """No way on; ``cause`` is the one reason."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``max_plans`` for one instruction; ``user`` who speaks; ``seed`` of guesses; ``critic``: whether
+    :meth:`MemoryPlanner.next` heeds it; ``learning``: whether lessons are drawn."""
+
+    max_plans: int = 10
+    user: str = "user"
+    seed: int = 0
+    critic: bool = True
+    learning: bool = True
+
+
+class MemoryPlanner:
+    """Plans one instruction after the other over a memory.
+
+    ``begin`` an instruction, ask for the ``next`` step, tell its ``result``, until the answer is
+    :class:`Finished` or :class:`Stuck`; then ``finish``. ``why`` explains the last step in words.
+
+    Args:
+        memory: None plans on what is seen alone.
+    """
+
+    def __init__(
+        self, domain: Domain, engine: Engine, memory: PlanningMemory | None, settings: Settings | None = None
+    ) -> None:
+        self._domain, self._engine = domain, engine
+        self._settings = settings or Settings()
+        self._rng = random.Random(self._settings.seed)
+        self._recalled = Recollection(memory)
+        self._critic = StepCritic(domain)
+        self._strategy = Strategy(domain, engine, self._recalled, self._rng)
+        self._intent: Intent | None = None
+        self._kinds: dict[str, str] = {}
+        self._reset()
+        self.why = ""
+
+    def _reset(self) -> None:
+        self._stage, self._plans = 0, 0
+        self._steps: list[Step] = []
+        self._lost = ""
+        self._first, self._cause = False, ""
+        self._assumed: dict[Triple, int] = {}
+        self._made_by: dict[Triple, Step] = {}
+        self._where: dict[Step, str] = {}
+        self._done: list[Step] = []
+        self._failed: list[Failure] = []
+        self._looked: set[tuple[str, str]] = set()
+        self._references: list[str] = []
+        self._critic.reset()
+
+    # --- one instruction ---
+    def begin(self, instruction: str, observed: Observed) -> Intent:
+        """Understand ``instruction`` in what is seen and remembered.
+
+        Raises:
+            InstructionUnclear: it is not understood; the message says what is.
+        """
+        self._reset()
+        scene = self._recalled.scene()
+        self._kinds = dict(observed.objects)
+        self._recalled.gather(instruction, [n for n in self._kinds if n in instruction.lower()],
+                              self._settings.user)  # fmt: skip
+        domain = self._domain
+        resolver = Resolver(
+            {**{o.name: domain.movable for o in scene.objects}, **observed.objects},
+            frozenset(t for t in domain.types if domain.is_a(t, domain.place)),
+            frozenset(t for t in domain.types if domain.is_a(t, domain.movable)),
+            self._recalled.lessons, self._recalled.steps, self._settings.user, self._rng,
+        )  # fmt: skip
+        intent = understand(instruction, resolver)
+        goals = tuple(
+            Goal(frozenset(settled(domain, self._kinds, t) for t in g.facts), g.find) for g in intent.goals
+        )
+        intent = replace(intent, goals=goals)
+        self._intent, self._references = intent, resolver.reasons
+        for name in intent.about:
+            self._kinds.setdefault(name, domain.movable)
+        self._recalled.gather(instruction, intent.about, self._settings.user)
+        self._assumed.update(dict.fromkeys(intent.tells, 0))
+        return intent
+
+    def next(self, observed: Observed) -> Step | Finished | Stuck:
+        """The next step. With the critic, one that it rejects brings a new plan."""
+        step = self.propose(observed)
+        while isinstance(step, Step) and self._settings.critic:
+            objection = self.review(step, observed)
+            if objection is None:
+                break
+            self.reject(step, objection)
+            step = self.propose(observed)
+        return step
+
+    def propose(self, observed: Observed) -> Step | Finished | Stuck:
+        """The next step of the plan, or of a new one where that is needed, before the critic sees it."""
+        intent = self._intent
+        if intent is None:
+            raise PlanningError("propose: no instruction was begun")
+        belief = self._believe(observed)
+        self._remember_seen(observed)
+        self._note_absence(observed, belief)
+        if self._lost and belief.place_of(self._lost) is not None:
+            self._steps, self._lost = [], ""  # found: no need to look any further
+        if not self._steps:
+            while self._stage < len(intent.goals) and self._reached(intent.goals[self._stage], belief):
+                self._stage += 1
+            if self._stage == len(intent.goals):
+                return Finished("everything asked for holds")
+            self._plans += 1
+            if self._plans > self._settings.max_plans:
+                return Stuck(f"budget: {self._settings.max_plans} plans made; the last failed: {self._cause}")
+            course = self._strategy.decide(intent.goals[self._stage], belief, self._failures())
+            if course.cause:
+                return Stuck(course.cause)
+            self._steps, self._lost, self._first = list(course.steps), course.looking_for, True
+            self.why = "; ".join(dict.fromkeys((*self._references, course.why)))
+        return self._steps[0]
+
+    def review(self, step: Step, observed: Observed) -> str | None:
+        """Why ``step`` should not be done; None for the first step of a new plan."""
+        if self._first:
+            return None
+        return self._critic.review(step, self._believe(observed).state.facts, self._failures())
+
+    def reject(self, step: Step, objection: str) -> None:
+        """Drop the plan that ``step`` belongs to."""
+        self._cause = f"{step.text!r} was rejected: {objection}"
+        self._steps = []
+
+    def result(self, step: Step, reached: bool, cause: str, before: Observed, after: Observed) -> None:
+        """Tell what came of ``step``, seen ``before`` and ``after``. A step that is called done while its
+        effect is seen not to hold has failed."""
+        held = self._believe(before).state.facts
+        self._critic.tried(step, held)
+        self._where[step] = condition_of(step.about, held)
+        adds, deletes = self._domain.effects(step)
+        if reached and (missing := self._contradicted(adds, after)):
+            reached, cause = False, f"{' '.join(missing)} is not seen afterwards"
+        if not reached:
+            self._fail(step, cause, held, after)
+            return
+        self._done.append(step)
+        self._steps = self._steps[1:] if self._steps and self._steps[0] == step else []
+        self._first = False
+        for triple in deletes:
+            self._assumed.pop(triple, None)
+        for triple in adds:
+            self._assumed[triple] = after.stamp_ns
+            self._made_by[triple] = step
+        facts = [_fact(t, after.stamp_ns) for t in sorted(adds) if t[1] in PLACE]
+        self._recalled.write([*facts, Note("temporal", f"{step.text}: reached", after.stamp_ns)])
+
+    def finish(self, success: bool, cause: str, stamp_ns: int) -> list[tuple[Lesson, str]]:
+        """End the attempt: remember it and what was learned. Returns each new lesson with its change."""
+        intent = self._intent
+        if intent is None:
+            return []
+        attempt = Attempt(
+            intent.instruction, "success" if success else "failure", cause,
+            tuple(s.text for s in self._done), tuple(self._failed), intent.about,
+        )  # fmt: skip
+        learned = (
+            self._recalled.lessons_about(
+                lessons_of(attempt, self._done, self._domain, self._recalled, self._kinds)
+            )
+            if self._settings.learning
+            else []
+        )
+        self._recalled.write([attempt.note(stamp_ns), *notes_of([each for each, _ in learned], stamp_ns)])
+        self._intent = None
+        return learned
+
+    def hear(self, sentence: str, stamp_ns: int) -> list[tuple[Lesson, str]]:
+        """Take in what a user says, such as "my tray is the red tray"; other sentences change nothing."""
+        said = told(sentence, self._settings.user)
+        if said is None:
+            return []
+        self._recalled.gather(sentence, [said[0]], self._settings.user)
+        learned = self._recalled.lessons_about([Lesson(said[0], Relation.MEANS, said[1])])
+        self._recalled.write(notes_of([each for each, _ in learned], stamp_ns))
+        return learned
+
+    def _believe(self, observed: Observed) -> Belief:
+        return believe(self._domain, observed, self._recalled.scene(), self._assumed, self._kinds)
+
+    def _failures(self) -> list[Failure]:
+        return [*self._recalled.failures, *self._failed]
+
+    def _reached(self, goal: Goal, belief: Belief) -> bool:
+        found = all(belief.place_of(thing) for thing in goal.find)
+        return found and not goal.open(belief.state.facts)
+
+    # --- what came of it ---
+    def _contradicted(self, adds: Facts, after: Observed) -> Triple | None:
+        """An intended effect that is seen not to hold: its subject is seen elsewhere, or its place is in view
+        without it."""
+        for triple in sorted(adds):
+            subject, relation, where = triple
+            group = PLACE if relation in PLACE else STATE if relation in STATE else frozenset()
+            others = any(s == subject and r in group for s, r, _ in after.facts)
+            if triple not in after.facts and (others or (relation in PLACE and where in after.visible)):
+                return triple
+        return None
+
+    def _fail(self, step: Step, cause: str, held: Facts, after: Observed) -> None:
+        """Note a failed step. Where a condition that an earlier step had made was lost on the way, that step
+        is to blame: what slips out of the hand was not held well."""
+        blamed = step
+        for triple in self._domain.preconditions(step):
+            lost = triple in held and self._contradicted(frozenset({triple}), after) is not None
+            if lost and triple in self._made_by and triple[1] in PLACE:
+                blamed, cause = self._made_by[triple], f"the {step.about} was lost on the way"
+        act = self._domain.operator(blamed.operator).act
+        self._failed.append(Failure(act, blamed.about, self._where[blamed], cause))
+        self._cause = f"{step.text!r} failed: {cause}"
+        self._steps = []
+        adds, _ = self._domain.effects(step)
+        for triple in (*self._domain.preconditions(step), *adds):
+            self._assumed.pop(triple, None)
+        self._recalled.write([Note("temporal", f"{step.text}: failed ({cause})", after.stamp_ns)])
+
+    def _remember_seen(self, observed: Observed) -> None:
+        """Keep where things are seen, as far as the graph does not say so already."""
+        known = {(f.subject, f.relation, f.object) for f in self._recalled.scene().facts}
+        news = sorted(t for t in observed.facts if t[1] in PLACE and t not in known)
+        self._recalled.write([_fact(triple, observed.stamp_ns) for triple in news])
+
+    def _note_absence(self, observed: Observed, belief: Belief) -> None:
+        """Keep where a wanted thing was looked for in vain."""
+        assert self._intent is not None
+        notes = []
+        for thing in self._intent.about:
+            movable = self._domain.is_a(belief.state.objects.get(thing, ""), self._domain.movable)
+            if not movable or belief.place_of(thing) is not None:
+                continue
+            for place in sorted(observed.visible):
+                kind = observed.objects.get(place, "")
+                if self._domain.lookable(kind) and (thing, place) not in self._looked:
+                    self._looked.add((thing, place))
+                    notes.append(_fact((thing, NOT_IN, place), observed.stamp_ns))
+        self._recalled.write(notes)
+
+
+def _fact(triple: Triple, stamp_ns: int) -> Note:
+    return Note("spatial", " ".join(triple), stamp_ns, (), None, triple)

@@ -1,0 +1,73 @@
+"""What planning reads of a memory, and writes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from robomemory.planning.lessons import Failure, Lesson, Lessons, Note, read_failures
+from robomemory.scene import Scene
+
+K = 10
+
+
+class Remembered(Protocol):
+    """The slice of a recalled item that is read; RoboMemory's ``Recall`` satisfies it."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+
+
+class PlanningMemory(Protocol):
+    """The slice of a memory that planning needs; ``RoboMemory`` satisfies it."""
+
+    def remember(self, notes: Sequence[Note]) -> None: ...
+    def recall(
+        self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0
+    ) -> Sequence[Remembered]: ...
+    def scene(self) -> Scene: ...
+
+
+class Recollection:
+    """Everything that was recalled for one instruction: lessons, failures, steps in mind and the graph."""
+
+    def __init__(self, memory: PlanningMemory | None, timeout_s: float = 2.0) -> None:
+        self._memory, self._timeout_s = memory, timeout_s
+        self.lessons = Lessons()
+        self.failures: list[Failure] = []
+        self.steps: tuple[str, ...] = ()
+
+    def scene(self) -> Scene:
+        """The graph now; empty without a memory."""
+        return Scene((), ()) if self._memory is None else self._memory.scene()
+
+    def gather(self, instruction: str, names: Iterable[str], user: str) -> None:
+        """Ask the memory about ``instruction`` and what it names, anew."""
+        self.lessons, self.failures, self.steps = Lessons(), [], ()
+        if self._memory is None:
+            return
+        queries = [instruction, f"lesson: {user} stands for the"]
+        queries += [f"lesson: {name} failed step" for name in dict.fromkeys(names)]
+        found = list(self._memory.recall(queries, k=K, timeout_s=self._timeout_s))
+        found.sort(key=_stamp)
+        self.lessons = Lessons(item.text for item in found if item.kind == "semantic")
+        told = [failure for item in found if item.kind == "episodic" for failure in read_failures(item.text)]
+        self.failures = list(dict.fromkeys(told))
+        self.steps = tuple(item.text for item in found if item.kind == "temporal")
+
+    def write(self, notes: Sequence[Note]) -> None:
+        """Have ``notes`` remembered."""
+        if self._memory is not None and notes:
+            self._memory.remember(notes)
+
+    def lessons_about(self, lessons: Iterable[Lesson]) -> list[tuple[Lesson, str]]:
+        """Which of ``lessons`` are news, with what each changes; all are known afterwards."""
+        changes = [(each, str(self.lessons.learn(each))) for each in lessons]
+        return [(lesson, change) for lesson, change in changes if change != "noop"]
+
+
+def _stamp(item: Remembered) -> int:
+    """When an item was remembered [ns]; 0 where that is not told, as over a network."""
+    return int(getattr(getattr(item, "record", None), "stamp_ns", 0))
