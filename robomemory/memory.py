@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,15 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from robomemory import checks
 from robomemory.embedding import F32, CachedEmbedder, Embedder, default_embedder, embedder_named
 from robomemory.errors import InvalidNoteError, InvalidQueryError, MemoryClosedError
 from robomemory.forgetting import Choice, forget
 from robomemory.fusion import collect, merge
 from robomemory.helpers import Helpers
+from robomemory.locks import FairLock
 from robomemory.longterm import LongTermMemory
 from robomemory.names import SAME
 from robomemory.parts import Asked, Change, Part, Row, Update
+from robomemory.questions import SceneQuestions
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
@@ -35,7 +35,6 @@ from robomemory.records import (
 )
 from robomemory.rules import names_in
 from robomemory.saved import Saved
-from robomemory.scene import FOREVER_NS, Entity, Scene, SceneChange, Stay, Whereabouts
 from robomemory.spatial import SpatialMemory
 from robomemory.store import Store, embedder_of
 from robomemory.temporal import TemporalMemory
@@ -60,7 +59,7 @@ class Options:
     flat_limit: int = FLAT_LIMIT
 
 
-class RoboMemory:
+class RoboMemory(SceneQuestions):
     """What a robot has seen and done in one scene, kept in the file ``path``.
 
     ``":memory:"`` keeps nothing after ``close``. ``embedder``: the one that a store was written with, MiniLM
@@ -97,7 +96,7 @@ class RoboMemory:
         options = Options() if options is None else options
         self.parallel = options.parallel
         self._closed = False
-        self._writing = threading.Lock()
+        self._writing = FairLock()
         store = Store(path, self._embedder.name, self._embedder.dim)
         self._store = store
         # Threads of its own for each memory: one that hangs keeps only itself waiting.
@@ -236,76 +235,6 @@ class RoboMemory:
         """The answer of one memory to each query; empty where a query does not ask this memory."""
         part = self._parts[kind]
         return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
-
-    def scene(self, at_ns: int | None = None, known_ns: int | None = None) -> Scene:
-        """What is known of the scene now: things with positions, facts that hold, facts that ended.
-
-        ``at_ns``: what was true then [ns, the robot's clock]. ``known_ns``: as it was believed then [ns, the
-        clock of recording], before what was learned later.
-
-        Raises:
-            InvalidQueryError: a time is no whole number of nanoseconds.
-        """
-        self._check_open()
-        if at_ns is None and known_ns is None:
-            return self._spatial.snapshot()
-        for name, value in (("at_ns", at_ns), ("known_ns", known_ns)):
-            if value is not None:
-                checks.stamp(f"scene: {name}", value, InvalidQueryError)
-        return self._spatial.past.scene(at_ns, known_ns)
-
-    def where_is(self, name: str) -> Whereabouts | None:
-        """Where the thing called ``name`` is, None if none is known; see ``SpatialMemory.where_is``.
-
-        Raises:
-            InvalidQueryError: ``name`` is empty.
-        """
-        self._check_open()
-        return self._spatial.where_is(Query(name).text)
-
-    def where_was(self, name: str, at_ns: int | None = None) -> Whereabouts | None:
-        """Where the thing called ``name`` was at ``at_ns`` [ns]; without a time, where it was before it came
-        to where it is now. None if nothing is known of that. Raises as :meth:`where_is`."""
-        entity = self._called(name)
-        if entity is None:
-            return None
-        if at_ns is None:
-            return self._spatial.past.before(entity)
-        return self._spatial.past.where_was(
-            entity, checks.stamp("where_was: at_ns", at_ns, InvalidQueryError)
-        )
-
-    def history(self, name: str) -> tuple[Stay, ...]:
-        """Everywhere the thing called ``name`` has been, oldest first. Raises as :meth:`where_is`."""
-        entity = self._called(name)
-        return () if entity is None else self._spatial.past.stays(entity)
-
-    def inside(self, name: str, at_ns: int | None = None) -> tuple[str, ...]:
-        """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns]. Raises
-        as :meth:`where_is`."""
-        entity = self._called(name)
-        if entity is None:
-            return ()
-        if at_ns is None:
-            return tuple(self._spatial.inside(entity.label))
-        at_ns = checks.stamp("inside: at_ns", at_ns, InvalidQueryError)
-        return tuple(self._spatial.past.inside(entity, at_ns))
-
-    def changes(self, since_ns: int, until_ns: int | None = None) -> tuple[SceneChange, ...]:
-        """What changed in the scene after ``since_ns`` [ns] and up to ``until_ns`` (None: now), oldest
-        first.
-
-        Raises:
-            InvalidQueryError: a time is no whole number of nanoseconds.
-        """
-        self._check_open()
-        until = FOREVER_NS if until_ns is None else until_ns
-        first, last = (checks.stamp("changes [ns]", t, InvalidQueryError) for t in (since_ns, until))
-        return self._spatial.past.changes(first, last)
-
-    def _called(self, name: str) -> Entity | None:
-        self._check_open()
-        return self._spatial.called(Query(name).text)
 
     def merge(self, name: str, other: str, *, stamp_ns: int = 0) -> None:
         """``name`` and ``other`` are the same thing from now on; what is known of both is kept under the

@@ -30,9 +30,9 @@ RECENT = frozenset({"last", "latest", "newest", "recent", "recently", "lately"})
 FILLERS = RECENT | frozenset(
     re.findall(
         r"\w+",
-        """a an and are at be been before by did do does for from go goes going gone had has have how i in is it
-        its me most my of on one or our so than that the their them then there they this time to was we were
-        what when where which who why will with you your""",
+        """a an and are at be been before by did do does for from go goes going gone had has have how i in is
+        it its me most my of on one or our so than that the their them then there they this time to was we
+        were what when where which who why will with you your""",
     )
 )
 
