@@ -148,17 +148,39 @@ def test_a_word_is_read_from_those_before_it_only():
 
 
 class Finder:
-    """Sees ``labels`` and nothing else."""
+    """Sees ``labels`` and nothing else, a metre apart unless ``at`` says where."""
 
-    def __init__(self, *labels: str) -> None:
-        self.labels, self.asked = labels, 0
+    def __init__(self, *labels: str, at: dict[str, tuple[float, float]] | None = None) -> None:
+        self.labels, self.asked, self.at = labels, 0, at or {}
 
     def detect(self, obs: Observation) -> Sequence[Detection]:
-        return [Detection(label, 0.9, np.array([0, 0, 0.1, 0.1]), np.zeros(3), 0.01) for label in self.labels]
+        box = np.array([0, 0, 0.1, 0.1])
+        places = [np.array([*self.at.get(label, (i, 0.0)), 0.0]) for i, label in enumerate(self.labels)]
+        return [Detection(label, 0.9, box, p, 0.01) for label, p in zip(self.labels, places, strict=True)]
 
     def likelihood(self, obs: Observation, label: str) -> float:
         self.asked += 1
         return 0.9 if label in self.labels else 0.001
+
+
+@pytest.mark.parametrize(
+    ("x", "command", "done"), [(0.52, 1.0, True), (0.57, 1.0, False), (0.52, 0.0, False)]
+)
+def test_what_lies_in_the_tray_is_done_whatever_the_head_says(obs, x: float, command: float, done: bool):
+    finder = Finder("red cube", "tray", at={"tray": (0.5, 0.2), "red cube": (x, 0.21)})
+    planner = tiny.planner(finder=finder)
+    now = dataclasses.replace(obs, gripper_command=command)
+    step = planner.next(now, "put the red cube in the tray", ())
+    assert isinstance(step, Done) == done
+    if done:
+        assert "lies in the tray" in step.reason
+
+
+def test_all_that_was_named_must_lie_there(obs):
+    finder = Finder("red cube", "green can", "tray", at={"tray": (0.5, 0.2), "red cube": (0.5, 0.2)})
+    now = dataclasses.replace(obs, gripper_command=1.0)
+    step = tiny.planner(finder=finder).next(now, "put the red cube and the green can in the tray", ())
+    assert not isinstance(step, Done)
 
 
 def test_what_is_not_there_is_refused_with_a_list_of_what_is(obs):

@@ -4,9 +4,10 @@ A goal is rendered for every object of a scene, so that the same image with anot
 answer, and in two of five scenes objects share a colour or a shape.
 
 Arrays per shard: ``image`` u8 (M, 96, 96, 3); pairs ``source``, ``goal`` i4 (P,) into ``image``, ``text``
-(P,), ``hand`` f32 (P, 2): where the gripper is in the goal image (x, y as fractions); per source image of
-``seen`` i4 (Q,): ``label`` i2 (Q, 6, 2) shape and colour index or -1, ``box`` f32 (Q, 6, 4), ``position`` f32
-(Q, 6, 3) [m, base]; ``gripper`` f32 (M, 2): opening and last command; ``stage`` i1 (P,): 0 free, 1 held.
+(P,), ``hand`` f32 (P, 2): where the gripper is in the goal image (x, y as fractions); ``gripper`` f32 (M, 2):
+opening and last command; ``stage`` i1 (P,): 0 free, 1 held. Per image of ``seen`` i4 (Q,), those before
+anything happens, with an object held and with one in the tray: ``label`` i2 (Q, 6, 2) shape and colour index
+or -1, ``box`` f32 (Q, 6, 4), ``position`` f32 (Q, 6, 3) [m, base].
 """
 
 from __future__ import annotations
@@ -186,7 +187,8 @@ def _scene_pairs(shard: _Shard, scene: Scene, rng: np.random.Generator) -> None:
                 shard.look(world, held)
                 where = np.array(scene.tray) + rng.normal(0, 0.002, 2)
                 show_placed(world, i, where, TRAY_GROUND)
-                shard.pair(world, camera, held, f"place the {label} in the tray", 1)
+                placed = shard.pair(world, camera, held, f"place the {label} in the tray", 1)
+                shard.look(world, placed)  # or a detector never learns to see what lies in the tray
             start.restore()
     finally:
         camera.close()
