@@ -69,3 +69,17 @@ def test_a_memory_that_is_open_is_not_touched(file: Path, capsys: pytest.Capture
     with RoboMemory(file, embedder=HashingEmbedder()):
         assert vista("inspect", file) == 2
     assert "in use" in capsys.readouterr().err
+
+
+def test_it_forgets_by_words_age_and_number(file: Path, capsys: pytest.CaptureFixture[str]):
+    with RoboMemory(file, embedder=HashingEmbedder()) as memory:
+        memory.remember([Note("episodic", f"wiped table {i}", i * 86_400 * 10**9) for i in range(1, 11)])
+    assert vista("forget", file) == 2
+    assert vista("forget", file, "--older-than", "yesterday") == 2
+    assert vista("forget", file, "--older-than", "5d", "--kind", "episodic") == 0
+    assert "5 records forgotten, 7 left" in capsys.readouterr().out
+    assert vista("forget", file, "--keep", "2", "--kind", "episodic") == 0
+    assert vista("forget", file, "--words", "mug tray") == 0
+    with RoboMemory(file, embedder=HashingEmbedder()) as memory:
+        assert [r.text for r in memory.records()] == ["wiped table 9", "wiped table 10"]
+        assert memory.scene().facts == ()

@@ -201,20 +201,24 @@ def load_guard(
 
 
 @cache
-def embedder() -> Embedder:
-    """The process's one embedder of sentences for memories."""
-    from robomemory.embedding import default_embedder
+def embedder(name: str = "") -> Embedder:
+    """The process's one embedder of sentences for memories: that of ``name``, as a store names it, or the
+    default one."""
+    from robomemory.embedding import default_embedder, embedder_named
 
-    return default_embedder()
+    found = embedder_named(name) if name else None
+    return default_embedder() if found is None else found
 
 
 def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboMemory:
     """The memory of ``scene`` in ``folder``; None or ``":memory:"`` for one that is gone once closed."""
     from robomemory.memory import RoboMemory
+    from robomemory.store import embedder_of
 
     if folder is None or str(folder) == ":memory:":
         return RoboMemory(":memory:", embedder=embedder())
-    return RoboMemory.for_scene(folder, scene, embedder=embedder())
+    written_with = embedder_of(Path(folder) / f"{scene}.sqlite3")
+    return RoboMemory.for_scene(folder, scene, embedder=embedder(written_with or ""))
 
 
 def _given(what: str, value: T | None) -> T:

@@ -1,14 +1,16 @@
-"""Look into a memory that no graph has open: what it holds, as a table, as text, as a picture.
+"""Look into a memory that no graph has open: what it holds, as a table, as text, as a picture; and forget.
 
 vista memory inspect runs/memory/scene.sqlite3
 vista memory export  runs/memory/scene.sqlite3 --out scene.jsonl      (or .graphml, .svg, .png)
 vista memory import  copy.sqlite3 --from scene.jsonl
+vista memory forget  runs/memory/scene.sqlite3 --kind episodic --older-than 30d   (--keep N, --words "mug")
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,8 @@ from vista.errors import ConfigError, UnknownNameError
 if TYPE_CHECKING:
     from robomemory.memory import RoboMemory
 
-ACTIONS = ("inspect", "export", "import")
+ACTIONS = ("inspect", "export", "import", "forget")
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 ENDINGS = (".jsonl", ".graphml", ".svg", ".png")
 SHOWN = 12
 
@@ -29,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the memory of one scene, such as runs/memory/scene.sqlite3")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"export: a file ({', '.join(ENDINGS)})")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="import: a .jsonl to read")
+    parser.add_argument(
+        "--kind", action="append", default=[], metavar="NAME", help="forget: only this memory"
+    )
+    parser.add_argument(
+        "--older-than", metavar="AGE", help="forget: older than 90s, 15m, 6h or 30d, from the newest"
+    )
+    parser.add_argument("--keep", type=int, metavar="N", help="forget: all but the newest N of each memory")
+    parser.add_argument("--words", metavar="TEXT", help="forget: records that hold all these words")
     parser.add_argument("--embedder", default="", help="hashing for a memory that was made with it")
 
 
@@ -47,6 +58,8 @@ def main(args: argparse.Namespace) -> int:
             _inspect(memory)
         elif args.action == "export":
             _export(memory, args.out)
+        elif args.action == "forget":
+            _forget(memory, args)
         else:
             from robomemory.exchange import from_lines
 
@@ -62,7 +75,10 @@ def _open(path: Path, embedder: str) -> RoboMemory:
 
     if embedder not in ("", "hashing"):
         raise UnknownNameError("embedder", embedder, ["hashing"])
-    return RoboMemory(path, embedder=HashingEmbedder() if embedder else compose.embedder())
+    from robomemory.store import embedder_of
+
+    written_with = embedder_of(path) or ""
+    return RoboMemory(path, embedder=HashingEmbedder() if embedder else compose.embedder(written_with))
 
 
 def _inspect(memory: RoboMemory) -> None:
@@ -84,6 +100,22 @@ def _inspect(memory: RoboMemory) -> None:
         print(f"{fact.subject} {fact.relation} {fact.object}{ended}")
     for record in records[-SHOWN:]:
         print(f"[{record.kind}] {record.text}")
+
+
+def _forget(memory: RoboMemory, args: argparse.Namespace) -> None:
+    before_ns = None
+    if args.older_than is not None:
+        age = re.fullmatch(r"(\d+)([smhd])", args.older_than)
+        if age is None:
+            raise ConfigError(
+                f"--older-than {args.older_than}: expected a number and s, m, h or d, such as 30d"
+            )
+        newest = max((record.stamp_ns for record in memory.records()), default=0)
+        before_ns = max(0, newest - int(age[1]) * _UNITS[age[2]] * 10**9)
+    if (before_ns, args.keep, args.words) == (None, None, None):
+        raise ConfigError("forget: say what, with --older-than, --keep or --words")
+    gone = memory.forget(kinds=args.kind, before_ns=before_ns, keep=args.keep, query=args.words)
+    print(f"{gone} records forgotten, {len(memory.records())} left")
 
 
 def _export(memory: RoboMemory, out: Path) -> None:
