@@ -7,7 +7,7 @@ import pytest
 
 from robomemory import EmbeddingError, HashingEmbedder, RoboMemory
 from robomemory.embedding import CachedEmbedder
-from robomemory.minilm import MiniLMEmbedder
+from robomemory.minilm import MiniLMEmbedder, MiniLMInt8Embedder
 from robomemory.vectors import VectorIndex
 
 
@@ -84,6 +84,23 @@ def test_searches_and_changes_at_once_do_not_crash():
     for thread in readers:
         thread.join(20)
     assert len(index) > 100
+
+
+def test_minilm_in_8_bits_is_near_to_itself_alone_and_among_others():
+    for package in MiniLMInt8Embedder.PACKAGES:
+        pytest.importorskip(package)
+    embedder = MiniLMInt8Embedder()
+    texts = ["cup", "mug", "battery", "a much longer text about cups, mugs and where they were put last"]
+    together = embedder.embed(texts)
+    alone = np.concatenate([embedder.embed([text]) for text in texts])
+    assert together.shape == (4, 384)
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    assert float((together * alone).sum(axis=1).min()) > 0.99
+    cup, mug, battery, _ = alone
+    assert cup @ mug > 0.6 > 0.4 > cup @ battery
+    assert np.array_equal(alone[0], embedder.embed(["cup"])[0])
+    assert embedder.embed([]).shape == (0, 384)
+    assert len(embedder.embed(["word " * 2_000])) == 1  # cut, not refused
 
 
 def test_minilm_knows_synonyms_and_leaves_torch_threads_alone(tmp_path, note):

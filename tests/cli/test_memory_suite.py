@@ -1,0 +1,88 @@
+"""Suite ``memory``: hands each cell to its module, and the cells latency and recall measure what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from robomemory.embedding import CachedEmbedder, HashingEmbedder
+from robomemory.records import MemoryKind
+from vista.cli.suites import Settings, make_suite
+from vista.cli.suites.base import Progress
+from vista.cli.suites.memory import make_cell
+from vista.cli.suites.memory.house import make_run
+from vista.cli.suites.memory.synthetic import SHARES, NeighbourhoodEmbedder, notes, question
+from vista.errors import UnknownNameError
+
+
+@pytest.fixture(autouse=True)
+def no_model(monkeypatch: pytest.MonkeyPatch):
+    embedder = CachedEmbedder(HashingEmbedder(), 50_000)
+    monkeypatch.setattr("vista.cli.suites.memory.synthetic.default_embedder", lambda: embedder)
+    monkeypatch.setattr("vista.cli.suites.memory.recall._embedder", lambda: embedder)
+
+
+def test_unknown_cells_and_methods_are_named(tmp_path: Path):
+    with pytest.raises(UnknownNameError, match="latency"):
+        make_suite("memory").measure(Settings(cells=("speed",)), tmp_path, Progress())
+    with pytest.raises(UnknownNameError, match="sequential"):
+        make_suite("memory").measure(Settings(cells=("latency",), methods=("magic",)), tmp_path, Progress())
+
+
+def test_a_method_of_one_cell_leaves_the_others_out(tmp_path: Path):
+    settings = Settings(cells=("latency", "recall"), methods=("no-validity",), episodes=1)
+    cells = make_suite("memory").measure(settings, tmp_path, Progress())
+    assert [(c["cell"], c["method"]) for c in cells] == [("recall", "no-validity")]
+
+
+def test_recall_is_counted_by_questions_and_resumed(tmp_path: Path):
+    settings = Settings(cells=("recall",), methods=("robomemory", "vectors"), episodes=2)
+    first = make_cell("recall").measure(settings, tmp_path, Progress())
+    lines = (tmp_path / "episodes.jsonl").read_text()
+    assert make_cell("recall").measure(settings, tmp_path, Progress()) == first
+    assert (tmp_path / "episodes.jsonl").read_text() == lines
+    ours, vectors = first
+    assert ours["n"] == vectors["n"] == 2 * 28
+    assert ours["success_rate"] > 0.8 > 0.5 > vectors["success_rate"]
+
+
+def test_a_run_is_the_same_for_the_same_seed_and_its_answers_are_in_it():
+    run = make_run(5)
+    assert run == make_run(5)
+    assert run != make_run(6)
+    told = {r.text for batch in run.batches for r in batch}
+    for asked in run.questions:
+        if asked.kind in ("identifier", "latest"):
+            assert asked.right[0][0] in told
+
+
+def test_latency_rows_hold_what_they_promise(tmp_path: Path):
+    cells = make_cell("latency").measure(Settings(records=(200,), episodes=2), tmp_path, Progress())
+    timed = [c for c in cells if c.get("what") in ("index", "text", "update")]
+    assert {(c["records"], c["method"], c["what"]) for c in timed} == {
+        (size, method, what)
+        for size in (200,)
+        for method in ("parallel", "sequential", "temporal")
+        for what in ("index", "text", "update")
+    }
+    assert all(0 < c["min_ms"] <= c["p50_ms"] <= c["p99_ms"] for c in timed)
+    (ratio,) = [c for c in cells if c.get("what") == "index, 50 ms wait" and c["method"] == "parallel"]
+    assert ratio["p50_ms"] >= 50
+    assert ratio["speedup"] > 1
+    assert [c["recall_at_10"] for c in cells if "recall_at_10" in c] == [1.0]
+    assert (tmp_path / "latency.svg").read_bytes().startswith(b"<?xml")
+    assert (tmp_path / "latency.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.glob("store-*"))
+
+
+def test_synthetic_notes_have_their_shares_and_near_neighbours():
+    found = list(notes(0, 4_000))
+    for kind, share in SHARES.items():
+        assert sum(r.kind is kind for r in found) / 4_000 == pytest.approx(share, abs=0.03)
+    texts = [r.text for r in found if r.kind is MemoryKind.EPISODIC][:50]
+    embedder = NeighbourhoodEmbedder()
+    vectors = embedder.embed(texts)
+    sentences = embedder.embed([text.rpartition(" #")[0] for text in texts])
+    assert 0.85 < float((vectors * sentences).sum(axis=1).mean()) < 0.97
+    assert len({question(i) for i in range(100)}) == 100
