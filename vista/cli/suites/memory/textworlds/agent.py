@@ -1,8 +1,8 @@
 """Acts in a world: plans to what is wanted where enough is known, explores where it is not.
 
-The same agent in every condition; only its :class:`~.mind.Mind` differs. A plan is carried out until it is done,
-until its next step cannot be done, or, while exploring, until something wanted has turned up. So forgetting
-takes away facts and not the plan.
+The same agent in every condition; only its :class:`~.mind.Mind` differs. A plan is carried out until it is
+done, until its next step cannot be done, or, while exploring, until something wanted has turned up. So
+forgetting takes away facts and not the plan.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ class Agent:
         return self._explore(belief, subgoals)
 
     def _still_good(self, belief: Belief) -> bool:
-        if (self._target and self._target <= belief.facts) or self._game.domain.unmet(self._plan[0], belief.facts):
+        if (self._target and self._target <= belief.facts) or self._game.domain.unmet(
+            self._plan[0], belief.facts
+        ):
             return False
         return not any(belief.at(thing) is not None for thing in self._wanted)
 
@@ -114,14 +116,16 @@ class Agent:
 
     def _explore(self, belief: Belief, subgoals: list[Subgoal]) -> Step | None:
         wanted = tuple(t for s in subgoals for t in s.things if belief.at(t) is None)
-        for place in self._unseen(belief, wanted)[:TRIES]:
+        for place in self._unseen(belief)[:TRIES]:
             target = frozenset({seen(place)})
             if self._go(self._solve(belief, target), wanted or (place,), target):
                 return self._plan.popleft()
         if self._go(self._game.wander(belief, self._random), wanted, frozenset()):
             return self._plan.popleft()
         here = belief.at(ROBOT)
-        others = sorted(p for p, kind in belief.kinds.items() if here and kind == belief.kinds.get(here) and p != here)
+        others = sorted(
+            p for p, kind in belief.kinds.items() if here and kind == belief.kinds.get(here) and p != here
+        )
         self._random.shuffle(others)
         for place in others[:TRIES]:  # all is seen that is known of: go elsewhere
             target = frozenset({(ROBOT, "in", place)})
@@ -129,11 +133,10 @@ class Agent:
                 return self._plan.popleft()
         return None
 
-    def _unseen(self, belief: Belief, wanted: tuple[str, ...]) -> list[str]:
-        """Places not looked into: first where something wanted was before, last where it was not, the nearest
-        first; equal ones in random order."""
+    def _unseen(self, belief: Belief) -> list[str]:
+        """Places not looked into: those that were never looked into first, then the nearest; equal ones in
+        random order."""
         hops = belief.hops or self._hops(belief)
-        likely = {p: i for t in reversed(wanted) for i, p in enumerate(belief.before.get(t, ()))}
         places = [
             p
             for p, kind in belief.kinds.items()
@@ -144,7 +147,7 @@ class Agent:
         far = len(belief.kinds)  # also of places that nothing tells the way to, such as all in one room
         if not self._nearest:
             hops = {}
-        return sorted(places, key=lambda p: (likely.get(p, far), p in belief.searched, hops.get(p, far)))
+        return sorted(places, key=lambda p: (p in belief.searched, hops.get(p, far)))
 
     def _hops(self, belief: Belief) -> dict[str, int]:
         graph = nx.Graph()

@@ -1,8 +1,8 @@
 """ALFRED-style games in text: one room, many receptacles, something to find and to treat (ALFWorld's domain).
 
-Domain, grammar and rules come from the packages alfworld and textworld; rooms and tasks from ``alfred_scene``.
-Seen are the answer to the last command and the list of valid commands, as ALFWorld's agents get them. The true
-state is asked for the score alone, which no agent reads.
+Domain, grammar and rules come from the packages alfworld and textworld; rooms and tasks from
+``alfred_scene``. Seen are the answer to the last command and the list of valid commands, as ALFWorld's
+agents get them. The true state is asked for the score alone, which no agent reads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ ROOM = Domain(
     {"agent": "", "hand": "", "spot": "", "place": "spot", "thing": "", "treatment": ""},
     (
         Operator(
-            "visit", _of("place:place", "start:spot"), ((ROBOT, "in", "?start"), ("?place", "is", "unvisited")),
+            "visit", _of("place:place", "start:spot"), ((ROBOT, "in", "?start"), ("?place", "is",
+            "unvisited")),
             (_HERE, (ROBOT, "has seen", "?place")), ((ROBOT, "in", "?start"),), "go to {place}",
         ),
         Operator(
@@ -46,10 +47,12 @@ ROOM = Domain(
         ),
         Operator(
             "open", _of("place:place"), (_HERE, ("?place", "is", "closed")),
-            (("?place", "is", "open"), (ROBOT, "has seen", "?place")), (("?place", "is", "closed"),), "open {place}",
+            (("?place", "is", "open"), (ROBOT, "has seen", "?place")), (("?place", "is", "closed"),),
+            "open {place}",
         ),
         Operator(
-            "look", _of("place:place"), (_HERE, ("?place", "is", "open")), ((ROBOT, "has seen", "?place"),), (),
+            "look", _of("place:place"), (_HERE, ("?place", "is", "open")), ((ROBOT, "has seen", "?place"),),
+            (),
             "examine {place}",
         ),
         Operator(
@@ -58,7 +61,8 @@ ROOM = Domain(
             (("?thing", "in", "?place"), _FREE), "take {thing} from {place}",
         ),
         Operator(
-            "put", _of("thing:thing", "place:place"), (_HERE, ("?place", "is", "open"), ("?thing", HELD, ROBOT)),
+            "put", _of("thing:thing", "place:place"), (_HERE, ("?place", "is", "open"), ("?thing", HELD,
+            ROBOT)),
             (("?thing", "in", "?place"), _FREE), (("?thing", HELD, ROBOT),), "move {thing} to {place}",
         ),
         Operator(
@@ -71,7 +75,8 @@ ROOM = Domain(
             (("?thing", "is", "on"),), (), "use {thing}",
         ),
     ),
-    {ROBOT: "agent", "hand": "hand", "empty": VALUE, "open": VALUE, "closed": VALUE, "unvisited": VALUE, "on": VALUE,
+    {ROBOT: "agent", "hand": "hand", "empty": VALUE, "open": VALUE, "closed": VALUE, "unvisited": VALUE,
+    "on": VALUE,
      **dict.fromkeys(MAKERS.values(), "treatment")},
 )  # fmt: skip
 
@@ -116,8 +121,8 @@ class AlfredGame:
                 )
 
     def infer(self, belief: Belief) -> Belief:
-        """Adds what is so until something else is seen: nothing visited, hand empty; and "some mug" for any mug
-        that would do, so that it counts as found."""
+        """Adds what is so until something else is seen: nothing visited, hand empty; and "some mug" for any
+        mug that would do, so that it counts as found."""
         states = {s for s, r, o in belief.facts if r == "is"}
         places = [n for n, k in belief.kinds.items() if k == "place"]
         facts = set(belief.facts) | {(p, "is", "unvisited") for p in places if p not in states}

@@ -1,7 +1,8 @@
 """Rooms, things and tasks for ALFRED-style games, drawn from a seed, as PDDL problems.
 
 ALFWorld's package brings the domain and the grammar of its text games, not the games. So rooms are furnished
-here: which receptacles a kind of room has, what may lie in which, and the six kinds of task of ALFRED (Shridhar
+here: which receptacles a kind of room has, what may lie in which, and the six kinds of task of ALFRED
+(Shridhar
 et al., 2020). Scores are not comparable with published ones on ALFWorld's own games.
 """
 
@@ -19,7 +20,8 @@ ROOMS: Mapping[str, Mapping[str, tuple[int, int]]] = {
         "diningtable": (1, 1), "coffeemachine": (1, 1),
     },
     "bedroom": {
-        "drawer": (5, 10), "shelf": (3, 6), "bed": (1, 1), "desk": (1, 2), "dresser": (1, 1), "sidetable": (1, 2),
+        "drawer": (5, 10), "shelf": (3, 6), "bed": (1, 1), "desk": (1, 2), "dresser": (1, 1),
+        "sidetable": (1, 2),
         "garbagecan": (1, 1), "safe": (1, 1),
     },
     "bathroom": {
@@ -41,11 +43,13 @@ THINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "kitchen": {
         "apple": _FOOD, "potato": _FOOD, "tomato": _FOOD, "egg": _FOOD, "bread": _FOOD, "lettuce": _FOOD,
         "mug": (*_DISH, "coffeemachine"), "cup": _DISH, "plate": _DISH, "bowl": _DISH, "pan": ("cabinet",
-        "countertop", "stoveburner", "diningtable", "sinkbasin"), "knife": ("drawer", "countertop", "diningtable",
+        "countertop", "stoveburner", "diningtable", "sinkbasin"), "knife": ("drawer", "countertop",
+        "diningtable",
         "sinkbasin"), "spoon": ("drawer", "countertop", "diningtable", "sinkbasin"), "saltshaker": _STORED,
     },
     "bedroom": {
-        "pen": _SMALL, "pencil": _SMALL, "book": _SMALL, "cellphone": _SMALL, "keychain": _SMALL, "watch": _SMALL,
+        "pen": _SMALL, "pencil": _SMALL, "book": _SMALL, "cellphone": _SMALL, "keychain": _SMALL,
+        "watch": _SMALL,
         "creditcard": _SMALL, "alarmclock": ("desk", "dresser", "sidetable", "shelf"), "cd": _SMALL,
         "pillow": ("bed",), "laptop": ("desk", "bed", "dresser"),
     },
@@ -55,7 +59,8 @@ THINGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 
-CLEANABLE = ("apple", "potato", "tomato", "egg", "lettuce", "mug", "cup", "plate", "bowl", "pan", "knife", "spoon",
+CLEANABLE = ("apple", "potato", "tomato", "egg", "lettuce", "mug", "cup", "plate", "bowl", "pan", "knife",
+"spoon",
              "soapbar", "cloth")  # fmt: skip
 HEATABLE = ("apple", "potato", "tomato", "egg", "bread", "mug", "cup", "plate")
 COOLABLE = (*HEATABLE, "lettuce", "bowl", "pan")
@@ -88,7 +93,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """``receptacles`` and ``things`` {name: type}; ``where`` {thing: receptacle}; names such as "drawer_3"."""
+    """``receptacles`` and ``things`` {name: type}; ``where`` {thing: receptacle}; names such as
+    "drawer_3"."""
 
     room: str
     receptacles: Mapping[str, str]

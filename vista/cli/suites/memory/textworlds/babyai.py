@@ -1,4 +1,5 @@
-"""BabyAI and MiniGrid: a maze seen through a window of 7 x 7 cells (Chevalier-Boisvert et al., 2019 and 2023).
+"""BabyAI and MiniGrid: a maze seen through a window of 7 x 7 cells (Chevalier-Boisvert et al., 2019 and
+2023).
 
 Seen are the window, the compass and the mission. Where the robot is follows from its own steps. Levels whose
 missions speak of "in front of you" are left out. The verifier is asked for the score alone.
@@ -119,16 +120,24 @@ class BabyAIGame:
         return maze.primitives([*self._map.walk(cell), rng.choice(("left", "right"))])
 
     def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
-        """The first clause that is not done; ways to it that lead through a locked door come second."""
+        """The first clause that is not done; doors on the way to it, and locked ones, come second."""
+        assert self._map is not None
         for number, clause in enumerate(self.clauses):
             if (f"clause {number}", "is", "done") in belief.facts:
                 continue
             names = [n for n in belief.kinds if n.count(" ") == 3 and clause.fits(n) and belief.at(n)]
             names.sort(key=lambda n: (belief.hops.get(n, len(belief.kinds)), n))
             unknown = Subgoal(frozenset({held("it")}), (f"the {clause.kind} wanted",))
-            locked = [d for d in belief.kinds if (d, "is", "locked") in belief.facts]
-            ways = [Subgoal(frozenset({(d, "is", "open")})) for d in sorted(locked)]
-            return [*(Subgoal(self._wanted(clause, n)) for n in names[:3]), *ways, unknown]
+            shut = {s for s, r, o in belief.facts if r == "is" and o in ("closed", "locked")}
+            locked = {s for s in shut if (s, "is", "locked") in belief.facts}
+            doors = [
+                self._map.door_towards(self._map.objects[n], shut)
+                for n in names[:1]
+                if n in self._map.objects
+            ]
+            ways = dict.fromkeys([*filter(None, doors), *sorted(locked)])
+            found = [Subgoal(self._wanted(clause, n)) for n in names[:3]]
+            return [*found, *(Subgoal(frozenset({(d, "is", "open")})) for d in ways), unknown]
         return []
 
     @staticmethod
@@ -170,8 +179,8 @@ def _done(instrs: Any) -> Iterator[bool]:
 
 
 def read(image: Any, pose: Pose) -> tuple[set[Triple], set[str], dict[str, str]]:
-    """(facts, cells seen, {name: type}) of a window u8 (7, 7, 3): columns from left to right, rows from far to
-    near, the robot in the middle of the last row; channels are type, colour and state."""
+    """(facts, cells seen, {name: type}) of a window u8 (7, 7, 3): columns from left to right, rows from far
+    to near, the robot in the middle of the last row; channels are type, colour and state."""
     from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT
 
     facts: set[Triple] = {(ROBOT, "in", maze.cell_name(pose.cell))}

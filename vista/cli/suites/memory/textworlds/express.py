@@ -32,7 +32,8 @@ FOLDS = ("train", "dev", "test")
 PARAMETERS = {
     "coin": "numLocations=11,numDistractorItems=0,includeDoors=1,limitInventorySize=0",
     "mapreader": "numLocations=11,maxDistanceApart=4,includeDoors=0,maxDistractorItemsPerLocation=3",
-    "cookingworld": "numLocations=11,numIngredients=3,numDistractorItems=5,includeDoors=1,limitInventorySize=0",
+    "cookingworld":
+    "numLocations=11,numIngredients=3,numDistractorItems=5,includeDoors=1,limitInventorySize=0",
     "twc": "numLocations=3,numItemsToPutAway=2,includeDoors=0,limitInventorySize=0",
 }
 """How each game is made."""
@@ -185,7 +186,8 @@ class MapReader(ExpressGame):
     name = "mapreader"
 
     def infer(self, belief: Belief) -> Belief:
-        """Adds what the task itself says: where the coin lies until it is seen elsewhere, where the box is."""
+        """Adds what the task itself says: where the coin lies until it is seen elsewhere, where the box
+        is."""
         belief = super().infer(belief)
         place, room = self._places()
         box = in_room("box", room)

@@ -34,7 +34,8 @@ def _take(relation: str, away: str) -> tuple[Operator, Operator]:
 HOUSE = Domain(
     "house",
     {
-        "agent": "", "place": "", "room": "place", "exit": "place", "holder": "place", "thing": "", "text": "thing",
+        "agent": "", "place": "", "room": "place", "exit": "place", "holder": "place", "thing": "",
+        "text": "thing",
         "food": "thing", "knife": "thing", "dish": "thing",
         "cutting": "", "heating": "",
     },

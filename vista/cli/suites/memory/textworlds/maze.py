@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 
@@ -43,13 +44,14 @@ MAZE = Domain(
             (("?thing", "is", "open"), (ROBOT, "has seen", "?thing")), (("?thing", "is", "locked"),),
         ),
         Operator("take", _of("thing:thing"), (_NEAR, _FREE), (("?thing", HELD, ROBOT),), (_FREE,)),
-        Operator("drop", _of("thing:thing"), (("?thing", HELD, ROBOT),), (_FREE,), (("?thing", HELD, ROBOT),)),
-        Operator("reach", _of("thing:thing"), (_NEAR,), ((ROBOT, "faces", "?thing"),)),
+        Operator("drop", _of("thing:thing"), (("?thing", HELD, ROBOT),), (_FREE,), (("?thing", HELD,
+        ROBOT),)), Operator("reach", _of("thing:thing"), (_NEAR,), ((ROBOT, "faces", "?thing"),)),
         Operator("reach door", _of("thing:door"), (_NEAR,), ((ROBOT, "faces", "?thing"),)),
         _primitive("left"), _primitive("right"), _primitive("forward", "free"),
         _primitive("pickup"), _primitive("putdown", "free"), _primitive("toggle"),
     ),
-    {ROBOT: "agent", "hand": "hand", "yes": VALUE, "here": VALUE, "empty": VALUE, "open": VALUE, "closed": VALUE,
+    {ROBOT: "agent", "hand": "hand", "yes": VALUE, "here": VALUE, "empty": VALUE, "open": VALUE,
+    "closed": VALUE,
      "locked": VALUE, "ahead": VALUE, "free": VALUE},
 )  # fmt: skip
 
@@ -78,8 +80,8 @@ class Pose:
 
 
 class Map:
-    """The cells of a belief: ``free`` can be walked on, ``known`` are known for what they are, ``objects`` {name:
-    cell} stand in the way (open doors do not)."""
+    """The cells of a belief: ``free`` can be walked on, ``known`` are known for what they are, ``objects``
+    {name: cell} stand in the way (open doors do not)."""
 
     def __init__(self, belief: Belief, pose: Pose) -> None:
         self.pose = pose
@@ -108,12 +110,24 @@ class Map:
         ways = [self.hops[b] for b in _beside(cell) if b in self.hops]
         return min(ways) if ways else None
 
+    def door_towards(self, cell: Cell, shut: Iterable[str]) -> str | None:
+        """The first of the doors ``shut`` on the shortest way to a cell beside ``cell``; None without a
+        way."""
+        doors = {self.objects[name]: name for name in sorted(shut) if name in self.objects}
+        graph = self._graph.copy()
+        graph.add_edges_from((c, n) for c in doors for n in _beside(c) if n in self.free or n in doors)
+        ends = [b for b in _beside(cell) if b in graph and nx.has_path(graph, self.pose.cell, b)]
+        ways = sorted(
+            (nx.shortest_path(graph, self.pose.cell, b) for b in ends), key=lambda way: (len(way), way)
+        )
+        return next((doors[c] for c in (ways[0] if ways else ()) if c in doors), None)
+
     def walk(self, goal: Cell, facing: Cell | None = None) -> list[str]:
         """The primitives that lead to ``goal`` and turn to ``facing``, a cell beside it."""
         path: Sequence[Cell] = nx.shortest_path(self._graph, self.pose.cell, goal)
         found: list[str] = []
         direction = self.pose.direction
-        for here, there in zip(path, path[1:], strict=False):
+        for here, there in pairwise(path):
             turns, direction = _turn(direction, here, there)
             found += [*turns, "forward"]
         if facing is not None:
@@ -169,7 +183,8 @@ def _to_drop(plan: Map) -> list[str]:
 def with_map(
     belief: Belief, pose: Pose, plan: Map
 ) -> tuple[dict[str, str], set[tuple[str, str, str]], Mapping[str, int]]:
-    """(kinds, facts, hops) of the places that the map tells of: edges of the known, and what is within reach."""
+    """(kinds, facts, hops) of the places that the map tells of: edges of the known, and what is within
+    reach."""
     kinds: dict[str, str] = {}
     hops: dict[str, int] = {}
     facts = {(ROBOT, "is", "here")}

@@ -7,12 +7,12 @@ not where it should be is elsewhere. They differ in what is kept, in nothing els
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from robomemory import RoboMemory
 from robomemory.names import exclusive, normal_name, normal_triple
-from robomemory.planning import Facts, seen
+from robomemory.planning import ROBOT, Facts, seen
 from robomemory.records import Triple
 from vista.cli.suites.memory.textworlds.view import ELSEWHERE, KIND, PLACES, Belief, View
 from vista.types import Note
@@ -49,7 +49,8 @@ def gone(view: View, facts: Iterable[Triple]) -> list[Triple]:
 
 
 def fold(facts: dict[Triple, None], new: Iterable[Triple]) -> None:
-    """Add ``new`` to ``facts``; what they exclude goes. The rules of RoboMemory's graph, without its history."""
+    """Add ``new`` to ``facts``; what they exclude goes. The rules of RoboMemory's graph, without its
+    history."""
     for triple in new:
         subject, relation, _ = triple
         group = exclusive(relation)
@@ -58,22 +59,27 @@ def fold(facts: dict[Triple, None], new: Iterable[Triple]) -> None:
         facts[triple] = None
 
 
-def to_belief(facts: Iterable[Triple], attempt: str, before: Mapping[str, tuple[str, ...]]) -> Belief:
-    """The facts of the graph in the words of planning."""
+def to_belief(facts: Iterable[Triple], attempt: str, before: Mapping[str, Sequence[Triple]]) -> Belief:
+    """The facts of the graph in the words of planning. A thing of which nobody knows where it is counts as
+    being where it was in earlier times, ``before`` {thing: facts, the first first}, as long as nobody looked
+    there."""
     kept: set[Triple] = set()
     kinds: dict[str, str] = {}
     searched: set[str] = set()
     for subject, relation, thing in facts:
         if relation == KIND:
             kinds[subject] = thing
-        elif relation == SEEN_IN:
-            if thing == attempt:
-                kept.add(seen(subject))
-            else:
-                searched.add(subject)
-        else:
+        elif relation != SEEN_IN:
             kept.add((subject, relation, thing))
-    return Belief(frozenset(kept), kinds, before, frozenset(searched))
+        elif thing == attempt:
+            kept.add(seen(subject))
+        else:
+            searched.add(subject)
+    placed = {s for s, r, o in kept if r in PLACES and o != ELSEWHERE}
+    for name, facts_before in before.items():
+        if name not in placed:
+            kept |= set([f for f in facts_before if seen(f[2]) not in kept][:1])
+    return Belief(frozenset(kept), kinds, frozenset(searched))
 
 
 class Recent:
@@ -94,8 +100,8 @@ class Recent:
 
 
 class Remembering:
-    """Remembers everything in ``memory``: facts in the spatial, one line a step in the temporal memory. Begins
-    attempt number ``attempt`` in the scene that ``memory`` belongs to."""
+    """Remembers everything in ``memory``: facts in the spatial, one line a step in the temporal memory.
+    Begins attempt number ``attempt`` in the scene that ``memory`` belongs to."""
 
     def __init__(self, memory: RoboMemory, attempt: int = 1) -> None:
         self._memory, self._attempt = memory, f"attempt {attempt}"
@@ -123,11 +129,11 @@ class Remembering:
         return self._facts
 
 
-def _before(memory: RoboMemory) -> dict[str, tuple[str, ...]]:
-    """{thing: the places where it was, the first first} of earlier attempts."""
+def _before(memory: RoboMemory) -> dict[str, tuple[Triple, ...]]:
+    """{thing: where it was in earlier attempts, as facts, the first first}."""
     scene = memory.scene()
-    places: dict[str, list[str]] = {}
+    places: dict[str, list[Triple]] = {}
     for fact in sorted((*scene.past, *scene.facts), key=lambda f: f.valid_from_ns):
-        if fact.relation in PLACES and fact.object not in (ELSEWHERE, "robot"):
-            places.setdefault(fact.subject, []).append(fact.object)
+        if fact.relation in PLACES and fact.subject != ROBOT and fact.object not in (ELSEWHERE, ROBOT):
+            places.setdefault(fact.subject, []).append((fact.subject, fact.relation, fact.object))
     return {thing: tuple(dict.fromkeys(where)) for thing, where in places.items()}

@@ -1,8 +1,8 @@
 """Leaves out of a domain what cannot serve a goal: a planner is the faster, the less it hears of.
 
-Backward relevance over types: an operator stays if it can add something that the goal, or the precondition of an
-operator that stays, is about (relevance analysis as in Nebel, Dimopoulos and Koehler, ECP 1997, over types
-instead of ground facts). No plan is lost by it.
+Backward relevance over types: an operator stays if it can add something that the goal, or the precondition
+of an operator that stays, is about (relevance analysis as in Nebel, Dimopoulos and Koehler, ECP 1997, over
+types instead of ground facts). No plan is lost by it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What every world is to the agent: something that shows facts and takes steps.
 
-An adapter turns a world's own words into the triples of the knowledge graph. It passes on what the world shows
-after a step and nothing else: no hidden state, no gold path.
+An adapter turns a world's own words into the triples of the knowledge graph. It passes on what the world
+shows after a step and nothing else: no hidden state, no gold path.
 """
 
 from __future__ import annotations
@@ -47,13 +47,11 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Belief:
     """What is held to be true: ``facts`` and ``kinds`` as in a :class:`View`, seen places as ("robot", "has
-    seen", place); ``before`` {thing: places where it was in earlier attempts, the first of them first};
-    ``searched`` are places looked into in earlier attempts; ``hops`` {place: steps to
-    it} where the world tells distances, else they are counted along the facts."""
+    seen", place); ``searched`` are places looked into in earlier attempts; ``hops`` {place: steps to it}
+    where the world tells distances, else they are counted along the facts."""
 
     facts: Facts
     kinds: Mapping[str, str]
-    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     searched: frozenset[str] = frozenset()
     hops: Mapping[str, int] = field(default_factory=dict)
 
@@ -100,11 +98,13 @@ class Game(Protocol):
         ...
 
     def refine(self, steps: Sequence[Step], belief: Belief) -> Sequence[Step]:
-        """The steps of a plan as the world takes them; a world may refine the first and leave out the rest."""
+        """The steps of a plan as the world takes them; a world may refine the first and leave out the
+        rest."""
         ...
 
     def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
-        """Steps to anywhere, for want of a place that was not looked into; none: go to some place at random."""
+        """Steps to anywhere, for want of a place that was not looked into; none: go to some place at
+        random."""
         ...
 
     def useful(self, belief: Belief) -> frozenset[str]:

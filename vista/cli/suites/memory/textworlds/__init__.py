@@ -1,0 +1,1 @@
+"""Worlds that nobody here wrote: adapters, one agent, and what it knows. See docs/textworlds.md."""
