@@ -39,15 +39,28 @@ class Beliefs:
 
     def open_at(self, key: int) -> list[Fact]:
         """The facts that hold and that ``key`` is an end of."""
-        known = {f.id: f for f in self._state.facts_at(key, len(self._state.facts) + 1)}
-        known.update({i: self.facts[i] for i in self._at[key]})
-        return [f for f in known.values() if f.open]
+        known: dict[int, Fact] = {}
+        for each in self._members(key):
+            known.update({f.id: f for f in self._state.facts_at(each, len(self._state.facts) + 1)})
+            known.update({i: self.facts[i] for i in self._at[each]})
+        return [self._moved(f) for f in known.values() if f.open]
 
     def open_of(self, subject: int) -> list[Fact]:
         """The facts that hold and say something of ``subject``."""
-        known = {f.id: f for f in self._state.out_of(subject)}
-        known.update({i: self.facts[i] for i in self._at[subject] if self.facts[i].subject == subject})
-        return [f for f in known.values() if f.open]
+        known: dict[int, Fact] = {}
+        for each in self._members(subject):
+            known.update({f.id: f for f in self._state.out_of(each)})
+            known.update({i: self.facts[i] for i in self._at[each]})
+        return [m for f in known.values() if f.open and (m := self._moved(f)).subject == subject]
+
+    def _members(self, key: int) -> list[int]:
+        """``key`` and what turned out within this update to be the same thing."""
+        return [key, *(gone for gone in self._merged if self._final(gone) == key)]
+
+    def _final(self, key: int) -> int:
+        while key in self._merged:
+            key = self._merged[key]
+        return key
 
     def _set(self, fact: Fact) -> None:
         self.facts[fact.id] = fact
@@ -96,9 +109,9 @@ class Beliefs:
                     after = min(after, fact.valid_from_ns)
                 else:
                     self.end(fact, stamp, record.id)
-        for fact in self.open_at(obj):  # the other way round: b left of a, now a left of b
-            turned = (fact.subject, fact.relation, fact.object) == (obj, relation, subject)
-            if turned and opposite(relation) and fact.valid_from_ns <= stamp:
+        for fact in self.open_of(obj) if opposite(relation) and self._ends else ():
+            turned = (fact.relation, fact.object) == (relation, subject)  # b left of a, now a left of b
+            if turned and fact.valid_from_ns <= stamp:
                 self.end(fact, stamp, record.id)
         if same is not None and same.valid_from_ns <= stamp:
             sure = max(same.confidence, record.confidence)
@@ -119,7 +132,7 @@ class Beliefs:
         return True
 
     def _opposed(self, fact: Fact, relation: str, obj: int) -> bool:
-        return fact.object == obj and fact.relation == opposite(relation)
+        return self._ends and fact.object == obj and fact.relation == opposite(relation)
 
     def _fit_in(
         self, subject: int, relation: str, obj: int, record: MemoryRecord, after: int
@@ -146,20 +159,18 @@ class Beliefs:
     def merge(self, gone: int, kept: int, record: MemoryRecord) -> None:
         """The facts of ``gone`` are those of ``kept``; of two that exclude each other the newer holds."""
         self._merged[gone] = kept
-        for fact in [f for f in self.facts.values() if gone in (f.subject, f.object)]:
-            self._set(self._moved(fact))
-        mine = {f.id: self._moved(f) for f in (*self.open_of(kept), *self.open_of(gone))}
+        mine = {f.id: f for f in self.open_at(kept)}
         for fact in mine.values():
             if fact.subject == fact.object:
                 self._revise(fact, replace(fact, valid_until_ns=fact.valid_from_ns, ended_by=record.id))
         for group in (PLACE, STATE):
             rivals = sorted(
-                (f for f in mine.values() if f.relation in group and f.subject != f.object),
+                (f for f in self.open_of(kept) if f.relation in group),
                 key=lambda f: (f.valid_from_ns, f.recorded_ns),
             )
             for fact in rivals[:-1]:
                 self.end(fact, rivals[-1].valid_from_ns, record.id)
 
     def _moved(self, fact: Fact) -> Fact:
-        ends = [self._merged.get(end, end) for end in (fact.subject, fact.object)]
+        ends = [self._final(end) for end in (fact.subject, fact.object)]
         return replace(fact, subject=ends[0], object=ends[1])

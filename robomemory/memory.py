@@ -18,6 +18,7 @@ from robomemory.errors import InvalidNoteError, InvalidQueryError, MemoryClosedE
 from robomemory.forgetting import Choice, forget
 from robomemory.fusion import collect, merge
 from robomemory.helpers import Helpers
+from robomemory.identity import names_in
 from robomemory.locks import FairLock
 from robomemory.longterm import LongTermMemory
 from robomemory.names import SAME
@@ -33,7 +34,6 @@ from robomemory.records import (
     check_k,
     record_from_note,
 )
-from robomemory.rules import names_in
 from robomemory.saved import Saved
 from robomemory.spatial import SpatialMemory
 from robomemory.store import Store, embedder_of

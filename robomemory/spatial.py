@@ -9,11 +9,12 @@ from typing import NamedTuple
 from robomemory.embedding import F32
 from robomemory.helpers import Helpers
 from robomemory.history import History
+from robomemory.identity import Rules
 from robomemory.names import METRIC, PLACE, content, normal_name, normal_triple
 from robomemory.parts import Asked, Change, Update, weighed, within
 from robomemory.reading import Reader
 from robomemory.records import MemoryRecord, Query, Recall
-from robomemory.rules import Rules, SceneUpdate
+from robomemory.rules import SceneUpdate
 from robomemory.scene import Entity, Fact, Scene, SceneFact, SceneObject, Whereabouts, scene_fact
 from robomemory.state import SceneState
 from robomemory.vectors import VectorIndex
@@ -83,24 +84,18 @@ class SpatialMemory:
         return SceneUpdate(self._state, update, self, self._helpers, self._rules).run()
 
     def apply(self, change: Change) -> None:
+        if change.merges:  # rare, and it touches the past of every fact of the two
+            self.load()
+            return
         with self._lock:
             if change.names:
                 self._names.put([key for key, _ in change.names], [vector for _, vector in change.names])
-            gone = dict(change.merges)
             for entity in change.entities:
-                if entity.id not in gone or entity.id in self._state.entities:
-                    self._state.put_entity(entity)
-            for fact in change.facts:
-                if fact.id in self._state.facts and not {fact.subject, fact.object} & set(gone.values()):
-                    self._state.put_fact(fact)
-            for key, kept in gone.items():
-                if key in self._state.entities:
-                    self._state.merge(key, kept)
-                self._names.remove([key])
+                self._state.put_entity(entity)
             for fact in change.facts:
                 self._state.put_fact(fact)
             for name, key in change.aliases:
-                self._state.put_alias(name, gone.get(key, key))
+                self._state.put_alias(name, key)
             for sighting in change.sightings:
                 self._state.put_sighting(sighting)
             known = [t for f in change.facts for t in (f.recorded_ns, f.expired_ns) if t is not None]

@@ -7,7 +7,6 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
@@ -112,24 +111,6 @@ class SceneState:
         if before is None or before.stamp_ns <= sighting.stamp_ns:
             kept[sighting.entity_id] = sighting
             self.graph.add_node(sighting.entity_id)
-
-    def merge(self, gone: int, kept: int) -> None:
-        """``gone`` is the same thing as ``kept``: its facts and names are the other's from now on."""
-        for fact in self.facts_at(gone, len(self.facts)):
-            self._unlink(fact)
-            ends = [kept if end == gone else end for end in (fact.subject, fact.object)]
-            self._link(replace(fact, subject=ends[0], object=ends[1]))
-        if gone in self.graph:
-            self.graph.remove_node(gone)
-        entity = self.entities.pop(gone)
-        for name in [n for n, keys in self.by_name.items() if gone in keys]:
-            self.by_name[name] = [k for k in self.by_name[name] if k != gone] or [kept]
-        self.put_alias(entity.label, kept)
-        if entity.position is not None:
-            self._cells[_cell(entity.position)].discard(gone)
-        for kind in (self.last, self.mentions):
-            if (seen := kind.pop(gone, None)) is not None:
-                self.put_sighting(replace(seen, entity_id=kept))
 
     def _drop_if_isolated(self, key: int) -> None:
         if key in self.graph and self.graph.degree(key) == 0 and not self.placed(key):

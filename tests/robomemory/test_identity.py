@@ -44,6 +44,24 @@ def test_two_names_are_merged_when_told(memory, note, both):
     assert len(m.scene().objects) == 3
 
 
+def test_things_are_merged_within_one_update(memory, note, both):
+    memory.remember([note("spatial", "old", 1, says=("jug", "on", "shelf"))])
+    memory.remember(
+        [
+            note("spatial", "a", 2, "mug", at=(0.5, 0, 0), says=("mug", "in", "drawer")),
+            note("spatial", "b", 2, "cup", at=(0.1, 0, 0), says=("cup", "on", "table")),
+            note("spatial", "c", 2, says=("cup", "same as", "mug")),
+            note("spatial", "d", 3, says=("mug", "same as", "jug")),
+            note("spatial", "e", 4, says=("cup", "in", "sink")),
+        ]
+    )
+    for m in both():
+        assert facts(m) == {"jug in sink"}
+        assert {t.name for t in m.scene().objects} == {"jug", "sink"}
+        assert m.where_is("cup") == m.where_is("mug") == m.where_is("jug")
+        assert {str(f) for f in m.scene(at_ns=2 * 10**9).facts} <= {"jug in drawer", "jug on table"}
+
+
 def test_a_merge_survives_export_and_import(memory, note, tmp_path):
     from robomemory.exchange import from_lines, to_lines
 
