@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robomemory.names import PLACE, normal_name
+from robomemory.planning.domain import ROBOT, SEEN
 from robomemory.planning.lessons import Lessons, Relation
 from robomemory.scene import Scene
 
 NOT_IN = "not found in"
-"""(thing, NOT_IN, place): somebody looked there in vain."""
+"""(thing, NOT_IN, place): somebody looked there for it in vain."""
 
 _PRIOR, _WAS_THERE, _KEPT, _IN_VAIN = 1.0, 8.0, 12.0, 0.05
 _FADE = 0.7  # weight of an older stay against the one after it
@@ -51,12 +52,14 @@ def likely_places(
     if kept in weights:
         weight, why = weights[kept]
         weights[kept] = (weight + _KEPT, [*why, "it is usually kept there"])
+    looks: dict[str, int] = {}
     for fact in (*scene.facts, *scene.past):
-        if fact.subject != name or fact.relation != NOT_IN or fact.object not in weights:
-            continue
-        if last_stay.get(fact.object, -1) < fact.valid_from_ns:
-            weight, why = weights[fact.object]
-            weights[fact.object] = (weight * _IN_VAIN, [*why, "it was looked for there in vain"])
+        if (fact.subject, fact.relation) in ((name, NOT_IN), (ROBOT, SEEN)) and fact.object in weights:
+            looks[fact.object] = max(looks.get(fact.object, 0), fact.valid_from_ns)
+    for place, looked_ns in looks.items():
+        if last_stay.get(place, -1) < looked_ns:
+            weight, why = weights[place]
+            weights[place] = (weight * _IN_VAIN, [*why, "that place was looked into and it was not there"])
     total = sum(weight for weight, _ in weights.values())
     ranked = sorted(weights.items(), key=lambda item: -item[1][0])
     return tuple(

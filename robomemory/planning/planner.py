@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from robomemory.names import PLACE, STATE
 from robomemory.planning.belief import Belief, Observed, believe
 from robomemory.planning.critic import StepCritic, condition_of
-from robomemory.planning.domain import Domain, Facts, Goal, Step
+from robomemory.planning.domain import SEEN, Domain, Facts, Goal, Step, seen
 from robomemory.planning.engine import Engine
 from robomemory.planning.errors import PlanningError
 from robomemory.planning.explore import NOT_IN
@@ -261,9 +261,10 @@ class MemoryPlanner:
         self._recalled.write([Note("temporal", f"{step.text}: failed ({cause})", after.stamp_ns)])
 
     def _remember_seen(self, observed: Observed) -> None:
-        """Keep where things are seen, as far as the graph does not say so already."""
+        """Keep where things are seen, and what was looked into, as far as the graph does not say so yet."""
         known = {(f.subject, f.relation, f.object) for f in self._recalled.scene().facts}
-        news = sorted(t for t in observed.facts if t[1] in PLACE and t not in known)
+        looked = {seen(p) for p in observed.visible if self._domain.lookable(observed.objects.get(p, ""))}
+        news = sorted(t for t in observed.facts | looked if t[1] in PLACE | {SEEN} and t not in known)
         self._recalled.write([_fact(triple, observed.stamp_ns) for triple in news])
 
     def _note_absence(self, observed: Observed, belief: Belief) -> None:

@@ -9,6 +9,8 @@ from robomemory.planning.lessons import Failure, Lesson, Lessons, Note, read_fai
 from robomemory.scene import Scene
 
 K = 10
+PAUSE_NS = 3600 * 10**9
+"""A longer pause between two steps [ns] ends what belongs together."""
 
 
 class Remembered(Protocol):
@@ -55,7 +57,7 @@ class Recollection:
         self.lessons = Lessons(item.text for item in found if item.kind == "semantic")
         told = [failure for item in found if item.kind == "episodic" for failure in read_failures(item.text)]
         self.failures = list(dict.fromkeys(told))
-        self.steps = tuple(item.text for item in found if item.kind == "temporal")
+        self.steps = _since_the_last_pause([item for item in found if item.kind == "temporal"])
 
     def write(self, notes: Sequence[Note]) -> None:
         """Have ``notes`` remembered."""
@@ -66,6 +68,18 @@ class Recollection:
         """Which of ``lessons`` are news, with what each changes; all are known afterwards."""
         changes = [(each, str(self.lessons.learn(each))) for each in lessons]
         return [(lesson, change) for lesson, change in changes if change != "noop"]
+
+
+def _since_the_last_pause(steps: Sequence[Remembered]) -> tuple[str, ...]:
+    """The texts of ``steps`` (oldest first) that belong together: "first" is not the first of all days."""
+    recent: list[str] = []
+    before = 0
+    for item in steps:
+        if _stamp(item) - before > PAUSE_NS:
+            recent.clear()
+        recent.append(item.text)
+        before = _stamp(item)
+    return tuple(recent)
 
 
 def _stamp(item: Remembered) -> int:
