@@ -75,7 +75,8 @@ def to_graph(memory: Readable) -> nx.MultiDiGraph:
     """The things and the facts between them, those that have ended too, as a graph of networkx.
 
     Nodes carry ``x``, ``y``, ``z`` [m] where known, ``first_seen_ns``, ``last_seen_ns`` and ``confidence``;
-    edges ``relation``, ``valid_from_ns``, ``confidence`` and, when they have ended, ``valid_until_ns``.
+    edges ``relation``, ``valid_from_ns``, ``recorded_ns``, ``record_id``, ``confidence`` and, when they have
+    ended, ``valid_until_ns``.
     """
     graph, scene = nx.MultiDiGraph(), memory.scene()
     for thing in scene.objects:
@@ -88,7 +89,7 @@ def to_graph(memory: Readable) -> nx.MultiDiGraph:
         ended = {} if fact.valid_until_ns is None else {"valid_until_ns": fact.valid_until_ns}
         graph.add_edge(
             fact.subject, fact.object, relation=fact.relation, valid_from_ns=fact.valid_from_ns,
-            confidence=fact.confidence, **ended,
+            recorded_ns=fact.recorded_ns, record_id=fact.record_id, confidence=fact.confidence, **ended,
         )  # fmt: skip
     return graph
 

@@ -183,12 +183,18 @@ class Reader:
 
     def live_rows(self, kind: MemoryKind) -> list[Row]:
         """The standing records of a small memory with their vectors, in the order they came."""
-        sql = (
-            f"SELECT {t.RECORD}, v.vector FROM records r JOIN vectors v ON v.record_id = r.id"
-            " WHERE r.kind = ? AND r.replaced_by = 0 ORDER BY r.id"
-        )
+        return self._rows("r.kind = ? AND r.replaced_by = 0 ORDER BY r.id", (str(kind),))
+
+    def rows_between(self, kind: MemoryKind, first_ns: int, last_ns: int, limit: int) -> list[Row]:
+        """The newest ``limit`` records of ``kind`` within the span, inclusive, replaced ones too, oldest
+        first."""
+        where = "r.kind = ? AND r.stamp_ns BETWEEN ? AND ? ORDER BY r.stamp_ns DESC, r.id DESC LIMIT ?"
+        return self._rows(where, (str(kind), first_ns, last_ns, limit))[::-1]
+
+    def _rows(self, where: str, values: Sequence[object]) -> list[Row]:
+        sql = f"SELECT {t.RECORD}, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE {where}"
         found = []
-        for r in self._all(sql, (str(kind),)):
+        for r in self._all(sql, values):
             assert isinstance(r[12], bytes)
             try:
                 found.append(Row(t.record_from(r), t.vector_from(f"record {r[0]}", r[12], self.dim)))

@@ -16,6 +16,7 @@ from robomemory.records import MemoryKind, MemoryRecord, Recall
 COMPRESSED = "compressed"
 """The ``source`` of a line that stands for several steps."""
 
+OLD = 500  # most steps of a span of time that are looked at, the newest
 _LINE = 400  # characters of a compressed line
 _FADE = 0.9  # weight of a step against the one after it
 
@@ -77,9 +78,13 @@ class TemporalMemory:
             self._steps = _ordered(kept + [row for row in new.values() if row.replaced_by == LIVE])
 
     def recall(self, asked: Asked) -> list[Recall]:
-        """The steps, scored half by likeness to the query and half by how recent they are."""
+        """The steps, scored half by likeness to the query and half by how recent they are. A query for a
+        span of time reaches steps that were compressed since, too."""
         with self._lock:
             steps = list(self._steps)
+        if asked.query.between is not None:
+            old = self._store.rows_between(MemoryKind.TEMPORAL, *asked.query.between, OLD)
+            steps = [row for row in old if row.record.source != COMPRESSED]
         found = []
         for age, row in enumerate(reversed(steps)):
             if fits(asked.query, row.record):

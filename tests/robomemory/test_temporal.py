@@ -37,3 +37,12 @@ def test_repeated_steps_are_said_once(reopen, note):
 def test_the_buffer_needs_room(reopen):
     with pytest.raises(InvalidQueryError, match="at least 2"):
         reopen(steps=1)
+
+
+def test_a_span_of_time_reaches_steps_that_were_compressed(reopen, note):
+    memory = reopen(steps=4)
+    for i in range(20):
+        memory.remember([note("temporal", f"wiped spot {i}", i)])
+    then = memory.recall([Query("what was done?", kinds={"temporal"}, between=(3 * 10**9, 5 * 10**9))])
+    assert {r.text for r in then} == {f"wiped spot {i}" for i in (3, 4, 5)}
+    assert then[0].text == "wiped spot 5"
