@@ -66,6 +66,20 @@ def test_a_suite_without_a_page_says_so(tmp_path: Path):
 
 
 @pytest.mark.long
+def test_a_bench_that_is_run_again_finds_the_same(tmp_path: Path):
+    """In lockstep, whatever the number of processes: the same seeds, outcomes, steps and causes."""
+    found = []
+    for workers in ("1", "2"):
+        out = tmp_path / workers
+        args = ["bench", "--suite", "vista", "--cell", "novel", "--method", "ours", "--split", "tuning"]
+        assert main([*args, "--episodes", "4", "--workers", workers, "--out", str(out)]) == 0
+        records = [json.loads(line) for line in (out / "episodes.jsonl").read_text().splitlines()]
+        found.append(sorted((r["seed"], {k: v for k, v in r.items() if k != "wall_s"}) for r in records))
+    assert [seed for seed, _ in found[0]] == [seed for seed, _ in found[1]]
+    assert found[0] == found[1]
+
+
+@pytest.mark.long
 def test_the_bench_films_what_it_counted(tmp_path: Path):
     page, report = tmp_path / "page", tmp_path / "report.json"
     args = ["bench", "--suite", "vista", "--cell", "novel", "--method", "ours", "--split", "tuning"]
