@@ -152,7 +152,12 @@ class LongTermMemory:
         self._applied = self._store.seq
 
     def recall(self, asked: Asked) -> list[Recall]:
-        """The records that fit best: ranked by likeness, by rare words and by age, the ranks fused."""
+        """The records that fit best: ranked by likeness, by rare words and by age, the ranks fused. All of
+        it as of one committed state."""
+        with self._store.snapshot():
+            return self._recall(asked)
+
+    def _recall(self, asked: Asked) -> list[Recall]:
         query, want = asked.query, asked.k * 2 + 8
         likeness, records = self._alike(asked, want)
         words: list[int] = []
@@ -186,18 +191,27 @@ class LongTermMemory:
         """The most alike records that fit the query's place and time, with their cosines."""
         query = asked.query
         if query.near is None and query.between is None:
-            near = dict(self._index.search(asked.vector, want))
+            near = self._search(asked, want)
             return near, self._store.by_id(list(near))
         allowed = self._store.live_ids(self._kind, query, SELECTED + 1)
         if len(allowed) <= SELECTED:
-            near = dict(self._index.search(asked.vector, want, allowed))
+            near = self._search(asked, want, allowed)
             return near, self._fitting(near, query)
         for k in (want * 8, want * 64, SELECTED):  # many fit, so the most alike ones hold enough of them
-            near = dict(self._index.search(asked.vector, k))
+            near = self._search(asked, k)
             records = self._fitting(near, query)
             if len(records) >= want:
                 break
         return near, records
+
+    def _search(self, asked: Asked, k: int, allowed: list[int] | None = None) -> dict[int, float]:
+        """{key: cosine}. The index follows the store a moment later: what it still gives and was replaced
+        stands for what took its place."""
+        near = dict(self._index.search(asked.vector, k, allowed))
+        if self._revise:
+            for old, new in self._store.replacements(list(near)).items():
+                near[new] = max(near.get(new, 0.0), near.pop(old))
+        return near
 
     def _fitting(self, near: dict[int, float], query: Query) -> dict[int, MemoryRecord]:
         return {key: r for key, r in self._store.by_id(list(near)).items() if fits(query, r)}

@@ -15,7 +15,7 @@ import numpy as np
 from robomemory import tables as t
 from robomemory.embedding import F32
 from robomemory.errors import StoreCorruptError
-from robomemory.parts import LIVE, Row
+from robomemory.parts import LIVE, REMOVED, Row
 from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.scene import Entity, Fact, Sighting
 from robomemory.schema import WORDS
@@ -50,6 +50,10 @@ class Reader:
         """A connection to read with, for one thread."""
         raise NotImplementedError
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Within it, this thread reads one committed state, whatever is written meanwhile."""
+        raise NotImplementedError
+
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         with self.reading() as db:
             return db.execute(sql, values).fetchall()
@@ -65,15 +69,32 @@ class Reader:
         ((n,),) = self._all(f"SELECT count(*) FROM records WHERE replaced_by = 0{which}")
         return int(str(n))
 
-    def by_id(self, ids: Sequence[int], *, live: bool = True) -> dict[int, MemoryRecord]:
-        """{key: record} of those ``ids`` that are kept, and still stand if ``live``."""
-        found: dict[int, MemoryRecord] = {}
+    def by_id(self, ids: Sequence[int]) -> dict[int, MemoryRecord]:
+        """{key: record} of those ``ids`` that stand."""
+        return {key: self._decoded(r) for key, r in self._at(ids).items() if r[11] == LIVE}
+
+    def replacements(self, ids: Sequence[int]) -> dict[int, int]:
+        """{key: the standing record that took its place} of those ``ids`` that were replaced."""
+        found: dict[int, int] = {}
+        ends = {key: key for key in ids}
+        while ends:
+            rows = self._at(list(set(ends.values())))
+            for key, end in list(ends.items()):
+                by = int(str(rows[end][11])) if end in rows else REMOVED
+                if by > LIVE:
+                    ends[key] = by
+                else:
+                    del ends[key]
+                    if by == LIVE and end != key:
+                        found[key] = end
+        return found
+
+    def _at(self, ids: Sequence[int]) -> dict[int, tuple[object, ...]]:
+        found: dict[int, tuple[object, ...]] = {}
         for start in range(0, len(ids), 500):  # SQLite takes at most 999 values in old builds
             part = ids[start : start + 500]
-            marks = ",".join("?" * len(part))
-            for r in self._all(f"SELECT {t.RECORD} FROM records WHERE id IN ({marks})", part):
-                if not live or r[11] == LIVE:
-                    found[int(str(r[0]))] = self._decoded(r)
+            sql = f"SELECT {t.RECORD} FROM records WHERE id IN ({','.join('?' * len(part))})"
+            found |= {int(str(r[0])): r for r in self._all(sql, part)}
         return found
 
     def _decoded(self, row: Sequence[object]) -> MemoryRecord:

@@ -58,6 +58,7 @@ class Store(Reader):
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self.common = {table: set[str]() for table in schema.WORDS.values()}
+        self._pinned = threading.local()  # the connection of a thread that reads one state
         self._readers: deque[sqlite3.Connection] = deque()
         self._held: int | None = None
         if self.path != ":memory:":
@@ -200,6 +201,22 @@ class Store(Reader):
             self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See ``Reader``. In memory, where all share one connection, writers wait for it."""
+        if self._held is None:
+            with self._lock:
+                yield
+            return
+        with self.reading() as db:
+            db.execute("BEGIN")
+            self._pinned.db = db
+            try:
+                yield
+            finally:
+                self._pinned.db = None
+                db.execute("COMMIT")
+
+    @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection to read with. It does not wait for a write, and sees the last committed state.
 
@@ -209,6 +226,11 @@ class Store(Reader):
         if self._held is None:  # in memory there is only the one connection
             with self._lock, self._errors("read"):
                 yield self._connection()
+            return
+        pinned = getattr(self._pinned, "db", None)
+        if pinned is not None:
+            with self._errors("read"):
+                yield pinned
             return
         self._connection()
         with self._errors("read"):
