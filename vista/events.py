@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     DETECTED = "detected"  # detections, images
     RECALLED = "recalled"  # recall
     SUBTASK_STARTED = "subtask_started"  # subtask, images as the cameras see it now
+    PLANNED = "planned"  # subtask, text: why this one, where the planner tells
     REJECTED = "rejected"  # subtask, text: who rejected it and why
     IMAGINED = "imagined"  # subtask, subgoal
     PROGRESS = "progress"  # progress

@@ -86,6 +86,14 @@ class Planner(Protocol):
 
 
 @runtime_checkable
+class Explains(Protocol):
+    """A planner that says in words why it chose its last subtask."""
+
+    @property
+    def why(self) -> str: ...
+
+
+@runtime_checkable
 class Critic(Protocol):
     """May reject a subtask before it is tried: None accepts, a sentence rejects and says why."""
 
@@ -141,8 +149,6 @@ class Memory(Protocol):
         """Keep ``notes``, all or none. Returns once they are durable."""
         ...
 
-    def recall(
-        self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0
-    ) -> Sequence[MemoryItem]:
+    def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> Sequence[MemoryItem]:
         """What fits the queries best, best first. A memory that misses the deadline is left out."""
         ...

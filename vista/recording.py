@@ -72,7 +72,7 @@ class RunRecorder:
         self._video = Video(self.folder / "video.mp4")
         self._start_s: float | None = None
         self._images: dict[str, dict[str, str]] = {}
-        self._score, self._text = 0.0, ""
+        self._score, self._text, self._why = 0.0, "", ""
         self._reserve = self.folder / ".reserve"
         write_atomically(self._reserve, bytes(_RESERVE_BYTES))
         write_atomically(self.folder / "result.json", self.record.to_json().encode())
@@ -95,6 +95,9 @@ class RunRecorder:
                     index = len(self.record.subtasks)
                     items = tuple(RecalledItem(i.kind, i.text, _number(i.score), index) for i in event.recall)
                     self._change(recalled=self.record.recalled + items)
+                case EventKind.PLANNED:
+                    self._why = event.text
+                    return
                 case EventKind.SUBTASK_STARTED:
                     self._images, self._score = {}, 0.0
                     self._text = event.subtask.text if event.subtask else ""
@@ -215,9 +218,9 @@ class RunRecorder:
         began = self.record.subtasks[-1].end if self.record.subtasks else 0.0
         done = SubtaskRecord(
             event.subtask.text, began, round(now_s, 4), str(event.progress.state),
-            event.progress.reason, self._score, self._images,
+            event.progress.reason, self._score, self._images, self._why,
         )  # fmt: skip
-        self._images = {}
+        self._images, self._why = {}, ""
         self._change(subtasks=(*self.record.subtasks, done))
 
     def _task_ended(self, result: EpisodeResult) -> None:
@@ -225,7 +228,7 @@ class RunRecorder:
         subtasks = [
             SubtaskRecord(
                 r.text, round(r.start_s, 4), round(r.end_s, 4), str(r.state), r.reason, r.score,
-                kept[i].images if i < len(kept) else {},
+                kept[i].images if i < len(kept) else {}, kept[i].why if i < len(kept) else "",
             )
             for i, r in enumerate(result.subtasks)
         ]  # fmt: skip

@@ -11,7 +11,7 @@ from vista.errors import InvalidValueError, VistaError
 from vista.events import Event, EventKind, OnEvent
 from vista.halting import STOPPED, Halt, ShouldStop, describe, raise_if_stopped
 from vista.preprocess import Digest, Preprocessor, TemplatePreprocessor, named, outcome_line, sighting
-from vista.protocols import Critic, Detector, Memory, MemoryItem, Planner, Robot, WorldModel
+from vista.protocols import Critic, Detector, Explains, Memory, MemoryItem, Planner, Robot, WorldModel
 from vista.timing import Timings
 from vista.types import (
     Detection,
@@ -142,6 +142,8 @@ class Task:
             if self._new_plan:
                 self.parts.planner.reset()
             step = self.parts.planner.next(obs, self.instruction, heard)
+        if isinstance(step, Subtask) and isinstance(self.parts.planner, Explains):
+            self.emit(Event(EventKind.PLANNED, subtask=step, text=self.parts.planner.why))
         critic, first, self._new_plan, self._remarks = self.parts.critic, self._new_plan, False, []
         if critic is None or first or not isinstance(step, Subtask):
             return step

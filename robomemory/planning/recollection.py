@@ -52,7 +52,7 @@ class Recollection:
             return
         queries = [instruction, f"lesson: {user} stands for the"]
         queries += [f"lesson: {name} failed step" for name in dict.fromkeys(names)]
-        found = list(self._memory.recall(queries, k=K, timeout_s=self._timeout_s))
+        found = list(reversed(self._memory.recall(queries, k=K, timeout_s=self._timeout_s)))  # best last
         found.sort(key=_stamp)
         self.lessons = Lessons(item.text for item in found if item.kind == "semantic")
         told = [failure for item in found if item.kind == "episodic" for failure in read_failures(item.text)]

@@ -71,9 +71,11 @@ class Strategy:
     def _solve(
         self, belief: Belief, goal: Facts, avoided: dict[Avoided, str]
     ) -> tuple[tuple[Step, ...] | None, dict[Avoided, str]]:
-        """Steps by acts of the least effort that are not known to fail; by those too if nothing else is
-        left. Also what was really avoided, with the reasons."""
-        for banned in (avoided, {}) if avoided else ({},):
+        """Steps by acts of the least effort that are not known to fail. Where every way failed, the one of
+        the most effort is tried again before the others. Also what was avoided, with the reasons."""
+        easier = frozenset[str]().union(*(self._domain.easier(o.act) for o in self._domain.operators))
+        careful = {(act, thing): why for (act, thing), why in avoided.items() if act in easier}
+        for banned in (avoided, careful, {}) if avoided else ({},):
             for limit in sorted({o.effort for o in self._domain.operators}):
                 operators = tuple(o for o in self._domain.operators if o.effort <= limit)
                 domain = replace(self._domain, operators=operators)

@@ -24,6 +24,7 @@ from vista.types import F64, ActionSpace, RobotSpec
 if TYPE_CHECKING:
     from robomemory.embedding import Embedder
     from robomemory.memory import RoboMemory
+    from robomemory.planning.recollection import PlanningMemory
     from vista.planner.head import Finder
     from vista.text import TextEncoder
     from vista.world_model.imagine import Spotter
@@ -110,9 +111,15 @@ def load_world_model(
     )  # fmt: skip
 
 
-def load_planner(ref: Ref = None, *, task: Task | None = None, finder: Detector | None = None) -> Planner:
+def load_planner(
+    ref: Ref = None,
+    *,
+    task: Task | None = None,
+    finder: Detector | None = None,
+    memory: PlanningMemory | None = None,
+) -> Planner:
     """A planner. Words: ``scripted`` (the task's subtasks; without ``task`` those of the sentence), ``whole``
-    (the instruction as the one subtask).
+    (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``finder`` sees).
 
     ``finder``: the detector that tells the learned planner whether what was named is there.
     """
@@ -133,17 +140,22 @@ def load_planner(ref: Ref = None, *, task: Task | None = None, finder: Detector 
 
         return WholePlanner()
 
-    words = {"scripted": scripted, "whole": whole}
+    def remembering() -> Planner:
+        from vista.cli.remembering import RememberingPlanner
+
+        return RememberingPlanner(memory, finder)
+
+    words = {"scripted": scripted, "whole": whole, "memory": remembering}
     return load(
         "planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words,
         files=large.language("Planner"), other=large.planner_in,
     )  # fmt: skip
 
 
-def load_critic(ref: Ref = None) -> Critic | None:
-    """A critic, from a settings file or ``module:Class``; None: there is none."""
+def load_critic(ref: Ref = None, *, planner: Planner | None = None) -> Critic | None:
+    """A critic, from a settings file or ``module:Class``; None: the ``planner`` where it is one, too."""
     if ref is None:
-        return None
+        return planner if isinstance(planner, Critic) else None
     return load("critic", ref, Critic, default="", classes={}, words={}, files=large.language("Critic"))
 
 

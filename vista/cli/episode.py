@@ -23,7 +23,8 @@ from vista_sim.world import World
 
 BUDGET = Budget(max_subtasks=8, seconds=60.0)
 EXECUTE_ROWS = 4
-TRUTHFUL = ("scripted", "oracle")
+EACH_TIME = ("scripted", "oracle", "memory")
+"""Parts that are made anew for each episode: they read the truth, or its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Stack:
         self._kept: dict[str, Any] = {}
 
     def _part(self, name: str, ref: str | None, make: Any) -> Any:
-        if ref in TRUTHFUL:
+        if ref in EACH_TIME:
             return make()
         if name not in self._kept:
             self._kept[name] = make()
@@ -98,17 +99,18 @@ class Stack:
                     refs.world_model, world=world, task=task, finder=detector
                 ),
             )  # fmt: skip
+            memory = compose.open_memory(memory_folder)
             planner = self._part(
                 "planner", refs.planner,
-                lambda: compose.load_planner(refs.planner, task=task, finder=detector),
+                lambda: compose.load_planner(refs.planner, task=task, finder=detector, memory=memory),
             )  # fmt: skip
             switcher = self._part("switcher", refs.switcher, lambda: compose.load_switcher(refs.switcher))
             critic = self._part("critic", refs.critic, lambda: compose.load_critic(refs.critic))
+            critic = critic or compose.load_critic(planner=planner)
             preprocessor = self._part(
                 "preprocessor", refs.preprocessor, lambda: compose.load_preprocessor(refs.preprocessor)
             )
             guard = self._part("guard", refs.guard, lambda: compose.load_guard(self.spec, refs.guard))
-            memory = compose.open_memory(memory_folder)
             result = run_task(
                 witness, planner, world_model,
                 partial(

@@ -19,7 +19,8 @@ from vista.resources import resource_path
 _PACKAGES = ("vista", "vista_sim", "robomemory")
 _LEFT_OUT = ("vista/report", "vista/cli")
 _COUNTED = tuple(
-    f"vista/cli/{name}.py" for name in ("compose", "large", "scripted", "episode", "scenes", "truth")
+    f"vista/cli/{name}.py"
+    for name in ("compose", "large", "scripted", "symbols", "remembering", "episode", "scenes", "truth")
 )
 
 

@@ -24,6 +24,8 @@ from vista.types import (
     Subgoal,
     Subtask,
 )
+from vista_sim.cabinet import DRAWER_NAMES
+from vista_sim.expert_drawer import OPEN, handle_position, is_inside
 from vista_sim.generate.pairs import project
 from vista_sim.tasks.base import Task
 from vista_sim.world import World
@@ -97,8 +99,14 @@ class ScriptedPlanner:
         return Subtask(steps[self._at - 1], self._at - 1)
 
 
+def shut_in(world: World, index: int) -> bool:
+    """Truth: whether the object lies in a drawer that is not open, where no camera sees it."""
+    closed = (d for d in range(world.scene.drawers) if world.drawer_opening(d) < 0.7 * OPEN)
+    return any(is_inside(world, index, drawer) for drawer in closed)
+
+
 class OracleDetector:
-    """Every object of the scene where it truly is, seen or not."""
+    """Every object of the scene where it truly is, except what is shut in a drawer; each drawer's handle."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -107,7 +115,14 @@ class OracleDetector:
         if "front" not in obs.images:
             raise ModelMismatchError("detector needs camera 'front'; the observation has none")
         scene = self._world.scene
-        things = [(p.spec.label, self._world.object_pose(i)[:3, 3]) for i, p in enumerate(scene.objects)]
+        things = [
+            (p.spec.label, self._world.object_pose(i)[:3, 3])
+            for i, p in enumerate(scene.objects)
+            if not shut_in(self._world, i)
+        ]
+        things += [
+            (name, handle_position(self._world, i)) for i, name in enumerate(DRAWER_NAMES[scene.drawers])
+        ]
         if scene.tray is not None:
             things.append(("tray", np.array([*scene.tray, 0.0])))
         pixels = project(self._world, np.stack([centre for _, centre in things]))

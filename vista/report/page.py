@@ -151,13 +151,14 @@ def _subtask(number: int, each: SubtaskRecord, record: RunRecord) -> str:
     if record.video:
         when = f'<button type="button" data-seek="{each.start:.2f}">▶ {when}</button>'
     score = f"<span>image score {each.score:.2f}</span>" if each.score else ""
+    why = f'<p class="why">Why: {escape(each.why)}</p>' if each.why else ""
     reason = f'<p class="reason">{escape(each.reason)}</p>' if each.reason else ""
     rows = "".join(_camera(camera, files, each.state) for camera, files in sorted(each.images.items()))
     images = f'<div class="cameras">{rows}</div>' if rows else ""
     return (
         f'<article class="subtask"><header><span class="number">{number}</span><h3>{escape(each.text)}</h3>'
         f'<span class="state {escape(each.state)}">{escape(each.state.replace("_", " "))}</span></header>'
-        f'<p class="meta">{when}{score}</p>{reason}{images}</article>'
+        f'<p class="meta">{when}{score}</p>{why}{reason}{images}</article>'
     )
 
 

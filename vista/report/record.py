@@ -38,7 +38,8 @@ class SeenObject:
 @dataclass(frozen=True, slots=True)
 class SubtaskRecord:
     """One subtask. ``start`` and ``end``: robot time since the task began [s]; ``images``
-    {camera: {moment: file}}, moment one of :data:`MOMENTS`, file relative to the run's folder."""
+    {camera: {moment: file}}, moment one of :data:`MOMENTS`, file relative to the run's folder; ``why``: the
+    planner's reason, where it gives one."""
 
     text: str
     start: float
@@ -47,6 +48,7 @@ class SubtaskRecord:
     reason: str = ""
     score: float = 0.0
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _drawer(rng: np.random.Generator, seed: int) -> Scenario:
         for label in (wanted, other)
     ]
     assert len(cabinet.DRAWER_NAMES[3]) == 3
-    return Scenario("drawer", seed, scene, *errands)
+    return Scenario("drawer", seed, scene, errands[0], errands[1])
 
 
 def _trays(rng: np.random.Generator, seed: int, family: str) -> Scenario:
@@ -149,7 +149,7 @@ def _my_tray(
     errands = [
         Errand((f"put the {label} in my tray",), frozenset({(label, "in", mine)}), 2) for label in labels[:2]
     ]
-    return Scenario("my tray", seed, scene, *errands, trays, tells=f"my tray is the {mine}")
+    return Scenario("my tray", seed, scene, errands[0], errands[1], trays, tells=f"my tray is the {mine}")
 
 
 def _just_now(
@@ -162,7 +162,7 @@ def _just_now(
         then = f"put the one you put down {'first' if first else 'last'} in the {free}"
         wanted = {(one, "in", free if first else here), (two, "in", there if first else free)}
         errands.append(Errand((f"{_put(one, here)}, then {_put(two, there)}", then), frozenset(wanted), 6))
-    return Scenario("just now", seed, scene, *errands, trays)
+    return Scenario("just now", seed, scene, errands[0], errands[1], trays)
 
 
 def _taken_away(
@@ -171,4 +171,4 @@ def _taken_away(
     errands = [
         Errand((_put(label, trays[0]),), frozenset({(label, "in", trays[0])}), 3) for label in labels[:2]
     ]
-    return Scenario("taken away", seed, scene, *errands, trays, away=True)
+    return Scenario("taken away", seed, scene, errands[0], errands[1], trays, away=True)

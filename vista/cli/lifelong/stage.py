@@ -9,7 +9,8 @@ import numpy as np
 from robomemory.planning.belief import Observed
 from robomemory.planning.domain import Step
 from vista.cli.lifelong.scenarios import Scenario
-from vista.cli.symbols import OPEN_M, TABLE, Sight, observed
+from vista.cli.scripted import shut_in
+from vista.cli.symbols import TABLE, Sight, observed
 from vista.kinematics import Kinematics
 from vista.types import F64, RobotSpec
 from vista_sim import expert, expert_drawer
@@ -21,7 +22,7 @@ from vista_sim.world import World
 
 MAX_STEPS = 160  # of 0.1 s, for one step of a plan
 GENTLE_M = 0.006  # so far a hand that carries gently moves in 0.1 s
-SLIP = 1.45
+SLIP = 1.6
 """Friction of the slippery thing, as a multiple of what just carries its weight at rest."""
 SETTLE_STEPS = 125  # of 4 ms
 
@@ -126,12 +127,6 @@ class Stage:
                 things[placed.spec.label] = world.object_pose(i)[:3, 3]
         hand, closed = world.ee_pose()[:3, 3], world.gripper_command < 0.5
         return observed(Sight(round(world.time * 1e9), things, hand, closed, self._trays(), openings))
-
-
-def shut_in(world: World, index: int) -> bool:
-    """Truth: whether the object lies in a drawer that is not open, where no camera sees it."""
-    closed = (d for d in range(world.scene.drawers) if world.drawer_opening(d) <= OPEN_M)
-    return any(expert_drawer.is_inside(world, index, drawer) for drawer in closed)
 
 
 def make_slippery(world: World, index: int) -> None:

@@ -20,7 +20,7 @@ from geometry_msgs.msg import Point, PoseStamped
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from robomemory.scene import Scene
+from robomemory.scene import Scene, SceneFact, SceneObject
 from vista.errors import InvalidValueError
 from vista.events import Event, EventKind
 from vista.protocols import MemoryItem
@@ -555,18 +555,38 @@ def memory_item_from_msg(msg: m.MemoryItem) -> Recalled:
     return Recalled(msg.kind, msg.text, msg.score)
 
 
+ENDED = "ended at "
+
+
+def scene_from_notes(notes: Sequence[Note]) -> Scene:
+    """The scene that :func:`scene_to_notes` made ``notes`` of."""
+    objects, facts, past = [], [], []
+    for note in notes:
+        if note.triple is None:
+            at_ns = note.stamp_ns
+            objects.append(SceneObject(note.text, note.position, at_ns, at_ns, note.confidence))
+        elif note.source.startswith(ENDED):
+            until = int(note.source.removeprefix(ENDED))
+            past.append(SceneFact(*note.triple, note.stamp_ns, until, note.confidence))
+        else:
+            facts.append(SceneFact(*note.triple, note.stamp_ns, None, note.confidence))
+    return Scene(tuple(objects), tuple(facts), tuple(past))
+
+
 def scene_to_notes(scene: Scene, names: Sequence[str] = ()) -> list[Note]:
-    """What the spatial memory knows as notes: a position for each thing, a triple for each fact that holds.
-    ``names``: only what is about these; empty: everything."""
+    """What the spatial memory knows as notes: a position for each thing, a triple for each fact that holds or
+    held; the source of one that has ended is ``ENDED`` with the stamp [ns]. ``names``: only what is about
+    these; empty: everything."""
     notes = [
         Note("spatial", each.name, each.last_seen_ns, (each.name,), each.position, confidence=each.confidence)
         for each in scene.objects
     ]
-    for fact in scene.facts:
+    for fact in (*scene.facts, *scene.past):
         triple = (fact.subject, fact.relation, fact.object)
         about = (fact.subject, fact.object)
+        until = "" if fact.valid_until_ns is None else f"{ENDED}{fact.valid_until_ns}"
         notes.append(
-            Note("spatial", " ".join(triple), fact.valid_from_ns, about, None, triple, fact.confidence)
+            Note("spatial", " ".join(triple), fact.valid_from_ns, about, None, triple, fact.confidence, until)
         )
     return [note for note in notes if not names or set(note.entities) & set(names)]
 

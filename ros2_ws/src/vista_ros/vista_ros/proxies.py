@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from robomemory.scene import Scene as KnownScene
 from vista.errors import RobotStoppedError, VistaError
 from vista.events import OnEvent, tell_progress
 from vista.halting import STOPPED, ShouldStop
@@ -21,7 +22,7 @@ from vista.types import (
     Subtask,
 )
 from vista_msgs.action import ExecuteSubgoal, ImagineSubgoal
-from vista_msgs.srv import Detect, Recall, Remember
+from vista_msgs.srv import Detect, Recall, Remember, Scene
 from vista_ros import conversions as c
 from vista_ros.calls import Action, Service
 from vista_ros.node_base import VistaNode
@@ -75,6 +76,11 @@ class GraphMemory:
     def __init__(self, node: VistaNode) -> None:
         self._remember = Service(node, Remember, "remember", "memory")
         self._recall = Service(node, Recall, "recall", "memory")
+        self._scene = Service(node, Scene, "scene", "memory")
+
+    def scene(self) -> KnownScene:
+        """What the spatial memory holds and held."""
+        return c.scene_from_notes([c.note_from_msg(note) for note in self._scene(Scene.Request()).notes])
 
     def remember(self, notes: Sequence[Note]) -> None:
         self._remember(Remember.Request(notes=[c.note_to_msg(note) for note in notes]))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from robomemory.planning.recollection import PlanningMemory
 from vista.cli import compose
 from vista.errors import InstructionError
 from vista.kinematics import matrix_to_delta, pose_to_matrix
@@ -108,7 +109,8 @@ class LookingPlanner:
         return self._planner.next(obs, instruction, recall)
 
 
-def planner(ref: str | None, finder: Detector | None) -> Planner:
-    """The planner ``ref``; ``scripted`` goes by the sentence and what ``finder`` sees."""
-    loaded = compose.load_planner(ref, finder=finder)
+def planner(ref: str | None, finder: Detector | None, memory: PlanningMemory | None = None) -> Planner:
+    """The planner ``ref``; ``scripted`` goes by the sentence and what ``finder`` sees, ``memory`` also by
+    what ``memory`` holds."""
+    loaded = compose.load_planner(ref, finder=finder, memory=memory)
     return LookingPlanner(loaded, finder) if ref == "scripted" else loaded

@@ -17,6 +17,7 @@ from vista.errors import UnknownNameError
 CELLS = {
     "latency": ("latency", "LatencyCell"),
     "recall": ("recall", "RecallCell"),
+    "lifelong": ("lifelong", "LifelongCell"),
     "textworlds": ("textworlds.cell", "TextWorldsCell"),
 }
 

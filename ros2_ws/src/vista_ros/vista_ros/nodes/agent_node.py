@@ -41,10 +41,10 @@ class AgentNode(VistaNode):
         spec = load_robot(self.param("robot", "panda"))
         self._source = ObservationSource(self, spec)
         self._detector = GraphDetector(self) if self.param("use_detector", True) else None
-        self._planner = stand_ins.planner(self.param("planner", "") or None, self._detector)
-        self._critic = compose.load_critic(self.param("critic", "") or None)
-        self._preprocessor = compose.load_preprocessor(self.param("preprocessor", "") or None)
         self._memory = GraphMemory(self) if self.param("use_memory", True) else None
+        self._planner = stand_ins.planner(self.param("planner", "") or None, self._detector, self._memory)
+        self._critic = compose.load_critic(self.param("critic", "") or None, planner=self._planner)
+        self._preprocessor = compose.load_preprocessor(self.param("preprocessor", "") or None)
         self._world_model = GraphWorldModel(self, self._why_stop)
         self._pursue = GraphPursuit(self, self._why_stop)
         self._robot = WatchingRobot(self._source, self.now_ns, self._pursue.stop)
