@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,7 @@ def test_latency_rows_hold_what_they_promise(tmp_path: Path):
     assert ratio["p50_ms"] >= 50
     assert ratio["speedup"] > 1
     assert [c["recall_at_10"] for c in cells if "recall_at_10" in c] == [1.0]
+    assert json.loads((tmp_path / "rows.json").read_text()) == cells
     assert (tmp_path / "latency.svg").read_bytes().startswith(b"<?xml")
     assert (tmp_path / "latency.png").read_bytes().startswith(b"\x89PNG")
     assert not list(tmp_path.glob("store-*"))

@@ -8,6 +8,7 @@ wait of 50 ms in each memory, as a language model's would be, parallel stands be
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -76,6 +77,8 @@ class LatencyCell(Suite):
                     hits, asked, index = exact.recall_at_10(memory, embedder, min(count, 100))
                     found += rows
                     found.append(_row("index", asked, size) | {"recall_at_10": hits, "index": index})
+                    # A million takes long: what is known so far is kept.
+                    (out / "rows.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
                     progress.step(Job("latency", "parallel", size), {"success": True})
             finally:
                 memory.close()
