@@ -4,6 +4,7 @@
 #   scripts/setup.sh --if-needed  nothing when it was done with these very inputs
 #   scripts/setup.sh ros          .venv-ros, beside a ROS 2 that is installed in /opt/ros
 #   scripts/setup.sh lerobot      .venv-lerobot, in which LeRobot's policies run
+#   scripts/setup.sh textworlds   adds the worlds of the bench cell textworlds to the environment
 set -euo pipefail
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$ROOT"
@@ -83,13 +84,16 @@ system_packages() {
   [[ -n $PY ]] || die "no Python 3.11 or 3.12 found. Install one and name it: PYTHON=/path/to/python ./run setup"
 }
 
-# requirements PYTHON: what pyproject.toml asks for, all extras included, one a line.
+# requirements PYTHON [EXTRA]: what pyproject.toml asks for, one a line: that extra, else everything but textworlds,
+# which takes minutes to compile and serves one bench cell.
 requirements() {
-  "$1" - <<'PY'
-import tomllib
+  "$1" - "${2:-}" <<'PY'
+import sys, tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
-for group in (project["dependencies"], *project["optional-dependencies"].values()):
+extras = project["optional-dependencies"]
+usual = [project["dependencies"], *(group for name, group in extras.items() if name != "textworlds")]
+for group in [extras[sys.argv[1]]] if sys.argv[1] else usual:
     for requirement in group:
         if not requirement.startswith(project["name"]):  # the extra that gathers the others
             print(requirement)
@@ -209,10 +213,23 @@ lerobot_environment() {
   say "ready: --policy FOLDER takes a LeRobot checkpoint now (docs/large-models.md)"
 }
 
+# textworlds_environment: the usual environment and, in it, the worlds; their pins agree with ours. Java runs one of them.
+textworlds_environment() {
+  local wanted
+  up_to_date || wheels_environment
+  command -v java >/dev/null || apt_install "$(apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 && echo openjdk-17-jre-headless || echo default-jre-headless)"
+  export PIP_DISABLE_PIP_VERSION_CHECK=1
+  say "TextWorldExpress, MiniGrid, TextWorld and ALFWorld (the first time: two of their packages are compiled, minutes)"
+  mapfile -t wanted < <(requirements "$VENV/bin/python" textworlds)
+  "$VENV/bin/python" -m pip install -q -c constraints.txt "${wanted[@]}" ||
+    die "pip could not install the worlds (its own words stand above)"
+  say "ready: ./run bench --suite memory --cell textworlds (docs/textworlds.md)"
+}
+
 case ${1:-} in
   --if-needed) if up_to_date; then exit 0; fi ;;
-  ros | lerobot | "") ;;
-  *) die "unknown word '$1'; known: ros, lerobot" ;;
+  ros | lerobot | textworlds | "") ;;
+  *) die "unknown word '$1'; known: ros, lerobot, textworlds" ;;
 esac
 [[ $ROOT != *[[:space:]]* ]] || die "the path $ROOT holds a space, which ROS 2's build tools do not take: move the folder"
 [[ $(uname -sm) == "Linux x86_64" || ${1:-} == ros || ${1:-} == lerobot ]] || die "ROS 2 wheels exist for Linux on x86_64 only; this is $(uname -sm). With ROS 2 installed: ./run setup ros"
@@ -222,6 +239,7 @@ flock -n 9 || { say "another set-up is running; waiting for it" && flock 9; }
 case ${1:-} in
   ros) ros_environment ;;
   lerobot) lerobot_environment ;;
+  textworlds) textworlds_environment ;;
   --if-needed) up_to_date || wheels_environment ;;
   *) wheels_environment ;;
 esac

@@ -72,7 +72,7 @@ ROOM = Domain(
         ),
         Operator(
             "use", _of("thing:thing", "place:place"), (_HERE, ("?thing", "in", "?place")),
-            (("?thing", "is", "on"),), (), "use {thing}",
+            (("?thing", "switched", "on"),), (), "use {thing}",
         ),
     ),
     {ROBOT: "agent", "hand": "hand", "empty": VALUE, "open": VALUE, "closed": VALUE, "unvisited": VALUE,
@@ -157,8 +157,8 @@ class AlfredGame:
         thing = aliases[some][0]
         if self._task.kind == "look":
             if not aliases[lamp]:
-                return [Subgoal(frozenset({(lamp, "is", "on")}), (lamp,))]
-            return [Subgoal(frozenset({held(thing), (aliases[lamp][0], "is", "on")}))]
+                return [Subgoal(frozenset({(lamp, "switched", "on")}), (lamp,))]
+            return [Subgoal(frozenset({held(thing), (aliases[lamp][0], "switched", "on")}))]
         goal = self._goal_place(belief)
         wanted = {(thing, "in", goal)}
         if self._task.kind in _VERBS:
@@ -222,7 +222,7 @@ def read(text: str, commands: Sequence[str]) -> tuple[frozenset[Triple], frozens
     if done := re.search(r"You (clean|heat|cool) the ([a-z]+ \d+)", text):
         facts.add((done[2], "made", {v: k for k, v in _VERBS.items()}[done[1]]))
     if used := re.search(r"You turn on the ([a-z]+ \d+)", text):
-        facts.add((used[1], "is", "on"))
+        facts.add((used[1], "switched", "on"))
     return frozenset(facts), frozenset(looked), kinds
 
 

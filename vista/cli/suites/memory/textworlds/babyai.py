@@ -123,7 +123,7 @@ class BabyAIGame:
         """The first clause that is not done; doors on the way to it, and locked ones, come second."""
         assert self._map is not None
         for number, clause in enumerate(self.clauses):
-            if (f"clause {number}", "is", "done") in belief.facts:
+            if (f"clause {number}", "done", "yes") in belief.facts:
                 continue
             names = [n for n in belief.kinds if n.count(" ") == 3 and clause.fits(n) and belief.at(n)]
             names.sort(key=lambda n: (belief.hops.get(n, len(belief.kinds)), n))
@@ -160,7 +160,7 @@ class BabyAIGame:
         ]
         for number, clause in enumerate(self.clauses):
             if clause.verb == "go to" and any(clause.fits(n) for n in facing):
-                facts.add((f"clause {number}", "is", "done"))
+                facts.add((f"clause {number}", "done", "yes"))
         won = ended and reward > 0
         done = list(_done(self._env.unwrapped.instrs))
         score = 1.0 if won else sum(done) / len(done)

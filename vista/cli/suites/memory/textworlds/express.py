@@ -29,12 +29,11 @@ from vista.errors import ConfigError
 
 FOLDS = ("train", "dev", "test")
 
+_HOUSE = "numLocations=11,limitInventorySize=0"
 PARAMETERS = {
-    "coin": "numLocations=11,numDistractorItems=0,includeDoors=1,limitInventorySize=0",
-    "mapreader": "numLocations=11,maxDistanceApart=4,includeDoors=0,maxDistractorItemsPerLocation=3",
-    "cookingworld":
-    "numLocations=11,numIngredients=3,numDistractorItems=5,includeDoors=1,limitInventorySize=0",
-    "twc": "numLocations=3,numItemsToPutAway=2,includeDoors=0,limitInventorySize=0",
+    "coin": f"{_HOUSE},includeDoors=1,numDistractorItems=0",
+    "mapreader": f"{_HOUSE},includeDoors=0,maxDistanceApart=4,maxDistractorItemsPerLocation=3",
+    "cookingworld": f"{_HOUSE},includeDoors=1,numIngredients=3,numDistractorItems=5",
 }
 """How each game is made."""
 
@@ -243,7 +242,7 @@ class CookingWorld(ExpressGame):
             found.append(Subgoal(frozenset({(thing, "cut" if cut else "cooked", how)}), needs))
         open_ = [s for s in found if not s.facts <= belief.facts]
         if held("meal") in belief.facts:
-            return [Subgoal(frozenset({("meal", "is", "eaten")}))]
+            return [Subgoal(frozenset({("meal", "eaten", "yes")}))]
         return open_ or [Subgoal(frozenset({held("meal")}))]
 
     def useful(self, belief: Belief) -> frozenset[str]:

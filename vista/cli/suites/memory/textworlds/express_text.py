@@ -161,7 +161,7 @@ def recipe_text(text: str) -> frozenset[Triple]:
 def map_text(text: str) -> frozenset[Triple]:
     """(room, "connects to", room) of a map that was read, both ways."""
     facts: set[Triple] = set()
-    for room, others in re.findall(r"The ([^.\n]+?) connects to ([^.]+)\.", text):
+    for room, others in re.findall(r"The ([^.\n]+?) connects to (?:the )?([^.]+)\.", text):
         for other in re.split(r",\s*|\s+and\s+", others.casefold()):
             if other:
                 facts |= {(room.casefold(), "connects to", other), (other, "connects to", room.casefold())}

@@ -92,11 +92,11 @@ HOUSE = Domain(
             (("?dish", HELD, ROBOT),), (), "prepare {dish}",
         ),
         Operator(
-            "eat", _needs("dish:dish"), (("?dish", HELD, ROBOT),), (("?dish", "is", "eaten"),),
+            "eat", _needs("dish:dish"), (("?dish", HELD, ROBOT),), (("?dish", "eaten", "yes"),),
             (("?dish", HELD, ROBOT),), "eat {dish}",
         ),
     ),
-    {ROBOT: "agent", "open": VALUE, "closed": VALUE, "eaten": VALUE,
+    {ROBOT: "agent", "open": VALUE, "closed": VALUE, "yes": VALUE,
      **dict.fromkeys(CUTS.values(), "cutting"), **dict.fromkeys(HEATS.values(), "heating")},
 )  # fmt: skip
 

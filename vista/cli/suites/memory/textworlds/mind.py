@@ -14,11 +14,14 @@ from robomemory import RoboMemory
 from robomemory.names import exclusive, normal_name, normal_triple
 from robomemory.planning import ROBOT, Facts, seen
 from robomemory.records import Triple
-from vista.cli.suites.memory.textworlds.view import ELSEWHERE, KIND, PLACES, Belief, View
+from vista.cli.suites.memory.textworlds.view import ELSEWHERE, KIND, PLACES, VOLATILE, Belief, View
 from vista.types import Note
 
 SEEN_IN = "looked into during"
 """(place, "looked into during", attempt): a place seen in another attempt may hold other things by now."""
+
+DURING = " during "
+"""(thing, "cut during attempt 1", state): what was done to a thing, and in which attempt."""
 
 
 class Mind(Protocol):
@@ -35,7 +38,7 @@ class Mind(Protocol):
 
 def triples(view: View, attempt: str) -> list[Triple]:
     """All that ``view`` tells, in one spelling and a fixed order."""
-    found = [normal_triple(*t) for t in view.facts]
+    found = [normal_triple(s, f"{r}{DURING}{attempt}" if r in VOLATILE else r, o) for s, r, o in view.facts]
     found += [(normal_name(place), SEEN_IN, attempt) for place in view.looked]
     found += [(normal_name(name), KIND, kind) for name, kind in view.kinds.items()]
     return sorted(set(found))
@@ -69,6 +72,9 @@ def to_belief(facts: Iterable[Triple], attempt: str, before: Mapping[str, Sequen
     for subject, relation, thing in facts:
         if relation == KIND:
             kinds[subject] = thing
+        elif relation.partition(DURING)[0] in VOLATILE:
+            done, _, when = relation.partition(DURING)
+            kept |= {(subject, done, thing)} if when == attempt else set()
         elif relation != SEEN_IN:
             kept.add((subject, relation, thing))
         elif thing == attempt:

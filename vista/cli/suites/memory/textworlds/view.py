@@ -23,6 +23,11 @@ PLACES = ("in", "on", HELD)
 """The relations that say where a thing is; it has one of them at a time."""
 
 
+VOLATILE = ("cut", "cooked", "eaten", "made", "switched", "done")
+"""Relations that say what was done to a thing. They hold for the attempt in which it was done: the next one
+begins with everything as it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What the world shows now.
