@@ -46,7 +46,7 @@ def likely_places(
     for fact in stays:
         if fact.object in weights:
             weight, why = weights[fact.object]
-            weights[fact.object] = (weight + _WAS_THERE * fade, [*why, f"it was {fact.relation} it before"])
+            weights[fact.object] = (weight + _WAS_THERE * fade, [*why, "it was there before"])
             fade *= _FADE
     kept = lessons.value(name, Relation.KEPT_IN)
     if kept in weights:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from vista.cli.processes import DIE_WITH_PARENT
 from vista.cli.progress_view import ProgressView
@@ -22,11 +23,22 @@ from vista.cli.stack import Value, load_stack
 from vista.cli.up import STOP_S, add_stack_arguments, free_domain, stack_values
 from vista.errors import InstructionError, InvalidValueError, VistaError
 
+if TYPE_CHECKING:
+    from vista_sim.tasks import Task
+
 INSTRUCTION = "put the blue mug in the tray"
+# The learned executor, world model and detector know no drawers: what is searched for is found by the memory,
+# reached by the expert and seen by the oracle, and the page says so.
+SEARCH: Mapping[str, str] = {
+    "planner": "memory", "policy": "scripted", "world_model": "mock", "detector": "oracle",
+}  # fmt: skip
+SEARCH_SAYS = (
+    "the scripted expert, which reads the simulator's truth; the learned executor does pick_place only"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("instruction", nargs="?", default=INSTRUCTION, help=f"what to do ({INSTRUCTION!r})")
+    parser.add_argument("instruction", nargs="?", help=f"what to do ({INSTRUCTION!r}, or what the task says)")
     add_task_arguments(parser)
     add_stack_arguments(parser)
 
@@ -87,11 +99,13 @@ class Graph:
 
 
 def main(args: argparse.Namespace) -> int:
-    instruction = args.instruction.strip()
-    if not instruction:
-        raise InstructionError(f"the instruction is empty; expected a sentence such as {INSTRUCTION!r}")
     stack = load_stack()
     values = stack_values(args)
+    if values.get("task") == "search":
+        # Drawers that were opened in one scene tell nothing of another one: each has a memory of its own.
+        own = {**SEARCH, "scene_name": f"search-{values.get('seed', stack.arguments['seed'].default)}"}
+        values = {**own, **values}
+    instruction = told(args.instruction, stack.chosen(values))
     objects = str(values.get("objects", ""))
     if "target" not in values and "scene" not in values and (label := named(instruction, objects)):
         values["target"] = label  # a scene without it would be no demonstration
@@ -105,6 +119,8 @@ def main(args: argparse.Namespace) -> int:
     words += [f"--namespace={args.namespace}", f"--logs={args.logs}"]
     seed = int(str(chosen["seed"]))
     facts = {"command": "demo", **{name: str(value) for name, value in chosen.items() if value != ""}}
+    if chosen["policy"] == "scripted":
+        facts["executor"] = SEARCH_SAYS
     nodes = [node.name for node in stack.select()]
     job = Job(instruction, nodes, facts, seed, args.timeout, args.ready, args.runs)
     view = ProgressView()
@@ -125,6 +141,19 @@ def main(args: argparse.Namespace) -> int:
                 return INTERRUPTED
 
 
+def told(instruction: str | None, chosen: Mapping[str, Value]) -> str:
+    """What to do: ``instruction``; without one the usual sentence, or that of another task's scene.
+
+    Raises:
+        InstructionError: it is empty.
+    """
+    if instruction is None:
+        return INSTRUCTION if chosen["task"] == "pick_place" else _task(chosen).instruction
+    if not instruction.strip():
+        raise InstructionError(f"the instruction is empty; expected a sentence such as {INSTRUCTION!r}")
+    return instruction.strip()
+
+
 def named(instruction: str, objects: str) -> str | None:
     """What the instruction speaks of, of the things that the simulator may put on the table."""
     from vista.cli.scenes import lab_choice
@@ -137,13 +166,16 @@ def named(instruction: str, objects: str) -> str | None:
 
 def check(chosen: Mapping[str, Value]) -> None:
     """Say what is wrong with the scene that was asked for before any node starts."""
+    if int(str(chosen["seed"])) < 0:
+        raise InvalidValueError(f"--seed {chosen['seed']}: expected at least 0")
+    _task(chosen)
+
+
+def _task(chosen: Mapping[str, Value]) -> Task:
     from vista.cli.scenes import scene_task
 
-    seed = int(str(chosen["seed"]))
-    if seed < 0:
-        raise InvalidValueError(f"--seed {seed}: expected at least 0")
-    scene_task(
-        str(chosen["task"]), seed, objects=str(chosen["objects"]) or None,
+    return scene_task(
+        str(chosen["task"]), int(str(chosen["seed"])), objects=str(chosen["objects"]) or None,
         scene=str(chosen["scene"]) or None, target=str(chosen["target"]) or None,
         distractors=int(str(chosen["distractors"])),
     )  # fmt: skip

@@ -7,6 +7,7 @@ next question tells how the last subtask went.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -45,7 +46,9 @@ class RememberingPlanner:
         if finder is None:
             raise ConfigError("planner 'memory' plans with what is seen: it needs a detector")
         self._finder = finder
-        self._core = MemoryPlanner(TABLETOP, engine(), memory, Settings())
+        # The executors know one way to grasp; whoever adds a gentle one takes the whole domain.
+        usual = tuple(o for o in TABLETOP.operators if o.effort == 0)
+        self._core = MemoryPlanner(replace(TABLETOP, operators=usual), engine(), memory, Settings())
         self._instruction = ""
         self._pending: Step | None = None
         self._before: Observed | None = None
