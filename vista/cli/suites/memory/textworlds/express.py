@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from robomemory.planning import Step, seen
@@ -36,6 +36,36 @@ PARAMETERS = {
     "cookingworld": f"{_HOUSE},includeDoors=1,numIngredients=3,numDistractorItems=5",
 }
 """How each game is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the world says: ``text`` answers the last command; ``room`` and ``inventory`` describe what is
+    around; ``valid`` are the commands that it takes; ``score`` up to 1."""
+
+    text: str
+    room: str
+    inventory: str
+    valid: tuple[str, ...]
+    task: str
+    score: float
+    over: bool
+    won: bool
+
+    @classmethod
+    def of(cls, infos: Any) -> Reply:
+        """The reply in the package's dictionary."""
+        won = bool(infos["tasksuccess"])
+        return cls(
+            str(infos["observation"]),
+            str(infos["look"]),
+            str(infos["inventory"]),
+            tuple(map(str, infos["validActions"])),
+            str(infos["taskDescription"]),
+            float(infos["score"]),
+            bool(infos["done"]) or won,
+            won,
+        )
 
 
 class ExpressServer:
@@ -64,14 +94,14 @@ class ExpressServer:
         return [int(s) for s in {"train": env.getValidSeedsTrain, "dev": env.getValidSeedsDev,
                                  "test": env.getValidSeedsTest}[fold]()]  # fmt: skip
 
-    def reset(self, game: str, fold: str, seed: int) -> Mapping[str, Any]:
+    def reset(self, game: str, fold: str, seed: int) -> Reply:
         self._load(game)
         _, infos = self._env.reset(seed=seed, gameFold=fold, generateGoldPath=False)
-        return dict(infos)
+        return Reply.of(infos)
 
-    def step(self, command: str) -> Mapping[str, Any]:
+    def step(self, command: str) -> Reply:
         *_, infos = self._env.step(command)
-        return dict(infos)
+        return Reply.of(infos)
 
     def close(self) -> None:
         self._env.close()
@@ -95,9 +125,9 @@ class ExpressGame:
         self.task = ""
 
     def start(self) -> View:
-        infos = self._server.reset(self.name, self._fold, self._seed)
-        self.task = str(infos["taskDescription"])
-        return self._view(infos, None)
+        reply = self._server.reset(self.name, self._fold, self._seed)
+        self.task = reply.task
+        return self._view(reply, None)
 
     def act(self, step: Step) -> View:
         return self._view(self._server.step(self._spelled(self.command(step))), step)
@@ -142,27 +172,25 @@ class ExpressGame:
     def _spelled(self, command: str) -> str:
         return self._valid.get(command.casefold(), command)
 
-    def _view(self, infos: Mapping[str, Any], step: Step | None) -> View:
-        text = str(infos["observation"])
-        room, hand = room_text(str(infos["look"])), inventory_text(str(infos["inventory"]))
-        told, kinds = self.told(text)
+    def _view(self, reply: Reply, step: Step | None) -> View:
+        room, hand = room_text(reply.room), inventory_text(reply.inventory)
+        told, kinds = self.told(reply.text)
         looked = room.looked | hand.looked
         if step is not None and step.operator == "read" and told:
             looked |= {step.about}
-        self._valid = {str(a).casefold(): str(a) for a in infos["validActions"]}
+        self._valid = {command.casefold(): command for command in reply.valid}
         self._exits = {o: s.rpartition(" ")[2] for s, r, o in room.facts if r == "leads to"}
         # What is shut and cannot be opened holds nothing for anybody: furniture, not a place to look into.
         fixed = {s for s, r, o in room.facts if (r, o) == ("is", "closed")
                  and room.kinds[s] == "holder" and f"open {word(s)}" not in self._valid}  # fmt: skip
-        won = bool(infos["tasksuccess"])
         return View(
-            text,
+            reply.text,
             room.facts | hand.facts | told,
             looked,
             {**room.kinds, **dict.fromkeys(fixed, "thing"), **hand.kinds, **kinds},
-            max(0.0, float(infos["score"])),
-            bool(infos["done"]) or won,
-            won,
+            max(0.0, reply.score),
+            reply.over,
+            reply.won,
         )
 
     def told(self, text: str) -> tuple[frozenset[Triple], dict[str, str]]:
