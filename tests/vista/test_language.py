@@ -11,7 +11,7 @@ import pytest
 
 from tests import mocks
 from tests.conformance.implementations import observation
-from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.errors import ConfigError, InstructionError, InvalidValueError, UnknownNameError
 from vista.planner.language.answers import Grammar, MalformedAnswerError, sentences, verdict
 from vista.planner.language.calls import Call, CallLateError, NotRunError, run_calls
 from vista.planner.language.critic import LanguageCritic
@@ -259,6 +259,16 @@ def test_what_was_recalled_stays_data():
     block = question.partition("<data>")[2].partition("</data>")[0]
     assert evil in json.loads(block)["recalled"][0], "it is there, as a quoted string"
     assert evil not in model.prompts[0].rules
+
+
+def test_nothing_that_is_told_is_cut_off_in_silence():
+    model = Scripted("grasp the blue mug")
+    long = TOLD + " and mind the glass" * 20
+    LanguagePlanner(model).next(OBS, long, ())
+    assert long in model.prompts[0].question
+    for wrong in ("", "  ", "put the mug away " * 1000):
+        with pytest.raises(InstructionError):
+            LanguagePlanner(Scripted()).next(OBS, wrong, ())
 
 
 def test_a_fresh_plan_each_time_of_which_the_first_step_is_done():

@@ -114,8 +114,8 @@ def test_a_server_that_is_gone_is_named_by_the_deadline():
     with Served(StandIn()) as served:
         made = policy(served)
         made.predict_chunk(OBS, GOAL)
-        object.__setattr__(made._settings, "timeout_s", 0.5)
-    made._drop()
+        made._server.timeout_s = 0.5
+    made._server.close()
     start = time.monotonic()
     with pytest.raises(PolicyServerError, match=rf"{served.address} \(standin\) is gone"):
         made.predict_chunk(OBS, GOAL)
@@ -128,11 +128,11 @@ def test_a_server_that_comes_back_is_found_again():
     with Served(StandIn()) as served:
         made = policy(served)
         first = made.predict_chunk(OBS, GOAL)
-    made._connection.sock.shutdown(2)  # as when the process at the other end dies
+    made._server._connection.sock.shutdown(2)  # as when the process at the other end dies
     with Served(StandIn(), served.port):
         again = made.predict_chunk(OBS, GOAL)
     np.testing.assert_array_equal(first.actions, again.actions)
-    made._drop()
+    made._server.close()
     other = PolicySpec("other", JOINTS.cameras, 8, 8, 6)
     with Served(StandIn(other), served.port), pytest.raises(ModelMismatchError, match="another checkpoint"):
         made.predict_chunk(OBS, GOAL)
@@ -147,7 +147,7 @@ def test_a_slow_policy_is_not_waited_for():
 
     with Served(StandIn(spoil=stall)) as served:
         made = policy(served)
-        object.__setattr__(made._settings, "timeout_s", 0.3)
+        made._server.timeout_s = 0.3
         with pytest.raises(PolicyServerError, match=r"no answer within 0\.3 s"):
             made.predict_chunk(OBS, GOAL)
         release.set()
@@ -214,16 +214,16 @@ SERVE = (
 
 
 def test_a_server_of_ones_own_lives_as_long_as_it_is_wanted():
-    process = ServerProcess([sys.executable, "-c", SERVE.format(path=sys.path)], timeout_s=PATIENT)
+    process = ServerProcess([sys.executable, "-c", SERVE.format(path=sys.path)], timeout_s=250.0)
     made = policy(process.address)
-    made._process = process
+    made._process = made._server.process = process
     assert made.predict_chunk(OBS, GOAL).actions.shape == (6, 8)
     os.kill(process._process.pid, signal.SIGKILL)
     process._process.wait(PATIENT)
     with pytest.raises(PolicyServerError, match="its process ended with -9: loading weights"):
         made.predict_chunk(OBS, GOAL)
     made.close()
-    other = ServerProcess([sys.executable, "-c", SERVE.format(path=sys.path)], timeout_s=PATIENT)
+    other = ServerProcess([sys.executable, "-c", SERVE.format(path=sys.path)], timeout_s=250.0)
     other.close()
     assert other.ended == 0, "it ends by itself when its standard input is closed"
 

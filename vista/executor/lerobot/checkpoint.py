@@ -64,7 +64,9 @@ class LeRobotCheckpoint:
             for key, f in inputs.items()
             if key.startswith(IMAGES)
         }
-        self._rows = int(config.n_action_steps)
+        # VQ-BeT has another name for it.
+        rows = getattr(config, "n_action_steps", None) or config.action_chunk_size
+        self._rows = int(rows)
         self.spec = PolicySpec(
             self._kind,
             cameras,

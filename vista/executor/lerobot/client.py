@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vista.errors import ConfigError, ModelMismatchError, UnknownNameError
+from vista.executor.lerobot.connection import PolicyConnection
 from vista.executor.lerobot.process import PolicyServerError, ServerProcess
-from vista.executor.lerobot.wire import MAX_BYTES, PolicySpec, WireError, pack, unpack
+from vista.executor.lerobot.wire import PolicySpec, WireError, pack, unpack
 from vista.images import resize
 from vista.types import F32, U8, ActionChunk, ActionSpace, Observation, Subgoal
 
 ACTIONS = ("joint_position", "ee_delta", "ee_step")
 STATES = ("joint_pos", "joint_vel", "gripper", "gripper_command", "ee_position", "ee_quat")
 GOAL = "goal_"
-_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +67,7 @@ class LeRobotSettings:
 
 
 class LeRobotPolicy:
-    """Asks a policy server for chunks. One thread at a time.
-
-    A connection that breaks is made again until the deadline of the chunk; a server that came back with
-    another checkpoint is refused.
-    """
+    """Asks a policy server for chunks. One thread at a time."""
 
     def __init__(self, settings: LeRobotSettings) -> None:
         """Start the server if one is to be started, and ask what it serves.
@@ -84,25 +76,23 @@ class LeRobotPolicy:
             PolicyServerError: no server. ModelMismatchError: actions of another length than the settings say.
         """
         self._settings = settings
-        self._lock = threading.Lock()
-        self._connection: Any = None  # an http.client.HTTPConnection
         self._process: ServerProcess | None = None
         if settings.checkpoint is not None:
             self._process = ServerProcess.for_checkpoint(
                 settings.checkpoint, device=settings.device, timeout_s=settings.start_timeout_s
             )
-        self._address = settings.address or (self._process.address if self._process else "")
-        self._spec: PolicySpec | None = None
+        address = self._process.address if self._process is not None else settings.address or ""
         try:
-            spec = self._connected(time.monotonic() + settings.timeout_s)
-            if settings.actions != "joint_position" and spec.action != 7:
+            self._server = PolicyConnection(address, settings.timeout_s, self._process)
+            if settings.actions != "joint_position" and self.spec.action != 7:
                 raise ModelMismatchError(
-                    f"{self._who} gives actions of {spec.action}; {settings.actions} has 7 "
+                    f"{self._who} gives actions of {self.spec.action}; {settings.actions} has 7 "
                     "(translation, rotation vector, gripper)"
                 )
             self.reset()
         except BaseException:
-            self.close()
+            if self._process is not None:
+                self._process.close()
             raise
 
     @classmethod
@@ -118,12 +108,11 @@ class LeRobotPolicy:
     @property
     def spec(self) -> PolicySpec:
         """What the server said of its checkpoint."""
-        assert self._spec is not None
-        return self._spec
+        return self._server.spec
 
     def reset(self) -> None:
         """Forget past observations, and draw the same noise as after every reset."""
-        self._ask("/reset", pack({}, {"seed": "0"}))
+        self._server.ask("/reset", pack({}, {"seed": "0"}))
 
     def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
         """A chunk of at most ``max_rows`` rows.
@@ -135,7 +124,7 @@ class LeRobotPolicy:
         arrays: dict[str, F32 | U8] = {f"image.{c}": self._image(c, obs, subgoal) for c in self.spec.cameras}
         if self.spec.state:
             arrays["state"] = self._state(obs)
-        raw = self._ask("/predict", pack(arrays, {"task": subgoal.subtask.text}))
+        raw = self._server.ask("/predict", pack(arrays, {"task": subgoal.subtask.text}))
         try:
             rows = np.asarray(unpack(raw)[0]["actions"], np.float64)
         except (WireError, KeyError) as error:
@@ -159,8 +148,7 @@ class LeRobotPolicy:
 
     def close(self) -> None:
         """Close the connection, and end the server that was started for it."""
-        with self._lock:
-            self._drop()
+        self._server.close()
         if self._process is not None:
             self._process.close()
 
@@ -207,92 +195,7 @@ class LeRobotPolicy:
 
     @property
     def _who(self) -> str:
-        kind = f" ({self._spec.kind})" if self._spec is not None else ""
-        return f"policy server {self._address}{kind}"
-
-    def _ask(self, path: str, body: bytes) -> bytes:
-        """The answer to a POST; reconnects until the deadline."""
-        deadline = time.monotonic() + self._settings.timeout_s
-        with self._lock:
-            while True:
-                self._connected(deadline)
-                try:
-                    return self._exchange("POST", path, body, deadline)
-                except TimeoutError as error:
-                    self._drop()
-                    raise self._gone(f"no answer within {self._settings.timeout_s:g} s") from error
-                except (OSError, EOFError) as error:
-                    self._drop()
-                    if isinstance(error, PolicyServerError) or time.monotonic() >= deadline:
-                        raise
-                    time.sleep(min(_PAUSE_S, max(0.0, deadline - time.monotonic())))
-
-    def _connected(self, deadline: float) -> PolicySpec:
-        """Connect if there is no connection, and hear what is served; the same as ever, or it is refused."""
-        from http.client import HTTPConnection
-
-        while self._connection is None:
-            left = deadline - time.monotonic()
-            host, _, port = self._address.rpartition(":")
-            self._connection = HTTPConnection(host, int(port), timeout=max(0.01, left))
-            try:
-                raw = self._exchange("GET", "/spec", None, deadline)
-            except OSError as error:
-                self._drop()
-                if isinstance(error, PolicyServerError):
-                    raise
-                ended = self._process.ended if self._process is not None else None
-                if ended is not None or time.monotonic() + _PAUSE_S >= deadline:
-                    raise self._gone(str(error)) from error
-                time.sleep(_PAUSE_S)
-                continue
-            try:
-                spec = PolicySpec.from_json(raw)
-            except WireError as error:
-                self._drop()
-                raise PolicyServerError(f"{self._who}: {error}") from error
-            if self._spec is not None and spec != self._spec:
-                self._drop()
-                raise ModelMismatchError(f"{self._who} came back with another checkpoint: {spec}")
-            self._spec = spec
-        return self.spec
-
-    def _exchange(self, method: str, path: str, body: bytes | None, deadline: float) -> bytes:
-        """One request on the open connection.
-
-        Raises:
-            PolicyServerError: the server says what is wrong. OSError: the connection broke.
-        """
-        from http.client import HTTPException
-
-        connection = self._connection
-        left = max(0.01, deadline - time.monotonic())
-        connection.timeout = left
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
-        try:
-            connection.request(method, path, body)
-            response = connection.getresponse()
-            raw = response.read(MAX_BYTES + 1)
-        except HTTPException as error:
-            raise ConnectionResetError(f"{type(error).__name__}: {error}") from error
-        if response.status == 200:
-            return raw
-        try:
-            why = str(json.loads(raw)["error"])
-        except (ValueError, KeyError, TypeError):
-            why = f"HTTP {response.status}"
-        raise PolicyServerError(f"{self._who} refused {path}: {why[:500]}")
-
-    def _gone(self, why: str) -> PolicyServerError:
-        if self._process is not None and (status := self._process.ended) is not None:
-            why = f"its process ended with {status}: {self._process.last_words}"
-        return PolicyServerError(f"{self._who} is gone: {why}")
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        return self._server.who
 
 
 def accumulated(steps: np.ndarray) -> np.ndarray:

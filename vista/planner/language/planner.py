@@ -97,11 +97,16 @@ class LanguagePlanner:
         """The next step.
 
         Raises:
-            InstructionError: an empty instruction. LanguageModelError: the model gave no answer in time.
+            InstructionError: an empty instruction, or one that is too long to be an instruction.
+            LanguageModelError: the model gave no answer in time.
         """
         if not instruction.strip():
             raise InstructionError(
                 "instruction: empty, expected a sentence such as 'put the blue mug in the tray'"
+            )
+        if len(instruction) > prompts.MAX_INSTRUCTION:
+            raise InstructionError(
+                f"instruction: {len(instruction)} characters, expected at most {prompts.MAX_INSTRUCTION}"
             )
         if instruction != self._told or not 0 <= obs.stamp_ns - self._stamp_ns < REMEMBERED_NS:
             self._tried, self._plans = [], min(self._plans, 1)

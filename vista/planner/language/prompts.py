@@ -11,7 +11,7 @@ from vista.planner.language.model import Prompt
 from vista.protocols import MemoryItem
 from vista.types import U8, Observation, Subtask
 
-MAX_ITEMS, MAX_CHARS = 20, 300
+MAX_ITEMS, MAX_CHARS, MAX_INSTRUCTION = 20, 300, 2000
 
 _RULES = (
     "You plan for a robot arm with a gripper above a table. The images are what its cameras see now. "
@@ -36,7 +36,7 @@ def data(
 ) -> str:
     """The block of data: instruction, cameras, gripper, recalled items, what was tried, and ``more``."""
     fields: dict[str, object] = {
-        "instruction": _short(instruction),
+        "instruction": _short(instruction, MAX_INSTRUCTION),
         "cameras": sorted(obs.images),
         "gripper": "closed" if obs.gripper_command < 0.5 else "open",
         "gripper_opening": round(obs.gripper, 2),
