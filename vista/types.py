@@ -21,6 +21,7 @@ from vista.errors import InvalidValueError, NonFiniteActionError
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vista.cli.imagined import PER_SEGMENT, start_rows, write_imagined
+from vista.cli.imagined import PER_SEGMENT, data_digest, start_rows, write_imagined
 from vista.errors import ConfigError
 from vista.shards import write_shard
 
@@ -78,3 +78,13 @@ def test_goals_of_another_world_model_are_not_mixed(tmp_path: Path, world_model:
 def test_no_demonstrations_is_said(tmp_path: Path, world_model: Path):
     with pytest.raises(ConfigError, match="no shards"):
         write_imagined(tmp_path, tmp_path / "out", world_model)
+
+
+def test_other_demonstrations_have_another_digest(tmp_path: Path):
+    here, there = demonstrations(tmp_path / "a"), demonstrations(tmp_path / "b")
+    for folder in (here, there):
+        for shard in folder.glob("shard*"):
+            np.save(shard / "ee.npy", np.zeros((12, 4, 4), np.float32))
+    assert data_digest(here) == data_digest(there)
+    np.save(there / "shard00001" / "ee.npy", np.ones((12, 4, 4), np.float32))
+    assert data_digest(here) != data_digest(there)

@@ -13,8 +13,17 @@ import torch
 from tests import tiny
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, InvalidValueError, ModelMismatchError
+from vista.executor.features import MEASURED_HAND
 from vista.executor.policy import GoalVLAPolicy
-from vista.executor.train import Demonstrations, ExecutorTraining, augment, make_batch, train_executor
+from vista.executor.train import (
+    DELAY_ROWS,
+    Demonstrations,
+    ExecutorTraining,
+    augment,
+    make_batch,
+    seen_rows,
+    train_executor,
+)
 from vista.images_torch import to_tensor
 from vista.kinematics import delta_to_matrix
 from vista.shards import write_shard
@@ -37,6 +46,31 @@ def data(folder: Path) -> Demonstrations:
 def recorded(folder: Path, key: str) -> np.ndarray:
     """The rows of all shards as they were recorded."""
     return np.concatenate([np.load(s / f"{key}.npy") for s in sorted(folder.glob("shard*"))])
+
+
+# --- images of the past ---
+
+
+def test_images_are_older_than_the_pose_in_the_share_that_was_asked_for_and_never_of_another_subtask(data):
+    rows = np.tile(np.arange(len(data)), 200)
+    seen = seen_rows(data, rows, 0.5, np.random.default_rng(0))
+    delay = rows - seen
+    assert set(delay) == set(range(DELAY_ROWS + 1))
+    assert (data.segment[seen] == data.segment[rows]).all()
+    late_enough = rows - data.begin[rows] >= DELAY_ROWS
+    assert (delay[late_enough] > 0).mean() == pytest.approx(0.5, abs=0.05)
+    assert (seen_rows(data, rows, 0.0, np.random.default_rng(0)) == rows).all()
+
+
+def test_a_late_sample_has_the_pose_of_now_and_the_fingers_of_its_images(data, monkeypatch):
+    monkeypatch.setattr("vista.executor.train.seen_rows", lambda data, rows, *_: data.begin[rows])
+    monkeypatch.setattr(data, "proprio", np.arange(len(data) * 12, dtype=np.float32).reshape(-1, 12))
+    state = make_batch(data, ExecutorTraining(batch=16), np.random.default_rng(0))["proprio"].numpy().round()
+    row = (state[:, 0] / 12).astype(int)
+    begin = data.begin[row]
+    assert (row > begin).any()
+    np.testing.assert_array_equal(state[:, MEASURED_HAND], data.proprio[begin][:, MEASURED_HAND])
+    np.testing.assert_array_equal(state[:, -1], data.proprio[row][:, -1])
 
 
 # --- labels ---

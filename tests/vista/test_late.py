@@ -103,6 +103,22 @@ def test_a_synchronous_arm_waits_and_then_runs_the_whole_plan():
     assert chunks[0].progress == 0.1
 
 
+def test_an_arm_that_foresees_plans_for_where_it_will_be_and_misses_no_row():
+    policy = Straight(0.01)
+    asked: list[float] = []
+    plan = policy.predict_chunk
+
+    def note(obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        asked.append(float(obs.ee_pose.position[1]))
+        return plan(obs, subgoal)
+
+    policy.predict_chunk = note  # type: ignore[method-assign]
+    places, _ = arm(LatePolicy(policy, 0.3, foresees=True), 4, rows=3)
+    np.testing.assert_allclose(places, [0, 0, 0, *(0.01 * np.arange(1, 10))], atol=1e-6)
+    # Each plan but the first is asked for three rows, 3 cm, ahead of where the hand is.
+    np.testing.assert_allclose(np.abs(np.diff(asked)), [0.03, 0.03, 0.03], atol=1e-6)
+
+
 def test_a_new_subgoal_drops_the_old_plans():
     policy = LatePolicy(Straight(0.01), 0.3)
     arm(policy, 2)

@@ -100,6 +100,16 @@ def weights_digest(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def data_digest(data: Path) -> str:
+    """A short digest of the demonstrations in ``data``: goals imagined for others do not fit them."""
+    digest = hashlib.sha256()
+    for shard in shard_folders(Path(data)):
+        for name in ("segment", "text", "ee"):
+            with (shard / f"{name}.npy").open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
 def write_imagined(data: Path, out: Path, world_model: Path, workers: int = 1) -> Path:
     """For every shard of demonstrations in ``data`` write ``out/<shard>/imagined.npy`` u8 (S, 2, 96, 96, 3).
 

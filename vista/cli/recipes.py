@@ -27,13 +27,15 @@ class DataPart:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One training run; ``start``: folder of the weights it begins with; ``imagined``: share of its goals."""
+    """One training run; ``start``: folder of the weights it begins with; ``imagined``: share of its goals;
+    ``delayed``: share of its samples with images older than their pose."""
 
     steps: int
     lr: float
     ema: float = 0.995
     batch: int | None = None
     imagined: float | None = None
+    delayed: float | None = None
     start: str | None = None
 
 

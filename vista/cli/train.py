@@ -146,7 +146,12 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
     from vista.executor.train import ExecutorTraining, train_executor
 
     plain = ExecutorTraining()
-    training = replace(plain, batch=stage.batch or plain.batch, imagined=stage.imagined or plain.imagined)
+    training = replace(
+        plain,
+        batch=stage.batch or plain.batch,
+        imagined=stage.imagined or plain.imagined,
+        delayed=stage.delayed or plain.delayed,
+    )
     method = METHODS[args.method]
     training = replace(training, augment_colour=method.goal_image)
     train = partial(
@@ -154,11 +159,11 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
     )
     if stage.imagined is None:
         return train
-    from vista.cli.imagined import weights_digest, write_imagined
+    from vista.cli.imagined import data_digest, weights_digest, write_imagined
     from vista.cli.refs import shipped
 
     world_model = args.world_model or shipped("world_model")
-    goals = base / "data" / f"imagined-{weights_digest(world_model)}"
+    goals = base / "data" / f"imagined-{weights_digest(world_model)}-{data_digest(data)}"
     write_imagined(data, goals, world_model, args.workers)
     return partial(train, imagined=goals)
 

@@ -7,9 +7,11 @@ import numpy as np
 from vista.images_torch import to_tensor
 from vista.types import F32, F64
 
-__all__ = ["PROPRIO_DIM", "proprio", "to_tensor"]
+__all__ = ["MEASURED_HAND", "PROPRIO_DIM", "proprio", "to_tensor"]
 
 PROPRIO_DIM = 12
+# Of these, the columns that only a sensor knows: opening and rate of the gripper.
+MEASURED_HAND = slice(9, 11)
 
 
 def proprio(ee: F64, opening: F64, rate: F64, command: F64) -> F32:

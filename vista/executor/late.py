@@ -10,12 +10,12 @@ rows after the frozen ones fade from the old plan to the new one, the same soft 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vista.errors import InvalidValueError
-from vista.kinematics import delta_to_matrix, matrix_to_delta, pose_to_matrix
+from vista.kinematics import delta_to_matrix, matrix_to_delta, matrix_to_pose, pose_to_matrix
 from vista.protocols import Policy
 from vista.types import F64, ActionChunk, ActionSpace, Observation, Subgoal
 
@@ -52,13 +52,21 @@ class LatePolicy:
     Args:
         waits: Synchronous: the arm holds still until the chunk is there, which then runs from its first row.
         fade_rows: Rows over which a new plan takes over from the old one; 0: at once.
+        foresees: The chunk is planned for where the plan in hand will have brought the arm by the time it
+            arrives, with the images of now (VLASH, arXiv 2512.01031), so that none of its rows is missed.
 
     Raises:
         InvalidValueError: a latency below 0, or another action space.
     """
 
     def __init__(
-        self, policy: Policy, latency_s: float, *, waits: bool = False, fade_rows: int = FADE_ROWS
+        self,
+        policy: Policy,
+        latency_s: float,
+        *,
+        waits: bool = False,
+        fade_rows: int = FADE_ROWS,
+        foresees: bool = False,
     ) -> None:
         if not np.isfinite(latency_s) or latency_s < 0 or fade_rows < 0:
             raise InvalidValueError(
@@ -67,7 +75,7 @@ class LatePolicy:
         if policy.action_space is not ActionSpace.EE_DELTA:
             raise InvalidValueError(f"LatePolicy: {policy.action_space} chunks, expected EE_DELTA")
         self._policy, self._latency_ns = policy, round(latency_s * 1e9)
-        self._waits, self._fade = waits, fade_rows
+        self._waits, self._fade, self._foresees = waits, fade_rows, foresees
         self.reset()
 
     @property
@@ -87,8 +95,9 @@ class LatePolicy:
             return self._wait(obs, subgoal)
         self._hear(obs.stamp_ns)
         if self._coming is None:
-            self._coming = self._policy.predict_chunk(obs, subgoal)
-            self._plan = self._joined(self._coming, obs)
+            start = self._foreseen(obs) if self._foresees else obs
+            self._coming = self._policy.predict_chunk(start, subgoal)
+            self._plan = self._joined(self._coming, obs, start)
             self._hear(obs.stamp_ns)
         shape = self._coming or self._heard
         assert shape is not None
@@ -105,13 +114,20 @@ class LatePolicy:
         if self._coming is not None and self._coming.start_stamp_ns + self._latency_ns <= now:
             self._heard, self._coming = self._coming, None
 
-    def _joined(self, chunk: ActionChunk, obs: Observation) -> _Plan:
-        """The plan in hand with ``chunk`` taking over from the moment it arrives."""
-        here, dt_ns = pose_to_matrix(obs.ee_pose), round(chunk.dt_s * 1e9)
+    def _foreseen(self, obs: Observation) -> Observation:
+        """``obs`` with hand and gripper where the plan in hand will have brought them."""
+        if self._plan is None:
+            return obs
+        pose, gripper = self._plan.at(obs.stamp_ns + self._latency_ns)
+        return replace(obs, ee_pose=matrix_to_pose(pose, obs.ee_pose.frame), gripper_command=gripper)
+
+    def _joined(self, chunk: ActionChunk, obs: Observation, start: Observation) -> _Plan:
+        """The plan in hand with ``chunk``, planned from ``start``, taking over from the moment it arrives."""
+        here, dt_ns = pose_to_matrix(start.ee_pose), round(chunk.dt_s * 1e9)
         late = int(np.ceil(self._latency_ns / dt_ns - 1e-9))
         poses, gripper = [], []
         # An arm that held still until now has missed nothing: its first plan runs from the first row.
-        missed = late if self._plan is not None else 0
+        missed = late if self._plan is not None and not self._foresees else 0
         for k in range(late + max(len(chunk.actions), self._fade + 1)):
             row = chunk.actions[min(max(0, k - late + missed), len(chunk.actions) - 1)].astype(np.float64)
             target, grip = here @ delta_to_matrix(row[:6]), float(row[6])

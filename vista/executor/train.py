@@ -3,7 +3,9 @@
 Targets are cumulative: row t of a chunk is the expert's clean target t steps on, relative to the pose
 measured now, in the hand frame; after the milestone the last target repeats (VISTA's subtask-aware padding).
 The goal is the camera image at the end of the subtask, a frame more or less (VISTA's random goal offset),
-blurred half of the time, and, once a world model exists, an imagined one.
+blurred half of the time, and, once a world model exists, an imagined one. Some samples show the images of
+up to ``DELAY_ROWS`` rows ago beside the pose of now: what an arm knows that plans for where it will be when
+its plan arrives (VLASH, arXiv 2512.01031).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from vista.errors import ConfigError, ModelMismatchError
-from vista.executor.features import proprio
+from vista.executor.features import MEASURED_HAND, proprio
 from vista.executor.modeling import GoalVLA, GoalVLAConfig
 from vista.shards import (
     check_finite,
@@ -30,7 +32,7 @@ from vista.shards import (
 )
 from vista.text import TextEncoder
 from vista.training import Batch, TrainConfig, fit
-from vista.types import U8
+from vista.types import I64, U8
 
 KEYS = ("front", "wrist", "ee", "target", "gripper", "done", "segment", "goal", "text")
 
@@ -38,15 +40,20 @@ KEYS = ("front", "wrist", "ee", "target", "gripper", "done", "segment", "goal", 
 # One unit of loss for this much turn: weighed like translation, the turn of the wrist was hardly learned.
 ROTATION_LOSS_RAD = 0.12
 
+# The oldest images that a sample shows beside the pose of now [rows]: a latency of 400 ms.
+DELAY_ROWS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutorTraining:
     """How to train: ``batch`` size, ``augment_colour`` (off for the text baseline: it ruins colour words),
-    ``imagined``: share of samples whose goal is imagined where one is stored."""
+    ``imagined``: share of samples whose goal is imagined where one is stored, ``delayed``: share of samples
+    whose images are older than their pose."""
 
     batch: int = 64
     augment_colour: bool = True
     imagined: float = 0.5
+    delayed: float = 0.0
 
 
 def _checked(shard: Path, size: int) -> dict[str, np.ndarray]:
@@ -122,7 +129,7 @@ class Demonstrations:
         last[self.segment] = np.arange(n)
         first = np.full(offset, n, np.int64)
         np.minimum.at(first, self.segment, np.arange(n))
-        self.end, begin = last[self.segment], first[self.segment]
+        self.end, self.begin = last[self.segment], first[self.segment]
         ee = joined["ee"].astype(np.float64)
         target = joined["target"].astype(np.float64)
         command = joined["gripper"][:, 3]
@@ -133,8 +140,8 @@ class Demonstrations:
         self.gripper = (command[steps] > 0.5).astype(np.float32)
         done_at = np.full(offset, n, np.int64)
         np.minimum.at(done_at, self.segment[self.reached > 0], np.flatnonzero(self.reached > 0))
-        length = np.maximum(1, done_at[self.segment] - begin)
-        self.progress = np.clip((np.arange(n) - begin) / length, 0, 1).astype(np.float32)
+        length = np.maximum(1, done_at[self.segment] - self.begin)
+        self.progress = np.clip((np.arange(n) - self.begin) / length, 0, 1).astype(np.float32)
         final = self._delta((inverse @ target[self.end])[:, None])[:, 0]
         self.goal_pose = np.concatenate([final[:, :3], final[:, 5:6]], 1)
         g = joined["gripper"].astype(np.float64)
@@ -186,6 +193,13 @@ def augment(
     return [change(x) for x in images], goals
 
 
+def seen_rows(data: Demonstrations, rows: I64, share: float, rng: np.random.Generator) -> I64:
+    """The rows (N,) whose images are shown with ``rows`` (N,): for ``share`` of them up to ``DELAY_ROWS``
+    earlier, within the same segment."""
+    delay = rng.integers(1, DELAY_ROWS + 1, len(rows)) * (rng.random(len(rows)) < share)
+    return np.maximum(rows - delay, data.begin[rows])
+
+
 def make_batch(data: Demonstrations, training: ExecutorTraining, rng: np.random.Generator) -> Batch:
     """One batch of random rows."""
     rows = rng.integers(len(data), size=training.batch)
@@ -197,14 +211,19 @@ def make_batch(data: Demonstrations, training: ExecutorTraining, rng: np.random.
         dreamt = np.flatnonzero(rng.random(len(rows)) < training.imagined)
         k = rng.integers(data.imagined.shape[1], size=len(dreamt))
         goal[dreamt] = data.imagined[segment[dreamt], k]
-    images, goals = augment([data.front[rows], data.wrist[rows]], goal, rng, training.augment_colour)
-    noise = rng.normal(0, 0.01, (len(rows), data.proprio.shape[1])).astype(np.float32)
+    seen = seen_rows(data, rows, training.delayed, rng)
+    images, goals = augment([data.front[seen], data.wrist[seen]], goal, rng, training.augment_colour)
+    state = data.proprio[rows]
+    # What the gripper does is measured, so as old as the images; where the hand will be and what the gripper
+    # will have been told is known from the plan in hand.
+    state[:, MEASURED_HAND] = data.proprio[seen][:, MEASURED_HAND]
+    noise = rng.normal(0, 0.01, state.shape).astype(np.float32)
     return {
         "front": images[0],
         "wrist": images[1],
         "goal": goals,
         "text": data.text[torch.from_numpy(data.text_index[segment])],
-        "proprio": torch.from_numpy(data.proprio[rows] + noise),
+        "proprio": torch.from_numpy(state + noise),
         "delta": torch.from_numpy(data.delta[rows]),
         "gripper": torch.from_numpy(data.gripper[rows]),
         "progress": torch.from_numpy(data.progress[rows]),

@@ -2,9 +2,9 @@
 
 Cells are the latency between an observation and its chunk, injected in robot time. Methods: ``synchronous``,
 the arm waits for every chunk; ``asynchronous``, the last chunk goes on and the next one fades in when it
-arrives (:mod:`vista.executor.late`); ``unfaded``, the same with a leap in place of the fade. Scenes are those
-of suite ``basic``, so every cell and method meets the same seeds: ``difference`` is paired, against
-``synchronous`` at 0 ms.
+arrives (:mod:`vista.executor.late`); ``unfaded``, the same with a leap in place of the fade; ``foreseeing``,
+the chunk is planned for where the arm will be by then. Scenes are those of suite ``basic``, so every cell and
+method meets the same seeds: ``difference`` is paired, against ``synchronous`` at 0 ms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DT_S = 0.1
 class RealtimeSuite(BasicSuite):
     name = "realtime"
     cells: tuple[str, ...] = tuple(f"{ms}ms" for ms in LATENCIES_MS)
-    methods: tuple[str, ...] = ("synchronous", "asynchronous", "unfaded")
+    methods: tuple[str, ...] = ("synchronous", "asynchronous", "unfaded", "foreseeing")
     default_cells: tuple[str, ...] = cells
     default_methods: tuple[str, ...] = ("synchronous", "asynchronous")
     episodes: Mapping[str, int] = {}
@@ -89,7 +89,7 @@ def late(cell: str, method: str) -> tuple[Callable[[Policy], Policy], int]:
     fade = 0 if method == "unfaded" else FADE_ROWS
 
     def wrap(policy: Policy) -> Policy:
-        return LatePolicy(policy, latency_s, waits=waits, fade_rows=fade)
+        return LatePolicy(policy, latency_s, waits=waits, fade_rows=fade, foresees=method == "foreseeing")
 
     waiting = int(np.ceil(latency_s / _DT_S - 1e-9)) if waits else 0
     if waits or latency_s == 0:
