@@ -30,7 +30,7 @@ from robomemory import HashingEmbedder, RoboMemory
 from robomemory.memory import Options
 from robomemory.records import MemoryRecord as Note
 memory = RoboMemory(sys.argv[1], embedder=HashingEmbedder(64), options=Options(flat_limit=150))
-start = len(memory.records("episodic"))
+start = len(memory.records("semantic"))  # of these none is forgotten: no number is written twice
 print("open", flush=True)
 for i in range(start, 10**6):
     memory.remember([
