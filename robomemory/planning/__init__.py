@@ -25,10 +25,11 @@ from robomemory.planning.errors import DomainError, EngineError, InstructionUncl
 from robomemory.planning.explore import Likelihood, likely_places
 from robomemory.planning.goals import Intent, understand
 from robomemory.planning.lessons import Attempt, Failure, Lesson, Lessons, Relation
-from robomemory.planning.manipulation import TABLETOP
+from robomemory.planning.manipulation import BENCHTOP, TABLETOP
 from robomemory.planning.planner import Finished, MemoryPlanner, Settings, Stuck
 
 __all__ = [
+    "BENCHTOP",
     "ROBOT",
     "SEEN",
     "TABLETOP",

@@ -7,7 +7,9 @@ Understood, alone or joined by "and", "then", ";" or ",":
     open | close | shut   PLACES          find | locate | look for | search for   THINGS
 
 "and" also joins things ("put the cup and the can in the tray"); "then" separates what is done first from what
-follows. Sentences are data: what is not of this form is refused, never guessed.
+follows, and so does a wish that ends an earlier one ("open the drawer, put the mug in, close it"). Left out
+may be a place that was just named ("put the mug in"), and after "then" the verb ("then the ball").
+Sentences are data: what is not of this form is refused, never guessed.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from robomemory.names import PLACE
+from robomemory.names import PLACE, STATE
 from robomemory.planning.domain import Domain, Facts, Goal
 from robomemory.planning.errors import InstructionUnclear
 from robomemory.records import Triple
@@ -32,6 +34,8 @@ _MOVE = re.compile(
 _TAKE = re.compile(
     r"(?:take|grasp|grab|get|fetch|pick up) (?P<things>.+?)(?: (?:from|out of) (?P<source>.+))?"
 )
+_HERE = re.compile(r"(?:put|place|move|bring) (?P<things>.+?) (?P<how>in|inside|on)(?: it)?")
+_NOUN = re.compile(r"(?:the|a|an|my) (?P<things>.+)")
 _SET = re.compile(r"(?P<verb>open|close|shut) (?P<things>.+)")
 _FIND = re.compile(r"(?:find|locate|look for|search for) (?P<things>.+)")
 _VERB = (
@@ -71,7 +75,7 @@ def understand(instruction: str, resolve: Resolve) -> Intent:
             f"instruction of {len(text)} characters, expected 1 to {MAX_CHARS}; {EXAMPLE}"
         )
     reader = _Reader(resolve)
-    goals = tuple(reader.stage(part) for part in _THEN.split(text) if part.strip())
+    goals = tuple(goal for part in _THEN.split(text) if part.strip() for goal in reader.stages(part))
     return Intent(text, goals, frozenset(reader.tells), tuple(dict.fromkeys(reader.about)))
 
 
@@ -83,16 +87,22 @@ class _Reader:
         self.tells: list[Triple] = []
         self.about: list[str] = []
         self._last: list[str] = []
+        self._place = ""
+        self._move: tuple[str, str] | None = None
 
-    def stage(self, text: str) -> Goal:
-        """All clauses of one stage as one goal."""
+    def stages(self, text: str) -> list[Goal]:
+        """The clauses between two "then" as goals: one, unless a clause ends what an earlier asked for."""
+        goals: list[Goal] = []
         facts: set[Triple] = set()
         find: set[str] = set()
         for clause in _AND.split(_POLITE.sub("", text.strip())):
             made, wanted = self._clause(clause.strip(" ,.;").lower())
+            if any(overrides(new, old) for new in made for old in facts):
+                goals.append(Goal(frozenset(facts), frozenset(find)))
+                facts, find = set(), set()
             facts |= made
             find |= wanted
-        return Goal(frozenset(facts), frozenset(find))
+        return [*goals, Goal(frozenset(facts), frozenset(find))]
 
     def _clause(self, text: str) -> tuple[set[Triple], set[str]]:
         if found := _SET.fullmatch(text):
@@ -104,12 +114,17 @@ class _Reader:
             things = self._names(found["things"], "thing")
             self._told(things, found["source"])
             (target,) = self._names(found["target"], "place", many=False)
-            relation = "on" if found["how"] in ("on", "onto") else "in"
-            return {(thing, relation, target) for thing in things}, set()
+            self._move = "on" if found["how"] in ("on", "onto") else "in", target
+            return {(thing, *self._move) for thing in things}, set()
+        if self._place and (found := _HERE.fullmatch(text)):
+            self._move = found["how"].replace("inside", "in"), self._place
+            return {(thing, *self._move) for thing in self._names(found["things"], "thing")}, set()
         if found := _TAKE.fullmatch(text):
             things = self._names(found["things"], "thing")
             self._told(things, found["source"])
             return {(thing, "held by", HAND) for thing in things}, set()
+        if self._move and (found := _NOUN.fullmatch(text)):
+            return {(thing, *self._move) for thing in self._names(found["things"], "thing")}, set()
         raise InstructionUnclear(f"{text!r} is not understood; {EXAMPLE}")
 
     def _told(self, things: list[str], source: str | None) -> None:
@@ -121,12 +136,22 @@ class _Reader:
         phrase = phrase.strip()
         if phrase in ("it", "them", "that") and self._last and kind == "thing":
             return self._last
+        if phrase in ("it", "there") and self._place and kind == "place":
+            return [self._place]
         parts = _THINGS.split(phrase) if many else [phrase]
         names = [self._resolve(part.strip(), kind) for part in parts]
         self.about += names
         if kind == "thing":
             self._last = names
+        elif len(names) == 1:
+            self._place = names[0]
         return names
+
+
+def overrides(new: Triple, old: Triple) -> bool:
+    """Whether ``new`` ends ``old``: a thing is at one place and in one state at a time."""
+    group = PLACE if old[1] in PLACE else STATE
+    return new[0] == old[0] and new != old and {new[1], old[1]} <= group
 
 
 def settled(domain: Domain, kinds: Mapping[str, str], triple: Triple) -> Triple:

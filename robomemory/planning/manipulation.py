@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from robomemory.planning.domain import ROBOT, SEEN, Domain, Operator, Parameter
 from robomemory.planning.goals import HAND
 
@@ -59,3 +61,39 @@ TABLETOP = Domain(
 )
 """Things lie in containers and on surfaces; a tray, like a table, "is open" always. What is grasped gently is
 also carried slowly."""
+
+BENCHTOP = replace(
+    TABLETOP,
+    name="benchtop",
+    types={**TABLETOP.types, THING: PLACE},
+    operators=(
+        *TABLETOP.operators,
+        Operator(
+            "close",
+            (Parameter("place", DRAWER),),
+            (("?place", "is", "open"), _EMPTY),
+            (("?place", "is", "closed"),),
+            (("?place", "is", "open"),),
+            "close the {place}",
+        ),
+        Operator(
+            "grasp, off",
+            (Parameter("thing", THING), Parameter("place", THING)),
+            (("?thing", "on", "?place"), _EMPTY),
+            (_CARRIED, _FULL),
+            (("?thing", "on", "?place"), _EMPTY),
+            "grasp the {thing}",
+            act="grasp",
+        ),
+        Operator(
+            "place, upon",
+            (Parameter("thing", THING), Parameter("place", THING)),
+            (_CARRIED,),
+            (("?thing", "on", "?place"), _EMPTY),
+            (_CARRIED, _FULL),
+            "place the {thing} on the {place}",
+            act="place",
+        ),
+    ),
+)
+"""The same, with things that stand on things, and drawers that can be shut."""

@@ -17,7 +17,7 @@ from robomemory.planning.domain import SEEN, Domain, Facts, Goal, Step, seen
 from robomemory.planning.engine import Engine
 from robomemory.planning.errors import PlanningError
 from robomemory.planning.explore import NOT_IN
-from robomemory.planning.goals import Intent, settled, understand
+from robomemory.planning.goals import Intent, overrides, settled, understand
 from robomemory.planning.learning import lessons_of
 from robomemory.planning.lessons import Attempt, Failure, Lesson, Note, Relation, notes_of
 from robomemory.planning.recollection import PlanningMemory, Recollection
@@ -77,7 +77,7 @@ class MemoryPlanner:
         self.why = ""
 
     def _reset(self) -> None:
-        self._stage, self._plans = 0, 0
+        self._stage, self._furthest, self._plans = 0, 0, 0
         self._steps: list[Step] = []
         self._lost = ""
         self._first, self._cause = False, ""
@@ -143,7 +143,7 @@ class MemoryPlanner:
         if self._lost and belief.place_of(self._lost) is not None:
             self._steps, self._lost = [], ""  # found: no need to look any further
         if not self._steps:
-            while self._stage < len(intent.goals) and self._reached(intent.goals[self._stage], belief):
+            while self._stage < len(intent.goals) and self._passed(intent, belief):
                 self._stage += 1
             if self._stage == len(intent.goals):
                 return Finished("everything asked for holds")
@@ -156,6 +156,19 @@ class MemoryPlanner:
             self._steps, self._lost, self._first = list(course.steps), course.looking_for, True
             self.why = "; ".join(dict.fromkeys((*self._references, course.why)))
         return self._steps[0]
+
+    def replan(self) -> None:
+        """Drop the plan: the next step comes from a new one, and what was reached must still hold."""
+        self._steps, self._lost, self._stage = [], "", 0
+
+    def is_thing(self, name: str) -> bool:
+        """Whether ``name`` is something that can be moved, as far as is known."""
+        return self._domain.is_a(self._kinds.get(name, ""), self._domain.movable)
+
+    @property
+    def looking_for(self) -> str:
+        """The thing that the plan in hand shall find; empty where it is a plan for the goal itself."""
+        return self._lost
 
     def review(self, step: Step, observed: Observed) -> str | None:
         """Why ``step`` should not be done; None for the first step of a new plan."""
@@ -227,9 +240,18 @@ class MemoryPlanner:
     def _failures(self) -> list[Failure]:
         return [*self._recalled.failures, *self._failed]
 
-    def _reached(self, goal: Goal, belief: Belief) -> bool:
-        found = all(belief.place_of(thing) for thing in goal.find)
-        return found and not goal.open(belief.state.facts)
+    def _passed(self, intent: Intent, belief: Belief) -> bool:
+        """Whether nothing of the stage is left to do. Of one that was reached before, what later stages are
+        to end ("open" of a drawer that is then to be closed) need not hold any more."""
+        goal = intent.goals[self._stage]
+        open_ = goal.open(belief.state.facts)
+        if self._stage < self._furthest:
+            later = [fact for each in intent.goals[self._stage + 1 :] for fact in each.facts]
+            open_ = frozenset(old for old in open_ if not any(overrides(new, old) for new in later))
+        passed = not open_ and all(belief.place_of(thing) for thing in goal.find)
+        if passed:
+            self._furthest = max(self._furthest, self._stage + 1)
+        return passed
 
     # --- what came of it ---
     def _contradicted(self, adds: Facts, after: Observed) -> Triple | None:

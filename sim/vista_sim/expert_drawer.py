@@ -1,4 +1,4 @@
-"""Scripted expert and true goal states for drawers: open one, put an object into it, take one out of it."""
+"""Scripted expert and true goal states for drawers: open or shut one, put an object in, take one out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ HANDLE_YAW = np.pi / 2
 """Hand yaw around a handle [rad]: the wrist is far from its limits on the whole cabinet."""
 OPEN, WIDE = 0.145, 0.15
 """A drawer counts as open from here; the expert pulls to there [m]."""
+SHUT = 0.015
+"""A drawer counts as shut up to here [m]."""
 RETREAT_Z = 0.24
 CLEARANCE = 0.135
 """Height of a carried object's foot: above every handle [m]."""
@@ -43,22 +45,31 @@ def is_inside(world: World, index: int, drawer: int) -> bool:
 
 def open_drawer(world: World, drawer: int) -> Action:
     """Next step of "open the drawer": down around the handle, close, pull, let go, up and turn back."""
+    return _slide(world, drawer, WIDE + 0.005, world.drawer_opening(drawer) >= OPEN)
+
+
+def close_drawer(world: World, drawer: int) -> Action:
+    """Next step of "close the drawer": the same, pushing."""
+    return _slide(world, drawer, -0.005, world.drawer_opening(drawer) <= SHUT)
+
+
+def _slide(world: World, drawer: int, wanted: float, there: bool) -> Action:
+    """Next step towards an opening of ``wanted`` [m]; ``there``: it is near enough to let go."""
     pose = world.ee_pose()
     here, yaw = pose[:3, 3], yaw_of(pose)
     handle = handle_position(world, drawer)
-    opening = world.drawer_opening(drawer)
     off = handle - here
     if world.gripper_command < 0.5:
         if abs(world.gripper_velocity) > 0.15:
             return Action(top_at(here, yaw), 0.0)
         width = cabinet.HANDLE_HALF / 0.04
         around = abs(off[0]) < 0.015 and abs(off[1]) < 0.03 and abs(off[2]) < 0.015
-        if not around or not 0.5 * width < world.gripper < 2.5 * width or opening >= OPEN:
+        if not around or not 0.5 * width < world.gripper < 2.5 * width or there:
             return Action(top_at(here, yaw), 1.0)
-        pull = float(np.clip(WIDE + 0.005 - opening, 0.0, 0.03))
+        pull = float(np.clip(wanted - world.drawer_opening(drawer), -0.03, 0.03))
         goal = np.array([here[0] + pull, handle[1], handle[2]])
         return step_towards(world, goal, HANDLE_YAW, 0.04, 0.02, 0.0)
-    if opening >= OPEN:
+    if there:
         return _leave(world, handle)
     lateral, turn = float(np.hypot(off[0], off[1])), abs(HANDLE_YAW - yaw)
     if lateral < 0.007 and abs(off[2]) < 0.006 and turn < 0.08 and world.gripper > 0.85:
@@ -98,15 +109,23 @@ def put_inside(world: World, index: int, drawer: int) -> Action:
 
 def show_opened(world: World, drawer: int) -> None:
     """Set the state "drawer open, the hand above its handle"; what lies in the drawer moves with it."""
+    _show_slid(world, drawer, WIDE)
+
+
+def show_closed(world: World, drawer: int) -> None:
+    """Set the state "drawer shut, the hand above its handle"; what lies in the drawer moves with it."""
+    _show_slid(world, drawer, 0.0)
+
+
+def _show_slid(world: World, drawer: int, opening: float) -> None:
     before = world.drawer_opening(drawer)
     inside = [i for i in range(len(world.scene.objects)) if is_inside(world, i, drawer)]
-    world.set_drawer(drawer, WIDE)
+    world.set_drawer(drawer, opening)
     for i in inside:
         pose = world.object_pose(i)
         x, y, z = pose[:3, 3]
-        world.set_object(
-            i, (float(x + WIDE - before), float(y), float(z)), float(np.arctan2(pose[1, 0], pose[0, 0]))
-        )
+        yaw = float(np.arctan2(pose[1, 0], pose[0, 0]))
+        world.set_object(i, (float(x + opening - before), float(y), float(z)), yaw)
     x, y, _ = handle_position(world, drawer)
     target = top_down(float(x), float(y), RETREAT_Z, 0.0)
     world.set_arm(world.kinematics.inverse(target, world.joints, iterations=60), 1.0)

@@ -119,7 +119,8 @@ def load_planner(
     memory: PlanningMemory | None = None,
 ) -> Planner:
     """A planner. Words: ``scripted`` (the task's subtasks; without ``task`` those of the sentence), ``whole``
-    (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``finder`` sees).
+    (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``finder`` sees),
+    ``fresh`` (the same, with a new plan after each subtask), ``fixed`` (plans once, at the start).
 
     ``finder``: the detector that tells the learned planner whether what was named is there.
     """
@@ -145,7 +146,19 @@ def load_planner(
 
         return RememberingPlanner(memory, finder)
 
-    words = {"scripted": scripted, "whole": whole, "memory": remembering}
+    def fresh() -> Planner:
+        from vista.cli.remembering import RememberingPlanner
+
+        return RememberingPlanner(memory, finder, fresh=True)
+
+    def fixed() -> Planner:
+        from vista.cli.remembering import FixedPlanner
+
+        return FixedPlanner(finder)
+
+    words = {
+        "scripted": scripted, "whole": whole, "memory": remembering, "fresh": fresh, "fixed": fixed,
+    }  # fmt: skip
     return load(
         "planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words,
         files=large.language("Planner"), other=large.planner_in,

@@ -23,7 +23,7 @@ from vista_sim.world import World
 
 BUDGET = Budget(max_subtasks=8, seconds=60.0)
 EXECUTE_ROWS = 4
-EACH_TIME = ("scripted", "oracle", "memory")
+EACH_TIME = ("scripted", "oracle", "memory", "fresh", "fixed")
 """Parts that are made anew for each episode: they read the truth, or its memory."""
 
 

@@ -1,7 +1,8 @@
-"""The planner and critic over memory as parts of the loop: ``--planner memory``.
+"""The planner and critic over memory as parts of the loop: ``--planner memory``, ``fresh`` and ``fixed``.
 
-What is seen becomes facts (:mod:`vista.cli.symbols`), a step of the plan becomes a subtask, and the loop's
-next question tells how the last subtask went.
+What is seen becomes facts (:mod:`vista.cli.looking`), a step of the plan becomes a subtask, and the loop's
+next question tells how the last subtask went. ``memory`` follows a plan until something is not as foreseen,
+``fresh`` makes a new one after each subtask, ``fixed`` makes one at the start and looks no more.
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-import numpy as np
-
 from robomemory.planning.belief import Observed
-from robomemory.planning.domain import Step
+from robomemory.planning.domain import Domain, Step
 from robomemory.planning.engine import UnifiedEngine
 from robomemory.planning.errors import InstructionUnclear
-from robomemory.planning.manipulation import TABLETOP
+from robomemory.planning.foresight import foresee
+from robomemory.planning.manipulation import BENCHTOP
 from robomemory.planning.planner import Finished, MemoryPlanner, Settings, Stuck
 from robomemory.planning.recollection import PlanningMemory
-from vista.cli.symbols import Sight, observed
+from vista.cli.looking import Looker
+from vista.cli.scripted import ScriptedPlanner
 from vista.errors import ConfigError
 from vista.protocols import Detector, MemoryItem
 from vista.types import Done, Impossible, Observation, Subtask
-from vista_sim import cabinet
+
+MAX_PLANS = 32
+"""Of one instruction, where every subtask is followed by a new plan."""
 
 
 @cache
@@ -32,23 +35,35 @@ def engine() -> UnifiedEngine:
     return UnifiedEngine()
 
 
+@cache
+def skills() -> Domain:
+    """What the executors know: one way to grasp; whoever adds a gentle one takes the whole domain."""
+    return replace(BENCHTOP, operators=tuple(o for o in BENCHTOP.operators if o.effort == 0))
+
+
+def _looker(finder: Detector | None, planner: str) -> Looker:
+    if finder is None:
+        raise ConfigError(f"planner {planner!r} plans with what is seen: it needs a detector")
+    return Looker(finder)
+
+
 class RememberingPlanner:
     """A ``Planner`` and its own ``Critic`` over a memory; ``why`` explains the last subtask in words.
 
     Args:
         memory: RoboMemory, here or behind the graph. finder: The detector whose objects it plans with.
+        fresh: Whether each subtask is followed by a new plan.
 
     Raises:
         ConfigError: there is no detector.
     """
 
-    def __init__(self, memory: PlanningMemory | None, finder: Detector | None) -> None:
-        if finder is None:
-            raise ConfigError("planner 'memory' plans with what is seen: it needs a detector")
-        self._finder = finder
-        # The executors know one way to grasp; whoever adds a gentle one takes the whole domain.
-        usual = tuple(o for o in TABLETOP.operators if o.effort == 0)
-        self._core = MemoryPlanner(replace(TABLETOP, operators=usual), engine(), memory, Settings())
+    def __init__(
+        self, memory: PlanningMemory | None, finder: Detector | None, *, fresh: bool = False
+    ) -> None:
+        self._looker, self._fresh = _looker(finder, "fresh" if fresh else "memory"), fresh
+        settings = Settings(max_plans=MAX_PLANS) if fresh else Settings()
+        self._core = MemoryPlanner(skills(), engine(), memory, settings)
         self._instruction = ""
         self._pending: Step | None = None
         self._before: Observed | None = None
@@ -66,7 +81,9 @@ class RememberingPlanner:
         self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
     ) -> Subtask | Done | Impossible:
         """The next subtask; Impossible also for an instruction that is not understood."""
-        now = self._look(obs)
+        if instruction != self._instruction and self._pending is None:
+            self._looker.reset(())
+        now = self._looker.look(obs)
         failed, self._new_plan = self._new_plan, False
         if self._pending is not None and self._before is not None:
             cause = recall[0].text if failed and recall else ""
@@ -76,13 +93,17 @@ class RememberingPlanner:
             if self._instruction:
                 self._core.finish(False, "another instruction came", now.stamp_ns)
             try:
-                self._core.begin(instruction, now)
+                now = begin(self._core, self._looker, instruction, obs)
             except InstructionUnclear as error:
                 return Impossible(str(error))
             self._instruction, self._index = instruction, 0
+        elif self._fresh:
+            self._core.replan()
         step = self._core.propose(now)
         if isinstance(step, Step):
             self._pending, self._before = step, now
+            if step.operator.startswith("grasp"):
+                self._looker.grasped = step.about
             self._index += 1
             return Subtask(step.text, self._index - 1, self.why)
         self._instruction = ""
@@ -100,22 +121,58 @@ class RememberingPlanner:
         step = self._pending
         if step is None or step.text != subtask.text:
             return None
-        objection = self._core.review(step, self._look(obs))
+        objection = self._core.review(step, self._looker.look(obs))
         if objection is not None:
             self._core.reject(step, objection)
             self._pending = None
         return objection
 
-    def _look(self, obs: Observation) -> Observed:
-        things, trays, drawers = {}, {}, {}
-        known = {name: i for names in cabinet.DRAWER_NAMES.values() for i, name in enumerate(names)}
-        for each in self._finder.detect(obs):
-            if each.label in known:
-                drawers[each.label] = float(each.position[0]) - cabinet.CENTRE_X - cabinet.FRONT
-            elif each.label.endswith("tray"):
-                trays[each.label] = np.asarray(each.position)
-            else:
-                things[each.label] = np.asarray(each.position)
-        ordered = dict(sorted(drawers.items(), key=lambda item: known[item[0]]))
-        hand, closed = np.asarray(obs.ee_pose.position), obs.gripper_command < 0.5
-        return observed(Sight(obs.stamp_ns, things, hand, closed, trays, ordered))
+
+def begin(core: MemoryPlanner, looker: Looker, instruction: str, obs: Observation) -> Observed:
+    """Have ``instruction`` understood, and look again for what it names.
+
+    Raises:
+        InstructionUnclear: it is not understood.
+    """
+    looker.reset(())
+    intent = core.begin(instruction, looker.look(obs))
+    looker.reset([name for name in intent.about if core.is_thing(name)])
+    return looker.look(obs)
+
+
+class FixedPlanner:
+    """A ``Planner`` that plans once, at the start; a subtask that failed is tried again.
+
+    Raises:
+        ConfigError: there is no detector.
+    """
+
+    def __init__(self, finder: Detector | None) -> None:
+        self._looker = _looker(finder, "fixed")
+        self._plan: ScriptedPlanner | None = None
+        self._instruction = ""
+
+    def reset(self) -> None:
+        """The last subtask failed, or there was none."""
+        if self._plan is not None:
+            self._plan.reset()
+
+    def next(
+        self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
+    ) -> Subtask | Done | Impossible:
+        """The next subtask of the plan; Impossible also for an instruction that is not understood."""
+        if self._plan is None or instruction != self._instruction:
+            core = MemoryPlanner(skills(), engine(), None, Settings(max_plans=MAX_PLANS))
+            try:
+                steps = foresee(core, skills(), begin(core, self._looker, instruction, obs))
+            except InstructionUnclear as error:
+                return Impossible(str(error))
+            if isinstance(steps, Stuck):
+                return Impossible(steps.cause)
+            if not steps:
+                return Done("everything asked for holds")
+            self._plan, self._instruction = ScriptedPlanner([step.text for step in steps]), instruction
+        step = self._plan.next(obs, instruction, recall)
+        if isinstance(step, Done):
+            self._plan = None
+        return step

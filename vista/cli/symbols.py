@@ -20,6 +20,8 @@ from vista_sim import cabinet
 
 TABLE = "table"
 TRAY_HALF_M = 0.06
+OVER_M, RISEN_M = 0.025, 0.02
+"""A thing is on another when its centre is so near to the other's, seen from above, and so much higher."""
 HELD_M = 0.045
 """So near to the closed fingers a thing is held."""
 OPEN_M = 0.1
@@ -29,7 +31,11 @@ OPEN_M = 0.1
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What is seen at ``stamp_ns``: ``things`` and ``trays`` {name: position (3,) [m]}, ``drawers``
-    {name: opening [m]}, the ``hand`` (3,) [m] and whether it is told to be ``closed``."""
+    {name: opening [m]}, the ``hand`` (3,) [m] and whether it is told to be ``closed``.
+
+    ``margin_m``: how much further than its ground reaches a thing may seem to be and still lie in a tray.
+    ``whole``: everything that stands on the table or in a tray is among ``things``; a detector that overlooks
+    some says False."""
 
     stamp_ns: int
     things: Mapping[str, F64]
@@ -37,6 +43,8 @@ class Sight:
     closed: bool
     trays: Mapping[str, F64] = field(default_factory=dict)
     drawers: Mapping[str, float] = field(default_factory=dict)
+    margin_m: float = 0.0
+    whole: bool = True
 
 
 def drawer_centres(drawers: Mapping[str, float]) -> dict[str, F64]:
@@ -57,7 +65,8 @@ def observed(sight: Sight) -> Observed:
     facts |= {(name, "is", "open" if name in opened else "closed") for name in sight.drawers}
     grounds = {name: (at, cabinet.INNER_X, cabinet.INNER_Y)
                for name, at in drawer_centres(sight.drawers).items()}  # fmt: skip
-    grounds |= {name: (at[:2], TRAY_HALF_M, TRAY_HALF_M) for name, at in sight.trays.items()}
+    half = TRAY_HALF_M + sight.margin_m
+    grounds |= {name: (at[:2], half, half) for name, at in sight.trays.items()}
     held = ""
     for name, at in sight.things.items():
         objects[name] = THING
@@ -69,6 +78,18 @@ def observed(sight: Sight) -> Observed:
             n for n, (c, dx, dy) in grounds.items() if abs(at[0] - c[0]) < dx and abs(at[1] - c[1]) < dy
         )
         place = next(inside, None)
-        facts.add((name, "on", TABLE) if place is None else (name, "in", place))
+        if place is None:
+            facts.add((name, "on", _below(at, sight.things) or TABLE))
+        else:
+            facts.add((name, "in", place))
     facts.add((HAND, "is", "full" if held else "empty"))
-    return Observed(sight.stamp_ns, objects, frozenset(facts), frozenset({TABLE, *sight.trays, *opened}))
+    visible = {TABLE, *sight.trays, *opened} if sight.whole else opened
+    return Observed(sight.stamp_ns, objects, frozenset(facts), frozenset(visible))
+
+
+def _below(at: F64, things: Mapping[str, F64]) -> str | None:
+    """The thing that one at ``at`` (3,) stands on."""
+    for name, other in things.items():
+        if at[2] - other[2] > RISEN_M and float(np.hypot(*(at[:2] - other[:2]))) < OVER_M:
+            return name
+    return None

@@ -18,6 +18,8 @@ from vista.pretrained import best_device, load_network
 from vista.types import F32, Detection, Observation, RobotSpec
 
 THRESHOLD = 0.35
+PLACES = ("tray", "drawer")
+"""What is not called by a colour."""
 
 
 class SceneDetector:
@@ -61,27 +63,39 @@ class SceneDetector:
             }
 
     def detect(self, obs: Observation) -> Sequence[Detection]:
-        """Objects by score, best first; labels "<colour> <shape>", the tray as "tray"."""
+        """Objects by score, best first; labels "<colour> <shape>", the tray as "tray", the handle of
+        each drawer as "drawer"."""
         maps, config = self._maps(obs), self._config
-        grid = maps["centre"].shape[0]
         found = []
         for row, column in zip(*np.nonzero(maps["centre"] > self._threshold), strict=True):
             shape = int(maps["shape"][row, column].argmax())
             word = config.shapes[shape]
             score = float(maps["centre"][row, column] * maps["shape"][row, column, shape])
-            if word != "tray":
+            if word not in PLACES:
                 colour = int(maps["colour"][row, column].argmax())
                 score *= float(maps["colour"][row, column, colour])
                 word = f"{config.colours[colour]} {word}"
-            dx, dy, w, h = (float(v) for v in maps["box"][row, column])
-            # A box has a size and lies in the image, whatever the network says.
-            pixel = 1 / config.image_size
-            middle = np.clip([(column + 0.5 + dx) / grid, (row + 0.5 + dy) / grid], pixel / 2, 1 - pixel / 2)
-            half = np.maximum([w, h], pixel) / 2
-            box = np.concatenate([middle - half, middle + half]).clip(0, 1).astype(np.float32)
-            position = self._table[row, column] + maps["place"][row, column] * 0.1
-            found.append(Detection(word, min(1.0, score), box, position, config.sigma_m, config.camera))
+            found.append(self._at(maps, row, column, word, score))
         return sorted(found, key=lambda d: -d.score)
+
+    def find(self, obs: Observation, label: str) -> Detection | None:
+        """What fits ``label`` best, with :meth:`likelihood` as its score, however low; None for words that
+        the detector does not know or where nothing fits at all."""
+        fit, maps = self.evidence(obs, label), self._maps(obs)
+        row, column = np.unravel_index(int(fit.argmax()), fit.shape)
+        score = float(fit[row, column])
+        return self._at(maps, int(row), int(column), label, score) if score > 0 else None
+
+    def _at(self, maps: dict[str, np.ndarray], row: int, column: int, label: str, score: float) -> Detection:
+        grid, config = maps["centre"].shape[0], self._config
+        dx, dy, w, h = (float(v) for v in maps["box"][row, column])
+        # A box has a size and lies in the image, whatever the network says.
+        pixel = 1 / config.image_size
+        middle = np.clip([(column + 0.5 + dx) / grid, (row + 0.5 + dy) / grid], pixel / 2, 1 - pixel / 2)
+        half = np.maximum([w, h], pixel) / 2
+        box = np.concatenate([middle - half, middle + half]).clip(0, 1).astype(np.float32)
+        position = self._table[row, column] + maps["place"][row, column] * 0.1
+        return Detection(label, min(1.0, score), box, position, config.sigma_m, config.camera)
 
     def likelihood(self, obs: Observation, label: str) -> float:
         """How well the best thing seen fits ``label`` [0, 1], a shape with or without a colour before it; 0

@@ -9,13 +9,17 @@ from vista_sim.tasks.base import Choice, Task
 from vista_sim.tasks.drawer import Drawer
 from vista_sim.tasks.pick_place import PickPlace
 from vista_sim.tasks.search import Search
+from vista_sim.tasks.several import Several
 from vista_sim.tasks.stack import Stack
+from vista_sim.tasks.tidy import Tidy
 
 TASKS: dict[str, Callable[[int, Choice, str | None], Task]] = {
     "pick_place": PickPlace,
     "stack": Stack,
     "drawer": Drawer,
     "search": Search,
+    "several": Several,
+    "tidy": Tidy,
 }
 
 

@@ -1,0 +1,134 @@
+"""What each subtask sentence means, in any scene: the expert's next action and the state when it is done.
+
+grasp the X;  place the X in the tray | in the DRAWER | on the Y;  open | close the DRAWER
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vista.errors import UnknownNameError
+from vista_sim import expert, expert_drawer, goals, tray
+from vista_sim.cabinet import DRAWER_NAMES
+from vista_sim.expert import TRAY_FLOOR, Action
+from vista_sim.expert_carry import Spot, put_down
+from vista_sim.scene import Scene
+from vista_sim.world import World
+
+CLEARANCE = 0.05
+STACK_CLEARANCE = 0.12
+"""Height of a carried object's foot on the way: over low things, over what it shall stand on [m]."""
+LIFTED_M = 0.012
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """``verb``, the ``thing`` it is about (a label or a drawer) and where it goes (``place``, or empty)."""
+
+    verb: str
+    thing: str
+    place: str = ""
+
+
+def meanings(scene: Scene) -> dict[str, Meaning]:
+    """Every sentence that can be said about ``scene``."""
+    drawers, labels = DRAWER_NAMES[scene.drawers], [p.spec.label for p in scene.objects]
+    known = {f"{verb} the {d}": Meaning(verb, d) for d in drawers for verb in ("open", "close")}
+    for label in labels:
+        known[f"grasp the {label}"] = Meaning("grasp", label)
+        inside = [*drawers, *(["tray"] if scene.tray is not None else [])]
+        known |= {f"place the {label} in the {p}": Meaning("place", label, p) for p in inside}
+        known |= {f"place the {label} on the {p}": Meaning("place", label, p) for p in labels if p != label}
+    return known
+
+
+class Sentences:
+    """The sentences of one scene. Every method raises UnknownNameError for one that is not of it."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene, self._known = scene, meanings(scene)
+        self._drawers = DRAWER_NAMES[scene.drawers]
+
+    def read(self, sentence: str) -> Meaning:
+        """What ``sentence`` means."""
+        if sentence not in self._known:
+            raise UnknownNameError("subtask", sentence, self._known)
+        return self._known[sentence]
+
+    def act(self, world: World, sentence: str) -> Action:
+        """The expert's next action."""
+        said = self.read(sentence)
+        if said.verb == "open":
+            return expert_drawer.open_drawer(world, self._drawers.index(said.thing))
+        if said.verb == "close":
+            return expert_drawer.close_drawer(world, self._drawers.index(said.thing))
+        index = world.index(said.thing)
+        if said.verb == "grasp":
+            return expert.grasp(world, index)
+        if said.place in self._drawers:
+            return expert_drawer.put_inside(world, index, self._drawers.index(said.place))
+        if said.place != "tray":
+            where, ground = self._top(world, said.place)
+            return put_down(world, index, Spot(where, ground, STACK_CLEARANCE, 0.005))
+        (where, ground), top = tray.free_spot(world, index), tray.tallest(world, index)
+        if top == 0.0 and not self._drawers:
+            return expert.place(world, index, where, TRAY_FLOOR, CLEARANCE)
+        clearance = max(CLEARANCE, top + 0.015, expert_drawer.CLEARANCE if self._drawers else 0.0)
+        return put_down(world, index, Spot(where, ground, clearance, 0.012))
+
+    def show(self, world: World, sentence: str) -> None:
+        """Set ``world`` to how it looks when ``sentence`` is done, without physics."""
+        said = self.read(sentence)
+        if said.verb == "open":
+            expert_drawer.show_opened(world, self._drawers.index(said.thing))
+            return
+        if said.verb == "close":
+            expert_drawer.show_closed(world, self._drawers.index(said.thing))
+            return
+        index = world.index(said.thing)
+        if said.verb == "grasp":
+            goals.show_grasped(world, index)
+        elif said.place in self._drawers:
+            expert_drawer.show_inside(world, index, self._drawers.index(said.place))
+        elif said.place == "tray":
+            goals.show_placed(world, index, *tray.free_spot(world, index))
+        else:
+            goals.show_placed(world, index, *self._top(world, said.place))
+
+    def _top(self, world: World, label: str) -> tuple[np.ndarray, float]:
+        support = world.index(label)
+        centre = world.object_pose(support)[:3, 3]
+        return centre[:2], float(centre[2]) + self._scene.objects[support].spec.half_height
+
+    def holds(self, world: World, sentence: str) -> bool:
+        """Truth: whether what ``sentence`` is for is so now."""
+        said = self.read(sentence)
+        if said.verb in ("open", "close"):
+            opening = world.drawer_opening(self._drawers.index(said.thing))
+            return opening >= 0.8 * expert_drawer.OPEN if said.verb == "open" else opening <= 0.02
+        index = world.index(said.thing)
+        if said.verb == "grasp":
+            placed = self._scene.objects[index]
+            risen = world.object_pose(index)[2, 3] > placed.z + placed.spec.half_height + LIFTED_M
+            return bool(risen and expert.is_held(world, index))
+        if expert.is_held(world, index) or world.object_speed(index) > 0.1:
+            return False
+        if said.place in self._drawers:
+            return expert_drawer.is_inside(world, index, self._drawers.index(said.place))
+        return (
+            tray.in_tray(world, index)
+            if said.place == "tray"
+            else stands_on(world, index, world.index(said.place))
+        )
+
+
+def stands_on(world: World, top: int, support: int) -> bool:
+    """Truth: object ``top`` stands upright on object ``support``."""
+    above, below = world.object_pose(top), world.object_pose(support)
+    one, other = world.scene.objects[top].spec, world.scene.objects[support].spec
+    gap = above[2, 3] - below[2, 3] - one.half_height - other.half_height
+    upright = below[2, 2] > 0.97 and above[2, 2] > 0.97
+    over = float(np.hypot(*(above[:2, 3] - below[:2, 3]))) < other.half_width
+    return bool(upright and over and abs(gap) < 0.006)

@@ -1,0 +1,117 @@
+"""What a detector sees, for planning: which things are where, and what the hand holds.
+
+A learned detector overlooks and misnames things. What an instruction names is therefore looked for by its
+name; a weak sight of it counts only as long as there was no better one, and what is not seen at all is where
+the robot's own steps have left it. Whether the hand holds something is told by its fingers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from robomemory.planning.belief import Observed
+from vista.cli.symbols import Sight, observed
+from vista.protocols import Detector
+from vista.types import F64, Detection, Observation
+from vista_sim import cabinet
+
+SURE, UNSEEN = 0.3, 0.005
+"""Likelihoods: what is seen for sure; below the second a thing that was named is not there."""
+HOLDING = 0.12
+"""Fingers that are told to close and stay open by more than this hold something [0, 1]."""
+APART_M = 0.1
+MARGIN_M = 0.025
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A detector that can look for one thing by its name."""
+
+    def find(self, obs: Observation, label: str) -> Detection | None: ...
+
+
+class Looker:
+    """Turns images into facts. ``reset`` with what the next instruction names; ``grasped``: the label of what
+    the robot last tried to grasp."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self.reset(())
+
+    def reset(self, named: Sequence[str]) -> None:
+        """Another instruction begins, which names ``named``."""
+        self._named, self.grasped = tuple(named), ""
+        self._sure: set[str] = set()
+        self._drawers: dict[str, float] = {}
+        self._trays: dict[str, F64] = {}
+
+    def look(self, obs: Observation) -> Observed:
+        """The facts that are seen in ``obs``."""
+        learned = isinstance(self._detector, Finder)
+        things: dict[str, F64] = {}
+        handles: list[tuple[str, F64]] = []
+        names = {name for some in cabinet.DRAWER_NAMES.values() for name in some}
+        for each in self._detector.detect(obs):
+            if each.label in names:
+                handles.append((each.label, np.asarray(each.position)))
+            elif each.label.endswith("tray"):
+                self._trays[each.label] = np.asarray(each.position)
+            else:
+                things.setdefault(each.label, np.asarray(each.position))
+        self._note_drawers(handles, learned)
+        hand, closed = np.asarray(obs.ee_pose.position), obs.gripper_command < 0.5
+        if learned:
+            things = self._named_things(obs, things)
+            closed = closed and obs.gripper > HOLDING
+            held = self.grasped
+            if closed and held in self._named:
+                away = held in things and float(np.linalg.norm(things[held] - hand)) > APART_M
+                if not away:
+                    things = {held: hand, **{k: v for k, v in things.items() if k != held}}
+                closed = not away
+        margin = MARGIN_M if learned else 0.0
+        sight = Sight(
+            obs.stamp_ns, things, hand, closed, dict(self._trays), dict(self._drawers), margin, not learned
+        )
+        return observed(sight)
+
+    def _named_things(self, obs: Observation, things: dict[str, F64]) -> dict[str, F64]:
+        assert isinstance(self._detector, Finder)
+        found = {label: self._detector.find(obs, label) for label in self._named}
+        best = sorted((d for d in found.values() if d is not None), key=lambda d: -d.score)
+        taken: list[Detection] = []
+        for each in best:
+            things.pop(each.label, None)
+            weak = each.score < SURE
+            doubled = any(np.linalg.norm(each.position[:2] - d.position[:2]) < 0.02 for d in taken)
+            if each.score < UNSEEN or (weak and (doubled or each.label in self._sure)):
+                continue
+            if not weak:
+                self._sure.add(each.label)
+            taken.append(each)
+        here = {d.label: np.asarray(d.position) for d in taken}
+        # What was found by name at some place is not also the thing that it was mistaken for.
+        others = {
+            name: at
+            for name, at in things.items()
+            if all(np.linalg.norm(at[:2] - mine[:2]) > 0.02 for mine in here.values())
+        }
+        return {**here, **others}
+
+    def _note_drawers(self, handles: Sequence[tuple[str, F64]], learned: bool) -> None:
+        """Openings by name; a handle that is hidden for a moment stays where it was."""
+        if not handles:
+            return
+        several = len(handles) > 1 or abs(handles[0][1][1]) > cabinet.DRAWER_Y[3][2] / 2
+        names = cabinet.DRAWER_NAMES[3 if several or len(self._drawers) > 1 else 1]
+        for said, at in handles:
+            rows = cabinet.DRAWER_Y[len(names)]
+            nearest = int(np.argmin([abs(at[1] - y) for y in rows]))
+            name = names[nearest] if learned else said
+            self._drawers[name] = float(at[0]) - cabinet.CENTRE_X - cabinet.FRONT
+        if len(self._drawers) > 1:
+            self._drawers.pop(cabinet.DRAWER_NAMES[1][0], None)
+        self._drawers = {name: self._drawers.get(name, 0.0) for name in names}
