@@ -18,6 +18,7 @@ CELLS = {
     "latency": ("latency", "LatencyCell"),
     "recall": ("recall", "RecallCell"),
     "lifelong": ("lifelong", "LifelongCell"),
+    "learned": ("learned", "LearnedCell"),
     "textworlds": ("textworlds.cell", "TextWorldsCell"),
 }
 

@@ -1,0 +1,42 @@
+"""The cell ``learned``: what is meant is drawn, guessed at, told, and remembered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vista.cli.episode import Refs
+from vista.cli.suites.base import Progress, Settings
+
+pytest.importorskip("mujoco")
+pytest.importorskip("unified_planning")
+
+from vista.cli.suites.memory.learned import ALIKE, LearnedCell, draw_meant
+
+SEED = 10000  # of the range for development
+
+
+def test_what_is_meant_follows_from_the_seed_and_stands_on_the_table():
+    assert draw_meant(SEED) == draw_meant(SEED)
+    drawn = [draw_meant(SEED + i) for i in range(30)]
+    assert len({meant.noun for meant in drawn}) == 5
+    assert {meant.alike.index(meant.label) for meant in drawn} == {0, 1, 2}
+    for meant in drawn[:5]:
+        labels = [placed.spec.label for placed in meant.task(SEED).scene.objects]
+        assert sorted(labels) == sorted((*meant.alike, meant.other))
+        assert sum(meant.noun in label for label in labels) == ALIKE
+        assert meant.task(SEED).instruction == f"put my {meant.noun} in the tray"
+
+
+@pytest.mark.long
+def test_who_is_told_knows_the_second_time_and_who_keeps_nothing_does_not(tmp_path: Path):
+    """With the expert in place of the learned parts: what is tested is the memory."""
+    refs = Refs(policy="scripted", world_model="mock", detector="oracle", switcher="scripted")
+    settings = Settings(episodes=4, split="tuning", refs=refs)
+    full, without = LearnedCell().measure(settings, tmp_path, Progress())
+    assert full["method"] == "full"
+    assert full["right_thing_2"] == full["n"] == 4
+    assert full["attempt_2"][0] == 1.0 > full["attempt_1"][0]
+    assert without["attempt_1"] == without["attempt_2"] == full["attempt_1"]
+    assert full["difference_2_minus_1"][0] == 1.0 - full["attempt_1"][0]
