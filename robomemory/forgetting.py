@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from robomemory import checks
 from robomemory.errors import InvalidQueryError
 from robomemory.parts import LIVE
 from robomemory.reading import tokens
 from robomemory.records import MemoryKind, Query, check_k
-from robomemory.schema import WORDS
-from robomemory.store import Store, unindex
+from robomemory.schema import WORDS, unindex
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,15 @@ class Forgotten:
         return sum(map(len, self.ids.values()))
 
 
-def forget(store: Store, choice: Choice, recorded_ns: int) -> Forgotten:
+class Writable(Protocol):
+    """The slice of a store in SQLite that is deleted from."""
+
+    def writing(self, recorded_ns: int) -> AbstractContextManager[tuple[sqlite3.Connection, int]]: ...
+
+    def scrub(self) -> None: ...
+
+
+def forget(store: Writable, choice: Choice, recorded_ns: int) -> Forgotten:
     """Deletes what ``choice`` chooses, and the compressed lines that were drawn from it, in one durable
     transaction: facts and sightings that rest on it go, too, and things of which nothing is left.
 
@@ -115,7 +124,7 @@ def _choose(db: sqlite3.Connection, choice: Choice) -> None:
         db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((int(i),) for i in choice.ids))
         where.append("id IN (SELECT id FROM temp.wanted)")
     if choice.query is not None:
-        db.create_function("holds", 4, _holds(choice.query), deterministic=True)
+        db.create_function("holds", 4, holds(choice.query), deterministic=True)
         where.append("holds(text, x, y, z)")
         if choice.query.between is not None:
             where.append("stamp_ns BETWEEN ? AND ?")
@@ -128,10 +137,11 @@ def _choose(db: sqlite3.Connection, choice: Choice) -> None:
     db.execute("DROP TABLE IF EXISTS temp.wanted")
 
 
-def _holds(query: Query):  # type: ignore[no-untyped-def]
+def holds(query: Query) -> Callable[..., bool]:
+    """Whether a record (text, x, y, z) holds all words of ``query`` and lies in its ball."""
     wanted = set(tokens(query.text))
 
-    def holds(text: str, x: float | None, y: float | None, z: float | None) -> bool:
+    def says(text: str, x: float | None, y: float | None, z: float | None) -> bool:
         if not wanted <= set(tokens(text)):
             return False
         if query.near is None:
@@ -141,7 +151,7 @@ def _holds(query: Query):  # type: ignore[no-untyped-def]
         center, radius = query.near
         return sum((a - b) ** 2 for a, b in zip((x, y, z), center, strict=True)) <= radius**2
 
-    return holds
+    return says
 
 
 def _with_lines(db: sqlite3.Connection) -> None:

@@ -6,15 +6,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from robomemory.backend import Backend
 from robomemory.fusion import reciprocal
 from robomemory.helpers import Action, Helpers
 from robomemory.lists import Lists
 from robomemory.parts import LIVE, REMOVED, Asked, Change, Row, Update, fits, weighed
-from robomemory.reading import RECENT, Reader, tokens
+from robomemory.reading import RECENT, tokens
 from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
 from robomemory.saved import Saved
 from robomemory.updater import decide
-from robomemory.vectors import FLAT_LIMIT, VectorIndex
+from robomemory.vectors import FLAT_LIMIT, Nearest, VectorIndex
 
 NEAR = 0.4
 """Cosine from which a known semantic text is compared with a new one; see :mod:`robomemory.updater`."""
@@ -42,7 +43,7 @@ class LongTermMemory:
     def __init__(
         self,
         kind: MemoryKind,
-        store: Reader,
+        store: Backend,
         saved: Saved,
         helpers: Helpers,
         *,
@@ -58,8 +59,11 @@ class LongTermMemory:
         self._dirty = 0  # vectors that the saved index does not hold
         self._index = self._loaded()
 
-    def _loaded(self) -> VectorIndex:
-        """The saved index brought up to date; all of it from the store where that does not add up."""
+    def _loaded(self) -> Nearest:
+        """The store's own search, or the saved index brought up to date; all of it from the store where that
+        does not add up."""
+        if (own := self._store.nearest(self._kind)) is not None:
+            return own
         found = self._saved.load(str(self._kind))
         count = self._store.count(self._kind)
         if found is not None:
@@ -97,7 +101,7 @@ class LongTermMemory:
         self._saved.save(str(self._kind), lists, seq)
 
     @property
-    def index(self) -> VectorIndex:
+    def index(self) -> Nearest:
         """The vectors, for whoever measures them."""
         return self._index
 
@@ -170,10 +174,8 @@ class LongTermMemory:
         records |= {key: r for key, r in more.items() if fits(query, r)}
         words = [key for key in words if key in records]
         scores = {key: weighed(likeness.get(key, 0.0), r.confidence) for key, r in records.items()}
-        for key in records.keys() - likeness.keys():
-            vector = self._index.vector(key)
-            cosine = 0.0 if vector is None else float(vector @ asked.vector)
-            scores[key] = weighed(cosine, records[key].confidence)
+        for key, vector in self._index.rows(sorted(records.keys() - likeness.keys())).items():
+            scores[key] = weighed(float(vector @ asked.vector), records[key].confidence)
         kept = [key for key in records if scores[key] > 0]
         by_likeness = sorted(kept, key=lambda key: (-scores[key], -records[key].stamp_ns))
         by_age = sorted(kept, key=lambda key: -records[key].stamp_ns) if self._recency else []

@@ -15,14 +15,17 @@ from typing import Any, TypeVar
 
 from robomemory.embedding import F32, CachedEmbedder, Embedder, default_embedder, embedder_named
 from robomemory.errors import InvalidNoteError, InvalidQueryError, MemoryClosedError
-from robomemory.forgetting import Choice, forget
+from robomemory.following import Follower
+from robomemory.forgetting import Choice
 from robomemory.fusion import collect, merge
 from robomemory.helpers import Helpers
 from robomemory.identity import names_in
 from robomemory.locks import FairLock
 from robomemory.longterm import LongTermMemory
 from robomemory.names import SAME
+from robomemory.opening import embedder_of, open_store
 from robomemory.parts import Asked, Change, Part, Row, Update
+from robomemory.postgres.address import is_url, with_scene
 from robomemory.questions import SceneQuestions
 from robomemory.records import (
     MemoryKind,
@@ -36,9 +39,8 @@ from robomemory.records import (
 )
 from robomemory.saved import Saved
 from robomemory.spatial import SpatialMemory
-from robomemory.store import Store, embedder_of
 from robomemory.temporal import TemporalMemory
-from robomemory.vectors import FLAT_LIMIT, VectorIndex
+from robomemory.vectors import FLAT_LIMIT, Nearest
 
 T = TypeVar("T")
 
@@ -60,7 +62,8 @@ class Options:
 
 
 class RoboMemory(SceneQuestions):
-    """What a robot has seen and done in one scene, kept in the file ``path``.
+    """What a robot has seen and done in one scene, kept in the file ``path``, or in the database that several
+    robots share (``path``: ``"postgresql://host/database?scene=kitchen"``).
 
     ``":memory:"`` keeps nothing after ``close``. ``embedder``: the one that a store was written with, MiniLM
     where it is installed for a new one, unless given; a store can only be opened with the embedder it was
@@ -97,7 +100,7 @@ class RoboMemory(SceneQuestions):
         self.parallel = options.parallel
         self._closed = False
         self._writing = FairLock()
-        store = Store(path, self._embedder.name, self._embedder.dim)
+        store = open_store(path, self._embedder.name, self._embedder.dim)
         self._store = store
         # Threads of its own for each memory: one that hangs keeps only itself waiting.
         pools = {kind: ThreadPoolExecutor(2, f"recall-{kind}") for kind in MemoryKind}
@@ -107,19 +110,21 @@ class RoboMemory(SceneQuestions):
         self._long_term: list[LongTermMemory] = []
         try:
             helpers = Helpers() if helpers is None else helpers
-            saved = Saved(store.path, self._embedder.name, self._embedder.dim)
+            saved = Saved(":memory:" if store.shared else store.path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
-            self._spatial = SpatialMemory(
-                store, helpers, expire_ns, validity=options.validity, merging=options.merging
-            )
-            self._temporal = TemporalMemory(store, helpers, steps)
-            for kind in (MemoryKind.EPISODIC, MemoryKind.SEMANTIC):
-                revise = kind is MemoryKind.SEMANTIC and options.revise
-                part = LongTermMemory(
-                    kind, store, saved, helpers, revise=revise, lexical=options.lexical,
-                    recency=options.recency, flat_limit=options.flat_limit,
-                )  # fmt: skip
-                self._long_term.append(part)
+            with store.snapshot():  # one state, whatever others write meanwhile
+                self._spatial = SpatialMemory(
+                    store, helpers, expire_ns, validity=options.validity, merging=options.merging
+                )
+                self._temporal = TemporalMemory(store, helpers, steps)
+                for kind in (MemoryKind.EPISODIC, MemoryKind.SEMANTIC):
+                    revise = kind is MemoryKind.SEMANTIC and options.revise
+                    part = LongTermMemory(
+                        kind, store, saved, helpers, revise=revise, lexical=options.lexical,
+                        recency=options.recency, flat_limit=options.flat_limit,
+                    )  # fmt: skip
+                    self._long_term.append(part)
+                self._follower = Follower(store, self._spatial, self._temporal, store.latest().seq)
             self._parts: dict[MemoryKind, Part] = {
                 MemoryKind.SPATIAL: self._spatial,
                 MemoryKind.TEMPORAL: self._temporal,
@@ -134,13 +139,16 @@ class RoboMemory(SceneQuestions):
     def for_scene(
         cls, folder: str | os.PathLike[str], scene: str, *, embedder: Embedder | None = None
     ) -> RoboMemory:
-        """The memory of ``scene`` in ``folder`` (made if missing), one file per scene.
+        """The memory of ``scene`` in ``folder`` (made if missing), one file per scene; or in the database
+        whose URL ``folder`` is.
 
         Raises:
             InvalidQueryError: ``scene`` can't be a file name: letters, digits, "-", "_" are allowed.
         """
         if not re.fullmatch(r"[\w-]{1,100}", scene):
             raise InvalidQueryError(f"scene {scene!r}: allowed are 1 to 100 letters, digits, '-' and '_'")
+        if is_url(folder):
+            return cls(with_scene(os.fspath(folder), scene), embedder=embedder)
         Path(folder).mkdir(parents=True, exist_ok=True)
         return cls(Path(folder) / f"{scene}.sqlite3", embedder=embedder)
 
@@ -162,12 +170,12 @@ class RoboMemory(SceneQuestions):
         told = [r.text for r in records if r.kind is not MemoryKind.SPATIAL]
         texts = list(dict.fromkeys([*told, *names]))
         vectors = dict(zip(texts, self._embedder.embed(texts), strict=True))
-        with self._writing:
+        with self._writing, self._store.turn():
             self._check_open()
+            self._follower.follow()
             now = self._now()
             changes = self._plan(records, vectors, now)
-            self._store.commit(list(changes.values()), now)
-            self._apply(changes)
+            self._follower.commit(changes, now, lambda: self._apply(changes))
 
     def _now(self) -> int:
         """The time of recording; later than every one before, even when the computer's clock is set back."""
@@ -210,7 +218,8 @@ class RoboMemory(SceneQuestions):
         if isinstance(queries, str | Query) or not isinstance(queries, Iterable):
             raise InvalidQueryError(f"recall: queries {queries!r}, expected a sequence of texts or Query")
         questions = [_question(i, q) for i, q in enumerate(queries)]
-        deadline = time.monotonic() + timeout_s
+        start = time.monotonic()
+        deadline = start + timeout_s
         self._check_open()
         if not questions:
             return RecallResult()
@@ -225,14 +234,17 @@ class RoboMemory(SceneQuestions):
         asked = [Asked(q, row, q.k or k) for q, row in zip(questions, rows, strict=True)]
         jobs: dict[MemoryKind, Future[Any]] = {}
         for kind in (kind for kind in MemoryKind if kind in wanted):
-            jobs[kind] = self._submit(self._pools[kind], self._ask, kind, asked)
+            jobs[kind] = self._submit(self._pools[kind], self._ask, kind, asked, start)
             if not self.parallel:
                 wait([jobs[kind]], timeout=max(0.0, deadline - time.monotonic()))
         answers, missing = collect(jobs, deadline, timeout_s, "recall")
         return merge(asked, answers, missing)
 
-    def _ask(self, kind: MemoryKind, asked: Sequence[Asked]) -> list[list[Recall]]:
-        """The answer of one memory to each query; empty where a query does not ask this memory."""
+    def _ask(self, kind: MemoryKind, asked: Sequence[Asked], since: float) -> list[list[Recall]]:
+        """The answer of one memory to each query, knowing what was committed before ``since`` [s,
+        time.monotonic]; empty where a query does not ask this memory."""
+        if kind in (MemoryKind.SPATIAL, MemoryKind.TEMPORAL):
+            self._follower.follow(since)
         part = self._parts[kind]
         return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
 
@@ -273,9 +285,12 @@ class RoboMemory(SceneQuestions):
         """
         asked = Query(query) if isinstance(query, str) else query
         choice = Choice(kinds, before_ns, keep, asked, ids)
-        with self._writing:
+        with self._writing, self._store.turn():
             self._check_open()
-            gone = forget(self._store, choice, self._now())
+            gone = self._store.forget(choice, self._now())
+            self._follower.follow()
+            if self._store.shared:
+                return len(gone)
             for kind, part in zip((MemoryKind.EPISODIC, MemoryKind.SEMANTIC), self._long_term, strict=True):
                 part.drop(gone.ids.get(kind, []))
             if MemoryKind.TEMPORAL in gone.ids:
@@ -286,7 +301,7 @@ class RoboMemory(SceneQuestions):
 
     def steps(self) -> tuple[MemoryRecord, ...]:
         """The temporal buffer, oldest first."""
-        self._check_open()
+        self._up_to_date()
         return self._temporal.steps()
 
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
@@ -305,7 +320,7 @@ class RoboMemory(SceneQuestions):
         self._parts.update((kind, make(part)) for kind, part in before.items())
         return lambda: self._parts.update(before)
 
-    def index_of(self, kind: MemoryKind) -> VectorIndex:
+    def index_of(self, kind: MemoryKind) -> Nearest:
         """The vectors of the episodic or semantic memory, for whoever measures them."""
         return self._long_term[(MemoryKind.EPISODIC, MemoryKind.SEMANTIC).index(kind)].index
 
@@ -339,6 +354,10 @@ class RoboMemory(SceneQuestions):
     def _check_open(self) -> None:
         if self._closed:
             raise MemoryClosedError(f"{self._store.path}: the memory is closed")
+
+    def _up_to_date(self) -> None:
+        self._check_open()
+        self._follower.follow()
 
     def _submit(self, pool: ThreadPoolExecutor, call: Callable[..., Any], *args: object) -> Future[Any]:
         try:

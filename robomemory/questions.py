@@ -14,7 +14,12 @@ class SceneQuestions:
 
     _spatial: SpatialMemory
 
-    def _check_open(self) -> None:
+    def _up_to_date(self) -> None:
+        """Open, and knows what others have committed.
+
+        Raises:
+            MemoryClosedError, StoreError.
+        """
         raise NotImplementedError
 
     def scene(self, at_ns: int | None = None, known_ns: int | None = None) -> Scene:
@@ -26,7 +31,7 @@ class SceneQuestions:
         Raises:
             InvalidQueryError: a time is no whole number of nanoseconds.
         """
-        self._check_open()
+        self._up_to_date()
         if at_ns is None and known_ns is None:
             return self._spatial.snapshot()
         for name, value in (("at_ns", at_ns), ("known_ns", known_ns)):
@@ -40,7 +45,7 @@ class SceneQuestions:
         Raises:
             InvalidQueryError: ``name`` is empty.
         """
-        self._check_open()
+        self._up_to_date()
         return self._spatial.where_is(Query(name).text)
 
     def where_was(self, name: str, at_ns: int | None = None) -> Whereabouts | None:
@@ -78,11 +83,11 @@ class SceneQuestions:
         Raises:
             InvalidQueryError: a time is no whole number of nanoseconds.
         """
-        self._check_open()
+        self._up_to_date()
         until = FOREVER_NS if until_ns is None else until_ns
         first, last = (checks.stamp("changes [ns]", t, InvalidQueryError) for t in (since_ns, until))
         return self._spatial.past.changes(first, last)
 
     def _called(self, name: str) -> Entity | None:
-        self._check_open()
+        self._up_to_date()
         return self._spatial.called(Query(name).text)

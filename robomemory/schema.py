@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 
 from robomemory.parts import UNKNOWN
 
@@ -61,6 +62,12 @@ def create(db: sqlite3.Connection, embedder: str, dim: int) -> None:
     db.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))
     db.execute("INSERT INTO embedder VALUES (?, ?)", (embedder, dim))
     db.execute("INSERT INTO state VALUES (0, 0, 0, 0, 0, 0)")
+
+
+def unindex(db: sqlite3.Connection, kind: str, texts: Sequence[tuple[int, str]]) -> None:
+    """Takes (key, text) of standing records out of the index of words."""
+    table = WORDS[kind]
+    db.executemany(f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)", texts)
 
 
 def migrate_1_to_2(db: sqlite3.Connection) -> None:

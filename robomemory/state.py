@@ -145,16 +145,16 @@ class SceneState:
 
     def older_than(self, stamp_ns: int) -> list[Fact]:
         """The facts that hold and were last said before ``stamp_ns``, from the whole graph."""
-        found, todo = list[Fact](), [0]
+        found, todo = dict[int, Fact](), [0]
         while todo:  # down the heap as far as it is old
             i = todo.pop()
             if i < len(self._ages) and self._ages[i][0] < stamp_ns:
                 seen, key = self._ages[i]
                 fact = self.facts.get(key)
                 if fact is not None and fact.seen_ns == seen:
-                    found.append(fact)
+                    found[key] = fact  # a fact that was said again at that time is in the heap twice
                 todo += (2 * i + 1, 2 * i + 2)
-        return found
+        return list(found.values())
 
     def forget_ages(self, stamp_ns: int) -> None:
         """Drops what :meth:`older_than` need not look at again."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from robomemory import schema
 from robomemory import tables as t
+from robomemory.backend import Backend
 from robomemory.errors import (
     InvalidNoteError,
     MemoryClosedError,
@@ -26,8 +27,8 @@ from robomemory.errors import (
     StoreInUseError,
     StoreVersionError,
 )
+from robomemory.forgetting import Choice, Forgotten, forget
 from robomemory.parts import LIVE, Change, Ids, Row
-from robomemory.reading import Reader
 
 CHECKED_BYTES = 256 * 2**20
 """A file up to this size is read through when it is opened; a larger one if it was not closed."""
@@ -43,7 +44,7 @@ _SET_ENTITY = (
 )
 
 
-class Store(Reader):
+class Store(Backend):
     """A store at ``path`` (``":memory:"``: nothing is kept after ``close``) for vectors of ``embedder``,
     its name, and ``dim``. Made when the file does not exist; its folder must. Safe from any thread.
 
@@ -192,6 +193,10 @@ class Store(Reader):
             for change in changes:
                 _put(db, change, recorded_ns, seq)
 
+    def forget(self, choice: Choice, recorded_ns: int) -> Forgotten:
+        """See :func:`robomemory.forgetting.forget`."""
+        return forget(self, choice, recorded_ns)
+
     def scrub(self) -> None:
         """After something was deleted: takes it out of the log, too; it is gone from the disk once this
         returns."""
@@ -320,13 +325,7 @@ def _update(db: sqlite3.Connection, row: Row, seq: int) -> None:
         (r.stamp_ns, r.confidence, row.replaced_by, seq, r.id),
     )
     if r.kind in schema.WORDS and before == LIVE and row.replaced_by != LIVE:
-        unindex(db, r.kind, [(r.id, r.text)])
-
-
-def unindex(db: sqlite3.Connection, kind: str, texts: Sequence[tuple[int, str]]) -> None:
-    """Takes (key, text) of standing records out of the index of words."""
-    table = schema.WORDS[kind]
-    db.executemany(f"INSERT INTO {table} ({table}, rowid, text) VALUES ('delete', ?, ?)", texts)
+        schema.unindex(db, r.kind, [(r.id, r.text)])
 
 
 def _check_access(path: Path) -> None:

@@ -13,6 +13,9 @@ from robomemory.records import MemoryKind, MemoryRecord, Position
 from robomemory.scene import Entity, Fact, Sighting
 
 RECORD = "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by"
+RECORD_ALL = (
+    "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, recorded_ns, replaced_by, seq"
+)
 ENTITY = (
     "id, name, ordinal, x, y, z, position_ns, first_seen_ns, last_seen_ns, confidence, recorded_ns,"
     " merged_into"

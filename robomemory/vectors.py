@@ -35,6 +35,26 @@ class Kept(Protocol):
     def get(self, ids: Sequence[int]) -> F32: ...
 
 
+class Nearest(Protocol):
+    """Unit vectors under integer keys, as the long-term memories search them. Safe from any thread."""
+
+    @property
+    def method(self) -> str:
+        """How it searches, in a word or two."""
+        ...
+
+    def __len__(self) -> int: ...
+    def put(self, ids: Sequence[int], vectors: object) -> None: ...
+    def remove(self, ids: Sequence[int]) -> None: ...
+    def rows(self, keys: Sequence[int]) -> dict[int, F32]: ...
+    def search(
+        self, vector: F32, k: int, allowed: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]: ...
+    def wait(self, timeout_s: float) -> bool: ...
+    def lists(self) -> Lists | None: ...
+    def close(self) -> None: ...
+
+
 class VectorIndex:
     """Unit vectors of length ``dim`` under integer keys. Safe from any thread.
 
@@ -110,6 +130,12 @@ class VectorIndex:
         """The unit vector f32 (dim,) of ``key``; None if it is unknown."""
         with self._lock:
             return self._kept.get([key])[0] if key in self._ids else None
+
+    def rows(self, keys: Sequence[int]) -> dict[int, F32]:
+        """{key: unit vector f32 (dim,)} of those ``keys`` that are known."""
+        with self._lock:
+            known = [key for key in keys if key in self._ids]
+            return dict(zip(known, self._kept.get(known), strict=True))
 
     def search(self, vector: F32, k: int, allowed: Sequence[int] | None = None) -> list[tuple[int, float]]:
         """The ``k`` nearest keys with their inner product, best first; only ``allowed`` ones if given.

@@ -238,7 +238,7 @@ def embedder(name: str = "") -> Embedder:
 def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboMemory:
     """The memory of ``scene`` in ``folder``; None or ``":memory:"`` for one that is gone once closed."""
     from robomemory.memory import RoboMemory
-    from robomemory.store import embedder_of
+    from robomemory.opening import embedder_of
 
     if folder is None or str(folder) == ":memory:":
         return RoboMemory(":memory:", embedder=embedder())

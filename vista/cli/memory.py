@@ -75,7 +75,7 @@ def _open(path: Path, embedder: str) -> RoboMemory:
 
     if embedder not in ("", "hashing"):
         raise UnknownNameError("embedder", embedder, ["hashing"])
-    from robomemory.store import embedder_of
+    from robomemory.opening import embedder_of
 
     written_with = embedder_of(path) or ""
     return RoboMemory(path, embedder=HashingEmbedder() if embedder else compose.embedder(written_with))

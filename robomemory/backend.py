@@ -1,0 +1,66 @@
+"""What ``RoboMemory`` asks of a store: to keep changes, and to tell those of others who share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from robomemory.forgetting import Choice, Forgotten
+from robomemory.parts import Change, Ids
+from robomemory.reading import Reader
+from robomemory.records import MemoryKind
+from robomemory.vectors import Nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last committed update ``seq``, and the last one after which a cache has to be read anew
+    (``rebuilt_seq``: things were merged or forgotten)."""
+
+    seq: int
+    rebuilt_seq: int
+
+
+class Backend(Reader):
+    """A store: SQLite in a file (:mod:`robomemory.store`) or PostgreSQL (:mod:`robomemory.postgres.store`).
+
+    ``ids`` hands out keys and ``recorded_ns`` is the time of the last update, both right while it is our turn
+    to write. ``shared``: whether others write, too. Safe from any thread, but for one writer at a time.
+    """
+
+    shared = False
+    ids: Ids
+    recorded_ns: int
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Within it nobody else writes. What is not committed at its end is not kept.
+
+        Raises:
+            StoreInUseError: others have been writing for too long. StoreError: the server is gone.
+        """
+        return nullcontext()
+
+    def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
+        """Keeps ``changes``, all or none; durable once it returns. Within :meth:`turn`."""
+        raise NotImplementedError
+
+    def forget(self, choice: Choice, recorded_ns: int) -> Forgotten:
+        """Deletes what ``choice`` chooses; durable once it returns. Within :meth:`turn`."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Gives everything back. A second call does nothing."""
+        raise NotImplementedError
+
+    def latest(self) -> Latest:
+        """The state that this thread reads; see :class:`Latest`."""
+        return Latest(self.seq, 0)
+
+    def news(self, since: int) -> Change:
+        """What the updates after ``since`` changed in the graph, records aside. Only where ``shared``."""
+        raise NotImplementedError
+
+    def nearest(self, kind: MemoryKind) -> Nearest | None:
+        """The search among the vectors of ``kind`` that the store brings itself; None: it brings none."""
+        return None
