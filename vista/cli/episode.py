@@ -71,10 +71,13 @@ class Stack:
         memory_folder: str | None = None,
         on_event: OnEvent = ignore,
         watch: Callable[[Observation], None] = ignore,
+        meddle: Callable[[World], None] = ignore,
+        budget: Budget = BUDGET,
     ) -> dict[str, object]:
         """Run ``task`` once. Returns what a bench keeps of it, as plain values.
 
         ``on_event`` hears the loop, ``watch`` sees every observation: neither changes what happens.
+        ``meddle`` is called with the world after every control step, and may change it.
         """
         refs, began = self.refs, time.monotonic()
         world = World(task.scene, self.spec, self.kinematics)
@@ -82,7 +85,7 @@ class Stack:
         robot = SimRobot(world)
         memory = None
         try:
-            witness, timings = Witness(robot, task, watch), Timings()
+            witness, timings = Witness(robot, task, watch, meddle), Timings()
             detector: Detector | None = None
             if refs.detector != "none":
                 detector = self._part(
@@ -117,7 +120,7 @@ class Stack:
                     pursue, witness, policy, switcher, guard, execute_rows=self._rows, timings=timings
                 ),
                 memory, task.instruction,
-                detector=detector, critic=critic, preprocessor=preprocessor, budget=BUDGET,
+                detector=detector, critic=critic, preprocessor=preprocessor, budget=budget,
                 on_event=fan_out(witness.hear, on_event), timings=timings, seed=seed,
             )  # fmt: skip
             truth = witness.verdict(result)

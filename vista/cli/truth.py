@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,7 +24,8 @@ SETTLE_STEPS = 250  # of 4 ms: what was let go comes to rest before it is judged
 @dataclass(frozen=True, slots=True)
 class Truth:
     """``success`` by the task's predicate; ``failure``: why not, in two or three words, else empty;
-    ``grasped``: the right object was lifted at least once; ``nearest_m``: how near the hand came to it."""
+    ``grasped``: the right object was lifted at least once; ``nearest_m``: how near the hand came to it. In a
+    task of several objects they are about the first that is not where it should be."""
 
     success: bool
     failure: str
@@ -45,6 +47,17 @@ def is_done(task: Task, world: World, subtask: str) -> bool:
     lifted = centre[2] > placed.z + placed.spec.half_height + LIFTED_M
     near = np.linalg.norm(centre - world.ee_pose()[:3, 3]) < NEAR_M
     return bool(lifted and near and world.gripper_command < 0.5)
+
+
+@runtime_checkable
+class ManyTargets(Protocol):
+    """A task of several objects."""
+
+    targets: tuple[str, ...]
+
+    def left(self, world: World) -> tuple[str, ...]:
+        """Truth: the labels of those that are not where they should be."""
+        ...
 
 
 class Motion:
@@ -81,17 +94,28 @@ class Motion:
 
 
 class Witness:
-    """A ``Robot`` that passes everything on to a simulated one and looks at the truth after every motion."""
+    """A ``Robot`` that passes everything on to a simulated one and looks at the truth after every motion.
 
-    def __init__(self, robot: SimRobot, task: Task, watch: Callable[[Observation], None] = ignore) -> None:
-        self._robot, self._task, self._watch = robot, task, watch
+    ``watch`` sees every observation; ``meddle`` is called with the world after every control step.
+    """
+
+    def __init__(
+        self,
+        robot: SimRobot,
+        task: Task,
+        watch: Callable[[Observation], None] = ignore,
+        meddle: Callable[[World], None] = ignore,
+    ) -> None:
+        self._robot, self._task, self._watch, self._meddle = robot, task, watch, meddle
         world = robot.world
         label = getattr(task, "target", None)
         self._target = world.index(label) if label is not None else 0
+        self._wanted = {world.index(label) for label in getattr(task, "targets", ())} or {self._target}
+        self._many = task if isinstance(task, ManyTargets) else None
         self._ground = [world.object_pose(i)[2, 3] for i in range(len(world.scene.objects))]
         self._lifted: set[int] = set()
-        self._nearest = float("inf")
-        self._early = ""
+        self._nearest = [float("inf")] * len(world.scene.objects)
+        self._early: dict[int, str] = {}
         self.moments = Moments()
         self.motion = Motion()
         robot.on_row = self._row
@@ -118,13 +142,13 @@ class Witness:
         for i in range(len(self._ground)):
             centre = self.world.object_pose(i)[:3, 3]
             apart = float(np.linalg.norm(centre - hand))
-            if i == self._target:
-                self._nearest = min(self._nearest, apart)
+            self._nearest[i] = min(self._nearest[i], apart)
             if centre[2] > self._ground[i] + LIFTED_M and apart < NEAR_M:
                 self._lifted.add(i)
 
     def _row(self) -> None:
         """Keep since when what the subtasks are for is true, and how the hand moves."""
+        self._meddle(self.world)
         self.motion.add(self.world.ee_pose()[:3, 3], self.world.gripper)
         label = self.world.scene.objects[self._target].spec.label
         for verb, subtask in (("grasp", f"grasp the {label}"), ("place", "place")):
@@ -139,13 +163,19 @@ class Witness:
             self.moments.end(progress.state is State.REACHED, self.world.time)
         if event.kind is not EventKind.SUBTASK_ENDED or progress is None or subtask is None:
             return
+        about = self._about(subtask.text)
         if progress.state is State.REACHED and subtask.text.startswith("grasp"):
-            self._early = "" if self._held() else "switch too early"
-        elif progress.state is State.REACHED and subtask.text.startswith("place") and self._held():
-            self._early = "switch too early"
+            self._early[about] = "" if self._held(about) else "switch too early"
+        elif progress.state is State.REACHED and subtask.text.startswith("place") and self._held(about):
+            self._early[about] = "switch too early"
 
-    def _held(self) -> bool:
-        centre = self.world.object_pose(self._target)[:3, 3]
+    def _about(self, sentence: str) -> int:
+        """Index of the object that ``sentence`` names first, of the task's own where it names none."""
+        named = self.world.scene.named(sentence)
+        return self.world.index(named[0]) if named else self._target
+
+    def _held(self, index: int) -> bool:
+        centre = self.world.object_pose(index)[:3, 3]
         near = np.linalg.norm(centre - self.world.ee_pose()[:3, 3]) < NEAR_M
         return bool(near and self.world.gripper_command < 0.5)
 
@@ -153,10 +183,13 @@ class Witness:
         """Let everything come to rest and judge the episode."""
         self.world.step(SETTLE_STEPS)
         success = bool(self._task.success(self.world))
-        grasped = self._target in self._lifted
-        return Truth(success, "" if success else self._failure(result), grasped, self._nearest)
+        # Of a task of several objects: about the first that is not where it should be.
+        left = [self.world.index(label) for label in self._many.left(self.world)] if self._many else []
+        judged = left[0] if left else self._target
+        failure = "" if success else self._failure(result, judged)
+        return Truth(success, failure, judged in self._lifted, self._nearest[judged])
 
-    def _failure(self, result: EpisodeResult) -> str:
+    def _failure(self, result: EpisodeResult, judged: int) -> str:
         if result.outcome is Outcome.STOPPED:
             return "stopped"
         if not result.subtasks:
@@ -164,15 +197,16 @@ class Witness:
         if all(r.reason.startswith("imagine:") for r in result.subtasks):
             return "nothing imagined"
         timed_out = "timed out" if result.subtasks[-1].state is State.TIMED_OUT else ""
-        if self._target not in self._lifted:
-            if self._lifted:
+        early = self._early.get(judged, "")
+        if judged not in self._lifted:
+            if self._lifted - self._wanted:
                 return "wrong object lifted"
-            if self._nearest > NEAR_M:
+            if self._nearest[judged] > NEAR_M:
                 return "no approach"
-            return self._early or "grasp missed"
-        if self._held():
-            return self._early or timed_out or "not let go"
-        centre = self.world.object_pose(self._target)[:3, 3]
+            return early or "grasp missed"
+        if self._held(judged):
+            return early or timed_out or "not let go"
+        centre = self.world.object_pose(judged)[:3, 3]
         tray = self.world.scene.tray
         if tray is not None and np.hypot(centre[0] - tray[0], centre[1] - tray[1]) < 0.15:
             return "place missed"

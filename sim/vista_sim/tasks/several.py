@@ -61,10 +61,14 @@ class Several:
         )
         self._sentences = Sentences(self.scene)
 
+    def left(self, world: World) -> tuple[str, ...]:
+        """Truth: the labels of what is not in the tray."""
+        placed = zip(self.targets, self.subtasks[1::2], strict=True)
+        return tuple(label for label, said in placed if not self._sentences.holds(world, said))
+
     def success(self, world: World) -> bool:
-        placed = self.subtasks[1::2]
         free = all(at_rest(world, world.index(label)) for label in self.targets)
-        return free and all(self._sentences.holds(world, said) for said in placed)
+        return free and not self.left(world)
 
     def act(self, world: World, subtask: str) -> Action:
         return self._sentences.act(world, subtask)

@@ -13,6 +13,7 @@ SUITES = {
     "expert": ("expert", "ExpertSuite"),
     "goals": ("goals", "GoalsSuite"),
     "latency": ("latency", "LatencySuite"),
+    "long": ("long", "LongSuite"),
     "memory": ("memory", "MemorySuite"),
     "realtime": ("realtime", "RealtimeSuite"),
     "vista": ("vista", "VistaSuite"),

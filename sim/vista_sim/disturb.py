@@ -1,0 +1,86 @@
+"""Somebody meddles with the scene once: what is done is undone, or what is next is moved away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vista.errors import InvalidValueError, UnknownNameError
+from vista_sim.expert import is_held
+from vista_sim.scene import OBJECT_RADIUS, OBJECT_X, OBJECT_Y, TRAY_RADIUS
+from vista_sim.tray import in_tray
+from vista_sim.world import World
+
+KINDS = ("taken", "moved")
+DELAY_S = {"taken": (0.2, 1.5), "moved": (0.0, 0.3)}
+"""How long after the hand has left the tray [s]: the next grasp is on its way."""
+HAND_M, REACH_M = 0.12, 0.07
+"""Nothing is put so near to the hand, nor taken away so near to it [m]."""
+RISEN_M, LEFT_M = 0.1, 0.04
+MOVED_M, STAYED_M = 0.07, 0.03
+
+
+class Disturbance:
+    """Call it after every control step. A while after the first of ``labels`` lies in the tray and the hand
+    has left it for the next, one is put somewhere else on the table: ``taken``, one from the tray; ``moved``,
+    one that still stands on the table. When and where to are drawn from ``seed``; ``label``: which it was,
+    empty before it has happened.
+
+    Raises:
+        UnknownNameError: ``kind`` is none of :data:`KINDS`.
+    """
+
+    def __init__(self, kind: str, labels: Sequence[str], seed: int) -> None:
+        if kind not in KINDS:
+            raise UnknownNameError("disturbance", kind, KINDS)
+        self._kind, self._labels = kind, tuple(labels)
+        self._rng = np.random.default_rng(seed + 8 * 10**6)
+        self._delay_s = float(self._rng.uniform(*DELAY_S[kind]))
+        self._since: float | None = None
+        self._put = np.zeros(2)
+        self.label = ""
+
+    def __call__(self, world: World) -> None:
+        if self.label or world.scene.tray is None:
+            return
+        wanted = [world.index(label) for label in self._labels]
+        laid = [i for i in wanted if in_tray(world, i)]
+        hand = world.ee_pose()[:3, 3]
+        if self._since is None:
+            left = float(np.hypot(*(hand[:2] - np.array(world.scene.tray)))) > LEFT_M
+            if laid and left and world.gripper_command > 0.5 and hand[2] > RISEN_M:
+                self._since = world.time
+            return
+        if world.time - self._since < self._delay_s:
+            return
+        some = laid if self._kind == "taken" else [i for i in wanted if i not in laid]
+        for index in some:
+            here = world.object_pose(index)[:2, 3]
+            if not is_held(world, index) and np.hypot(*(here - hand[:2])) > REACH_M:
+                self._put_elsewhere(world, index)
+                self.label = world.scene.objects[index].spec.label
+                return
+
+    def ignored(self, world: World) -> bool:
+        """Truth: what was put elsewhere still is where it was put."""
+        if not self.label:
+            return False
+        here = world.object_pose(world.index(self.label))[:2, 3]
+        return float(np.hypot(*(here - self._put))) < STAYED_M
+
+    def _put_elsewhere(self, world: World, index: int) -> None:
+        others = [i for i in range(len(world.scene.objects)) if i != index]
+        taken = [(world.object_pose(i)[:2, 3], 2 * OBJECT_RADIUS) for i in others]
+        taken += [(world.ee_pose()[:2, 3], HAND_M), (world.object_pose(index)[:2, 3], MOVED_M)]
+        if world.scene.tray is not None:
+            taken.append((np.array(world.scene.tray), TRAY_RADIUS + OBJECT_RADIUS))
+        for _ in range(500):
+            spot = self._rng.uniform((OBJECT_X[0], OBJECT_Y[0]), (OBJECT_X[1], OBJECT_Y[1]))
+            if all(np.hypot(*(spot - at)) > radius for at, radius in taken):
+                height = world.scene.objects[index].spec.half_height + 0.002
+                place = float(spot[0]), float(spot[1]), height
+                world.set_object(index, place, float(self._rng.uniform(-np.pi, np.pi)))
+                self._put = spot
+                return
+        raise InvalidValueError(f"scene {world.scene.seed}: no room on the table for what is {self._kind}")

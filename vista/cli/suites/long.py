@@ -1,0 +1,184 @@
+"""Suite ``long``: tasks of several subtasks, with and without world model, with and without re-planning.
+
+Cells: ``two`` and ``three`` objects into the tray; ``taken``, two, and one that lies in the tray is taken out
+again while the arm is busy; ``moved``, two, and the second is put elsewhere; ``stack``, ``drawer``,
+``search`` and ``mixed`` ("open the drawer, put the red cube in, close it").
+
+Methods: ``ours``, the learned loop with a new plan after each subtask; ``fixed``, the same with one plan made
+at the start; ``oracle``, ours with true goal images; ``subtask``, planned like ours, by an executor that is
+told the subtask and shown no image; ``text``, an executor that is told the whole instruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import norm
+
+from vista.cli.episode import Refs, Stack
+from vista.cli.results import Record
+from vista.cli.scenes import lab_choice
+from vista.cli.suites.base import Cell, Job, Settings
+from vista.cli.suites.basic import BasicSuite
+from vista.cli.suites.vista import vista_refs
+from vista.cli.workers import one_thread
+from vista.errors import InvalidValueError
+from vista.runtime import Budget
+from vista.splits import load_splits
+from vista_sim.disturb import KINDS, Disturbance
+from vista_sim.tasks import Task, make_task
+from vista_sim.tasks.sentences import Sentences
+from vista_sim.tasks.several import Several
+from vista_sim.world import World
+
+TASKS = {
+    "two": "several",
+    "three": "several",
+    "taken": "several",
+    "moved": "several",
+    "stack": "stack",
+    "drawer": "drawer",
+    "search": "search",
+    "mixed": "tidy",
+}
+_APART = 1000  # seeds between the cells: no two of them meet the same scene
+_FIRST = 5000  # no seed of this suite is one of suite "vista"
+TRIES, SECONDS = 3, 15.0
+"""Each subtask of a task may be tried so often and take so long [s], on average."""
+
+
+def long_task(cell: str, seed: int) -> Task:
+    """The task of one episode, with the objects and tables of the demonstrations."""
+    if TASKS[cell] == "several":
+        return Several(seed, lab_choice(), count=3 if cell == "three" else 2)
+    return make_task(TASKS[cell], seed, lab_choice())
+
+
+def long_refs(settings: Settings, method: str) -> Refs:
+    """The parts that ``method`` uses; ConfigError for a baseline that has not been trained."""
+    refs = vista_refs(settings, "ours" if method == "fixed" else method)
+    if method == "text":
+        return refs
+    planner = "fixed" if method == "fixed" else settings.refs.planner or "fresh"
+    return replace(refs, planner=planner)
+
+
+class Tally:
+    """Which subtasks of a task were done: called after every control step. ``done`` counts a grasp or an open
+    drawer that was there at some moment, and what was put down or shut if it is so at the end."""
+
+    def __init__(self, task: Task, also: Callable[[World], None] | None = None) -> None:
+        self._sentences, self._subtasks, self._also = Sentences(task.scene), tuple(task.subtasks), also
+        self._ever: set[str] = set()
+        self.world: World | None = None
+
+    def __call__(self, world: World) -> None:
+        self.world = world
+        self._ever |= {s for s in self._subtasks if s not in self._ever and self._sentences.holds(world, s)}
+        if self._also is not None:
+            self._also(world)
+
+    def done(self) -> int:
+        """How many of the subtasks."""
+        if self.world is None:
+            return 0
+        lasting = [s for s in self._subtasks if s.startswith(("place", "close"))]
+        kept = sum(s in self._ever and self._sentences.holds(self.world, s) for s in lasting)
+        return kept + sum(s in self._ever for s in self._subtasks if s not in lasting)
+
+
+class LongSuite(BasicSuite):
+    name = "long"
+    cells: tuple[str, ...] = tuple(TASKS)
+    methods: tuple[str, ...] = ("ours", "fixed", "oracle", "subtask", "text")
+    default_cells: tuple[str, ...] = ("two", "three", "taken", "moved")
+    default_methods: tuple[str, ...] = ("ours", "fixed")
+    episodes: Mapping[str, int] = {}
+    default_episodes = 60
+    in_parent = ()
+
+    def check(self, settings: Settings) -> None:
+        for name in ("objects", "scene"):
+            if getattr(settings, name):
+                raise InvalidValueError(f"--{name}: suite 'long' brings its own scenes; use suite 'basic'")
+        if settings.task != "pick_place":
+            raise InvalidValueError(f"--task {settings.task}: in suite 'long' a cell is a task; use --cell")
+        super().check(settings)
+        for method in settings.methods:
+            long_refs(settings, method)
+
+    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+        # What is disturbed are the scenes of "two": what the disturbance costs is a paired difference.
+        place = "two" if cell in KINDS else cell or "two"
+        first = _FIRST + self.cells.index(place) * _APART // 2 + settings.seed
+        if count + settings.seed > _APART // 2:
+            raise InvalidValueError(
+                f"--seed {settings.seed}, {count} episodes: a cell has {_APART // 2} seeds"
+            )
+        return [load_splits().seed(settings.split, first + i) for i in range(count)]
+
+    def refs(self, settings: Settings, method: str) -> Refs:
+        return long_refs(settings, method)
+
+    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+        return open_long
+
+    def describe(self, records: Sequence[Record]) -> Cell:
+        cell = super().describe(records)
+        shares = [float(str(r["progress"])) for r in records]
+        told: Cell = {"progress": round(float(np.mean(shares)), 3) if shares else None}
+        told["progress_interval"] = list(share_interval(records))
+        told["subtasks_tried"] = round(
+            float(np.mean([len(_listed(r["subtasks"])) for r in records] or [0])), 2
+        )
+        if any("disturbed" in r for r in records):
+            told["disturbed"] = sum(bool(r.get("disturbed")) for r in records)
+        return {**told, **{k: v for k, v in cell.items() if k != "grasped"}}
+
+
+def _listed(value: object) -> list[object]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def share_interval(records: Sequence[Record]) -> tuple[float, float]:
+    """95 % interval of the mean share of subtasks done: Wilson's, with the number of episodes that the spread
+    of their shares is worth, for the subtasks of one episode fail together."""
+    shares = np.array([float(str(r["progress"])) for r in records])
+    if len(shares) == 0:
+        return 0.0, 1.0
+    p, variance = float(shares.mean()), float(shares.var())
+    # A share varies less than a success: as much as a mean of this many independent ones.
+    worth = max(1.0, p * (1 - p) / variance) if variance > 0 else 1.0
+    n, z = worth * len(shares), float(norm.ppf(0.975))
+    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return float((middle - half) / (1 + z * z / n)), float((middle + half) / (1 + z * z / n))
+
+
+def open_long(settings: Settings) -> Callable[[Job], Record]:
+    """One process of one thread; models are loaded once, an episode starts with an empty memory."""
+    one_thread()
+    import torch
+
+    torch.set_num_threads(1)
+    stacks: dict[str, Stack] = {}
+
+    def run(job: Job) -> Record:
+        if job.method not in stacks:
+            stacks[job.method] = Stack(long_refs(settings, job.method))
+        task = long_task(job.cell, job.seed)
+        meddler = None
+        if job.cell in KINDS and isinstance(task, Several):
+            meddler = Disturbance(job.cell, task.targets, job.seed)
+        tally, count = Tally(task, meddler), len(task.subtasks)
+        budget = Budget(max_subtasks=TRIES * count, seconds=SECONDS * count)
+        record = stacks[job.method].run(task, meddle=tally, budget=budget)
+        record["progress"] = tally.done() / count
+        if meddler is None:
+            return record
+        if not record["success"] and tally.world is not None and meddler.ignored(tally.world):
+            record["failure"] = "not brought back" if job.cell == "taken" else "left where it was moved to"
+        return {**record, "disturbed": bool(meddler.label)}
+
+    return run
