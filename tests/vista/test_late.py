@@ -35,6 +35,11 @@ class Straight:
         return ActionChunk(rows, DT, self.action_space, obs.stamp_ns, self.calls / 10, 0.0)
 
 
+def plain(policy: Straight, latency_s: float, **more: int) -> LatePolicy:
+    """Late plans that are made for where the arm is when they are asked for."""
+    return LatePolicy(policy, latency_s, foresees=False, settles=False, **more)  # type: ignore[arg-type]
+
+
 def arm(policy: LatePolicy, cycles: int, rows: int = 4) -> tuple[list[float], list[ActionChunk]]:
     """Carry out ``rows`` of each chunk exactly; the hand's sideways place after every row, and the chunks."""
     spec = panda()
@@ -61,20 +66,20 @@ def arm(policy: LatePolicy, cycles: int, rows: int = 4) -> tuple[list[float], li
 
 
 def test_without_latency_nothing_changes():
-    places, chunks = arm(LatePolicy(Straight(0.01), 0.0), 3)
+    places, chunks = arm(plain(Straight(0.01), 0.0), 3)
     np.testing.assert_allclose(places, 0.01 * np.arange(1, 13), atol=1e-6)
     assert [c.progress for c in chunks] == [0.1, 0.2, 0.3]
 
 
 def test_the_arm_holds_until_the_first_plan_is_there_and_runs_it_from_its_first_row():
-    places, chunks = arm(LatePolicy(Straight(0.01), 0.3), 2)
+    places, chunks = arm(plain(Straight(0.01), 0.3), 2)
     np.testing.assert_allclose(places[:4], [0, 0, 0, 0.01], atol=1e-6)
     assert chunks[0].progress is None
     assert chunks[1].progress == 0.1
 
 
 def test_the_plan_in_hand_is_carried_out_while_the_next_is_on_its_way_and_its_missed_rows_are_left_out():
-    places, _ = arm(LatePolicy(Straight(0.01, 0.01, 0.0), 0.3, fade_rows=0), 3)
+    places, _ = arm(plain(Straight(0.01, 0.01, 0.0), 0.3, fade_rows=0), 3)
     # From 0.4 s to 0.7 s the first plan goes on (2, 3, 4 cm), then the second, made at 1 cm: 1 + 4 cm.
     np.testing.assert_allclose(places[4:8], [0.02, 0.03, 0.04, 0.05], atol=1e-6)
     np.testing.assert_allclose(places[8:11], [0.06, 0.07, 0.08], atol=1e-6)
@@ -83,12 +88,12 @@ def test_the_plan_in_hand_is_carried_out_while_the_next_is_on_its_way_and_its_mi
 
 def test_fading_makes_the_leap_between_two_plans_smaller():
     steps = (0.01, -0.01)
-    hard, soft = (arm(LatePolicy(Straight(*steps), 0.2, fade_rows=f), 6)[0] for f in (0, 3))
+    hard, soft = (arm(plain(Straight(*steps), 0.2, fade_rows=f), 6)[0] for f in (0, 3))
     assert np.abs(np.diff(soft)).max() < 0.7 * np.abs(np.diff(hard)).max()
 
 
 def test_a_plan_that_is_over_holds_its_last_pose():
-    places, _ = arm(LatePolicy(Straight(0.01), 1.0), 6)
+    places, _ = arm(plain(Straight(0.01), 1.0), 6)
     np.testing.assert_allclose(places[:10], 0.0, atol=1e-6)
     np.testing.assert_allclose(places[10:18], 0.01 * np.arange(1, 9), atol=1e-6)
     np.testing.assert_allclose(places[18:22], 0.08, atol=1e-6)
@@ -113,14 +118,43 @@ def test_an_arm_that_foresees_plans_for_where_it_will_be_and_misses_no_row():
         return plan(obs, subgoal)
 
     policy.predict_chunk = note  # type: ignore[method-assign]
-    places, _ = arm(LatePolicy(policy, 0.3, foresees=True), 4, rows=3)
+    places, _ = arm(LatePolicy(policy, 0.3, settles=False), 4, rows=3)
     np.testing.assert_allclose(places, [0, 0, 0, *(0.01 * np.arange(1, 10))], atol=1e-6)
     # Each plan but the first is asked for three rows, 3 cm, ahead of where the hand is.
     np.testing.assert_allclose(np.abs(np.diff(asked)), [0.03, 0.03, 0.03], atol=1e-6)
 
 
+class Closing(Straight):
+    """Goes on to where ``goal`` [m] to the side of the first hand lies and closes the fingers there."""
+
+    def __init__(self, goal: float) -> None:
+        super().__init__(0.01)
+        self.goal, self.origin = goal, None
+
+    def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        here = pose_to_matrix(obs.ee_pose)
+        self.origin = here if self.origin is None else self.origin
+        left = self.goal - float((np.linalg.inv(self.origin) @ here)[1, 3])
+        rows = np.zeros((8, 7), np.float32)
+        rows[:, 1] = np.minimum(0.01 * np.arange(1, 9), left)
+        rows[:, 6] = rows[:, 1] < left - 1e-6
+        return ActionChunk(rows, DT, self.action_space, obs.stamp_ns, None, None)
+
+
+@pytest.mark.parametrize("settles", [False, True])
+def test_fingers_move_only_by_what_was_seen_at_rest(settles):
+    places, chunks = arm(LatePolicy(Closing(0.105), 0.3, fade_rows=0, settles=settles), 9, rows=3)
+    grip = np.concatenate([chunk.actions[:3, 6] for chunk in chunks])
+    closed = int(np.flatnonzero(grip == 0)[0])
+    # Seen on the way, it closes as soon as it is there; else it first stands still as long as a look takes.
+    still = np.isclose(np.diff([0.0, *places]), 0.0, atol=1e-6)[3:closed]
+    assert still.sum() in ((3, 4, 5, 6) if settles else (0,))
+    assert (grip[closed:] == 0).all()
+    np.testing.assert_allclose(places[closed:], 0.105, atol=1e-6)
+
+
 def test_a_new_subgoal_drops_the_old_plans():
-    policy = LatePolicy(Straight(0.01), 0.3)
+    policy = plain(Straight(0.01), 0.3)
     arm(policy, 2)
     policy.reset()
     places, _ = arm(policy, 1)

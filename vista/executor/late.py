@@ -4,8 +4,10 @@ A policy that needs longer than a control step can make the arm wait for every c
 the next chunk while the last one is still being carried out (*asynchronous*). Then a new chunk is partly in
 the past when it arrives, and what is left of it need not agree with what the arm is doing. Real-time chunking
 (Black, Galliker, Levine, arXiv 2506.07339) freezes the rows that will be over by then and lets the rest of a
-flow policy be drawn so that it fits them. A policy that regresses its chunk cannot be drawn again: here the
-rows after the frozen ones fade from the old plan to the new one, the same soft mask applied to poses.
+flow policy be drawn so that it fits them. A policy that regresses its chunk cannot be drawn again. Here it is
+asked for a chunk from where the arm will be by then (VLASH, arXiv 2512.01031; the executor is trained on
+images older than its pose), the rows after the frozen ones fade from the old plan to the new one, the same
+soft mask applied to poses, and the fingers move only by what was seen at rest.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ import numpy as np
 from vista.errors import InvalidValueError
 from vista.kinematics import delta_to_matrix, matrix_to_delta, matrix_to_pose, pose_to_matrix
 from vista.protocols import Policy
-from vista.types import F64, ActionChunk, ActionSpace, Observation, Subgoal
+from vista.types import F32, F64, ActionChunk, ActionSpace, Observation, Subgoal
 
 FADE_ROWS = 3
+# An arm that will have moved less than this by the time a plan arrives is at rest: its images are still true.
+_REST_M, _REST_RAD = 0.006, 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,26 @@ def _blend(old: F64, new: F64, weight: float) -> F64:
     return np.asarray(old @ delta_to_matrix(weight * matrix_to_delta(np.linalg.inv(old) @ new)))
 
 
+def _moves(obs: Observation, ahead: Observation) -> bool:
+    """Whether the arm goes on moving between ``obs`` and ``ahead``, where it will be."""
+    here, there = pose_to_matrix(obs.ee_pose), pose_to_matrix(ahead.ee_pose)
+    delta = matrix_to_delta(np.linalg.inv(here) @ there)
+    return bool(np.linalg.norm(delta[:3]) > _REST_M or np.linalg.norm(delta[3:]) > _REST_RAD)
+
+
+def _until_fingers_move(actions: F32, gripper: float) -> F32:
+    """``actions`` (N, 7) up to the first row that would move fingers that were told ``gripper``; from there
+    on the arm stays where it is."""
+    changed = np.flatnonzero(np.abs(actions[:, 6] - gripper) > 0.5)
+    if len(changed) == 0:
+        return actions
+    kept = actions.copy()
+    first = int(changed[0])
+    kept[first:] = kept[first - 1] if first else 0.0
+    kept[first:, 6] = gripper
+    return kept
+
+
 class LatePolicy:
     """A policy whose chunks arrive ``latency_s`` [s] of robot time after their observation.
 
@@ -54,6 +78,8 @@ class LatePolicy:
         fade_rows: Rows over which a new plan takes over from the old one; 0: at once.
         foresees: The chunk is planned for where the plan in hand will have brought the arm by the time it
             arrives, with the images of now (VLASH, arXiv 2512.01031), so that none of its rows is missed.
+        settles: The fingers move only by a plan that was made at rest: a plan of a moving arm ends where it
+            would open or close them, and the arm looks once more there.
 
     Raises:
         InvalidValueError: a latency below 0, or another action space.
@@ -66,7 +92,8 @@ class LatePolicy:
         *,
         waits: bool = False,
         fade_rows: int = FADE_ROWS,
-        foresees: bool = False,
+        foresees: bool = True,
+        settles: bool = True,
     ) -> None:
         if not np.isfinite(latency_s) or latency_s < 0 or fade_rows < 0:
             raise InvalidValueError(
@@ -75,7 +102,8 @@ class LatePolicy:
         if policy.action_space is not ActionSpace.EE_DELTA:
             raise InvalidValueError(f"LatePolicy: {policy.action_space} chunks, expected EE_DELTA")
         self._policy, self._latency_ns = policy, round(latency_s * 1e9)
-        self._waits, self._fade, self._foresees = waits, fade_rows, foresees
+        self._waits, self._fade = waits, fade_rows
+        self._foresees, self._settles = foresees, settles
         self.reset()
 
     @property
@@ -95,9 +123,14 @@ class LatePolicy:
             return self._wait(obs, subgoal)
         self._hear(obs.stamp_ns)
         if self._coming is None:
-            start = self._foreseen(obs) if self._foresees else obs
+            ahead = self._foreseen(obs)
+            start = ahead if self._foresees else obs
             self._coming = self._policy.predict_chunk(start, subgoal)
-            self._plan = self._joined(self._coming, obs, start)
+            chunk = self._coming
+            if self._settles and _moves(obs, ahead):
+                kept = _until_fingers_move(chunk.actions, ahead.gripper_command)
+                chunk = replace(chunk, actions=kept)
+            self._plan = self._joined(chunk, obs, start)
             self._hear(obs.stamp_ns)
         shape = self._coming or self._heard
         assert shape is not None
@@ -116,7 +149,7 @@ class LatePolicy:
 
     def _foreseen(self, obs: Observation) -> Observation:
         """``obs`` with hand and gripper where the plan in hand will have brought them."""
-        if self._plan is None:
+        if self._plan is None or self._latency_ns == 0:
             return obs
         pose, gripper = self._plan.at(obs.stamp_ns + self._latency_ns)
         return replace(obs, ee_pose=matrix_to_pose(pose, obs.ee_pose.frame), gripper_command=gripper)

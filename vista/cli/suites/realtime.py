@@ -1,10 +1,12 @@
 """Suite ``realtime``: what a slow executor costs, and what planning while moving gives back.
 
 Cells are the latency between an observation and its chunk, injected in robot time. Methods: ``synchronous``,
-the arm waits for every chunk; ``asynchronous``, the last chunk goes on and the next one fades in when it
-arrives (:mod:`vista.executor.late`); ``unfaded``, the same with a leap in place of the fade; ``foreseeing``,
-the chunk is planned for where the arm will be by then. Scenes are those of suite ``basic``, so every cell and
-method meets the same seeds: ``difference`` is paired, against ``synchronous`` at 0 ms.
+the arm waits for every chunk; ``asynchronous``, the last chunk goes on while the next is planned for where
+the arm will be by then (:mod:`vista.executor.late`). Each of the others leaves one thing more out of that:
+``unsettled``, fingers move by what was seen on the way, too; ``unforeseen``, chunks are planned for where the
+arm is when they are asked for; ``unfaded``, the arm leaps from plan to plan. Scenes are those of suite
+``basic``, so every cell and method meets the same seeds: ``difference`` is paired, against ``synchronous`` at
+0 ms.
 """
 
 from __future__ import annotations
@@ -24,6 +26,11 @@ from vista.executor.late import FADE_ROWS, LatePolicy
 from vista.protocols import Policy
 
 LATENCIES_MS = (0, 100, 300, 1000)
+LEFT_OUT: Mapping[str, dict[str, bool]] = {
+    "unsettled": {"settles": False},
+    "unforeseen": {"settles": False, "foresees": False},
+    "unfaded": {"settles": False, "foresees": False, "fades": False},
+}
 BASE = ("0ms", "synchronous")
 _DT_S = 0.1
 
@@ -31,7 +38,7 @@ _DT_S = 0.1
 class RealtimeSuite(BasicSuite):
     name = "realtime"
     cells: tuple[str, ...] = tuple(f"{ms}ms" for ms in LATENCIES_MS)
-    methods: tuple[str, ...] = ("synchronous", "asynchronous", "unfaded", "foreseeing")
+    methods: tuple[str, ...] = ("synchronous", "asynchronous", *LEFT_OUT)
     default_cells: tuple[str, ...] = cells
     default_methods: tuple[str, ...] = ("synchronous", "asynchronous")
     episodes: Mapping[str, int] = {}
@@ -86,10 +93,17 @@ def compared(records: Sequence[Record], base: Sequence[Record] | None) -> Cell:
 def late(cell: str, method: str) -> tuple[Callable[[Policy], Policy], int]:
     """What is put around the policy, and how many rows of its chunks are carried out."""
     latency_s, waits = int(cell.removesuffix("ms")) * 1e-3, method == "synchronous"
-    fade = 0 if method == "unfaded" else FADE_ROWS
+    how = {"foresees": True, "settles": True, "fades": True} | LEFT_OUT.get(method, {})
 
     def wrap(policy: Policy) -> Policy:
-        return LatePolicy(policy, latency_s, waits=waits, fade_rows=fade, foresees=method == "foreseeing")
+        return LatePolicy(
+            policy,
+            latency_s,
+            waits=waits,
+            fade_rows=FADE_ROWS if how["fades"] else 0,
+            foresees=how["foresees"],
+            settles=how["settles"],
+        )
 
     waiting = int(np.ceil(latency_s / _DT_S - 1e-9)) if waits else 0
     if waits or latency_s == 0:
