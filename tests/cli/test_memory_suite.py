@@ -59,11 +59,11 @@ def test_a_run_is_the_same_for_the_same_seed_and_its_answers_are_in_it():
 
 
 def test_latency_rows_hold_what_they_promise(tmp_path: Path):
-    cells = make_cell("latency").measure(Settings(records=(200,), episodes=2), tmp_path, Progress())
+    cells = make_cell("latency").measure(Settings(records=(200, 400), episodes=2), tmp_path, Progress())
     timed = [c for c in cells if c.get("what") in ("index", "text", "update")]
     assert {(c["records"], c["method"], c["what"]) for c in timed} == {
         (size, method, what)
-        for size in (200,)
+        for size in (200, 400)
         for method in ("parallel", "sequential", "temporal")
         for what in ("index", "text", "update")
     }
@@ -71,7 +71,9 @@ def test_latency_rows_hold_what_they_promise(tmp_path: Path):
     (ratio,) = [c for c in cells if c.get("what") == "index, 50 ms wait" and c["method"] == "parallel"]
     assert ratio["p50_ms"] >= 50
     assert ratio["speedup"] > 1
-    assert [c["recall_at_10"] for c in cells if "recall_at_10" in c] == [1.0]
+    assert [c["recall_at_10"] for c in cells if "recall_at_10" in c] == [1.0, 1.0]
+    stored = [c["stored"] for c in cells if "stored" in c]  # with the lines that steps were drawn together into
+    assert [size <= n <= 1.05 * size for size, n in zip((200, 400), stored, strict=True)] == [True, True]
     assert json.loads((tmp_path / "rows.json").read_text()) == cells
     assert (tmp_path / "latency.svg").read_bytes().startswith(b"<?xml")
     assert (tmp_path / "latency.png").read_bytes().startswith(b"\x89PNG")

@@ -19,6 +19,7 @@ from robomemory import (
     MemoryKind,
     Query,
     RoboMemory,
+    StoreCorruptError,
     graph_image,
 )
 from robomemory.exchange import to_graphml
@@ -197,6 +198,29 @@ def test_a_log_torn_by_a_crash(path, note, cut):
         episodic, semantic = (len(memory.records(k)) for k in ("episodic", "semantic"))
         assert episodic == semantic == (20 if cut == 0 else 19)
         assert memory.recall(["entry 3"])[0].text == "entry 3"
+
+
+@pytest.mark.parametrize("fill", ["zeros", "another page"])
+def test_a_page_that_a_crash_of_the_disk_left_wrong(path, note, fill):
+    """Whichever page: the store says that it is torn, or the answer is right, or it says what is missing."""
+    with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+        for i in range(120):
+            memory.remember([note("episodic", f"entry {i}", i), note("semantic", f"fact {i} holds", i)])
+    whole, size = path.read_bytes(), 4096
+    pages = range(1, len(whole) // size, 17)
+    assert len(pages) > 10
+    refused = 0
+    for page in pages:
+        other = (page + 5) % len(pages) * size
+        bad = bytes(size) if fill == "zeros" else whole[other : other + size]
+        path.write_bytes(whole[: page * size] + bad + whole[(page + 1) * size :])
+        try:
+            with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+                answer = memory.recall([Query("entry 7", kinds={"episodic"})])
+                assert answer.missing or answer[0].text == "entry 7"
+        except StoreCorruptError:
+            refused += 1
+    assert refused > len(pages) / 2
 
 
 def _many_at_once(path, note, seconds):

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +59,8 @@ class LatencyCell(Suite):
             memory = RoboMemory(path, embedder=embedder)
             try:
                 clock = _Clock(memory)
-                found += _with_wait(memory, clock, min(count, WAITS), sizes[0])
+                # In half the first size, as this part adds records, too.
+                found += _with_wait(memory, clock, min(count, WAITS), sizes[0] // 2)
                 progress.step(Job("latency", "wait", sizes[0]), {"success": True})
                 for size in sizes:
                     filling_s = clock.fill(size)
@@ -67,9 +70,10 @@ class LatencyCell(Suite):
                     began = time.perf_counter()
                     memory = clock.memory = RoboMemory(path, embedder=embedder)
                     opening_s = time.perf_counter() - began
+                    stored = _stored(path)
                     rows = _timed(clock, methods, count, size)
                     rows[0] |= {
-                        "filling_s": round(filling_s, 1), "closing_s": round(closing_s, 2),
+                        "stored": stored, "filling_s": round(filling_s, 1), "closing_s": round(closing_s, 2),
                         "opening_s": round(opening_s, 2), "rss_mb": _rss_mb(),
                         "disk_mb": sum(f.stat().st_size for f in Path(folder).rglob("*.*")) >> 20,
                         "shares": {str(kind): share for kind, share in SHARES.items()},
@@ -98,15 +102,16 @@ class _Clock:
 
     def __init__(self, memory: RoboMemory) -> None:
         self.memory = memory
-        self._next = self._asked = 0
+        self._next = self._kept = self._asked = 0  # an update passes over notes, so that not all are kept
 
     def fill(self, size: int) -> float:
         """Up to ``size`` records; the seconds it took, with what runs in the background."""
         began = time.perf_counter()
-        while self._next < size:
-            stop = min(self._next + BATCH, size)
-            self.memory.remember(list(notes(self._next, stop)))
-            self._next = stop
+        while self._kept < size:
+            count = min(BATCH, size - self._kept)
+            self.memory.remember(list(notes(self._next, self._next + count)))
+            self._next += count
+            self._kept += count
         self.memory.settle(3_600.0)
         return time.perf_counter() - began
 
@@ -119,6 +124,7 @@ class _Clock:
             if record.kind in wanted:
                 wanted.discard(record.kind)
                 batch.append(record)
+        self._kept += len(batch)
         return self._spent(lambda: self.memory.remember(batch))
 
     def recall(self, kinds: Sequence[MemoryKind]) -> tuple[Spent, Spent]:
@@ -223,6 +229,13 @@ def _percentiles(spent: Sequence[Spent]) -> Cell:
         "p50_ms": round(p50, 3), "p99_ms": round(p99, 3), "min_ms": round(float(wall.min()), 3),
         "cpu_ms": round(float(np.median(cpu)), 3),
     }  # fmt: skip
+
+
+def _stored(path: Path) -> int:
+    """How many records the file holds."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        ((count,),) = db.execute("SELECT count(*) FROM records").fetchall()
+    return int(count)
 
 
 def _rss_mb() -> int:
