@@ -72,7 +72,7 @@ def test_latency_rows_hold_what_they_promise(tmp_path: Path):
     assert ratio["p50_ms"] >= 50
     assert ratio["speedup"] > 1
     assert [c["recall_at_10"] for c in cells if "recall_at_10" in c] == [1.0, 1.0]
-    stored = [c["stored"] for c in cells if "stored" in c]  # with the lines that steps were drawn together into
+    stored = [c["stored"] for c in cells if "stored" in c]  # with lines that steps were drawn into
     assert [size <= n <= 1.05 * size for size, n in zip((200, 400), stored, strict=True)] == [True, True]
     assert json.loads((tmp_path / "rows.json").read_text()) == cells
     assert (tmp_path / "latency.svg").read_bytes().startswith(b"<?xml")
