@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from robomemory.backend import Backend
+from robomemory.embedding import F32
 from robomemory.fusion import reciprocal
 from robomemory.helpers import Action, Helpers
 from robomemory.lists import Lists
@@ -110,8 +111,8 @@ class LongTermMemory:
             return Change(rows=tuple(update.rows))
         new: dict[int, Row] = {}
         changed: dict[int, Row] = {}
-        for row in update.rows:
-            known = self._known(row, new, changed)
+        for row, near, records in self._alike_before(update.rows):
+            known = _standing(row, near, records, new, changed)
             revision = decide(row.record, [k.record for k in known], self._helpers)
             target = next((k for k in known if k.record.id == revision.target), None)
             if revision.action in (Action.ADD, Action.UPDATE):
@@ -129,18 +130,16 @@ class LongTermMemory:
                 pool[target.record.id] = replace(target, replaced_by=by)
         return Change(rows=tuple(new.values()), updates=tuple(changed.values()))
 
-    def _known(self, row: Row, new: dict[int, Row], changed: dict[int, Row]) -> list[Row]:
-        """The standing rows most like ``row``, those of this update too, best first."""
-        assert row.vector is not None
-        near = {k: c for k, c in self._index.search(row.vector, COMPARED) if c >= NEAR}
-        records = self._store.by_id(list(near))
-        found = {key: changed.get(key, Row(r, None)) for key, r in records.items()}
-        for key, pending in new.items():
-            assert pending.vector is not None
-            if (likeness := float(pending.vector @ row.vector)) >= NEAR:
-                near[key], found[key] = likeness, pending
-        standing = [r for r in found.values() if r.replaced_by == LIVE]
-        return sorted(standing, key=lambda r: -near[r.record.id])[:COMPARED]
+    def _alike_before(
+        self, rows: Sequence[Row]
+    ) -> Iterator[tuple[Row, dict[int, float], dict[int, MemoryRecord]]]:
+        """Each of ``rows`` with the {key: cosine} of what was most like it before this update, and its
+        records."""
+        found = self._index.search_each([_vector(row) for row in rows], COMPARED)
+        near = [{key: c for key, c in each if c >= NEAR} for each in found]
+        records = self._store.by_id(list(dict.fromkeys(key for each in near for key in each)))
+        for row, each in zip(rows, near, strict=True):
+            yield row, each, {key: records[key] for key in each if key in records}
 
     def apply(self, change: Change) -> None:
         new = [row for row in change.rows if row.replaced_by == LIVE]
@@ -230,3 +229,25 @@ class LongTermMemory:
         """Ends what runs in the background and keeps the index."""
         self._index.close()
         self.save()
+
+
+def _vector(row: Row) -> F32:
+    assert row.vector is not None
+    return row.vector
+
+
+def _standing(
+    row: Row,
+    near: dict[int, float],
+    records: dict[int, MemoryRecord],
+    new: dict[int, Row],
+    changed: dict[int, Row],
+) -> list[Row]:
+    """The standing rows most like ``row``, those of this update (``new``, ``changed``) too, best first."""
+    near = dict(near)
+    found = {key: changed.get(key, Row(r, None)) for key, r in records.items()}
+    for key, pending in new.items():
+        if (likeness := float(_vector(pending) @ _vector(row))) >= NEAR:
+            near[key], found[key] = likeness, pending
+    standing = [r for r in found.values() if r.replaced_by == LIVE]
+    return sorted(standing, key=lambda r: -near[r.record.id])[:COMPARED]

@@ -50,6 +50,7 @@ class Nearest(Protocol):
     def search(
         self, vector: F32, k: int, allowed: Sequence[int] | None = None
     ) -> list[tuple[int, float]]: ...
+    def search_each(self, vectors: Sequence[F32], k: int) -> list[list[tuple[int, float]]]: ...
     def wait(self, timeout_s: float) -> bool: ...
     def lists(self) -> Lists | None: ...
     def close(self) -> None: ...
@@ -155,6 +156,10 @@ class VectorIndex:
                 return []
             keys, scores = self._kept.search(row, k, keep)
         return [(int(key), float(s)) for key, s in zip(keys, scores, strict=True) if key >= 0]
+
+    def search_each(self, vectors: Sequence[F32], k: int) -> list[list[tuple[int, float]]]:
+        """:meth:`search` for each of ``vectors``."""
+        return [self.search(vector, k) for vector in vectors]
 
     def _grow(self) -> None:
         """Starts to build lists where there are too many vectors for the ones in use."""

@@ -38,6 +38,9 @@ ANSWER_S = 10.0
 TURN_S = 8.0
 """How long a writer waits for the others' updates [s]."""
 
+SILENT_S = 60.0
+"""A robot that says nothing for so long [s] within its turn to write loses it."""
+
 IDLE = 8  # connections kept for the next call
 RV = TypeVar("RV")
 
@@ -70,7 +73,7 @@ class Links:
         options = (
             f"-c statement_timeout={ANSWER_S * 1e3:.0f} -c lock_timeout={TURN_S * 1e3:.0f}"
             # A robot that falls silent within an update shall not keep the others waiting for long.
-            " -c idle_in_transaction_session_timeout=30000 -c tcp_keepalives_idle=5"
+            f" -c idle_in_transaction_session_timeout={SILENT_S * 1e3:.0f} -c tcp_keepalives_idle=5"
             " -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
             " -c synchronous_commit=on -c client_min_messages=warning"
         )
