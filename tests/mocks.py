@@ -82,6 +82,7 @@ class MockRobot:
         self.silent_after, self.frozen = silent_after, False
         self.position, self.quat = np.array([0.5, 0.0, 0.3]), DOWN.copy()
         self.joints, self.gripper = self._spec.home.copy(), 1.0
+        self.command, self.held = 1.0, 0.0  # what it was told; how far apart a held thing keeps it
         self.stamp_ns, self.observed = 1_000_000_000, 0
         self.sent: list[ActionChunk] = []
         self.causes: list[str] = []
@@ -100,7 +101,7 @@ class MockRobot:
             joint_pos=self.joints,
             joint_vel=np.zeros(len(self.joints)),
             gripper=self.gripper,
-            gripper_command=self.gripper,
+            gripper_command=self.command,
             ee_pose=Pose(self.position, self.quat),
         )
 
@@ -113,7 +114,8 @@ class MockRobot:
             self.position = self.position + from_quat(self.quat) @ last[:3]
         else:
             self.joints = last[:-1]
-        self.gripper = float(last[-1])
+        self.command = float(last[-1])
+        self.gripper = max(self.command, self.held)
         if not self.frozen:
             self.stamp_ns += int(len(chunk.actions) * chunk.dt_s * 1e9)
 

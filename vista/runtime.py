@@ -16,6 +16,7 @@ from collections.abc import Callable
 from vista.errors import InstructionError, InvalidValueError, StaleObservationError, VistaError
 from vista.events import Event, EventKind, OnEvent, ignore
 from vista.halting import STOPPED, Halt, ShouldStop, describe, halt_robot, never, raise_if_stopped, wait
+from vista.hand import Withdrawal, closed_on_nothing
 from vista.preprocess import Preprocessor
 from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
 from vista.task import Budget, Parts, Pursue, Task
@@ -44,6 +45,7 @@ def pursue(
     timings: Timings | None = None,
     hold_tries: int = 10,
     hold_wait_s: float = 0.1,
+    withdrawal: Withdrawal | None = None,
 ) -> Progress:
     """Move towards ``subgoal`` until the switcher, the guard, the clock or the caller ends it.
 
@@ -60,6 +62,9 @@ def pursue(
         should_stop: Asked at every step; None to go on, else the cause.
         on_progress: Told after every step, at the end with the answer.
         timings: Collects ``pursue.observe``, ``.predict``, ``.judge``, ``.guard`` and ``.send``.
+        withdrawal: How the hand leaves a place where the switcher or the clock said that it failed, and where
+            it begins with fingers that are closed on nothing; None: it stays. It ends early, without another
+            cause, where the guard holds it.
 
     Returns:
         REACHED, FAILED or TIMED_OUT, with the one reason.
@@ -72,7 +77,11 @@ def pursue(
     timings = Timings() if timings is None else timings
     pursuit = _Pursuit(robot, policy, switcher, guard, subgoal, should_stop, on_progress, timings)
     try:
+        if withdrawal is not None and closed_on_nothing(robot.observe()):
+            pursuit.withdraw(withdrawal, execute_rows)
         final = pursuit.run(execute_rows, timeout_s, hold_tries, hold_wait_s)
+        if withdrawal is not None and final.state is not State.REACHED and not pursuit.held:
+            pursuit.withdraw(withdrawal, execute_rows)
         on_progress(final)
         return final
     except Halt as halt:
@@ -105,6 +114,7 @@ class _Pursuit:
         self.subgoal, self.should_stop, self.on_progress = subgoal, should_stop, on_progress
         self.measure = timings.measure
         self.fraction = 0.0
+        self.held = False
         self._stamp_ns, self._since_s = -1, 0.0
 
     def run(self, execute_rows: int, timeout_s: float, hold_tries: int, hold_wait_s: float) -> Progress:
@@ -136,6 +146,7 @@ class _Pursuit:
             if verdict.chunk is None:
                 holds += 1
                 if holds >= hold_tries:
+                    self.held = True
                     return Progress(State.FAILED, self.fraction, said)
                 self.on_progress(Progress(State.RUNNING, self.fraction, f"holding still, {said}"))
                 wait(hold_wait_s, self.should_stop)
@@ -147,6 +158,29 @@ class _Pursuit:
             if verdict.decision is Decision.CLIP:
                 progress = Progress(State.RUNNING, self.fraction, f"clipped, {said}")
             self.on_progress(progress)
+
+    def withdraw(self, how: Withdrawal, execute_rows: int) -> None:
+        """Take the hand up, no longer than it may take, as far as the guard lets it."""
+        start_ns = -1
+        self.guard.reset()
+        while True:
+            raise_if_stopped(self.should_stop)
+            with self.measure("pursue.observe"):
+                obs = self.robot.observe()
+                self._check_clock(obs.stamp_ns, False)
+            start_ns = obs.stamp_ns if start_ns < 0 else start_ns
+            chunk = how.chunk(obs, execute_rows)
+            if chunk is None or (obs.stamp_ns - start_ns) * 1e-9 >= how.timeout_s:
+                return
+            with self.measure("pursue.guard"):
+                verdict = self.guard.check(chunk, obs)
+            if verdict.decision is Decision.STOP:
+                raise Halt(f"guard {verdict.rule}: {verdict.reason}")
+            if verdict.chunk is None:
+                return
+            with self.measure("pursue.send"):
+                self.robot.send(verdict.chunk)
+            self.on_progress(Progress(State.RUNNING, self.fraction, "withdrawing"))
 
     def _check_clock(self, stamp_ns: int, holding: bool) -> None:
         """Raise when the robot's clock stands still: its images would look fresh for ever."""

@@ -96,6 +96,44 @@ def test_saying_done_is_the_end(obs):
     assert isinstance(planner.next(obs, PUT, ()), Done)
 
 
+class Eager(PlannerHead):
+    """Would say "done", else that it places, else that it grasps."""
+
+    def speak(self, *told: object) -> tuple[str, float]:
+        banned = {self.config.words[i] for i in told[4]}  # type: ignore[attr-defined]
+        said = ["done", "place the blue mug in the tray", "grasp the blue mug"]
+        return next(s for s in said if s.split()[0] not in banned), 1.0
+
+
+@pytest.mark.parametrize(
+    ("command", "opening", "mug_at", "said"),
+    [
+        (1.0, 1.0, None, "done"),  # open, and the mug is not seen: the head may be right
+        (1.0, 1.0, (0.4, -0.1), "grasp"),  # seen beside the tray: it is not delivered
+        (0.0, 0.4, (0.4, -0.1), "place"),  # something is held
+        (0.0, 0.01, None, "grasp"),  # closed on nothing
+    ],
+)
+def test_the_head_says_what_hand_and_scene_allow(obs, command, opening, mug_at, said):
+    at = {"tray": (0.5, 0.2), **({"blue mug": mug_at} if mug_at else {})}
+    net = Eager(tiny.planner_net().config)
+    planner = HeadPlanner(net, tiny.text_encoder(), Finder("tray", *[k for k in at if k != "tray"], at=at))
+    planner._accepted = (PUT, obs.stamp_ns)
+    step = planner.next(dataclasses.replace(obs, gripper_command=command, gripper=opening), PUT, ())
+    assert isinstance(step, Done) if said == "done" else step.text.startswith(said)
+
+
+def test_what_was_only_reached_for_is_not_done(obs):
+    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder())
+    empty = dataclasses.replace(obs, gripper_command=0.0, gripper=0.0)
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    held = dataclasses.replace(obs, gripper_command=0.0, gripper=0.4)
+    assert planner.next(empty, PUT, ()).text.startswith("grasp")
+    assert planner.next(opened, PUT, ()).text.startswith("grasp")
+    assert planner.next(held, PUT, ()).text.startswith("place")
+    assert isinstance(planner.next(opened, PUT, ()), Done)
+
+
 def test_a_sentence_ends_by_itself(obs):
     step = eager("the").next(obs, PUT, ())
     assert isinstance(step, Subtask)

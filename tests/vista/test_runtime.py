@@ -7,8 +7,9 @@ from tests import mocks
 from vista import runtime
 from vista.errors import InvalidValueError
 from vista.guard import SafetyGuard
+from vista.hand import Withdrawal
 from vista.runtime import STOPPED, pursue
-from vista.types import Decision, State, Subgoal, Subtask
+from vista.types import Decision, Progress, State, Subgoal, Subtask
 
 GOAL = Subgoal(Subtask("grasp the blue mug"), {}, 0.9, 0, 0)
 CANCELLED = "cancelled by the user"
@@ -50,6 +51,73 @@ def test_takes_no_longer_than_it_may():
     assert final.state is State.TIMED_OUT
     assert "2 s" in final.reason
     assert robot.stamp_ns - 1_000_000_000 == pytest.approx(2e9, abs=4e8)
+
+
+class Gives(mocks.MockSwitcher):
+    """Says at once that it has ended so."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+
+    def judge(self, obs, chunk):
+        return Progress(self.state, 0.5, "it is so")
+
+
+@pytest.mark.parametrize(("gripper", "command"), [(1.0, 1.0), (0.4, 0.0)])
+def test_a_hand_that_failed_withdraws_with_what_it_holds(gripper, command):
+    robot = mocks.MockRobot()
+    robot.position[2], robot.gripper = 0.05, gripper
+    robot.command, robot.held = command, gripper if command == 0.0 else 0.0
+    final = go(robot, switcher=Gives(State.FAILED), withdrawal=Withdrawal(0.2, 0.3))
+    assert (final.state, final.reason) == (State.FAILED, "it is so")
+    np.testing.assert_allclose(robot.position, [0.5, 0.0, 0.2], atol=0.011)
+    steps = np.concatenate(
+        [np.diff(np.r_[0.0, np.linalg.norm(c.actions[:, :3], axis=1)]) for c in robot.sent]
+    )
+    assert steps.max() <= 0.3 * 0.1 + 1e-6
+    assert {float(c.actions[-1, 6]) for c in robot.sent} == {command}
+    assert robot.causes == []
+
+
+def test_a_hand_that_got_there_stays_and_so_does_one_that_is_not_told():
+    for state, how in ((State.REACHED, Withdrawal()), (State.FAILED, None)):
+        robot = mocks.MockRobot()
+        robot.position[2] = 0.05
+        assert go(robot, switcher=Gives(state), withdrawal=how).state is state
+        assert robot.sent == []
+
+
+def test_fingers_closed_on_nothing_open_before_the_hand_rises_and_the_subtask_begins():
+    robot = mocks.MockRobot()
+    robot.position[2], robot.gripper, robot.command = 0.05, 0.0, 0.0
+    go(robot, switcher=Gives(State.REACHED), withdrawal=Withdrawal(0.2))
+    np.testing.assert_allclose(robot.sent[0].actions[:, :3], 0.0)
+    assert (robot.sent[0].actions[:, 6] == 1.0).all()
+    assert robot.gripper == 1.0
+    assert robot.position[2] == pytest.approx(0.2, abs=0.011)
+
+
+def test_the_guard_may_keep_a_hand_from_withdrawing():
+    robot = mocks.MockRobot()
+    robot.position[2] = 0.05
+    guard = mocks.MockGuard(*[(Decision.HOLD, "somebody is there")] * 9)
+    final = go(robot, switcher=Gives(State.FAILED), guard=guard, withdrawal=Withdrawal())
+    assert (final.state, final.reason, robot.sent) == (State.FAILED, "it is so", [])
+    stop = mocks.MockGuard((Decision.STOP, "button"))
+    assert go(
+        mocks.MockRobot(), switcher=Gives(State.FAILED), guard=stop, withdrawal=Withdrawal(0.5)
+    ).reason == (STOPPED + "guard mock: button")
+
+
+def test_a_withdrawal_that_leads_nowhere_ends():
+    robot = mocks.MockRobot()
+    robot.position[2] = -9.0
+    before = robot.stamp_ns
+    go(robot, switcher=Gives(State.TIMED_OUT), guard=mocks.MockGuard(), withdrawal=Withdrawal(timeout_s=1.0))
+    assert robot.stamp_ns - before <= 1.5e9
+    with pytest.raises(InvalidValueError, match="speed_m_s"):
+        Withdrawal(speed_m_s=0.0)
 
 
 def test_nan_is_never_sent():

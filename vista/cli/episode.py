@@ -11,6 +11,7 @@ from typing import Any
 from vista.cli import compose
 from vista.cli.truth import Witness
 from vista.events import OnEvent, fan_out, ignore
+from vista.hand import Withdrawal
 from vista.kinematics import Kinematics
 from vista.protocols import Detector, Policy
 from vista.robots import load_robot
@@ -117,7 +118,8 @@ class Stack:
             result = run_task(
                 witness, planner, world_model,
                 partial(
-                    pursue, witness, policy, switcher, guard, execute_rows=self._rows, timings=timings
+                    pursue, witness, policy, switcher, guard, execute_rows=self._rows, timings=timings,
+                    withdrawal=Withdrawal(),
                 ),
                 memory, task.instruction,
                 detector=detector, critic=critic, preprocessor=preprocessor, budget=budget,

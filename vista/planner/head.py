@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from vista.errors import InstructionError, ModelMismatchError
+from vista.hand import closed_on_nothing, is_open
 from vista.images import resize
 from vista.images_torch import to_tensor
 from vista.planner.network import PlannerHead, PlannerHeadConfig
@@ -87,24 +88,24 @@ class HeadPlanner:
 
     def reset(self) -> None:
         """A new task begins."""
-        self._index = 0
+        self._index, self._placed = 0, False
 
-    def _delivered(self, obs: Observation, instruction: str) -> bool:
-        """Whether all that was named is seen in the tray, and the hand is open."""
+    def _lying(self, obs: Observation, instruction: str) -> tuple[bool, bool]:
+        """Whether all that was named is seen in the tray, and whether any of it is seen elsewhere only."""
         labels = named_labels(instruction)
-        told = words_of(instruction)
-        if self._finder is None or not labels or "tray" not in told or obs.gripper_command < 0.5:
-            return False
+        if self._finder is None or not labels or "tray" not in words_of(instruction):
+            return False, False
         found = self._finder.detect(obs)
         trays = [d.position[:2] for d in found if d.label == "tray"]
-        return bool(trays) and all(
-            any(
-                d.label == label and np.abs(d.position[:2] - tray).max() < IN_TRAY_M
-                for d in found
-                for tray in trays
-            )
+        if not trays:
+            return False, False
+        places = {label: [d.position[:2] for d in found if d.label == label] for label in labels}
+        within = [
+            any(np.abs(place - tray).max() < IN_TRAY_M for place in places[label] for tray in trays)
             for label in labels
-        )
+        ]
+        outside = [bool(places[label]) and not inside for label, inside in zip(labels, within, strict=True)]
+        return all(within), any(outside)
 
     def _refusal(self, obs: Observation, instruction: str) -> Impossible | None:
         labels = named_labels(instruction)
@@ -134,9 +135,17 @@ class HeadPlanner:
             raise ModelMismatchError(
                 f"planner needs camera {camera!r}; the observation has {', '.join(obs.images) or 'none'}"
             )
-        # The head alone overlooks in one of twenty episodes that nothing is left to do.
-        if self._delivered(obs, instruction):
-            return Done("what was named lies in the tray")
+        # The head alone overlooks in one of twenty episodes that nothing is left to do, and believes what was
+        # tried to be done: an open or empty hand places nothing, and what lies elsewhere, or was only reached
+        # for, is not delivered.
+        impossible = {"place"} if is_open(obs) else {DONE}
+        if is_open(obs):
+            delivered, elsewhere = self._lying(obs, instruction)
+            if delivered:
+                return Done("what was named lies in the tray")
+            impossible |= {DONE} if elsewhere or (self._index > 0 and not self._placed) else set()
+        elif closed_on_nothing(obs):
+            impossible |= {"place"}
         if self._index == 0 and not self._known(obs, instruction):
             if (refusal := self._refusal(obs, instruction)) is not None:
                 return refusal
@@ -147,6 +156,7 @@ class HeadPlanner:
         told = set(words_of(instruction))
         # It may only name what it was told: a slip of the tongue would send the arm to another object.
         banned = tuple(i for word, i in self._nouns.items() if word not in told)
+        banned += tuple(i for i, word in enumerate(self._config.words) if word in impossible)
         device = self._model.device
         sentence, _ = self._model.speak(
             image.to(device), tokens.to(device), mask.to(device), gripper.to(device), banned
@@ -157,4 +167,5 @@ class HeadPlanner:
             return Impossible(f"the planner has no next step for {instruction!r}")
         subtask = Subtask(sentence, self._index, "the switcher says reached")
         self._index += 1
+        self._placed = self._placed or sentence.startswith("place ")
         return subtask

@@ -9,6 +9,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
 from vista.cli import compose
 from vista.errors import StaleObservationError, VistaError
+from vista.hand import Withdrawal
 from vista.halting import STOPPED, describe
 from vista.robots import load_robot
 from vista.runtime import pursue
@@ -40,6 +41,8 @@ class ExecutorNode(VistaNode):
         self._switcher = stand_ins.switcher(self.param("switcher", "") or None, self.param("policy", ""))
         self._rows = int(self.param("execute_rows", 4))
         self._timeout_s = float(self.param("timeout_s", 30.0))
+        height_m = float(self.param("withdraw_height_m", 0.25))
+        self._withdrawal = Withdrawal(height_m) if height_m > 0 else None
         self._guard = GraphGuard(compose.load_guard(self._spec, self.param("limits", "") or None))
         self._source = ObservationSource(self, self._spec)
         self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))
@@ -102,6 +105,7 @@ class ExecutorNode(VistaNode):
                         robot, self._policy, self._switcher, self._guard, subgoal,
                         execute_rows=self._rows, timeout_s=handle.request.timeout_s or self._timeout_s,
                         should_stop=should_stop, on_progress=tell, timings=timings,
+                        withdrawal=self._withdrawal,
                     )  # fmt: skip
             except VistaError as error:
                 progress = Progress(State.FAILED, 0.0, STOPPED + describe(error))
