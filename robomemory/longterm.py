@@ -135,10 +135,13 @@ class LongTermMemory:
     ) -> Iterator[tuple[Row, dict[int, float], dict[int, MemoryRecord]]]:
         """Each of ``rows`` with the {key: cosine} of what was most like it before this update, and its
         records."""
-        found = self._index.search_each([_vector(row) for row in rows], COMPARED)
+        texts = {row.record.text: _vector(row) for row in rows}
+        found = self._index.search_each(list(texts.values()), COMPARED)
         near = [{key: c for key, c in each if c >= NEAR} for each in found]
         records = self._store.by_id(list(dict.fromkeys(key for each in near for key in each)))
-        for row, each in zip(rows, near, strict=True):
+        of_text = dict(zip(texts, near, strict=True))
+        for row in rows:
+            each = of_text[row.record.text]
             yield row, each, {key: records[key] for key in each if key in records}
 
     def apply(self, change: Change) -> None:

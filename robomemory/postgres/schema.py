@@ -32,6 +32,7 @@ CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
 CREATE INDEX records_words ON records USING gin (words) WHERE replaced_by = 0;
 CREATE TABLE vectors (
     record_id bigint PRIMARY KEY, memory text NOT NULL, live boolean NOT NULL, vector {vector} NOT NULL);
+CREATE INDEX vectors_live ON vectors (memory) WHERE live;
 CREATE TABLE entities (
     id bigint PRIMARY KEY, name text NOT NULL, ordinal integer NOT NULL,
     x double precision, y double precision, z double precision, position_ns bigint NOT NULL,

@@ -13,7 +13,9 @@ from tests.conformance.implementations import Case
 def over(cases: Sequence[Case[Any]]) -> Callable[..., Any]:
     """A fixture ``(case, object)`` that goes through ``cases`` with a fresh object for each test."""
 
-    @pytest.fixture(params=cases, ids=lambda case: case.name)
+    marked = [pytest.param(case, marks=[pytest.mark.long] * case.long) for case in cases]
+
+    @pytest.fixture(params=marked, ids=lambda case: case.name)
     def made(request: pytest.FixtureRequest) -> Iterator[tuple[Case[Any], Any]]:
         case = request.param
         thing = case.make()

@@ -38,7 +38,7 @@ class Case(Generic[T]):
 
     ``make`` builds it; ``spec`` is the robot it is for, from which the tests make observations of the
     right shape; ``instruction`` and ``subtask`` are sentences it should understand; ``close`` frees what
-    it holds.
+    it holds; ``long``: only ``./run test --all`` tests it.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Case(Generic[T]):
     instruction: str = "put the blue mug in the tray"
     subtask: str = "grasp the blue mug"
     close: Callable[[T], None] = lambda _: None
+    long: bool = False
 
 
 def observation(spec: RobotSpec, stamp_ns: int = 1_000_000_000, seed: int = 0) -> Observation:
@@ -154,6 +155,16 @@ def _robomemory() -> Memory:
     from robomemory.memory import RoboMemory
 
     return RoboMemory(":memory:", embedder=HashingEmbedder())
+
+
+def _shared_memory() -> Memory:
+    """In PostgreSQL, each time a scene of its own."""
+    pytest.importorskip("faiss")
+    from robomemory.embedding import HashingEmbedder
+    from robomemory.memory import RoboMemory
+    from tests.postgres import server
+
+    return RoboMemory(server().url(), embedder=HashingEmbedder())
 
 
 def _endpoint(part: str, *answers: str) -> Any:
@@ -282,6 +293,7 @@ GUARDS: Sequence[Case[Guard]] = [
 MEMORIES: Sequence[Case[Memory]] = [
     Case("mock", mocks.MockMemory),
     Case("robomemory", _robomemory, close=_close),
+    Case("robomemory, shared", _shared_memory, close=_close, long=True),
 ]
 
 DETECTORS: Sequence[Case[Detector]] = [

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from robomemory import HashingEmbedder, RoboMemory
+from tests.postgres import server
 from vista.types import Note
 
 S = 1_000_000_000
@@ -25,15 +26,17 @@ def path(tmp_path):
     return tmp_path / "scene.sqlite3"
 
 
-@pytest.fixture
-def reopen(path) -> Iterator[Callable[..., RoboMemory]]:
-    """Opens the store at ``path``; called again it closes the one before first."""
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.long)])
+def reopen(path, request) -> Iterator[Callable[..., RoboMemory]]:
+    """Opens the store at ``path``, or in the long tests one in PostgreSQL; called again it closes the one
+    before first. A test of the file itself takes the first of ``params`` only."""
+    where = path if request.param == "file" else server().url()
     opened: list[RoboMemory] = []
 
     def open_again(**more) -> RoboMemory:
         if opened:
             opened[-1].close()
-        opened.append(RoboMemory(path, embedder=HashingEmbedder(), **more))
+        opened.append(RoboMemory(where, embedder=HashingEmbedder(), **more))
         return opened[-1]
 
     yield open_again

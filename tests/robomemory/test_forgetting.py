@@ -58,6 +58,7 @@ def test_the_graph_forgets_facts_positions_and_things(memory, note, both):
     assert m.records()[0].id > 4  # no key is used twice
 
 
+@pytest.mark.parametrize("reopen", ["file"], indirect=True)
 def test_nothing_of_a_forgotten_text_is_left_in_the_file(memory, note, path):
     memory.remember([note("episodic", "the code is xyzzyplugh"), note("semantic", "xyzzyplugh opens it")])
     memory.forget(query="xyzzyplugh")

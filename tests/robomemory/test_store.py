@@ -22,6 +22,7 @@ def opened(path, dim=512):
     return RoboMemory(path, embedder=HashingEmbedder(dim))
 
 
+@pytest.mark.parametrize("reopen", ["file"], indirect=True)
 def test_a_second_opener_is_told(memory, path):
     with pytest.raises(StoreInUseError, match="in use"):
         opened(path)
@@ -102,6 +103,7 @@ def test_a_read_only_file(note):
         shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize("reopen", ["file"], indirect=True)
 def test_a_full_disk_keeps_nothing_of_the_call_and_harms_nothing(memory, note, reopen):
     memory.remember([note("episodic", "before")])
     memory._store._db.execute("PRAGMA max_page_count = 12")
