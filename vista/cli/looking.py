@@ -23,7 +23,7 @@ SURE, UNSEEN = 0.3, 0.005
 HOLDING = 0.12
 """Fingers that are told to close and stay open by more than this hold something [0, 1]."""
 APART_M = 0.1
-MARGIN_M = 0.025
+MARGIN_M = 0.01
 
 
 @runtime_checkable
@@ -66,17 +66,27 @@ class Looker:
         if learned:
             things = self._named_things(obs, things)
             closed = closed and obs.gripper > HOLDING
-            held = self.grasped
-            if closed and held in self._named:
-                away = held in things and float(np.linalg.norm(things[held] - hand)) > APART_M
-                if not away:
-                    things = {held: hand, **{k: v for k, v in things.items() if k != held}}
-                closed = not away
+            held = self._held(things, hand) if closed else ""
+            if held:
+                things = {held: hand, **{k: v for k, v in things.items() if k != held}}
+            closed = bool(held)
         margin = MARGIN_M if learned else 0.0
         sight = Sight(
             obs.stamp_ns, things, hand, closed, dict(self._trays), dict(self._drawers), margin, not learned
         )
         return observed(sight)
+
+    def _held(self, things: dict[str, F64], hand: F64) -> str:
+        """What the hand holds: what it tried to grasp, unless that is seen elsewhere; then something else that
+        the instruction names. Empty where it is none of these: of that the plan knows nothing."""
+
+        def apart(label: str) -> float:
+            return float(np.linalg.norm(things[label] - hand)) if label in things else 0.5 * APART_M
+
+        if self.grasped not in self._named:
+            return ""
+        ordered = [self.grasped, *sorted((n for n in self._named if n != self.grasped), key=apart)]
+        return next((label for label in ordered if apart(label) < APART_M), "")
 
     def _named_things(self, obs: Observation, things: dict[str, F64]) -> dict[str, F64]:
         assert isinstance(self._detector, Finder)

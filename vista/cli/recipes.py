@@ -12,6 +12,7 @@ from vista.errors import ConfigError, UnknownNameError
 from vista.resources import resource_path
 
 KINDS = ("demonstrations", "recoveries", "pairs")
+TASKS = ("pick_place", "stack", "drawer", "search", "tidy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,18 @@ class DataPart:
     scenes: int
     shard_size: int
     offset: int = 0
+    task: str = "pick_place"
+
+    @property
+    def folder(self) -> str:
+        """Where it is kept, below the folder of all data."""
+        return self.kind if self.task == "pick_place" else f"{self.kind}-{self.task}"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One training run; ``start``: folder of the weights it begins with; ``imagined``: share of its goals;
-    ``delayed``: share of its samples with images older than their pose."""
+    ``delayed``: share of its samples with images older than their pose; ``data``: what of the recipe."""
 
     steps: int
     lr: float
@@ -37,6 +44,7 @@ class Stage:
     imagined: float | None = None
     delayed: float | None = None
     start: str | None = None
+    data: str = "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +59,17 @@ class Smoke:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that makes one model; ``out`` and ``start`` are as in the source tree."""
+    """Everything that makes one model; ``out`` and ``start`` are as in the source tree.
+
+    ``data``: what ships is made of; ``long``: that of the longer tasks, for stages that say so.
+    """
 
     name: str
     out: str
     data: tuple[DataPart, ...]
     stages: Mapping[str, Stage]
     smoke: Smoke
+    long: tuple[DataPart, ...] = ()
 
 
 def load_recipe(name: str) -> Recipe:
@@ -74,7 +86,8 @@ def load_recipe(name: str) -> Recipe:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         parts = tuple(DataPart(**entry) for entry in data["data"])
         stages = {stage: Stage(**entry) for stage, entry in data["stages"].items()}
-        recipe = Recipe(name, str(data["out"]), parts, stages, Smoke(**data["smoke"]))
+        longer = tuple(DataPart(**entry) for entry in data.get("long", ()))
+        recipe = Recipe(name, str(data["out"]), parts, stages, Smoke(**data["smoke"]), longer)
     except (KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     _check(path, recipe)
@@ -84,10 +97,17 @@ def load_recipe(name: str) -> Recipe:
 def _check(path: Path, recipe: Recipe) -> None:
     if not recipe.data or not recipe.stages:
         raise ConfigError(f"{path}: 'data' and 'stages' need at least one entry")
-    for part in recipe.data:
+    for part in (*recipe.data, *recipe.long):
         if part.kind not in KINDS:
             raise UnknownNameError(f"kind of data in {path}", part.kind, KINDS)
-    entries: list[DataPart | Stage | Smoke] = [*recipe.data, *recipe.stages.values(), recipe.smoke]
+        if part.task not in TASKS:
+            raise UnknownNameError(f"task of data in {path}", part.task, TASKS)
+    for stage in recipe.stages.values():
+        known = ("data", "long") if recipe.long else ("data",)
+        if stage.data not in known:
+            raise UnknownNameError(f"data of a stage in {path}", stage.data, known)
+    parts = (*recipe.data, *recipe.long)
+    entries: list[DataPart | Stage | Smoke] = [*parts, *recipe.stages.values(), recipe.smoke]
     for entry in entries:
         for name, value in asdict(entry).items():
             if isinstance(value, int | float) and value <= 0 and name != "offset":

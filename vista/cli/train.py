@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stage",
         default="base",
         metavar="NAME",
-        help="executor: base, then imagined (goals of the world model)",
+        help="base; executor: then imagined (goals of the world model); long: with stack, drawer and search",
     )
     add(
         "--method",
@@ -80,6 +80,8 @@ def main(args: argparse.Namespace) -> int:
     if args.start is not None and args.what in ("detector", "planner"):
         raise ConfigError(f"--start: a {args.what} is always trained from the beginning")
     stage = recipe.stages[args.stage]
+    if stage.data == "long":
+        recipe = replace(recipe, data=recipe.long)
     if args.smoke:
         stage = replace(stage, steps=recipe.smoke.steps, batch=recipe.smoke.batch)
     stage = replace(stage, steps=args.steps or stage.steps)
@@ -90,7 +92,8 @@ def main(args: argparse.Namespace) -> int:
     checkpoints: Path = args.checkpoints or base / "checkpoints" / name
     if args.fresh:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    data = make_data(recipe, args.data, base / "data", args.scenes, args.workers, smoke=args.smoke)
+    data = make_data(recipe, args.data, base / "data", args.scenes, args.workers, smoke=args.smoke,
+                     suffix="-long" if stage.data == "long" else "")  # fmt: skip
     training = _training(args, stage, data, base, out)
 
     from vista.training import TrainConfig
@@ -120,8 +123,10 @@ def _other_method(recipe: Recipe, name: str) -> Recipe:
     if method.goal_image:
         stages = {k: replace(s, start=method.folder if s.start else None) for k, s in stages.items()}
     else:  # it is shown nothing that could be imagined: one stage takes all the steps
-        steps = sum(stage.steps for stage in stages.values())
-        stages = {"base": replace(recipe.stages["base"], steps=steps)}
+        steps = sum(stage.steps for stage in stages.values() if stage.data == "data")
+        longer = {k: replace(s, imagined=None, delayed=None, start=method.folder)
+                  for k, s in stages.items() if s.data == "long"}  # fmt: skip
+        stages = {"base": replace(recipe.stages["base"], steps=steps), **longer}
     return replace(recipe, name=f"executor-{name}", out=method.folder, stages=stages)
 
 
@@ -168,19 +173,30 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
     return partial(train, imagined=goals)
 
 
-def _maker(kind: str) -> Maker:
-    if kind == "pairs":
+def _maker(part: DataPart) -> Maker:
+    if part.kind == "pairs":
         from vista_sim.generate.pairs import make_pairs
+        from vista_sim.generate.task_pairs import make_task_pairs
 
-        return make_pairs
-    from vista_sim.generate import demos
+        return make_pairs if part.task == "pick_place" else partial(make_task_pairs, task=part.task)
+    from vista_sim.generate.demos import make_demonstrations
+    from vista_sim.generate.task_demos import make_task_demonstrations
 
-    maker: Maker = getattr(demos, f"make_{kind}")
-    return maker
+    recovery = part.kind == "recoveries"
+    if part.task == "pick_place":
+        return partial(make_demonstrations, recovery=recovery)
+    return partial(make_task_demonstrations, task=part.task, recovery=recovery)
 
 
 def make_data(
-    recipe: Recipe, given: Path | None, base: Path, scenes: int | None, workers: int, *, smoke: bool = False
+    recipe: Recipe,
+    given: Path | None,
+    base: Path,
+    scenes: int | None,
+    workers: int,
+    *,
+    smoke: bool = False,
+    suffix: str = "",
 ) -> Path:
     """The folder with the data of ``recipe``; what is missing is made.
 
@@ -188,6 +204,7 @@ def make_data(
         given: A folder that is used as it is if it holds shards, else filled with the first part.
         base: Where the folders of the parts are, each named by its kind.
         scenes: Instead of the recipe's number, shared out among the parts as there.
+        suffix: Of the folder in which the parts are put together.
 
     Raises:
         ConfigError: the folder holds data of another kind or other seeds.
@@ -204,10 +221,11 @@ def make_data(
         parts.append(part)
     if given is not None:
         return _part(parts[0], given, workers)
-    folders = [_part(part, base / part.kind, workers) for part in parts]
+    folders = [_part(part, base / part.folder, workers) for part in parts]
     if len(folders) == 1:
         return folders[0]
-    return _join(folders, base / recipe.name.partition("-")[0])
+    counts = [-(-part.scenes // part.shard_size) for part in parts]
+    return _join(folders, counts, base / (recipe.name.partition("-")[0] + suffix))
 
 
 def _part(part: DataPart, folder: Path, workers: int) -> Path:
@@ -216,15 +234,15 @@ def _part(part: DataPart, folder: Path, workers: int) -> Path:
     splits.seed(part.seeds, part.offset + part.scenes - 1)
     seeds = range(first, first + part.scenes)
     return generate(
-        folder, _maker(part.kind), seeds, kind=part.kind, shard_size=part.shard_size, workers=workers
+        folder, _maker(part), seeds, kind=part.folder, shard_size=part.shard_size, workers=workers
     )
 
 
-def _join(folders: Sequence[Path], target: Path) -> Path:
-    """One folder of links to the shards of all ``folders``."""
+def _join(folders: Sequence[Path], counts: Sequence[int], target: Path) -> Path:
+    """One folder of links to the first ``counts`` shards of each of ``folders``."""
     target.mkdir(parents=True, exist_ok=True)
-    for folder in folders:
-        for shard in shard_folders(folder):
+    for folder, count in zip(folders, counts, strict=True):
+        for shard in shard_folders(folder, count):
             link = target / f"{shard.name}-{folder.name}"
             if not link.is_symlink():
                 link.symlink_to(shard.resolve(), target_is_directory=True)

@@ -69,20 +69,33 @@ def _checked(shard: Path, size: int) -> dict[str, np.ndarray]:
 
 def _whole(shard: Path, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same shard with each episode as one segment, told by its instruction; only its end is done."""
+    episode, told = _episodes(shard, arrays)
+    # The last segment of each episode; segments of one episode follow each other.
+    last = np.flatnonzero(np.diff(episode, append=episode[-1] + 1))
+    done = arrays["done"] * np.isin(arrays["segment"], last)
+    return {
+        **arrays,
+        "text": told[last],
+        "goal": arrays["goal"][last],
+        "segment": np.searchsorted(last, arrays["segment"]),
+        "done": done.astype(np.uint8),
+    }
+
+
+def _episodes(shard: Path, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The episode of each segment, and its instruction; in data made before these were kept, an episode is
+    a grasp and a place."""
+    if (shard / "instruction.npy").is_file():
+        kept = load_arrays(shard, ("episode", "instruction"))
+        return kept["episode"], kept["instruction"]
     texts = [str(text) for text in arrays["text"]]
-    pairs = list(zip(texts[::2], texts[1::2], strict=False))
-    for grasp, place in pairs:
+    told = []
+    for grasp, place in zip(texts[::2], texts[1::2], strict=False):
         thing = grasp.removeprefix("grasp ")
         if len(texts) % 2 or thing == grasp or not place.startswith(f"place {thing} "):
             raise ConfigError(f"{shard}: {grasp!r}, {place!r} are not the two subtasks of one episode")
-    done = arrays["done"] * (arrays["segment"] % 2)
-    return {
-        **arrays,
-        "text": np.array([f"put {place.removeprefix('place ')}" for _, place in pairs]),
-        "goal": arrays["goal"][1::2],
-        "segment": arrays["segment"] // 2,
-        "done": done.astype(np.uint8),
-    }
+        told += [f"put {place.removeprefix('place ')}"] * 2
+    return np.arange(len(texts)) // 2, np.array(told)
 
 
 class Demonstrations:
@@ -95,7 +108,7 @@ class Demonstrations:
     An executor that is told the whole instruction (``config.told``) gets whole episodes instead of subtasks.
 
     Raises:
-        ConfigError: missing or mixed-size arrays, episodes that are not a grasp and a place;
+        ConfigError: missing or mixed-size arrays, episodes of which nobody knows the instruction;
         InvalidValueError: non-finite targets. Both name the file.
     """
 

@@ -13,13 +13,11 @@ from vista.errors import ModelMismatchError
 from vista.images import resize
 from vista.images_torch import to_tensor
 from vista.perception.geometry import cell_points
-from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
+from vista.perception.network import PLACES, SceneDetectorConfig, SceneDetectorNet
 from vista.pretrained import best_device, load_network
 from vista.types import F32, Detection, Observation, RobotSpec
 
 THRESHOLD = 0.35
-PLACES = ("tray", "drawer")
-"""What is not called by a colour."""
 
 
 class SceneDetector:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 CELL = 4
+PLACES = ("tray", "drawer")
+"""What is not called by a colour; in the lists of shapes these come last."""
 
 
 class SceneDetectorConfig(PretrainedConfig):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vista.images_torch import to_tensor
 from vista.perception.geometry import cell_points
-from vista.perception.network import CELL, SceneDetectorConfig, SceneDetectorNet
+from vista.perception.network import CELL, PLACES, SceneDetectorConfig, SceneDetectorNet
 from vista.robots import load_robot
 from vista.shards import (
     check_finite,
@@ -43,13 +43,15 @@ class SeenObjects:
             labels.append(arrays["label"])
             boxes.append(arrays["box"])
             positions.append(arrays["position"])
-        self.image, label = np.concatenate(images), np.concatenate(labels).astype(np.int64)
-        box, position = np.concatenate(boxes), np.concatenate(positions)
+        slots = max(each.shape[1] for each in labels)
+        label = np.concatenate([_padded(each, slots, -1) for each in labels]).astype(np.int64)
+        box, position = (np.concatenate([_padded(e, slots, 0) for e in es]) for es in (boxes, positions))
+        self.image = np.concatenate(images)
         grid = config.image_size // CELL
         table = cell_points(load_robot("panda").cameras[config.camera], grid)
         n = len(self.image)
         self.centre = np.zeros((n, grid, grid), np.float32)
-        # (row, column, shape, colour, dx, dy, w, h, px, py, pz, valid) of up to six things.
+        # (row, column, shape, colour, dx, dy, w, h, px, py, pz, valid) of each thing.
         self.things = np.zeros((n, label.shape[1], 12), np.float32)
         middle, size = (box[..., :2] + box[..., 2:]) / 2, box[..., 2:] - box[..., :2]
         ys, xs = np.mgrid[0:grid, 0:grid]
@@ -69,6 +71,20 @@ class SeenObjects:
 
     def __len__(self) -> int:
         return len(self.image)
+
+
+def _padded(array: np.ndarray, slots: int, value: int) -> np.ndarray:
+    """(Q, K, ...) with K of ``slots``: scenes with a cabinet show more things than others."""
+    widths = [(0, 0), (0, slots - array.shape[1]), *[(0, 0)] * (array.ndim - 2)]
+    return np.pad(array, widths, constant_values=value)
+
+
+def words_of_shapes(folder: Path) -> tuple[str, ...]:
+    """The shapes that a detector of the data in ``folder`` knows, then the tray and, if it is there, the
+    handle of a drawer."""
+    shapes = load_splits().shapes
+    most = max(int(load_arrays(shard, ("label",))["label"][..., 0].max()) for shard in shard_folders(folder))
+    return *shapes, *PLACES[: max(1, most - len(shapes) + 1)]
 
 
 def make_batch(data: SeenObjects, rng: np.random.Generator, size: int = 64) -> Batch:
@@ -115,8 +131,7 @@ def loss(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
 def train_detector(data: Path, out: Path, checkpoints: Path, config: TrainConfig) -> bool:
     """Train (or resume) and, when all steps are done, save the model in half precision to ``out``."""
     torch.manual_seed(config.seed)
-    splits = load_splits()
-    shape = SceneDetectorConfig(shapes=(*splits.shapes, "tray"), colours=splits.colours)
+    shape = SceneDetectorConfig(shapes=words_of_shapes(data), colours=load_splits().colours)
     seen = SeenObjects(data, shape)
     model, _, complete = fit(
         SceneDetectorNet(shape), lambda rng: make_batch(seen, rng), loss, config, checkpoints, "detector"

@@ -3,16 +3,20 @@
 Arrays, a row per control step (0.1 s): ``front``, ``wrist`` u8 (N, 96, 96, 3); ``ee`` f32 (N, 4, 4) measured;
 ``target`` f32 (N, 4, 4) the expert's clean target; ``gripper`` f32 (N, 4): opening, rate, last command, clean
 command; ``done`` u1 (N,); ``segment`` i4 (N,), one number per subtask of an episode, counted per shard.
-Per segment: ``goal`` u8 (S, 96, 96, 3), the camera image at its end; ``text`` (S,) the subtask sentence.
+Per segment: ``goal`` u8 (S, 96, 96, 3), the camera image at its end; ``text`` (S,) the subtask sentence;
+``instruction`` (S,) of the episode, which is number ``episode`` i4 (S,) of the shard.
+
+Here are those of pick and place; :mod:`vista_sim.generate.task_demos` has the other tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import numpy as np
 
+from vista.errors import InvalidValueError
 from vista.images import resize
 from vista.kinematics import Kinematics
 from vista.robots import load_robot
@@ -29,10 +33,11 @@ from vista_sim.world import World, top_down, yaw_of
 MAX_STEPS = 60
 HOLD_STEPS = 2
 LOW_SHARE = 0.45
+FINE_M = 0.02
 
 
 @cache
-def _kinematics() -> Kinematics:
+def kinematics() -> Kinematics:
     return Kinematics(load_robot("panda"))
 
 
@@ -66,11 +71,11 @@ def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, 
     return top_down(x, y, z, rng.uniform(-1.0, 1.0)), 0.0 if rng.random() < 0.25 else 1.0
 
 
-class _Recorder:
+class Recorder:
     """Collects the rows of one episode; nothing of a failed episode is kept."""
 
-    def __init__(self, world: World, camera: Camera) -> None:
-        self.world, self.camera = world, camera
+    def __init__(self, world: World, camera: Camera, instruction: str) -> None:
+        self.world, self.camera, self.instruction = world, camera, instruction
         self.rows: list[tuple[np.ndarray, ...]] = []
         self.segments: list[int] = []
         self.goals: list[np.ndarray] = []
@@ -95,10 +100,15 @@ class _Recorder:
         self.texts.append(text)
 
 
-def noisy(world: World, action: Action, rng: np.random.Generator, sigma: float) -> F64:
-    """The target that is executed: the clean one with noise [m], less near the table, and a rare knock."""
+def noisy(world: World, action: Action, rng: np.random.Generator, sigma: float, careful: bool = False) -> F64:
+    """The target that is executed: the clean one with noise [m], less near the table, and a rare knock.
+
+    ``careful``: less also wherever the expert itself moves by little, such as above what it stacks on.
+    """
     target = action.target.copy()
     low = target[2, 3] < 0.1
+    if careful and not low and np.linalg.norm(target[:3, 3] - world.ee_pose()[:3, 3]) < FINE_M:
+        low, sigma = True, sigma / 2
     size = sigma * (0.35 if low else 1.0)
     if action.gripper < 0.5 and low:
         size = min(size, 0.003)
@@ -113,19 +123,22 @@ def run_segment(
     world: World,
     policy: Callable[[], Action],
     rng: np.random.Generator,
-    recorder: _Recorder,
+    recorder: Recorder,
     text: str,
     *,
     sigma: float,
     early_close: int = 0,
-    index: int = 0,
+    about: Callable[[], F64] | None = None,
+    limit: int = MAX_STEPS,
+    careful: bool = False,
 ) -> bool:
-    """Run one subtask with noise; False if the expert did not finish it.
+    """Run one subtask with noise; False if the expert did not finish it within ``limit`` steps.
 
-    ``early_close``: how often the fingers are made to close too early, beside or above the object.
+    ``early_close``: how often the fingers are made to close too early, beside or above what is at ``about``
+    (3,) [m]. ``careful``: see :func:`noisy`.
     """
     squeeze = 0
-    for _ in range(MAX_STEPS):
+    for _ in range(limit):
         action = policy()
         recorder.row(action)
         if action.done:
@@ -135,16 +148,16 @@ def run_segment(
             recorder.end(text)
             return True
         gripper = action.gripper
-        if squeeze < early_close and gripper > 0.5:
-            apart = world.object_pose(index)[:3, 3] - world.ee_pose()[:3, 3]
+        if about is not None and squeeze < early_close and gripper > 0.5:
+            apart = about() - world.ee_pose()[:3, 3]
             if np.hypot(apart[0], apart[1]) < 0.03 and abs(apart[2]) < 0.06 and rng.random() < 0.4:
                 squeeze += 1
                 gripper = 0.0
-        world.move_to(noisy(world, action, rng, sigma), gripper)
+        world.move_to(noisy(world, action, rng, sigma, careful), gripper)
     return False
 
 
-def demonstrate(seed: int, recovery: bool = False) -> _Recorder | None:
+def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
     """One pick-and-place demonstration on the objects of the robot's split; None if it failed.
 
     ``recovery``: starts low, beside or away from the object, sometimes with closed fingers.
@@ -165,7 +178,7 @@ def demonstrate(seed: int, recovery: bool = False) -> _Recorder | None:
         library=library,
         required=tuple(library or ()),
     )
-    world = World(scene, robot, _kinematics())
+    world = World(scene, robot, kinematics())
     index = 0 if flat else int(rng.integers(count))
     if recovery:
         found = next((s for _ in range(20) if (s := low_start(world, index, rng)) is not None), None)
@@ -178,8 +191,8 @@ def demonstrate(seed: int, recovery: bool = False) -> _Recorder | None:
         world.reset(random_start(rng))
     camera = Camera(world.model)
     try:
-        recorder = _Recorder(world, camera)
         label = scene.objects[index].spec.label
+        recorder = Recorder(world, camera, f"put the {label} in the tray")
         sigma = float(rng.uniform(0.004, 0.018))
         early = int(rng.random() < 0.45) * (2 if recovery else 1)
         if not run_segment(
@@ -190,7 +203,7 @@ def demonstrate(seed: int, recovery: bool = False) -> _Recorder | None:
             f"grasp the {label}",
             sigma=sigma,
             early_close=early,
-            index=index,
+            about=lambda: world.object_pose(index)[:3, 3],
         ):
             return None
         assert scene.tray is not None
@@ -211,29 +224,29 @@ def demonstrate(seed: int, recovery: bool = False) -> _Recorder | None:
         camera.close()
 
 
-def make_demonstrations(seeds: Sequence[int], recovery: bool = False) -> Arrays:
-    """Arrays of the successful demonstrations of ``seeds`` (see the module's text)."""
-    rows: list[tuple[np.ndarray, ...]] = []
-    segments: list[int] = []
-    goals: list[np.ndarray] = []
-    texts: list[str] = []
-    for seed in seeds:
-        episode = demonstrate(seed, recovery)
-        if episode is None:
-            continue
-        segments += [len(goals) + s for s in episode.segments]
-        rows += episode.rows
-        goals += episode.goals
-        texts += episode.texts
-    columns = [np.stack(c) for c in zip(*rows, strict=True)]
+def collect(episodes: Iterable[Recorder | None]) -> Arrays:
+    """Arrays of the episodes that succeeded (see the module's text).
+
+    Raises:
+        InvalidValueError: there is none.
+    """
+    good = [episode for episode in episodes if episode is not None]
+    if not good:
+        raise InvalidValueError("no demonstration of this shard succeeded; make shards of more seeds")
+    starts = np.cumsum([0, *(len(e.goals) for e in good)])
+    segments = [start + s for start, e in zip(starts, good, strict=False) for s in e.segments]
+    columns = [np.stack(c) for c in zip(*(row for e in good for row in e.rows), strict=True)]
     return {
         **dict(zip(("front", "wrist", "ee", "target", "gripper", "done"), columns, strict=True)),
         "segment": np.array(segments, np.int32),
-        "goal": np.stack(goals),
-        "text": np.array(texts),
+        "goal": np.stack([goal for e in good for goal in e.goals]),
+        "text": np.array([text for e in good for text in e.texts]),
+        "instruction": np.array([e.instruction for e in good for _ in e.texts]),
+        "episode": np.array([i for i, e in enumerate(good) for _ in e.texts], np.int32),
     }
 
 
-def make_recoveries(seeds: Sequence[int]) -> Arrays:
-    """Arrays of demonstrations that start where an executor ends up when it goes wrong."""
-    return make_demonstrations(seeds, recovery=True)
+def make_demonstrations(seeds: Sequence[int], recovery: bool = False) -> Arrays:
+    """Arrays of the successful demonstrations of ``seeds``; ``recovery``: they start where an executor ends
+    up when it goes wrong."""
+    return collect(demonstrate(seed, recovery) for seed in seeds)

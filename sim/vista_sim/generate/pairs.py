@@ -7,7 +7,9 @@ Arrays per shard: ``image`` u8 (M, 96, 96, 3); pairs ``source``, ``goal`` i4 (P,
 (P,), ``hand`` f32 (P, 2): where the gripper is in the goal image (x, y as fractions); ``gripper`` f32 (M, 2):
 opening and last command; ``stage`` i1 (P,): 0 free, 1 held. Per image of ``seen`` i4 (Q,), those before
 anything happens, with an object held and with one in the tray: ``label`` i2 (Q, 6, 2) shape and colour index
-or -1, ``box`` f32 (Q, 6, 4), ``position`` f32 (Q, 6, 3) [m, base].
+or -1, ``box`` f32 (Q, 6, 4), ``position`` f32 (Q, 6, 3) [m, base]; the tray's index comes after the shapes.
+
+Here are those of pick and place; :mod:`vista_sim.generate.task_pairs` has the other tasks.
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ from vista.robots import load_robot
 from vista.shards import Arrays
 from vista.splits import load_splits
 from vista.types import F64
-from vista_sim.generate.demos import _kinematics, random_start
+from vista_sim import expert_drawer
+from vista_sim.generate.demos import kinematics, random_start
 from vista_sim.goals import TRAY_GROUND, Snapshot, carry_to, show_grasped, show_placed
 from vista_sim.render import Camera
 from vista_sim.scene import Scene, sample_tabletop
 from vista_sim.world import World, top_down, yaw_of
 
 MAX_SEEN = 6
-TRAY_CLASS = "tray"
 CAMERA = "front"
 
 
@@ -71,11 +73,12 @@ def _extent(world: World, index: int) -> F64:
 
 
 @dataclass
-class _Shard:
+class Shard:
     image: list[np.ndarray] = field(default_factory=list)
     gripper: list[tuple[float, float]] = field(default_factory=list)
     pairs: list[tuple[int, int, str, np.ndarray, int]] = field(default_factory=list)
     seen: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+    slots: int = MAX_SEEN
 
     def shoot(self, world: World, camera: Camera) -> int:
         self.image.append(resize(camera.render(world.data, CAMERA)))
@@ -90,9 +93,9 @@ class _Shard:
 
     def look(self, world: World, image: int) -> None:
         splits = load_splits()
-        label = np.full((MAX_SEEN, 2), -1, np.int16)
-        box = np.zeros((MAX_SEEN, 4), np.float32)
-        position = np.zeros((MAX_SEEN, 3), np.float32)
+        label = np.full((self.slots, 2), -1, np.int16)
+        box = np.zeros((self.slots, 4), np.float32)
+        position = np.zeros((self.slots, 3), np.float32)
         n = 0
         for i, placed in enumerate(world.scene.objects):
             centre = world.object_pose(i)[:3, 3]
@@ -102,7 +105,15 @@ class _Shard:
             label[n] = splits.shapes.index(placed.spec.shape), splits.colours.index(placed.spec.colour)
             box[n], position[n] = np.concatenate([uv.min(0), uv.max(0)]), centre
             n += 1
-        if world.scene.tray is not None and n < MAX_SEEN:
+        for drawer in range(world.scene.drawers):
+            handle = expert_drawer.handle_position(world, drawer)
+            if n < self.slots and visible(world, f"drawer{drawer}", handle):
+                ends = np.array([[0.0, y, z] for y in (-0.038, 0.038) for z in (-0.008, 0.008)])
+                uv = project(world, handle + ends)
+                label[n] = len(splits.shapes) + 1, -1
+                box[n], position[n] = np.concatenate([uv.min(0), uv.max(0)]), handle
+                n += 1
+        if world.scene.tray is not None and n < self.slots:
             corners = np.array(
                 [[x, y, z] for x in (-0.06, 0.06) for y in (-0.06, 0.06) for z in (0.0, 0.024)]
             )
@@ -161,8 +172,8 @@ def sample_pairs_scene(seed: int, labels: Sequence[str], patterns: Sequence[str]
     return sample_tabletop(seed, chosen, patterns, count=count)
 
 
-def _scene_pairs(shard: _Shard, scene: Scene, rng: np.random.Generator) -> None:
-    world = World(scene, load_robot("panda"), _kinematics())
+def _scene_pairs(shard: Shard, scene: Scene, rng: np.random.Generator) -> None:
+    world = World(scene, load_robot("panda"), kinematics())
     camera = Camera(world.model)
     try:
         n = len(scene.objects)
@@ -197,7 +208,7 @@ def _scene_pairs(shard: _Shard, scene: Scene, rng: np.random.Generator) -> None:
 def make_pairs(seeds: Sequence[int]) -> Arrays:
     """Arrays of the scenes of ``seeds`` on the world model's split (see the module's text)."""
     splits = load_splits()
-    shard = _Shard()
+    shard = Shard()
     for seed in seeds:
         scene = sample_pairs_scene(seed, splits.world_objects, splits.world_patterns)
         _scene_pairs(shard, scene, np.random.default_rng(seed + 2 * 10**6))

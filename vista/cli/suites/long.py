@@ -172,7 +172,9 @@ def open_long(settings: Settings) -> Callable[[Job], Record]:
         if job.cell in KINDS and isinstance(task, Several):
             meddler = Disturbance(job.cell, task.targets, job.seed)
         tally, count = Tally(task, meddler), len(task.subtasks)
-        budget = Budget(max_subtasks=TRIES * count, seconds=SECONDS * count)
+        # What is undone has to be done again: a grasp and a place more.
+        fair = count + 2 * (meddler is not None)
+        budget = Budget(max_subtasks=TRIES * fair, seconds=SECONDS * fair)
         record = stacks[job.method].run(task, meddle=tally, budget=budget)
         record["progress"] = tally.done() / count
         if meddler is None:
