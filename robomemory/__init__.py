@@ -20,7 +20,7 @@ from robomemory.errors import (
 from robomemory.helpers import Action, Ambiguity, Helpers, Revision
 from robomemory.memory import RoboMemory
 from robomemory.minilm import MiniLMEmbedder, MiniLMInt8Embedder
-from robomemory.records import MemoryKind, MemoryRecord, NoteLike, Query, Recall, RecallResult
+from robomemory.records import MemoryKind, MemoryRecord, MemoryStatus, NoteLike, Query, Recall, RecallResult
 from robomemory.scene import Scene, SceneChange, SceneFact, SceneObject, Stay, Whereabouts
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "MemoryClosedError",
     "MemoryKind",
     "MemoryRecord",
+    "MemoryStatus",
     "MiniLMEmbedder",
     "MiniLMInt8Embedder",
     "MissingDependencyError",

@@ -15,10 +15,11 @@ from robomemory.vectors import Nearest
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The last committed update ``seq``, and the last one after which a cache has to be read anew
-    (``rebuilt_seq``: things were merged or forgotten)."""
+    """The last committed update ``seq``, recorded at ``recorded_ns``, and the last one after which a cache
+    has to be read anew (``rebuilt_seq``: things were merged or forgotten)."""
 
     seq: int
+    recorded_ns: int
     rebuilt_seq: int
 
 
@@ -55,7 +56,11 @@ class Backend(Reader):
 
     def latest(self) -> Latest:
         """The state that this thread reads; see :class:`Latest`."""
-        return Latest(self.seq, 0)
+        return Latest(self.seq, self.recorded_ns, 0)
+
+    def size_bytes(self) -> int:
+        """Room that the store takes on the disk [bytes]."""
+        raise NotImplementedError
 
     def news(self, since: int) -> Change:
         """What the updates after ``since`` changed in the graph, records aside. Only where ``shared``."""

@@ -30,6 +30,7 @@ from robomemory.questions import SceneQuestions
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
+    MemoryStatus,
     NoteLike,
     Query,
     Recall,
@@ -307,6 +308,23 @@ class RoboMemory(SceneQuestions):
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
         """Everything in the file, compressed steps too, in the order it came."""
         return self._store.records(kind)
+
+    def revision(self) -> int:
+        """The number of the last update, others' too: as long as it stays, so does every answer.
+
+        Raises:
+            StoreError: the server is gone. MemoryClosedError.
+        """
+        self._check_open()
+        return self._store.latest().seq
+
+    def status(self) -> MemoryStatus:
+        """How the memory is doing. Raises as :meth:`revision`."""
+        self._check_open()
+        with self._store.snapshot():
+            latest = self._store.latest()
+            records = self._store.counts()
+        return MemoryStatus(records, self._store.size_bytes(), latest.seq, latest.recorded_ns)
 
     def settle(self, timeout_s: float) -> bool:
         """Whether nothing is being built in the background any more within ``timeout_s`` [s]."""

@@ -69,6 +69,12 @@ class Reader:
         ((n,),) = self._all(f"SELECT count(*) FROM records WHERE replaced_by = 0{which}")
         return int(str(n))
 
+    def counts(self) -> dict[MemoryKind, int]:
+        """How many records of each kind stand."""
+        rows = self._all("SELECT kind, count(*) FROM records WHERE replaced_by = 0 GROUP BY kind")
+        found = {str(kind): int(str(n)) for kind, n in rows}
+        return {kind: found.get(kind, 0) for kind in MemoryKind}
+
     def by_id(self, ids: Sequence[int]) -> dict[int, MemoryRecord]:
         """{key: record} of those ``ids`` that stand."""
         return {key: self._decoded(r) for key, r in self._at(ids).items() if r[11] == LIVE}

@@ -190,6 +190,17 @@ def check_k(where: str, k: object) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryStatus:
+    """How a memory is doing: ``records`` that stand, by kind; ``size_bytes`` on the disk; ``updates`` since
+    it was made; ``updated_ns`` when the last one was recorded (the computer's clock; 0: never)."""
+
+    records: Mapping[MemoryKind, int]
+    size_bytes: int
+    updates: int
+    updated_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """One recalled record: ``score`` [0, 1] (1: fits best), ``rank`` in the answer from 0, and ``partial``:
     whether some memory is missing from the answer it stands in."""

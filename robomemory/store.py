@@ -197,6 +197,14 @@ class Store(Backend):
         """See :func:`robomemory.forgetting.forget`."""
         return forget(self, choice, recorded_ns)
 
+    def size_bytes(self) -> int:
+        """Of the file and its log; in memory, of the pages."""
+        if self._held is None:
+            ((pages, size),) = self._all("SELECT * FROM pragma_page_count(), pragma_page_size()")
+            return int(str(pages)) * int(str(size))
+        files = (Path(self.path), Path(f"{self.path}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
     def scrub(self) -> None:
         """After something was deleted: takes it out of the log, too; it is gone from the disk once this
         returns."""

@@ -115,8 +115,19 @@ class PostgresStore(Backend):
         return gone
 
     def latest(self) -> Latest:
-        ((seq, rebuilt),) = self._all("SELECT seq, rebuilt_seq FROM state")
-        return Latest(int(str(seq)), int(str(rebuilt)))
+        rows = self._all("SELECT seq, recorded_ns, rebuilt_seq FROM state")
+        if not rows:
+            raise StoreCorruptError(f"{self.path}: the table state is empty")
+        return Latest(*(int(str(value)) for value in rows[0]))
+
+    def size_bytes(self) -> int:
+        """Of the scene's tables with their indices."""
+        rows = self._all(
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+        )
+        return int(str(rows[0][0]))
 
     def news(self, since: int) -> Change:
         changed = self._all(

@@ -18,8 +18,12 @@ import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, PoseStamped
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import ColorRGBA
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from visualization_msgs.msg import Marker, MarkerArray
 
+from robomemory.markers import Marker as Shown
+from robomemory.markers import Shape
 from robomemory.scene import Scene, SceneFact, SceneObject
 from vista.errors import InvalidValueError
 from vista.events import Event, EventKind
@@ -592,6 +596,34 @@ def scene_to_notes(scene: Scene, names: Sequence[str] = ()) -> list[Note]:
 
 
 # --- a running task ----------------------------------------------------------------------------------
+
+
+_MARKERS = {Shape.SPHERE: Marker.SPHERE, Shape.LABEL: Marker.TEXT_VIEW_FACING, Shape.LINE: Marker.LINE_LIST}
+
+
+def markers_to_msg(markers: Sequence[Shown], stamp_ns: int = 0, frame: str = "base") -> MarkerArray:
+    """The whole picture in one message: its first marker takes away what was shown before, so that whoever
+    hears only this one, or missed the one before, shows neither too little nor too much."""
+    out = MarkerArray()
+    wipe = Marker(action=Marker.DELETEALL)
+    wipe.header.frame_id, wipe.header.stamp = frame, time_to_msg(stamp_ns)
+    out.markers.append(wipe)
+    for each in markers:
+        msg = Marker(
+            ns=each.group, id=each.number, type=_MARKERS[each.shape], action=Marker.ADD, text=each.text
+        )
+        msg.header = wipe.header
+        msg.pose.orientation.w = 1.0
+        red, green, blue, opacity = each.colour
+        msg.color = ColorRGBA(r=red, g=green, b=blue, a=opacity)
+        points = [Point(x=float(x), y=float(y), z=float(z)) for x, y, z in each.points]
+        if each.shape is Shape.LINE:
+            msg.points, msg.scale.x = points, each.size_m
+        else:
+            msg.pose.position = points[0]
+            msg.scale.x = msg.scale.y = msg.scale.z = each.size_m
+        out.markers.append(msg)
+    return out
 
 
 def event_to_msg(event: Event) -> m.TaskProgress:

@@ -61,6 +61,10 @@ class VistaNode(LifecycleNode):
     def teardown(self) -> None:
         """Give back what ``setup`` took, but for what ``subscribe``, ``serve`` and ``every`` made."""
 
+    def report(self) -> dict[str, str]:
+        """What the diagnostics say of this node besides what they say of all. Must not wait for anything."""
+        return {}
+
     # --- helpers ---
     def create_subscription(self, *args: Any, **options: Any) -> Any:
         """As rclpy's, without the event handlers it adds unasked: each costs Python time at every wake-up."""
@@ -209,6 +213,7 @@ class VistaNode(LifecycleNode):
         self.warn("clock", f"the clock stands still since {stalled:.1f} s" if stalled > CLOCK_STALL_S else "")
         values = {"state": "active" if self.active else "inactive", "pid": str(os.getpid())}
         values |= {"last error": self._last_error, "stop cause": self.latch.cause or ""} | self.meter.values()
+        values |= self.report()
         error = "" if self.active else self._last_error
         array = DiagnosticArray(
             status=[

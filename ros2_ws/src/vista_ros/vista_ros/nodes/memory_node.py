@@ -1,26 +1,47 @@
-"""The memory: RoboMemory behind services, one file a scene."""
+"""The memory: RoboMemory behind services, one file a scene or one database for several robots."""
 
 from __future__ import annotations
 
+import time
+
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from visualization_msgs.msg import MarkerArray
+
 from robomemory.draw import graph_image
 from robomemory.embedding import HashingEmbedder
+from robomemory.errors import StoreError
+from robomemory.markers import Marker, markers_of
 from robomemory.memory import RoboMemory
+from robomemory.records import MemoryStatus
 from vista.cli import compose
 from vista.errors import UnknownNameError
+from vista.halting import describe
+from vista.robots import load_robot
 from vista_msgs.srv import Recall, Remember, Scene
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode, run_node
 
+GRAPH_S = 0.5  # the graph is shown at most so often [s]
+STATUS_S = 2.0  # the store is counted so often [s], and only if something was written
+
 
 class MemoryNode(VistaNode):
-    """``remember`` answers when the notes are durable: a kill right after loses nothing."""
+    """``remember`` answers when the notes are durable: a kill right after loses nothing.
+
+    ``folder`` is where the memories lie, one file for each ``scene_name``, or the URL of a PostgreSQL
+    database (``postgresql://...``) that robots share. ``memory/graph`` shows the graph to viewers, latched.
+    """
 
     def __init__(self) -> None:
         super().__init__("memory")
         self._memory = None
+        self._shown: tuple[int, tuple[Marker, ...]] = (-1, ())
+        self._status: MemoryStatus | None = None
+        self._recall_s: float | None = None
 
     def setup(self) -> None:
         folder, scene = self.param("folder", "runs/memory"), self.param("scene_name", "scene")
+        self._frame = load_robot(self.param("robot", "panda")).base_frame
         if (embedder := self.param("embedder", "")) not in ("", "hashing"):
             raise UnknownNameError("embedder", embedder, ["hashing"])
         if embedder == "hashing":
@@ -30,11 +51,54 @@ class MemoryNode(VistaNode):
         self.serve(Remember, "remember", self._remember)
         self.serve(Recall, "recall", self._recall)
         self.serve(Scene, "scene", self._scene)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._graph = self.create_publisher(MarkerArray, "memory/graph", latched)
+        self.owns(self._graph, self.destroy_publisher)
+        self._shown, self._status, self._recall_s = (-1, ()), None, None
+        self.every(GRAPH_S, self._show, "memory/graph")
+        self.every(STATUS_S, self._count, "memory/status")
 
     def teardown(self) -> None:
         if self._memory is not None:
             self._memory.close()
             self._memory = None
+
+    def report(self) -> dict[str, str]:
+        said = {}
+        if (status := self._status) is not None:
+            age_s = max(0.0, time.time() - status.updated_ns * 1e-9)
+            said = {f"{kind} records": str(n) for kind, n in status.records.items()}
+            said["size [MB]"] = f"{status.size_bytes / 1e6:.2f}"
+            said["last update age [s]"] = f"{age_s:.0f}" if status.updated_ns else "never"
+        if self._recall_s is not None:
+            said["last recall [ms]"] = f"{self._recall_s * 1e3:.1f}"
+        return said
+
+    def _show(self) -> None:
+        """Publishes the graph if it looks otherwise than when it was published last."""
+        revision = self._revision()
+        before, shown = self._shown
+        if revision in (None, before):
+            return
+        markers = markers_of(self._memory.scene())
+        if before < 0 or markers != shown:
+            self._graph.publish(c.markers_to_msg(markers, self.now_ns(), self._frame))
+        self._shown = (revision, markers)
+
+    def _count(self) -> None:
+        revision = self._revision()
+        if revision is not None and (self._status is None or self._status.updates != revision):
+            self._status = self._memory.status()
+
+    def _revision(self) -> int | None:
+        """None, and a warning until it is back, when the database is gone."""
+        try:
+            revision = self._memory.revision()
+        except StoreError as error:
+            self.warn("store", describe(error))
+            return None
+        self.warn("store", "")
+        return revision
 
     def _remember(self, request: Remember.Request, response: Remember.Response) -> Remember.Response:
         notes = [c.note_from_msg(note) for note in request.notes]
@@ -43,7 +107,9 @@ class MemoryNode(VistaNode):
         return response
 
     def _recall(self, request: Recall.Request, response: Recall.Response) -> Recall.Response:
+        start = time.monotonic()
         found = self._memory.recall(request.queries, k=request.k or 5, timeout_s=request.timeout_s or 1.0)
+        self._recall_s = time.monotonic() - start
         response.ok, response.items = True, [c.memory_item_to_msg(item) for item in found]
         response.late = [str(kind) for kind in found.missing]
         return response

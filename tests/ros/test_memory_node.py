@@ -1,0 +1,158 @@
+"""The memory node by itself: the graph for viewers, and what the diagnostics say of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("vista_msgs")
+pytest.importorskip("faiss")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from visualization_msgs.msg import Marker, MarkerArray
+
+from vista.cli.up import free_domain
+from vista.types import Note
+from vista_msgs.srv import Recall, Remember
+from vista_ros import conversions as c
+from vista_ros.nodes.memory_node import MemoryNode
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
+DOMAIN = free_domain()
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+WAIT_S = 30.0
+
+
+class Together:
+    """The memory node and a listener of its own in one executor."""
+
+    def __init__(self, folder: object) -> None:
+        self.node, self.ear = MemoryNode(), Node("ear")
+        for name, value in (("folder", str(folder)), ("embedder", "hashing")):
+            self.node.param(name, value)
+        self.executor = MultiThreadedExecutor(4)
+        for each in (self.node, self.ear):
+            self.executor.add_node(each)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._end = False
+        self._thread.start()
+        self.node.trigger_configure()
+        self.node.trigger_activate()
+
+    def _spin(self) -> None:
+        while not self._end:
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def call(self, kind: object, name: str, request: object) -> object:
+        client = self.ear.create_client(kind, name)
+        assert client.wait_for_service(WAIT_S)
+        answer = client.call_async(request)
+        wait(answer.done, f"{name} does not answer")
+        return answer.result()
+
+    def remember(self, *notes: Note) -> None:
+        answer = self.call(Remember, "remember", Remember.Request(notes=[c.note_to_msg(n) for n in notes]))
+        assert answer.ok, answer
+
+    def hear(self, kind: object, topic: str, qos: object) -> list[object]:
+        heard: list[object] = []
+        self.ear.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+    def close(self) -> None:
+        self._end = True
+        self._thread.join(5.0)
+        self.node.on_shutdown(None)
+        self.executor.shutdown(timeout_sec=2.0)
+        for each in (self.node, self.ear):
+            each.destroy_node()
+
+
+def wait(condition: Callable[[], object], why: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def together(ros: None, tmp_path: object) -> Iterator[Together]:
+    made = Together(tmp_path)
+    yield made
+    made.close()
+
+
+def seen(name: str, x: float, **more: object) -> Note:
+    return Note("spatial", f"{name} seen", int(1e9 * (1 + x)), (name,), (x, 0.0, 0.1), **more)
+
+
+def labels(array: MarkerArray) -> list[str]:
+    return [m.text for m in array.markers if m.ns == "labels"]
+
+
+def test_a_late_viewer_gets_the_graph_and_sees_it_change(together):
+    together.remember(seen("mug", 0.5, triple=("mug", "in", "tray")), seen("tray", 0.4))
+    early = together.hear(MarkerArray, "memory/graph", LATCHED)
+    wait(lambda: early and labels(early[-1]) == ["mug", "tray"], "no graph")
+    published = len(early)
+    late = together.hear(MarkerArray, "memory/graph", LATCHED)
+    wait(lambda: late, "a late subscriber gets nothing")
+    first, *markers = late[0].markers
+    assert first.action == Marker.DELETEALL  # what was shown before goes
+    assert {m.header.frame_id for m in late[0].markers} == {"base"}
+    spheres = {m.id: m for m in markers if m.ns == "things"}
+    assert [round(m.pose.position.x, 3) for _, m in sorted(spheres.items())] == [0.5, 0.4]
+    (line,) = [m for m in markers if m.ns == "place relations"]
+    assert line.type == Marker.LINE_LIST
+    assert [round(p.x, 3) for p in line.points] == [0.5, 0.4]
+    together.remember(Note("episodic", "put the mug away: success", 9))
+    together.remember(seen("bowl", 0.7))
+    wait(lambda: labels(late[-1]) == ["bowl", "mug", "tray"], "the graph does not follow")
+    # The attempt changed nothing in the graph: what is equal is not published again.
+    assert len(early) == published + 1
+
+
+def test_diagnostics_say_how_the_memory_is_doing(together):
+    heard = together.hear(DiagnosticArray, "/diagnostics", 10)
+
+    def values() -> dict[str, str]:
+        mine = [s for array in heard for s in array.status if s.name == "memory"]
+        return {v.key: v.value for v in mine[-1].values} if mine else {}
+
+    wait(lambda: values().get("last update age [s]") == "never", "nothing is said of an empty memory")
+    together.remember(seen("mug", 0.5), Note("episodic", "put the mug away: success", 9))
+    assert together.call(Recall, "recall", Recall.Request(queries=["mug"], timeout_s=20.0)).ok
+    wait(lambda: values().get("episodic records") == "1", "the records are not counted")
+    said = values()
+    assert (said["spatial records"], said["semantic records"]) == ("1", "0")
+    assert float(said["size [MB]"]) > 0
+    assert int(said["last update age [s]"]) < WAIT_S
+    assert float(said["last recall [ms]"]) > 0
+    assert not together.call(Recall, "recall", Recall.Request(queries=[""])).ok
+    wait(lambda: values()["last error"].startswith("recall: "), "the last error is not told")
+
+
+def test_a_database_that_is_gone_is_a_warning_until_it_is_back(together, monkeypatch):
+    from robomemory import StoreError
+
+    heard = together.hear(DiagnosticArray, "/diagnostics", 10)
+
+    def message() -> str:
+        mine = [s.message for array in heard for s in array.status if s.name == "memory"]
+        return mine[-1] if mine else ""
+
+    def gone() -> int:
+        raise StoreError("postgresql://lab/memory (scene kitchen): can't reach it")
+
+    wait(lambda: message() == "ok", "no diagnostics")
+    with monkeypatch.context() as patch:
+        patch.setattr(together.node._memory, "revision", gone)
+        wait(lambda: "postgresql://lab/memory" in message(), "the loss is not told")
+    wait(lambda: message() == "ok", "it is still told when it is back")
