@@ -23,9 +23,9 @@ from robomemory.identity import names_in
 from robomemory.locks import FairLock
 from robomemory.longterm import LongTermMemory
 from robomemory.names import SAME
-from robomemory.opening import embedder_of, open_store
+from robomemory.opening import embedder_of, open_store, where_scene_is
 from robomemory.parts import Asked, Change, Part, Row, Update
-from robomemory.postgres.address import is_url, with_scene
+from robomemory.postgres.address import is_url
 from robomemory.questions import SceneQuestions
 from robomemory.records import (
     MemoryKind,
@@ -148,10 +148,9 @@ class RoboMemory(SceneQuestions):
         """
         if not re.fullmatch(r"[\w-]{1,100}", scene):
             raise InvalidQueryError(f"scene {scene!r}: allowed are 1 to 100 letters, digits, '-' and '_'")
-        if is_url(folder):
-            return cls(with_scene(os.fspath(folder), scene), embedder=embedder)
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        return cls(Path(folder) / f"{scene}.sqlite3", embedder=embedder)
+        if not is_url(folder):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        return cls(where_scene_is(folder, scene), embedder=embedder)
 
     def remember(self, notes: Sequence[NoteLike]) -> None:
         """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns.
@@ -308,6 +307,11 @@ class RoboMemory(SceneQuestions):
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
         """Everything in the file, compressed steps too, in the order it came."""
         return self._store.records(kind)
+
+    @property
+    def where(self) -> str:
+        """The file, or the database's host, name and scene; without a password."""
+        return self._store.path
 
     def revision(self) -> int:
         """The number of the last update, others' too: as long as it stays, so does every answer.

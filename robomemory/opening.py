@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from robomemory.backend import Backend
-from robomemory.postgres.address import is_url
+from robomemory.postgres.address import is_url, with_scene
 from robomemory.store import Store
 from robomemory.store import embedder_of as _embedder_of_file
 
@@ -23,6 +23,13 @@ def open_store(path: str | os.PathLike[str], embedder: str, dim: int) -> Backend
     from robomemory.postgres.store import PostgresStore
 
     return PostgresStore(os.fspath(path), embedder, dim)
+
+
+def where_scene_is(folder: str | os.PathLike[str], scene: str) -> str:
+    """Where the memory of ``scene`` is in ``folder``: a file, or in the database whose URL ``folder`` is."""
+    if is_url(folder):
+        return with_scene(os.fspath(folder), scene)
+    return os.path.join(folder, f"{scene}.sqlite3")
 
 
 def embedder_of(path: str | os.PathLike[str]) -> str | None:

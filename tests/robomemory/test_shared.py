@@ -237,3 +237,23 @@ def test_a_server_that_hangs_is_given_up(robot, note, monkeypatch):
         server().signal("CONT")
     monkeypatch.undo()
     assert memory.where_is("mug").facts == ("mug in box 1",)
+
+
+def test_the_command_line_takes_a_url(robot, url, note, tmp_path, capsys):
+    from vista.cli import compose
+    from vista.cli.main import main
+
+    robot().remember(everything(note, 1))
+    assert main(["memory", "inspect", url]) == 0
+    assert "4 records" in capsys.readouterr().out
+    assert main(["memory", "export", url, "--out", str(tmp_path / "scene.jsonl")]) == 0
+    fresh = f"{url}copy"
+    assert (
+        main(["memory", "import", fresh, "--from", str(tmp_path / "scene.jsonl"), "--embedder", "hashing"])
+        == 0
+    )
+    assert "(scene" in capsys.readouterr().out.splitlines()[-1]
+    folder, scene = url.split("&scene=")
+    with compose.open_memory(folder, f"{scene}copy") as memory:  # as the memory node does
+        assert memory.where_is("mug").facts == ("mug in box 1",)
+        assert len(memory.records()) == 4

@@ -236,13 +236,14 @@ def embedder(name: str = "") -> Embedder:
 
 
 def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboMemory:
-    """The memory of ``scene`` in ``folder``; None or ``":memory:"`` for one that is gone once closed."""
+    """The memory of ``scene`` in ``folder``, or in the database whose URL it is; None or ``":memory:"`` for
+    one that is gone once closed."""
     from robomemory.memory import RoboMemory
-    from robomemory.opening import embedder_of
+    from robomemory.opening import embedder_of, where_scene_is
 
     if folder is None or str(folder) == ":memory:":
         return RoboMemory(":memory:", embedder=embedder())
-    written_with = embedder_of(Path(folder) / f"{scene}.sqlite3")
+    written_with = embedder_of(where_scene_is(folder, scene))
     return RoboMemory.for_scene(folder, scene, embedder=embedder(written_with or ""))
 
 

@@ -3,6 +3,7 @@
 vista memory inspect runs/memory/scene.sqlite3
 vista memory export  runs/memory/scene.sqlite3 --out scene.jsonl      (or .graphml, .svg, .png)
 vista memory import  copy.sqlite3 --from scene.jsonl
+vista memory inspect "postgresql://robot@lab/memory?scene=kitchen"      (one that several robots share)
 vista memory forget  runs/memory/scene.sqlite3 --kind episodic --older-than 30d   (--keep N, --words "mug")
 """
 
@@ -29,7 +30,9 @@ SHOWN = 12
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``vista memory``."""
     parser.add_argument("action", metavar="ACTION", help=f"one of: {', '.join(ACTIONS)}")
-    parser.add_argument("file", type=Path, help="the memory of one scene, such as runs/memory/scene.sqlite3")
+    parser.add_argument(
+        "file", help="the memory of one scene, such as runs/memory/scene.sqlite3 or postgresql://..."
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"export: a file ({', '.join(ENDINGS)})")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="import: a .jsonl to read")
     parser.add_argument(
@@ -45,9 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do one of :data:`ACTIONS`."""
+    from robomemory.postgres.address import is_url
+
     if args.action not in ACTIONS:
         raise UnknownNameError("action of vista memory", args.action, ACTIONS)
-    if args.action != "import" and not args.file.is_file():
+    if args.action != "import" and not (is_url(args.file) or Path(args.file).is_file()):
         raise ConfigError(f"{args.file}: no such file; a memory is written by 'vista up' or 'vista demo'")
     if args.action == "export" and (args.out is None or args.out.suffix not in ENDINGS):
         raise ConfigError(f"--out {args.out}: expected a file that ends with {', '.join(ENDINGS)}")
@@ -64,11 +69,11 @@ def main(args: argparse.Namespace) -> int:
             from robomemory.exchange import from_lines
 
             with args.source.open(encoding="utf-8") as lines:
-                print(f"{from_lines(memory, lines)} records read from {args.source} into {args.file}")
+                print(f"{from_lines(memory, lines)} records read from {args.source} into {memory.where}")
     return 0
 
 
-def _open(path: Path, embedder: str) -> RoboMemory:
+def _open(path: str, embedder: str) -> RoboMemory:
     from robomemory.embedding import HashingEmbedder
     from robomemory.memory import RoboMemory
     from vista.cli import compose
