@@ -77,8 +77,8 @@ class Looker:
         return observed(sight)
 
     def _held(self, things: dict[str, F64], hand: F64) -> str:
-        """What the hand holds: what it tried to grasp, unless that is seen elsewhere; then something else that
-        the instruction names. Empty where it is none of these: of that the plan knows nothing."""
+        """What the hand holds: what it tried to grasp, unless that is seen elsewhere; then something else
+        that the instruction names. Empty where it is none of these: of that the plan knows nothing."""
 
         def apart(label: str) -> float:
             return float(np.linalg.norm(things[label] - hand)) if label in things else 0.5 * APART_M

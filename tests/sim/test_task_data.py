@@ -1,0 +1,67 @@
+"""Data of stack, drawer and search: whole episodes, goals that show what is said, handles that are seen."""
+
+import numpy as np
+import pytest
+
+from vista.errors import InvalidValueError, UnknownNameError
+from vista.splits import load_splits
+from vista_sim.generate import demos, task_pairs
+from vista_sim.generate.task_demos import demonstrate_task, make_task_demonstrations
+
+
+@pytest.mark.parametrize(("task", "segments"), [("stack", 2), ("search", 3)])
+def test_a_demonstration_has_every_subtask_and_its_instruction(task, segments):
+    seed = load_splits().seed("demonstrations", 999_000)
+    arrays = make_task_demonstrations([seed, seed + 1, seed + 2], task)
+    episodes = arrays["episode"]
+    assert (np.bincount(episodes) == segments).all()
+    assert len(arrays["goal"]) == len(arrays["text"]) == len(arrays["instruction"]) == len(episodes)
+    assert set(arrays["segment"]) == set(range(len(episodes)))
+    assert arrays["text"][0].startswith("grasp the " if task == "stack" else "open the ")
+    assert all(str(told).startswith("put the ") for told in arrays["instruction"])
+    # A segment ends when its subtask is done, and each does.
+    for segment in range(len(episodes)):
+        assert arrays["done"][arrays["segment"] == segment][-1]
+
+
+def test_the_same_seed_gives_the_same_recovery():
+    seed = load_splits().seed("demonstrations", 999_100)
+    one, same = (demonstrate_task("stack", seed, recovery=True) for _ in range(2))
+    assert (one is None) == (same is None)
+    if one is not None:
+        assert all(np.array_equal(a[3], b[3]) for a, b in zip(one.rows, same.rows, strict=True))
+
+
+def test_a_shard_without_a_demonstration_is_refused():
+    with pytest.raises(InvalidValueError, match="no demonstration"):
+        demos.collect([None, None])
+
+
+@pytest.mark.parametrize("task", task_pairs.TASKS)
+def test_pairs_say_what_the_task_needs_and_show_a_change(task):
+    arrays = task_pairs.make_task_pairs([load_splits().seed("world_model", 990_000)], task)
+    verbs = {str(text).split()[0] for text in arrays["text"]}
+    assert verbs == ({"grasp", "place"} if task == "stack" else {"open", "close", "grasp", "place"})
+    if task == "stack":
+        assert any(" on the " in str(text) for text in arrays["text"])
+    source = arrays["image"][arrays["source"]].astype(int)
+    change = np.abs(source - arrays["image"][arrays["goal"]]).max(axis=-1) > 40
+    assert change.mean(axis=(1, 2)).min() > 0.004
+    drawers = (arrays["label"][..., 0] == len(load_splits().shapes) + 1).sum(axis=1)
+    assert drawers.max() == {"stack": 0, "drawer": 1, "search": 3}[task]
+
+
+def test_pairs_hold_nothing_that_is_held_out():
+    splits = load_splits()
+    for i in range(30):
+        for task in task_pairs.TASKS:
+            scene = task_pairs.sample_task_scene(task, i, splits.world_objects, splits.world_patterns)
+            assert {p.spec.label for p in scene.objects} <= set(splits.world_objects)
+            assert len({p.spec.label for p in scene.objects}) == len(scene.objects)
+
+
+def test_an_unknown_task_is_named():
+    with pytest.raises(UnknownNameError, match="stack"):
+        demonstrate_task("juggle", 0)
+    with pytest.raises(UnknownNameError, match="stack"):
+        task_pairs.sample_task_scene("juggle", 0, ("red cube",), ("flat",))
