@@ -25,8 +25,8 @@ def loopback() -> None:
 def ros(request: pytest.FixtureRequest) -> Iterator[None]:
     """rclpy in this process, in the domain of the test's module (``DOMAIN``)."""
     rclpy = pytest.importorskip("rclpy")
-    # A participant of an earlier test that waits for the garbage collector stays in the domain: nodes that are
-    # killed and come back then miss, once in ten times, what was published before they met.
+    # A participant of an earlier test that waits for the garbage collector stays in the domain: nodes that
+    # are killed and come back then miss, once in ten times, what was published before they met.
     gc.collect()
     rclpy.init(domain_id=request.module.DOMAIN)
     yield

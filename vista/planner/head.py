@@ -90,11 +90,16 @@ class HeadPlanner:
         """A new task begins."""
         self._index, self._placed = 0, False
 
+    def _looks(self, instruction: str) -> bool:
+        """Whether it can be seen if ``instruction`` is fulfilled: its things would lie in the tray."""
+        named = bool(named_labels(instruction)) and "tray" in words_of(instruction)
+        return self._finder is not None and named
+
     def _lying(self, obs: Observation, instruction: str) -> tuple[bool, bool]:
         """Whether all that was named is seen in the tray, and whether any of it is seen elsewhere only."""
-        labels = named_labels(instruction)
-        if self._finder is None or not labels or "tray" not in words_of(instruction):
+        if self._finder is None or not self._looks(instruction):
             return False, False
+        labels = named_labels(instruction)
         found = self._finder.detect(obs)
         trays = [d.position[:2] for d in found if d.label == "tray"]
         if not trays:
@@ -143,7 +148,8 @@ class HeadPlanner:
             delivered, elsewhere = self._lying(obs, instruction)
             if delivered:
                 return Done("what was named lies in the tray")
-            impossible |= {DONE} if elsewhere or (self._index > 0 and not self._placed) else set()
+            begun = self._index > 0 or self._looks(instruction)
+            impossible |= {DONE} if elsewhere or (begun and not self._placed) else set()
         elif closed_on_nothing(obs):
             impossible |= {"place"}
         if self._index == 0 and not self._known(obs, instruction):

@@ -9,8 +9,8 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
 from vista.cli import compose
 from vista.errors import StaleObservationError, VistaError
-from vista.hand import Withdrawal
 from vista.halting import STOPPED, describe
+from vista.hand import Withdrawal
 from vista.robots import load_robot
 from vista.runtime import pursue
 from vista.timing import Timings
