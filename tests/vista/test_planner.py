@@ -108,7 +108,8 @@ class Eager(PlannerHead):
 @pytest.mark.parametrize(
     ("command", "opening", "mug_at", "said"),
     [
-        (1.0, 1.0, None, "done"),  # open, and the mug is not seen: the head may be right
+        (1.0, 1.0, None, "grasp"),  # open, nothing was placed, and the mug is not seen in the tray
+        (1.0, 1.0, (0.51, 0.21), "done"),  # it lies in the tray
         (1.0, 1.0, (0.4, -0.1), "grasp"),  # seen beside the tray: it is not delivered
         (0.0, 0.4, (0.4, -0.1), "place"),  # something is held
         (0.0, 0.01, None, "grasp"),  # closed on nothing
@@ -132,6 +133,18 @@ def test_what_was_only_reached_for_is_not_done(obs):
     assert planner.next(opened, PUT, ()).text.startswith("grasp")
     assert planner.next(held, PUT, ()).text.startswith("place")
     assert isinstance(planner.next(opened, PUT, ()), Done)
+
+
+def test_a_new_plan_after_a_failed_grasp_is_not_done(obs):
+    planner = HeadPlanner(
+        Eager(tiny.planner_net().config),
+        tiny.text_encoder(),
+        Finder("tray", "blue mug", at={"tray": (0.5, 0.2)}),
+    )
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    for _ in range(2):
+        assert planner.next(opened, PUT, ()).text.startswith("grasp")
+        planner.reset()
 
 
 def test_a_sentence_ends_by_itself(obs):
