@@ -8,7 +8,7 @@ import numpy as np
 
 from vista.errors import InvalidValueError
 from vista.kinematics import pose_to_matrix
-from vista.types import ActionChunk, ActionSpace, Observation
+from vista.types import F64, ActionChunk, ActionSpace, Observation
 
 # Fingers that were told to close and have come as close as this [share of full opening] hold nothing: the
 # narrowest object that a parallel gripper of 8 cm takes here keeps them 0.3 apart.
@@ -29,37 +29,53 @@ def closed_on_nothing(obs: Observation) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """Straight up to ``height_m`` [m] above the base at ``speed_m_s`` [m/s]; empty fingers open first.
+    """Up to ``height_m`` [m] above the base at ``speed_m_s`` [m/s]; empty fingers open first and go
+    ``aside_m`` [m] to a side.
 
     A hand that tries again from where it failed sees what it saw before and fails the same way; from above it
-    sees the scene, does not hide it, and comes down another way.
+    sees the scene, does not hide it, and from another side it comes down another way.
 
     Raises:
-        InvalidValueError: a height or speed that is not above 0.
+        InvalidValueError: a height or speed that is not above 0, a negative way aside.
     """
 
     height_m: float = 0.25
     speed_m_s: float = 0.25
     dt_s: float = 0.1
     timeout_s: float = 4.0
+    aside_m: float = 0.08
 
     def __post_init__(self) -> None:
         for name in ("height_m", "speed_m_s", "dt_s", "timeout_s"):
             if not getattr(self, name) > 0:
                 raise InvalidValueError(f"Withdrawal.{name}: {getattr(self, name)}, expected above 0")
+        if not self.aside_m >= 0:
+            raise InvalidValueError(f"Withdrawal.aside_m: {self.aside_m}, expected at least 0")
 
-    def chunk(self, obs: Observation, rows: int) -> ActionChunk | None:
-        """The next ``rows`` rows from ``obs`` on; None when the hand is up and not closed on nothing."""
+    def target(self, obs: Observation) -> F64:
+        """Where the hand shall go from ``obs``: x, y, z [m] in the base frame. The side is drawn from the
+        time of ``obs``: another at each try, the same in a repeated episode. What is held goes up."""
+        x, y, z = (float(v) for v in obs.ee_pose.position)
+        held = not is_open(obs) and not closed_on_nothing(obs)
+        turn = 0.0 if held else float(np.random.default_rng(obs.stamp_ns).uniform(0.0, 2.0 * np.pi))
+        aside = 0.0 if held else self.aside_m
+        return np.array([x + aside * np.cos(turn), y + aside * np.sin(turn), max(z, self.height_m)])
+
+    def chunk(self, obs: Observation, target: F64, rows: int) -> ActionChunk | None:
+        """The next ``rows`` rows from ``obs`` to ``target``; None when the hand is there and not closed on
+        nothing. It rises before it goes aside."""
         pose = pose_to_matrix(obs.ee_pose)
-        left = self.height_m - float(pose[2, 3])
+        left = np.asarray(target, float) - pose[:3, 3]
         if closed_on_nothing(obs):
-            rise, grip = np.zeros(_OPENING_ROWS), 1.0
-        elif left > _ARRIVED_M:
-            step = self.speed_m_s * self.dt_s
-            rise, grip = np.minimum(step * np.arange(1, rows + 1), left), float(is_open(obs))
+            way, grip = np.zeros((_OPENING_ROWS, 3)), 1.0
+        elif (length := float(np.linalg.norm(left))) > _ARRIVED_M:
+            if left[2] > _ARRIVED_M:
+                left, length = np.array([0.0, 0.0, left[2]]), float(left[2])
+            gone = np.minimum(self.speed_m_s * self.dt_s * np.arange(1, rows + 1), length)
+            way, grip = gone[:, None] * (left / length), float(is_open(obs))
         else:
             return None
-        actions = np.zeros((len(rise), 7), np.float32)
-        actions[:, :3] = rise[:, None] * (pose[:3, :3].T @ [0.0, 0.0, 1.0])
+        actions = np.zeros((len(way), 7), np.float32)
+        actions[:, :3] = way @ pose[:3, :3]
         actions[:, 6] = grip
         return ActionChunk(actions, self.dt_s, ActionSpace.EE_DELTA, obs.stamp_ns)

@@ -160,7 +160,7 @@ class _Pursuit:
             self.on_progress(progress)
 
     def withdraw(self, how: Withdrawal, execute_rows: int) -> None:
-        """Take the hand up, no longer than it may take, as far as the guard lets it."""
+        """Take the hand away, no longer than it may take, as far as the guard lets it."""
         start_ns = -1
         self.guard.reset()
         while True:
@@ -168,8 +168,9 @@ class _Pursuit:
             with self.measure("pursue.observe"):
                 obs = self.robot.observe()
                 self._check_clock(obs.stamp_ns, False)
-            start_ns = obs.stamp_ns if start_ns < 0 else start_ns
-            chunk = how.chunk(obs, execute_rows)
+            if start_ns < 0:
+                start_ns, target = obs.stamp_ns, how.target(obs)
+            chunk = how.chunk(obs, target, execute_rows)
             if chunk is None or (obs.stamp_ns - start_ns) * 1e-9 >= how.timeout_s:
                 return
             with self.measure("pursue.guard"):

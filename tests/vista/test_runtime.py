@@ -71,9 +71,11 @@ def test_a_hand_that_failed_withdraws_with_what_it_holds(gripper, command):
     robot.command, robot.held = command, gripper if command == 0.0 else 0.0
     final = go(robot, switcher=Gives(State.FAILED), withdrawal=Withdrawal(0.2, 0.3))
     assert (final.state, final.reason) == (State.FAILED, "it is so")
-    np.testing.assert_allclose(robot.position, [0.5, 0.0, 0.2], atol=0.011)
+    aside = 0.08 if command else 0.0
+    assert np.linalg.norm(robot.position[:2] - [0.5, 0.0]) == pytest.approx(aside, abs=0.011)
+    assert robot.position[2] == pytest.approx(0.2, abs=0.011)
     steps = np.concatenate(
-        [np.diff(np.r_[0.0, np.linalg.norm(c.actions[:, :3], axis=1)]) for c in robot.sent]
+        [np.linalg.norm(np.diff(c.actions[:, :3], axis=0, prepend=0.0), axis=1) for c in robot.sent]
     )
     assert steps.max() <= 0.3 * 0.1 + 1e-6
     assert {float(c.actions[-1, 6]) for c in robot.sent} == {command}
@@ -98,6 +100,23 @@ def test_fingers_closed_on_nothing_open_before_the_hand_rises_and_the_subtask_be
     assert robot.position[2] == pytest.approx(0.2, abs=0.011)
 
 
+def test_empty_fingers_begin_the_next_try_from_another_side_the_same_ones_when_repeated():
+    def tries():
+        robot, places = mocks.MockRobot(), []
+        robot.position[2] = 0.05
+        for _ in range(3):
+            go(robot, switcher=Gives(State.FAILED), withdrawal=Withdrawal(0.2, aside_m=0.06))
+            places.append(robot.position.copy())
+            robot.position[:] = 0.5, 0.0, 0.05
+        return np.array(places)
+
+    places = tries()
+    np.testing.assert_allclose(np.linalg.norm(places[:, :2] - [0.5, 0.0], axis=1), 0.06, atol=0.011)
+    np.testing.assert_allclose(places[:, 2], 0.2, atol=0.011)
+    assert min(np.linalg.norm(places[i] - places[i - 1]) for i in range(3)) > 0.01
+    np.testing.assert_array_equal(places, tries())
+
+
 def test_the_guard_may_keep_a_hand_from_withdrawing():
     robot = mocks.MockRobot()
     robot.position[2] = 0.05
@@ -118,6 +137,8 @@ def test_a_withdrawal_that_leads_nowhere_ends():
     assert robot.stamp_ns - before <= 1.5e9
     with pytest.raises(InvalidValueError, match="speed_m_s"):
         Withdrawal(speed_m_s=0.0)
+    with pytest.raises(InvalidValueError, match="aside_m"):
+        Withdrawal(aside_m=-0.1)
 
 
 def test_nan_is_never_sent():
