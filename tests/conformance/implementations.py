@@ -146,7 +146,8 @@ def _oracle_detector() -> Detector:
 def _switcher() -> Switcher:
     from vista.switcher import CalibratedSwitcher, SwitcherConfig
 
-    return CalibratedSwitcher(SwitcherConfig((0.8, 0.5, -1.0, -0.5, 0.0, 0.1), -1.0, 0.6, patience=2))
+    weights = (0.8, 0.5, -1.0, -0.5, 0.0, 0.1, 0.0, 0.0)
+    return CalibratedSwitcher(SwitcherConfig(weights, -1.0, 0.6, patience=2))
 
 
 def _robomemory() -> Memory:

@@ -215,7 +215,7 @@ class Finder:
 
 
 @pytest.mark.parametrize(
-    ("x", "command", "done"), [(0.52, 1.0, True), (0.57, 1.0, False), (0.52, 0.0, False)]
+    ("x", "command", "done"), [(0.52, 1.0, True), (0.59, 1.0, False), (0.52, 0.0, False)]
 )
 def test_what_lies_in_the_tray_is_done_whatever_the_head_says(obs, x: float, command: float, done: bool):
     finder = Finder("red cube", "tray", at={"tray": (0.5, 0.2), "red cube": (x, 0.21)})

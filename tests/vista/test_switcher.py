@@ -120,6 +120,8 @@ def test_cues_say_what_their_names_say():
     assert cue["opening_now"] == pytest.approx(0.4)
     assert cue["opening_next"] == 0.0
     assert cue["goal_distance"] > 0
+    assert cue["told_open"] == obs.gripper_command
+    assert cue["height"] == pytest.approx(10 * obs.ee_pose.position[2])
 
 
 @pytest.mark.parametrize("reached", [0.0, 1.0, None])
@@ -150,7 +152,7 @@ def test_a_goal_in_words_or_of_another_camera_has_no_distance():
 
 
 def test_a_saved_switcher_judges_alike(tmp_path: Path):
-    config = SwitcherConfig((0.5, -1.0, 0.25, 0.0, 1e-9, 3.0), -0.7, 0.8, 2, 3.0, 0.01, 9.0)
+    config = SwitcherConfig((0.5, -1.0, 0.25, 0.0, 1e-9, 3.0, 0.0, -2.0), -0.7, 0.8, 2, 3.0, 0.01, 9.0)
     CalibratedSwitcher(config).save_pretrained(tmp_path / "switcher")
     assert CalibratedSwitcher.from_pretrained(tmp_path / "switcher").config == config
 
@@ -158,10 +160,10 @@ def test_a_saved_switcher_judges_alike(tmp_path: Path):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "[]", "{}", '{"weights": [1, 2]}', '{"weights": [1,0,0,0,0,0], "patience": 0}',
-        '{"weights": [1,0,0,0,0,NaN]}', '{"weights": [1,0,0,0,0,0], "mood": 1}',
-        '{"weights": [1,0,0,0,0,0], "threshold": 1.5}', '{"weights": [1,0,0,0,0,"a"]}',
-        '{"weights": [1,0,0,0,0,0], "bias": Infinity}',
+        "", "{", "[]", "{}", '{"weights": [1, 2]}', '{"weights": [1,0,0,0,0,0,0,0], "patience": 0}',
+        '{"weights": [1,0,0,0,0,0,0,NaN]}', '{"weights": [1,0,0,0,0,0,0,0], "mood": 1}',
+        '{"weights": [1,0,0,0,0,0,0,0], "threshold": 1.5}', '{"weights": [1,0,0,0,0,0,0,"a"]}',
+        '{"weights": [1,0,0,0,0,0,0,0], "bias": Infinity}',
     ],
 )  # fmt: skip
 def test_a_broken_file_is_refused_and_named(tmp_path: Path, text: str):
@@ -182,7 +184,7 @@ def synthetic(n: int = 900, noise: float = 1.0, seed: int = 0) -> tuple[np.ndarr
     """Cues of which "reached" and "motion" tell the truth, the rest nothing; a fifth is done."""
     rng = np.random.default_rng(seed)
     done = rng.random(n) < 0.2
-    cues = rng.normal(0, 1, (n, 6)) * [2, 0.3, 0.5, 1, 0.4, 0.5]
+    cues = rng.normal(0, 1, (n, 8)) * [2, 0.3, 0.5, 1, 0.4, 0.5, 0.5, 1]
     cues[:, 0] += np.where(done, 3.0, -3.0) / noise
     cues[:, 2] += np.where(done, 0.2, 1.2) / noise
     return cues, done
@@ -221,7 +223,7 @@ def test_a_fit_beats_the_executors_own_word():
 
 def test_cues_of_other_units_give_the_same_judgements():
     cues, done = synthetic()
-    scale = np.array([1, 1000, 1e-3, 1, 10, 0.1])
+    scale = np.array([1, 1000, 1e-3, 1, 10, 0.1, 2, 100])
     plain = probabilities(cues, fit_switcher(cues, done))
     scaled = probabilities(cues * scale, fit_switcher(cues * scale, done))
     np.testing.assert_allclose(plain, scaled, atol=1e-3)
@@ -266,7 +268,7 @@ def test_what_cannot_be_fitted_is_refused():
 
 
 def test_quality_counts_what_it_says():
-    cues = np.zeros((8, 6))
+    cues = np.zeros((8, 8))
     cues[:, 0] = [5, 5, 5, -5, -5, -5, -5, -5]
     done = np.array([1, 1, 0, 1, 0, 0, 0, 0], bool)
     quality = evaluate(cues, done, SwitcherConfig())

@@ -40,7 +40,7 @@ LINGER = 3
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
-    """Cues f64 (N, 6) of ``N`` judgements, when they were made and when it was true; ``episode`` i4 (N,) says
+    """Cues f64 (N, 8) of ``N`` judgements, when they were made and when it was true; ``episode`` i4 (N,) says
     where each is from."""
 
     cues: F64
@@ -62,7 +62,7 @@ class Judgements:
 
 @dataclass(slots=True)
 class Judged:
-    """One subtask that was run: cues f64 (6,) and time [s] of each judgement; when it was true, or None."""
+    """One subtask that was run: cues f64 (8,) and time [s] of each judgement; when it was true, or None."""
 
     cues: list[F64] = field(default_factory=list)
     time_s: list[float] = field(default_factory=list)

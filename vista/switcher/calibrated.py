@@ -18,7 +18,16 @@ from vista.errors import ConfigError, InvalidValueError
 from vista.images import resize
 from vista.types import F64, ActionChunk, Observation, Progress, State, Subgoal
 
-FEATURES = ("reached_logit", "progress", "motion", "goal_distance", "opening_now", "opening_next")
+FEATURES = (
+    "reached_logit",
+    "progress",
+    "motion",
+    "goal_distance",
+    "opening_now",
+    "opening_next",
+    "told_open",
+    "height",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,7 @@ class SwitcherConfig:
     ``patience`` judgements in a row; FAILED when progress has not risen by ``min_gain`` for ``stall_s`` [s];
     TIMED_OUT after ``timeout_s`` [s] of robot time."""
 
-    weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     bias: float = 0.0
     threshold: float = 0.5
     patience: int = 1
@@ -57,7 +66,7 @@ def goal_distance(obs: Observation, subgoal: Subgoal) -> float:
 
 
 def features(obs: Observation, chunk: ActionChunk, subgoal: Subgoal) -> F64:
-    """The cues f64 (6,) in the order of :data:`FEATURES`."""
+    """The cues f64 (8,) in the order of :data:`FEATURES`; ``height`` of the hand above the base in [dm]."""
     reached = min(max(chunk.reached if chunk.reached is not None else 0.5, 1e-4), 1 - 1e-4)
     motion = float(np.linalg.norm(chunk.actions[-1, :3]) + 0.1 * np.linalg.norm(chunk.actions[-1, 3:6]))
     return np.array(
@@ -68,6 +77,8 @@ def features(obs: Observation, chunk: ActionChunk, subgoal: Subgoal) -> F64:
             goal_distance(obs, subgoal) * 10,
             obs.gripper,
             float(chunk.actions[0, -1]),
+            float(obs.gripper_command),
+            float(obs.ee_pose.position[2]) * 10,
         ]
     )
 
