@@ -21,8 +21,8 @@ def test_every_model_has_a_recipe(name: str):
     recipe = load_recipe(name)
     assert recipe.out == f"models/{name}"
     assert "base" in recipe.stages
-    for part in recipe.data:
-        train._maker(part.kind)
+    for part in (*recipe.data, *recipe.long):
+        assert callable(train._maker(part))
 
 
 def recipe_text(kind: str, shard_size: int) -> str:

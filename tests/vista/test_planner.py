@@ -14,7 +14,7 @@ from tests import tiny
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, InstructionError, InvalidValueError, ModelMismatchError
 from vista.planner.head import HeadPlanner, named_labels
-from vista.planner.network import PlannerHead, PlannerHeadConfig
+from vista.planner.network import END, PlannerHead, PlannerHeadConfig
 from vista.planner.train import TEMPLATES, Stages, loss, make_batch, make_config
 from vista.splits import load_splits
 from vista.types import Detection, Done, Impossible, Observation, Subtask
@@ -389,3 +389,27 @@ def test_who_is_told_everything_at_once_is_told_again_after_a_failure(obs):
     assert planner.next(obs, told, ()).text == told  # the same task once more
     with pytest.raises(InstructionError):
         planner.next(obs, " ", ())
+
+
+def test_a_head_that_may_not_say_what_it_would_says_something_else(obs):
+    class Wants(Eager):
+        """Would say "done" and, where it may not, nothing."""
+
+        def speak(self, *told: object) -> tuple[str, float]:
+            banned = {self.config.words[i] for i in told[4]}  # type: ignore[attr-defined]
+            if "done" not in banned:
+                return "done", 1.0
+            return ("" if len(told) < 6 else "grasp the blue mug"), 1.0
+
+    planner = HeadPlanner(Wants(tiny.planner_net().config), tiny.text_encoder())
+    empty = dataclasses.replace(obs, gripper_command=0.0, gripper=0.0)
+    assert planner.next(empty, PUT, ()).text == "grasp the blue mug"
+
+
+def test_a_silent_network_can_be_made_to_speak(obs):
+    net = tiny.planner_net().eval()
+    with torch.no_grad():
+        net.out.bias[END] = 99.0
+    heard = (torch.zeros(1, 3, tiny.SIZE, tiny.SIZE), *tiny.text_encoder().encode([PUT]), torch.ones(1, 2))
+    assert net.speak(*heard)[0] == ""
+    assert len(net.speak(*heard, (), False)[0].split()) == 1

@@ -158,17 +158,7 @@ class HeadPlanner:
             if (refusal := self._refusal(obs, instruction)) is not None:
                 return refusal
             self._accepted = (instruction, obs.stamp_ns)
-        image = to_tensor(resize(obs.images[camera], self._config.image_size)[None])
-        tokens, mask = self._text.encode([instruction])
-        gripper = torch.from_numpy(np.array([[obs.gripper, obs.gripper_command]], np.float32))
-        told = set(words_of(instruction))
-        # It may only name what it was told: a slip of the tongue would send the arm to another object.
-        banned = tuple(i for word, i in self._nouns.items() if word not in told)
-        banned += tuple(i for i, word in enumerate(self._config.words) if word in impossible)
-        device = self._model.device
-        sentence, _ = self._model.speak(
-            image.to(device), tokens.to(device), mask.to(device), gripper.to(device), banned
-        )
+        sentence = self._spoken(obs, instruction, impossible)
         if sentence == DONE:
             return Done("the planner sees the instruction fulfilled")
         if not sentence:
@@ -177,3 +167,20 @@ class HeadPlanner:
         self._index += 1
         self._placed = self._placed or sentence.startswith("place ")
         return subtask
+
+    def _spoken(self, obs: Observation, instruction: str, impossible: set[str]) -> str:
+        """What the head says where it may not say what is ``impossible``."""
+        image = to_tensor(resize(obs.images[self._config.camera], self._config.image_size)[None])
+        tokens, mask = self._text.encode([instruction])
+        gripper = torch.from_numpy(np.array([[obs.gripper, obs.gripper_command]], np.float32))
+        told = set(words_of(instruction))
+        # It may only name what it was told: a slip of the tongue would send the arm to another object.
+        strange = tuple(i for word, i in self._nouns.items() if word not in told)
+        forbidden = tuple(i for i, word in enumerate(self._config.words) if word in impossible)
+        device = self._model.device
+        heard = (image.to(device), tokens.to(device), mask.to(device), gripper.to(device))
+        sentence, _ = self._model.speak(*heard, (*strange, *forbidden))
+        if not sentence and self._model.speak(*heard, strange)[0]:
+            # It has something to say, only not this; being silent now would give up.
+            sentence, _ = self._model.speak(*heard, (*strange, *forbidden), False)
+        return sentence

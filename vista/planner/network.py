@@ -102,15 +102,22 @@ class PlannerHead(PreTrainedModel):
 
     @torch.inference_mode()
     def speak(
-        self, image: Tensor, tokens: Tensor, mask: Tensor, gripper: Tensor, banned: tuple[int, ...] = ()
+        self,
+        image: Tensor,
+        tokens: Tensor,
+        mask: Tensor,
+        gripper: Tensor,
+        banned: tuple[int, ...] = (),
+        silent: bool = True,
     ) -> tuple[str, float]:
-        """The likeliest sentence for one image (greedy, no ``banned`` words) and its probability [0, 1]."""
+        """The likeliest sentence for one image (greedy, no ``banned`` words; empty only where it may be
+        ``silent``) and its probability [0, 1]."""
         context, ignore = self.context(image, tokens, mask, gripper)
         sentence = torch.full((1, 1), BEGIN, device=image.device)
         spoken, log_p = list[str](), 0.0
         for _ in range(self.config.length - 1):
             logits = self.words(sentence, context, ignore)[0, -1]
-            logits[[PAD, BEGIN, *banned]] = -torch.inf
+            logits[[PAD, BEGIN, *banned, *(() if silent or spoken else (END,))]] = -torch.inf
             log = logits.log_softmax(-1)
             word = int(log.argmax())
             log_p += float(log[word])

@@ -601,7 +601,7 @@ def scene_to_notes(scene: Scene, names: Sequence[str] = ()) -> list[Note]:
 _MARKERS = {Shape.SPHERE: Marker.SPHERE, Shape.LABEL: Marker.TEXT_VIEW_FACING, Shape.LINE: Marker.LINE_LIST}
 
 
-def markers_to_msg(markers: Sequence[Shown], stamp_ns: int = 0, frame: str = "base") -> MarkerArray:
+def marker_array(markers: Sequence[Shown], stamp_ns: int = 0, frame: str = "base") -> MarkerArray:
     """The whole picture in one message: its first marker takes away what was shown before, so that whoever
     hears only this one, or missed the one before, shows neither too little nor too much."""
     out = MarkerArray()

@@ -82,7 +82,7 @@ class MemoryNode(VistaNode):
             return
         markers = markers_of(self._memory.scene())
         if before < 0 or markers != shown:
-            self._graph.publish(c.markers_to_msg(markers, self.now_ns(), self._frame))
+            self._graph.publish(c.marker_array(markers, self.now_ns(), self._frame))
         self._shown = (revision, markers)
 
     def _count(self) -> None:
