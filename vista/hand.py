@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from vista.errors import InvalidValueError
-from vista.kinematics import pose_to_matrix
 from vista.types import F64, ActionChunk, ActionSpace, Observation
 
 # Fingers that were told to close and have come as close as this [share of full opening] hold nothing: the
@@ -64,8 +63,10 @@ class Withdrawal:
     def chunk(self, obs: Observation, target: F64, rows: int) -> ActionChunk | None:
         """The next ``rows`` rows from ``obs`` to ``target``; None when the hand is there and not closed on
         nothing. It rises before it goes aside."""
-        pose = pose_to_matrix(obs.ee_pose)
-        left = np.asarray(target, float) - pose[:3, 3]
+        # Not from vista.kinematics: the loop would need MuJoCo, with an arm that has none of it.
+        from scipy.spatial.transform import Rotation
+
+        left = np.asarray(target, float) - obs.ee_pose.position
         if closed_on_nothing(obs):
             way, grip = np.zeros((_OPENING_ROWS, 3)), 1.0
         elif (length := float(np.linalg.norm(left))) > _ARRIVED_M:
@@ -76,6 +77,7 @@ class Withdrawal:
         else:
             return None
         actions = np.zeros((len(way), 7), np.float32)
-        actions[:, :3] = way @ pose[:3, :3]
+        w, x, y, z = obs.ee_pose.quat_wxyz
+        actions[:, :3] = Rotation.from_quat([x, y, z, w]).apply(way, inverse=True)
         actions[:, 6] = grip
         return ActionChunk(actions, self.dt_s, ActionSpace.EE_DELTA, obs.stamp_ns)

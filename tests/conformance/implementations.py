@@ -146,7 +146,7 @@ def _oracle_detector() -> Detector:
 def _switcher() -> Switcher:
     from vista.switcher import CalibratedSwitcher, SwitcherConfig
 
-    weights = (0.8, 0.5, -1.0, -0.5, 0.0, 0.1, 0.0, 0.0)
+    weights = (0.8, 0.5, -1.0, -0.5, 0.0, 0.1, 0.0, 0.0, 0.0)
     return CalibratedSwitcher(SwitcherConfig(weights, -1.0, 0.6, patience=2))
 
 

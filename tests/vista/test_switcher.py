@@ -13,7 +13,7 @@ from tests.mocks import mock_spec
 from vista.errors import ConfigError, InvalidValueError
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
 from vista.switcher.calibrate import choose_threshold, evaluate, fit_switcher, probabilities
-from vista.switcher.calibrated import FEATURES, features, goal_distance
+from vista.switcher.calibrated import FEATURES, Fingers, features, goal_distance
 from vista.types import ActionChunk, ActionSpace, Progress, State, Subgoal, Subtask
 
 SECOND = 1_000_000_000
@@ -113,20 +113,37 @@ def test_judging_before_a_reset_is_refused():
 
 def test_cues_say_what_their_names_say():
     obs = dataclasses.replace(at(0), gripper=0.4)
-    cue = dict(zip(FEATURES, features(obs, chunk(0.9, 0.3, 0.1, 0.0), goal()), strict=True))
+    cue = dict(zip(FEATURES, features(obs, chunk(0.9, 0.3, 0.1, 0.0), goal(), True), strict=True))
     assert cue["reached_logit"] == pytest.approx(np.log(9))
     assert cue["progress"] == pytest.approx(0.3)
     assert cue["motion"] == pytest.approx(1.0)
     assert cue["opening_now"] == pytest.approx(0.4)
     assert cue["opening_next"] == 0.0
     assert cue["goal_distance"] > 0
+    assert cue["acted"] == 1.0
     assert cue["told_open"] == obs.gripper_command
     assert cue["height"] == pytest.approx(10 * obs.ee_pose.position[2])
 
 
+def test_fingers_have_acted_once_they_were_told_something_else():
+    fingers = Fingers()
+    said = [fingers.look(dataclasses.replace(at(0), gripper_command=c)) for c in (1.0, 0.9, 0.0, 1.0)]
+    assert said == [False, False, True, True]
+
+
+def test_a_subtask_that_needs_the_fingers_is_not_reached_before_they_acted():
+    switcher = CalibratedSwitcher(SwitcherConfig((*([0.0] * 8), 9.0), -4.0))
+    for _ in range(2):  # a new subtask counts anew
+        switcher.reset(goal(), SECOND)
+        held = dataclasses.replace(at(0.1), gripper_command=0.0)
+        assert switcher.judge(held, chunk()).state is State.RUNNING
+        let_go = dataclasses.replace(at(0.2), gripper_command=1.0)
+        assert switcher.judge(let_go, chunk()).state is State.REACHED
+
+
 @pytest.mark.parametrize("reached", [0.0, 1.0, None])
 def test_certainty_gives_finite_cues(reached):
-    assert np.isfinite(features(at(0), chunk(reached), goal())).all()
+    assert np.isfinite(features(at(0), chunk(reached), goal(), False)).all()
 
 
 def test_the_goal_is_near_when_it_is_seen_whatever_its_size():
@@ -152,7 +169,7 @@ def test_a_goal_in_words_or_of_another_camera_has_no_distance():
 
 
 def test_a_saved_switcher_judges_alike(tmp_path: Path):
-    config = SwitcherConfig((0.5, -1.0, 0.25, 0.0, 1e-9, 3.0, 0.0, -2.0), -0.7, 0.8, 2, 3.0, 0.01, 9.0)
+    config = SwitcherConfig((0.5, -1.0, 0.25, 0.0, 1e-9, 3.0, 0.0, -2.0, 4.0), -0.7, 0.8, 2, 3.0, 0.01, 9.0)
     CalibratedSwitcher(config).save_pretrained(tmp_path / "switcher")
     assert CalibratedSwitcher.from_pretrained(tmp_path / "switcher").config == config
 
@@ -160,10 +177,10 @@ def test_a_saved_switcher_judges_alike(tmp_path: Path):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "[]", "{}", '{"weights": [1, 2]}', '{"weights": [1,0,0,0,0,0,0,0], "patience": 0}',
-        '{"weights": [1,0,0,0,0,0,0,NaN]}', '{"weights": [1,0,0,0,0,0,0,0], "mood": 1}',
-        '{"weights": [1,0,0,0,0,0,0,0], "threshold": 1.5}', '{"weights": [1,0,0,0,0,0,0,"a"]}',
-        '{"weights": [1,0,0,0,0,0,0,0], "bias": Infinity}',
+        "", "{", "[]", "{}", '{"weights": [1, 2]}', '{"weights": [1,0,0,0,0,0,0,0,0], "patience": 0}',
+        '{"weights": [1,0,0,0,0,0,0,0,NaN]}', '{"weights": [1,0,0,0,0,0,0,0,0], "mood": 1}',
+        '{"weights": [1,0,0,0,0,0,0,0,0], "threshold": 1.5}', '{"weights": [1,0,0,0,0,0,0,0,"a"]}',
+        '{"weights": [1,0,0,0,0,0,0,0,0], "bias": Infinity}',
     ],
 )  # fmt: skip
 def test_a_broken_file_is_refused_and_named(tmp_path: Path, text: str):
@@ -184,7 +201,7 @@ def synthetic(n: int = 900, noise: float = 1.0, seed: int = 0) -> tuple[np.ndarr
     """Cues of which "reached" and "motion" tell the truth, the rest nothing; a fifth is done."""
     rng = np.random.default_rng(seed)
     done = rng.random(n) < 0.2
-    cues = rng.normal(0, 1, (n, 8)) * [2, 0.3, 0.5, 1, 0.4, 0.5, 0.5, 1]
+    cues = rng.normal(0, 1, (n, 9)) * [2, 0.3, 0.5, 1, 0.4, 0.5, 0.5, 1, 1]
     cues[:, 0] += np.where(done, 3.0, -3.0) / noise
     cues[:, 2] += np.where(done, 0.2, 1.2) / noise
     return cues, done
@@ -223,7 +240,7 @@ def test_a_fit_beats_the_executors_own_word():
 
 def test_cues_of_other_units_give_the_same_judgements():
     cues, done = synthetic()
-    scale = np.array([1, 1000, 1e-3, 1, 10, 0.1, 2, 100])
+    scale = np.array([1, 1000, 1e-3, 1, 10, 0.1, 2, 100, 1])
     plain = probabilities(cues, fit_switcher(cues, done))
     scaled = probabilities(cues * scale, fit_switcher(cues * scale, done))
     np.testing.assert_allclose(plain, scaled, atol=1e-3)
@@ -268,7 +285,7 @@ def test_what_cannot_be_fitted_is_refused():
 
 
 def test_quality_counts_what_it_says():
-    cues = np.zeros((8, 8))
+    cues = np.zeros((8, 9))
     cues[:, 0] = [5, 5, 5, -5, -5, -5, -5, -5]
     done = np.array([1, 1, 0, 1, 0, 0, 0, 0], bool)
     quality = evaluate(cues, done, SwitcherConfig())

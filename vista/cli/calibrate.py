@@ -25,7 +25,7 @@ from vista.resources import resource_roots
 from vista.robots import load_robot
 from vista.splits import load_splits
 from vista.switcher.calibrate import fit_switcher, probabilities
-from vista.switcher.calibrated import FEATURES, CalibratedSwitcher, SwitcherConfig, features
+from vista.switcher.calibrated import FEATURES, CalibratedSwitcher, Fingers, SwitcherConfig, features
 from vista.switcher.timing import Agreement, Timeline, agreement, choose, switches
 from vista.types import F64, RobotSpec, Subtask
 from vista_sim.robot import SimRobot
@@ -40,7 +40,7 @@ LINGER = 3
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
-    """Cues f64 (N, 8) of ``N`` judgements, when they were made and when it was true; ``episode`` i4 (N,) says
+    """Cues f64 (N, 9) of ``N`` judgements, when they were made and when it was true; ``episode`` i4 (N,) says
     where each is from."""
 
     cues: F64
@@ -62,7 +62,7 @@ class Judgements:
 
 @dataclass(slots=True)
 class Judged:
-    """One subtask that was run: cues f64 (8,) and time [s] of each judgement; when it was true, or None."""
+    """One subtask that was run: cues f64 (9,) and time [s] of each judgement; when it was true, or None."""
 
     cues: list[F64] = field(default_factory=list)
     time_s: list[float] = field(default_factory=list)
@@ -90,7 +90,7 @@ def judge_episode(
         guard.reset()
         obs = robot.observe()
         subgoal = world_model.imagine(obs, Subtask(text), seed)
-        judged, start_s, lingered = Judged(), robot.world.time, 0
+        judged, start_s, lingered, fingers = Judged(), robot.world.time, 0, Fingers()
 
         def look(text: str = text, judged: Judged = judged) -> None:
             if judged.true_s is None and is_done(task, robot.world, text):
@@ -99,7 +99,7 @@ def judge_episode(
         robot.on_row = look
         while lingered < LINGER and robot.world.time - start_s <= timeout_s:
             chunk = policy.predict_chunk(obs, subgoal)
-            judged.cues.append(features(obs, chunk, subgoal))
+            judged.cues.append(features(obs, chunk, subgoal, fingers.look(obs)))
             judged.time_s.append(robot.world.time)
             lingered += judged.true_s is not None
             verdict = guard.check(chunk.head(execute_rows), obs)

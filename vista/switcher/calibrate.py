@@ -52,7 +52,7 @@ def _checked(features: ArrayLike, done: ArrayLike) -> tuple[F64, NDArray[np.bool
 
 
 def probabilities(features: ArrayLike, config: SwitcherConfig) -> F64:
-    """Probability (N,) of "reached" for features (N, 8)."""
+    """Probability (N,) of "reached" for features (N, 9)."""
     logits = np.asarray(features, np.float64) @ np.array(config.weights) + config.bias
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))))
 
@@ -68,7 +68,7 @@ def evaluate(features: ArrayLike, done: ArrayLike, config: SwitcherConfig) -> Qu
     """How the single judgements of ``config`` compare to the truth; patience is not counted.
 
     Args:
-        features: (N, 8), as :func:`vista.switcher.calibrated.features` gives them.
+        features: (N, 9), as :func:`vista.switcher.calibrated.features` gives them.
         done: (N,), whether the subtask was truly done.
 
     Raises:
@@ -100,7 +100,7 @@ def fit_switcher(
     features.
 
     Args:
-        features: (N, 8), as :func:`vista.switcher.calibrated.features` gives them.
+        features: (N, 9), as :func:`vista.switcher.calibrated.features` gives them.
         done: (N,), whether the subtask was truly done.
         config: Patience and time limits to keep.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vista.errors import ConfigError, InvalidValueError
+from vista.hand import is_open
 from vista.images import resize
 from vista.types import F64, ActionChunk, Observation, Progress, State, Subgoal
 
@@ -27,6 +28,7 @@ FEATURES = (
     "opening_next",
     "told_open",
     "height",
+    "acted",
 )
 
 
@@ -36,7 +38,7 @@ class SwitcherConfig:
     ``patience`` judgements in a row; FAILED when progress has not risen by ``min_gain`` for ``stall_s`` [s];
     TIMED_OUT after ``timeout_s`` [s] of robot time."""
 
-    weights: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    weights: tuple[float, ...] = (1.0, *([0.0] * 8))
     bias: float = 0.0
     threshold: float = 0.5
     patience: int = 1
@@ -65,8 +67,24 @@ def goal_distance(obs: Observation, subgoal: Subgoal) -> float:
     return float(np.mean(distances)) if distances else 0.0
 
 
-def features(obs: Observation, chunk: ActionChunk, subgoal: Subgoal) -> F64:
-    """The cues f64 (8,) in the order of :data:`FEATURES`; ``height`` of the hand above the base in [dm]."""
+class Fingers:
+    """Whether the fingers were told anything else since the subtask began: before that hardly any is done."""
+
+    def __init__(self) -> None:
+        self._first: bool | None = None
+        self.acted = False
+
+    def look(self, obs: Observation) -> bool:
+        """``acted`` after ``obs``."""
+        told = is_open(obs)
+        self._first = told if self._first is None else self._first
+        self.acted = self.acted or told != self._first
+        return self.acted
+
+
+def features(obs: Observation, chunk: ActionChunk, subgoal: Subgoal, acted: bool) -> F64:
+    """The cues f64 (9,) in the order of :data:`FEATURES`; ``height`` of the hand above the base in [dm],
+    ``acted`` from :class:`Fingers`."""
     reached = min(max(chunk.reached if chunk.reached is not None else 0.5, 1e-4), 1 - 1e-4)
     motion = float(np.linalg.norm(chunk.actions[-1, :3]) + 0.1 * np.linalg.norm(chunk.actions[-1, 3:6]))
     return np.array(
@@ -79,6 +97,7 @@ def features(obs: Observation, chunk: ActionChunk, subgoal: Subgoal) -> F64:
             float(chunk.actions[0, -1]),
             float(obs.gripper_command),
             float(obs.ee_pose.position[2]) * 10,
+            float(acted),
         ]
     )
 
@@ -110,13 +129,15 @@ class CalibratedSwitcher:
         """A new subgoal starts at ``start_stamp_ns``."""
         self._subgoal, self._start = subgoal, start_stamp_ns
         self._best, self._best_stamp, self._count = 0.0, start_stamp_ns, 0
+        self._fingers = Fingers()
 
     def judge(self, obs: Observation, chunk: ActionChunk) -> Progress:
         """How the subtask stands; ``reset`` must have been called."""
         if self._subgoal is None:
             raise InvalidValueError("switcher: judge before reset")
         config = self.config
-        logit = float(features(obs, chunk, self._subgoal) @ self._weights + config.bias)
+        cues = features(obs, chunk, self._subgoal, self._fingers.look(obs))
+        logit = float(cues @ self._weights + config.bias)
         probability = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
         fraction = float(min(1.0, max(0.0, chunk.progress if chunk.progress is not None else probability)))
         self._count = self._count + 1 if probability > config.threshold else 0
