@@ -63,7 +63,7 @@ class Withdrawal:
     def chunk(self, obs: Observation, target: F64, rows: int) -> ActionChunk | None:
         """The next ``rows`` rows from ``obs`` to ``target``; None when the hand is there and not closed on
         nothing. It rises before it goes aside."""
-        # Not from vista.kinematics: the loop would need MuJoCo, with an arm that has none of it.
+        # Not from vista.kinematics: the loop would need MuJoCo, even on an arm that has none.
         from scipy.spatial.transform import Rotation
 
         left = np.asarray(target, float) - obs.ee_pose.position
