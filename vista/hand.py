@@ -32,7 +32,8 @@ class Withdrawal:
     ``aside_m`` [m] to a side.
 
     A hand that tries again from where it failed sees what it saw before and fails the same way; from above it
-    sees the scene, does not hide it, and from another side it comes down another way.
+    sees the scene, does not hide it, and from another side it comes down another way. One that let go where
+    it should goes up to see what it did.
 
     Raises:
         InvalidValueError: a height or speed that is not above 0, a negative way aside.
@@ -51,13 +52,14 @@ class Withdrawal:
         if not self.aside_m >= 0:
             raise InvalidValueError(f"Withdrawal.aside_m: {self.aside_m}, expected at least 0")
 
-    def target(self, obs: Observation) -> F64:
-        """Where the hand shall go from ``obs``: x, y, z [m] in the base frame. The side is drawn from the
-        time of ``obs``: another at each try, the same in a repeated episode. What is held goes up."""
+    def target(self, obs: Observation, again: bool) -> F64:
+        """Where the hand shall go from ``obs``: x, y, z [m] in the base frame; aside only where it will try
+        ``again``, with nothing in it. The side is drawn from the time of ``obs``: another at each try, the
+        same in a repeated episode."""
         x, y, z = (float(v) for v in obs.ee_pose.position)
         held = not is_open(obs) and not closed_on_nothing(obs)
-        turn = 0.0 if held else float(np.random.default_rng(obs.stamp_ns).uniform(0.0, 2.0 * np.pi))
-        aside = 0.0 if held else self.aside_m
+        turn = float(np.random.default_rng(obs.stamp_ns).uniform(0.0, 2.0 * np.pi))
+        aside = self.aside_m if again and not held else 0.0
         return np.array([x + aside * np.cos(turn), y + aside * np.sin(turn), max(z, self.height_m)])
 
     def chunk(self, obs: Observation, target: F64, rows: int) -> ActionChunk | None:

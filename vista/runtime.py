@@ -16,7 +16,7 @@ from collections.abc import Callable
 from vista.errors import InstructionError, InvalidValueError, StaleObservationError, VistaError
 from vista.events import Event, EventKind, OnEvent, ignore
 from vista.halting import STOPPED, Halt, ShouldStop, describe, halt_robot, never, raise_if_stopped, wait
-from vista.hand import Withdrawal, closed_on_nothing
+from vista.hand import Withdrawal, closed_on_nothing, is_open
 from vista.preprocess import Preprocessor
 from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
 from vista.task import Budget, Parts, Pursue, Task
@@ -62,9 +62,9 @@ def pursue(
         should_stop: Asked at every step; None to go on, else the cause.
         on_progress: Told after every step, at the end with the answer.
         timings: Collects ``pursue.observe``, ``.predict``, ``.judge``, ``.guard`` and ``.send``.
-        withdrawal: How the hand leaves a place where the switcher or the clock said that it failed, and where
-            it begins with fingers that are closed on nothing; None: it stays. It ends early, without another
-            cause, where the guard holds it.
+        withdrawal: How the hand leaves a place where the switcher or the clock said that it failed, where it
+            let go of something, and where it begins with fingers that are closed on nothing; None: it stays.
+            It ends early, without another cause, where the guard holds it.
 
     Returns:
         REACHED, FAILED or TIMED_OUT, with the one reason.
@@ -78,10 +78,11 @@ def pursue(
     pursuit = _Pursuit(robot, policy, switcher, guard, subgoal, should_stop, on_progress, timings)
     try:
         if withdrawal is not None and closed_on_nothing(robot.observe()):
-            pursuit.withdraw(withdrawal, execute_rows)
+            pursuit.withdraw(withdrawal, execute_rows, again=True)
         final = pursuit.run(execute_rows, timeout_s, hold_tries, hold_wait_s)
-        if withdrawal is not None and final.state is not State.REACHED and not pursuit.held:
-            pursuit.withdraw(withdrawal, execute_rows)
+        reached = final.state is State.REACHED
+        if withdrawal is not None and not pursuit.held and not (reached and pursuit.holds):
+            pursuit.withdraw(withdrawal, execute_rows, again=not reached)
         on_progress(final)
         return final
     except Halt as halt:
@@ -115,6 +116,7 @@ class _Pursuit:
         self.measure = timings.measure
         self.fraction = 0.0
         self.held = False
+        self.holds = False
         self._stamp_ns, self._since_s = -1, 0.0
 
     def run(self, execute_rows: int, timeout_s: float, hold_tries: int, hold_wait_s: float) -> Progress:
@@ -135,6 +137,7 @@ class _Pursuit:
                 progress = self.switcher.judge(obs, chunk)
             self.fraction = progress.fraction
             if progress.state is not State.RUNNING:
+                self.holds = not is_open(obs)
                 return progress
             if (obs.stamp_ns - start_ns) * 1e-9 >= timeout_s:
                 return Progress(State.TIMED_OUT, self.fraction, f"not reached within {timeout_s:g} s")
@@ -159,7 +162,7 @@ class _Pursuit:
                 progress = Progress(State.RUNNING, self.fraction, f"clipped, {said}")
             self.on_progress(progress)
 
-    def withdraw(self, how: Withdrawal, execute_rows: int) -> None:
+    def withdraw(self, how: Withdrawal, execute_rows: int, *, again: bool) -> None:
         """Take the hand away, no longer than it may take, as far as the guard lets it."""
         start_ns = -1
         self.guard.reset()
@@ -169,7 +172,7 @@ class _Pursuit:
                 obs = self.robot.observe()
                 self._check_clock(obs.stamp_ns, False)
             if start_ns < 0:
-                start_ns, target = obs.stamp_ns, how.target(obs)
+                start_ns, target = obs.stamp_ns, how.target(obs, again)
             chunk = how.chunk(obs, target, execute_rows)
             if chunk is None or (obs.stamp_ns - start_ns) * 1e-9 >= how.timeout_s:
                 return

@@ -69,3 +69,13 @@ def test_what_ended_before_the_subtask_began_does_not_count():
     moments.begin("grasp the can", 2.0)
     moments.end(True, 2.4)
     assert moments.switches() == [Switch("grasp", 2.4, None)]
+
+
+def test_a_call_counts_when_it_is_made_not_when_the_hand_has_withdrawn():
+    moments = Moments()
+    for verb, said in (("place", 2.0), ("place", None)):
+        moments.begin(f"{verb} the can in the tray", 1.0)
+        if said is not None:
+            moments.say(said)
+        moments.end(True, 3.5)
+    assert [s.said_s for s in moments.switches()] == [2.0, 3.5]

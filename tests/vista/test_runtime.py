@@ -82,12 +82,20 @@ def test_a_hand_that_failed_withdraws_with_what_it_holds(gripper, command):
     assert robot.causes == []
 
 
-def test_a_hand_that_got_there_stays_and_so_does_one_that_is_not_told():
-    for state, how in ((State.REACHED, Withdrawal()), (State.FAILED, None)):
+def test_a_hand_that_holds_what_it_should_stays_and_so_does_one_that_is_not_told():
+    for state, how, command in ((State.REACHED, Withdrawal(), 0.0), (State.FAILED, None, 1.0)):
         robot = mocks.MockRobot()
-        robot.position[2] = 0.05
+        robot.position[2], robot.command = 0.05, command
+        robot.held = robot.gripper = 0.4 if command == 0.0 else 1.0
         assert go(robot, switcher=Gives(state), withdrawal=how).state is state
         assert robot.sent == []
+
+
+def test_a_hand_that_let_go_rises_to_see_what_it_did():
+    robot = mocks.MockRobot()
+    robot.position[2] = 0.05
+    assert go(robot, switcher=Gives(State.REACHED), withdrawal=Withdrawal(0.2)).state is State.REACHED
+    np.testing.assert_allclose(robot.position, [0.5, 0.0, 0.2], atol=0.011)
 
 
 def test_fingers_closed_on_nothing_open_before_the_hand_rises_and_the_subtask_begins():

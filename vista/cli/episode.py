@@ -118,8 +118,8 @@ class Stack:
             result = run_task(
                 witness, planner, world_model,
                 partial(
-                    pursue, witness, policy, switcher, guard, execute_rows=self._rows, timings=timings,
-                    withdrawal=Withdrawal(),
+                    pursue, witness, policy, witness.overhear(switcher), guard,
+                    execute_rows=self._rows, timings=timings, withdrawal=Withdrawal(),
                 ),
                 memory, task.instruction,
                 detector=detector, critic=critic, preprocessor=preprocessor, budget=budget,

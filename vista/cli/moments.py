@@ -13,6 +13,7 @@ class Moments:
         self._rises: list[tuple[str, float, float]] = []  # what, when it became true, when it ceased
         self._ran: list[tuple[str, float, float, bool]] = []
         self._running: tuple[str, float] | None = None
+        self._said: float | None = None
 
     def look(self, what: str, true: bool, now_s: float) -> None:
         """``what`` is, or is not, true ``now_s``."""
@@ -26,12 +27,17 @@ class Moments:
     def begin(self, text: str, now_s: float) -> None:
         """The subtask ``text`` starts; one that picks an object up and puts it down is done when it lies."""
         verb = text.split(" ", 1)[0]
-        self._running = ("grasp" if verb == "grasp" else "place", now_s)
+        self._running, self._said = ("grasp" if verb == "grasp" else "place", now_s), None
+
+    def say(self, now_s: float) -> None:
+        """The switcher says "reached"; until the subtask ends the hand may still withdraw."""
+        self._said = now_s
 
     def end(self, reached: bool, now_s: float) -> None:
         """The subtask ends, called reached or not."""
         if self._running is not None:
-            self._ran.append((*self._running, now_s, reached))
+            said = self._said if reached and self._said is not None else now_s
+            self._ran.append((*self._running, said, reached))
             self._running = None
 
     def switches(self) -> list[Switch]:

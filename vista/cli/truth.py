@@ -10,7 +10,18 @@ import numpy as np
 
 from vista.cli.moments import Moments
 from vista.events import Event, EventKind, ignore
-from vista.types import F64, ActionChunk, EpisodeResult, Observation, Outcome, RobotSpec, State
+from vista.protocols import Switcher
+from vista.types import (
+    F64,
+    ActionChunk,
+    EpisodeResult,
+    Observation,
+    Outcome,
+    Progress,
+    RobotSpec,
+    State,
+    Subgoal,
+)  # fmt: skip
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
 from vista_sim.world import World
@@ -154,6 +165,10 @@ class Witness:
         for verb, subtask in (("grasp", f"grasp the {label}"), ("place", "place")):
             self.moments.look(verb, is_done(self._task, self.world, subtask), self.world.time)
 
+    def overhear(self, switcher: Switcher) -> Switcher:
+        """``switcher``, of whose calls of "reached" the moments are kept."""
+        return _Overheard(switcher, self)
+
     def hear(self, event: Event) -> None:
         """Listen to the loop: a grasp that is called done while the hand holds nothing ended too early."""
         progress, subtask = event.progress, event.subtask
@@ -211,3 +226,19 @@ class Witness:
         if tray is not None and np.hypot(centre[0] - tray[0], centre[1] - tray[1]) < 0.15:
             return "place missed"
         return "dropped"
+
+
+class _Overheard:
+    """A ``Switcher`` that passes everything on."""
+
+    def __init__(self, switcher: Switcher, witness: Witness) -> None:
+        self._switcher, self._witness = switcher, witness
+
+    def reset(self, subgoal: Subgoal, start_stamp_ns: int) -> None:
+        self._switcher.reset(subgoal, start_stamp_ns)
+
+    def judge(self, obs: Observation, chunk: ActionChunk) -> Progress:
+        progress = self._switcher.judge(obs, chunk)
+        if progress.state is State.REACHED:
+            self._witness.moments.say(self._witness.world.time)
+        return progress
