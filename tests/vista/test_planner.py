@@ -413,3 +413,28 @@ def test_a_silent_network_can_be_made_to_speak(obs):
     heard = (torch.zeros(1, 3, tiny.SIZE, tiny.SIZE), *tiny.text_encoder().encode([PUT]), torch.ones(1, 2))
     assert net.speak(*heard)[0] == ""
     assert len(net.speak(*heard, (), False)[0].split()) == 1
+
+
+def test_a_tray_that_is_hidden_by_what_lies_in_it_is_remembered(obs):
+    finder = Finder("tray", "blue mug", at={"tray": (0.5, 0.2), "blue mug": (0.3, 0.0)})
+    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder(), finder)
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    assert planner.next(opened, PUT, ()).text.startswith("grasp")
+    finder.labels, finder.at = ("blue mug",), {"blue mug": (0.51, 0.21)}
+    later = dataclasses.replace(opened, stamp_ns=obs.stamp_ns + 10**9)
+    assert isinstance(planner.next(later, PUT, ()), Done)
+    much_later = dataclasses.replace(opened, stamp_ns=obs.stamp_ns + 10**12)
+    assert isinstance(planner.next(much_later, PUT, ()), Subtask)
+
+
+@pytest.mark.parametrize(("mug_at", "done"), [(None, True), ((0.3, 0.0), False)])
+def test_what_was_placed_and_is_seen_nowhere_else_is_done(obs, mug_at, done):
+    finder = Finder("tray", "blue mug", at={"tray": (0.5, 0.2), "blue mug": (0.3, 0.0)})
+    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder(), finder)
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    held = dataclasses.replace(obs, gripper_command=0.0, gripper=0.4)
+    assert planner.next(opened, PUT, ()).text.startswith("grasp")
+    assert planner.next(held, PUT, ()).text.startswith("place")
+    if mug_at is None:
+        finder.labels = ("tray",)
+    assert isinstance(planner.next(opened, PUT, ()), Done) == done

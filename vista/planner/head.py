@@ -21,7 +21,7 @@ from vista.pretrained import best_device, load_network
 from vista.protocols import MemoryItem
 from vista.splits import load_splits
 from vista.text import TextEncoder
-from vista.types import Detection, Done, Impossible, Observation, Subtask
+from vista.types import F64, Detection, Done, Impossible, Observation, Subtask
 
 # Below this likelihood a thing that was named is not there. On tuning scenes it turns away nothing that the
 # detector has learnt and none of 40 colour-shape combinations that it never saw (at 0.02: 5 %). What is not
@@ -73,6 +73,7 @@ class HeadPlanner:
             w: i for i, w in enumerate(self._config.words) if w in (*splits.colours, *splits.shapes)
         }
         self._accepted = ("", 0)
+        self._trays: tuple[list[F64], int] = ([], 0)
         self.reset()
 
     @classmethod
@@ -103,7 +104,10 @@ class HeadPlanner:
             return False, False
         labels = named_labels(instruction)
         found = self._finder.detect(obs)
-        trays = [d.position[:2] for d in found if d.label == "tray"]
+        if trays := [d.position[:2] for d in found if d.label == "tray"]:
+            self._trays = (trays, obs.stamp_ns)
+        elif 0 <= obs.stamp_ns - self._trays[1] < REMEMBERED_NS:
+            trays = self._trays[0]  # what lies in it hides it
         if not trays:
             return False, False
         places = {label: [d.position[:2] for d in found if d.label == label] for label in labels}
@@ -150,6 +154,8 @@ class HeadPlanner:
             delivered, elsewhere = self._lying(obs, instruction)
             if delivered:
                 return Done("what was named lies in the tray")
+            if self._placed and self._looks(instruction) and not elsewhere:
+                return Done("what was named was placed and is seen nowhere else")
             begun = self._index > 0 or self._looks(instruction)
             impossible |= {DONE} if elsewhere or (begun and not self._placed) else set()
         elif closed_on_nothing(obs):
