@@ -21,8 +21,8 @@ class Several:
     """ "put the A and the B in the tray" or "put the A in the tray, then the B"; the seed draws which.
 
     Args:
-        target: The labels, joined by " and "; None: drawn.
-        count: How many are drawn.
+        target: The labels, joined by " and "; one alone gets others, drawn, beside it; None: all are drawn.
+        count: How many there are where fewer are named.
     """
 
     name = "several"
@@ -30,7 +30,7 @@ class Several:
     def __init__(self, seed: int, choice: Choice, target: str | None = None, count: int = 2) -> None:
         rng = np.random.default_rng(seed + 10**6)
         required = target.split(" and ") if target else []
-        count = len(required) or count
+        count = max(len(required), count)
         if not 1 < count <= MOST or len(set(required)) != len(required):
             raise InvalidValueError(
                 f"several: {count} objects ({target}), expected 2 to {MOST} different ones"
@@ -45,8 +45,8 @@ class Several:
         for label in required:
             if label not in labels:
                 raise UnknownNameError("object", label, labels)
-        drawn = required or [str(s) for s in rng.permutation(labels)[:count]]
-        self.targets: tuple[str, ...] = tuple(drawn)
+        drawn = [str(s) for s in rng.permutation(labels) if s not in required]
+        self.targets: tuple[str, ...] = (*required, *drawn)[:count]
         self.target = self.targets[0]
         *most, last = [f"the {label}" for label in self.targets]
         self.instruction = (
