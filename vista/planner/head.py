@@ -15,13 +15,14 @@ from vista.errors import InstructionError, ModelMismatchError
 from vista.hand import closed_on_nothing, is_open
 from vista.images import resize
 from vista.images_torch import to_tensor
+from vista.planner.before import Before
 from vista.planner.network import PlannerHead, PlannerHeadConfig
 from vista.planner.train import DONE
 from vista.pretrained import best_device, load_network
 from vista.protocols import MemoryItem
 from vista.splits import load_splits
 from vista.text import TextEncoder
-from vista.types import F64, Detection, Done, Impossible, Observation, Subtask
+from vista.types import F32, F64, Detection, Done, Impossible, Observation, Subtask
 
 # Below this likelihood a thing that was named is not there. On tuning scenes it turns away nothing that the
 # detector has learnt and none of 40 colour-shape combinations that it never saw (at 0.02: 5 %). What is not
@@ -74,6 +75,8 @@ class HeadPlanner:
         }
         self._accepted = ("", 0)
         self._trays: tuple[list[F64], int] = ([], 0)
+        self._tray_box: F32 | None = None
+        self._before = Before()
         self.reset()
 
     @classmethod
@@ -104,6 +107,8 @@ class HeadPlanner:
             return False, False
         labels = named_labels(instruction)
         found = self._finder.detect(obs)
+        here = (d.box for d in found if d.label == "tray" and d.camera == self._config.camera)
+        self._tray_box = next(here, None)
         if trays := [d.position[:2] for d in found if d.label == "tray"]:
             self._trays = (trays, obs.stamp_ns)
         elif 0 <= obs.stamp_ns - self._trays[1] < REMEMBERED_NS:
@@ -155,7 +160,11 @@ class HeadPlanner:
             if delivered:
                 return Done("what was named lies in the tray")
             if self._placed and self._looks(instruction) and not elsewhere:
-                return Done("what was named was placed and is seen nowhere else")
+                if not self._before.unchanged(obs.images[camera], self._tray_box):
+                    return Done("what was named was placed and is seen nowhere else")
+                elsewhere = True
+            if not self._placed and self._tray_box is not None:
+                self._before.keep(obs.images[camera], self._tray_box)
             begun = self._index > 0 or self._looks(instruction)
             impossible |= {DONE} if elsewhere or (begun and not self._placed) else set()
         elif closed_on_nothing(obs):
