@@ -45,13 +45,17 @@ def show_grasped(
     mujoco.mj_forward(world.model, world.data)
 
 
-def show_placed(world: World, index: int, where: F64, ground: float) -> None:
-    """Set the state "object ``index`` rests at ``where`` (2,) on ``ground`` [m], the arm retreated above"."""
+def show_placed(
+    world: World, index: int, where: F64, ground: float, *, yaw: float | None = None, turn: float = 0.0
+) -> None:
+    """Set the state "object ``index`` rests at ``where`` (2,) on ``ground`` [m], the arm retreated above".
+
+    ``yaw`` [rad] of the hand, None: as it is; ``turn`` [rad] of the object on the way.
+    """
     spec = world.scene.objects[index].spec
-    yaw = yaw_of(world.ee_pose())
-    world.set_object(
-        index, (float(where[0]), float(where[1]), ground + spec.half_height), _yaw_in_hand(world, index)
-    )
+    yaw = yaw_of(world.ee_pose()) if yaw is None else yaw
+    place = float(where[0]), float(where[1]), ground + spec.half_height
+    world.set_object(index, place, _yaw_in_hand(world, index) + turn)
     _arm_at(world, top_down(float(where[0]), float(where[1]), RETREAT_Z, yaw), 1.0, world.joints)
     world.gripper_command = 1.0
     mujoco.mj_forward(world.model, world.data)

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from vista.errors import UnknownNameError
-from vista_sim import expert, expert_drawer, goals, tray
+from vista_sim import berth, expert, expert_drawer, goals, tray
 from vista_sim.cabinet import DRAWER_NAMES
-from vista_sim.expert import TRAY_FLOOR, Action
+from vista_sim.expert import Action
 from vista_sim.expert_carry import Spot, put_down
 from vista_sim.scene import Scene
 from vista_sim.world import World
 
-CLEARANCE = 0.05
-STACK_CLEARANCE = 0.12
-"""Height of a carried object's foot on the way: over low things, over what it shall stand on [m]."""
+CLEARANCE = 0.12
+"""Height of a carried object's foot on the way, over all that stands on the table [m]."""
 LIFTED_M = 0.012
 
 
@@ -71,12 +70,12 @@ class Sentences:
             return expert_drawer.put_inside(world, index, self._drawers.index(said.place))
         if said.place != "tray":
             where, ground = self._top(world, said.place)
-            return put_down(world, index, Spot(where, ground, STACK_CLEARANCE, 0.005))
-        (where, ground), top = tray.free_spot(world, index), tray.tallest(world, index)
-        if top == 0.0 and not self._drawers:
-            return expert.place(world, index, where, TRAY_FLOOR, CLEARANCE)
-        clearance = max(CLEARANCE, top + 0.015, expert_drawer.CLEARANCE if self._drawers else 0.0)
-        return put_down(world, index, Spot(where, ground, clearance, 0.012))
+            return put_down(world, index, Spot(where, ground, CLEARANCE, 0.005))
+        found = berth.find_berth(world, index)
+        foot = float(world.object_pose(index)[2, 3]) - self._scene.objects[index].spec.half_height
+        ground = max(found.ground, found.hand - (float(world.ee_pose()[2, 3]) - foot))
+        clearance = max(CLEARANCE, tray.tallest(world, index) + 0.015)
+        return put_down(world, index, Spot(found.where, ground, clearance, yaw=found.yaw))
 
     def show(self, world: World, sentence: str) -> None:
         """Set ``world`` to how it looks when ``sentence`` is done, without physics."""
@@ -93,7 +92,8 @@ class Sentences:
         elif said.place in self._drawers:
             expert_drawer.show_inside(world, index, self._drawers.index(said.place))
         elif said.place == "tray":
-            goals.show_placed(world, index, *tray.free_spot(world, index))
+            found = berth.find_berth(world, index)
+            goals.show_placed(world, index, found.where, found.ground, yaw=found.yaw, turn=found.turn)
         else:
             goals.show_placed(world, index, *self._top(world, said.place))
 
