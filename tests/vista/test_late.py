@@ -168,3 +168,20 @@ def test_bad_use_is_named():
     other.action_space = ActionSpace.JOINT_POSITION
     with pytest.raises(InvalidValueError, match="joint_position"):
         LatePolicy(other, 0.1)
+
+
+def test_nothing_is_heard_of_progress_until_a_plan_saw_what_the_fingers_did():
+    """They are told to close before the look at 0.4 s, whose plan comes too early to have seen it."""
+    policy = LatePolicy(Straight(0.01), 0.2, fade_rows=0, settles=False)
+    heard = []
+    for k in range(6):
+        stamp = k * 200_000_000
+        pose = matrix_to_pose(np.eye(4))
+        now = Observation(
+            stamp, {"front": np.zeros((8, 8, 3), np.uint8)}, np.zeros(7), np.zeros(7), 1.0, pose,
+            gripper_command=1.0 if k < 2 else 0.0,
+        )  # fmt: skip
+        heard.append(policy.predict_chunk(now, GOAL).progress)
+    assert heard[1] is not None
+    assert heard[2:4] == [None, None]
+    assert heard[4] is not None

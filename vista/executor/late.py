@@ -17,11 +17,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vista.errors import InvalidValueError
+from vista.hand import is_open
 from vista.kinematics import delta_to_matrix, matrix_to_delta, matrix_to_pose, pose_to_matrix
 from vista.protocols import Policy
 from vista.types import F32, F64, ActionChunk, ActionSpace, Observation, Subgoal
 
 FADE_ROWS = 3
+FINGERS_NS = 200_000_000  # by then fingers that were told to close have met what is between them
 # An arm that will have moved less than this by the time a plan arrives is at rest: its images are still true.
 _REST_M, _REST_RAD = 0.006, 0.06
 
@@ -71,7 +73,9 @@ class LatePolicy:
     """A policy whose chunks arrive ``latency_s`` [s] of robot time after their observation.
 
     Until the first chunk arrives the arm holds still. One chunk is in flight at a time. What the wrapped
-    policy says of progress is heard when its chunk arrives. Works for EE_DELTA.
+    policy says of progress is heard when its chunk arrives; nothing is heard of it from when the fingers are
+    told to move until a plan arrives that saw what they did: before, a hand that is about to grasp looks like
+    one that has grasped. Works for EE_DELTA.
 
     Args:
         waits: Synchronous: the arm holds still until the chunk is there, which then runs from its first row.
@@ -116,11 +120,16 @@ class LatePolicy:
         self._plan: _Plan | None = None
         self._coming: ActionChunk | None = None
         self._heard: ActionChunk | None = None
+        self._told: bool | None = None
+        self._acted_ns = 0
 
     def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
         """What the arm does next: the plan in hand until the next one arrives, then that one."""
         if self._waits:
             return self._wait(obs, subgoal)
+        if self._told is not None and self._told != is_open(obs):
+            self._acted_ns = obs.stamp_ns + FINGERS_NS
+        self._told = is_open(obs)
         self._hear(obs.stamp_ns)
         if self._coming is None:
             ahead = self._foreseen(obs)
@@ -140,7 +149,10 @@ class LatePolicy:
         for k in range(len(shape.actions)):
             pose, grip = self._plan.at(now + (k + 1) * self._plan.dt_ns)
             rows.append(np.append(matrix_to_delta(inverse @ pose), grip))
-        progress, reached = (self._heard.progress, self._heard.reached) if self._heard else (None, None)
+        saw = self._heard is not None and self._heard.start_stamp_ns >= self._acted_ns
+        progress, reached = (
+            (self._heard.progress, self._heard.reached) if self._heard and saw else (None, None)
+        )
         return ActionChunk(np.array(rows, np.float32), shape.dt_s, shape.space, now, progress, reached)
 
     def _hear(self, now: int) -> None:
