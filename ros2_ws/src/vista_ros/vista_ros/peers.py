@@ -2,8 +2,8 @@
 
 Each node keeps a writer whose *liveliness* the middleware asserts from a thread of its own. A killed process
 falls silent at once, while a busy Python interpreter does not: no traffic, no timers, few false alarms. What
-it writes, once, is who it is: a process that was killed and started again within the time that a pause is
-forgiven is another process, and has forgotten what it was doing.
+it writes, once a second, is who it is: a process that was killed and started again within the time that a
+pause is forgiven is another process, and has forgotten what it was doing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from std_msgs.msg import String
 # The arm is to be still half a second after any node was killed. A pause of a busy machine only makes it
 # hold.
 LEASE_S = 0.3
+SPEAK_S = 1.0
 
 
 def _qos() -> QoSProfile:
@@ -34,9 +35,23 @@ def _qos() -> QoSProfile:
 
 
 def show_life(node: Node, name: str) -> None:
-    """Let others see that ``name`` is alive for as long as this process is."""
+    """Let others see that ``name`` is alive for as long as this process is, and who it is."""
     # rclpy's own method: one of a life cycle would stay silent until the node is active.
-    Node.create_publisher(node, String, f"{name}/alive", _qos()).publish(String(data=uuid.uuid4().hex))
+    voice = Node.create_publisher(node, String, f"{name}/alive", _qos())
+    who = String(data=uuid.uuid4().hex)
+    voice.publish(who)
+
+    def speak() -> None:
+        # Said once, it is lost now and then on the way to one who meets this process just after the death of
+        # the one before. A thread, because a busy or waiting node does not spin.
+        while True:
+            time.sleep(SPEAK_S)
+            try:
+                voice.publish(who)
+            except Exception:  # the node has been destroyed, or its context has ended
+                return
+
+    threading.Thread(target=speak, name=f"{name}/alive", daemon=True).start()
 
 
 class Peers:
