@@ -142,6 +142,15 @@ def wait(condition: Callable[[], object], timeout_s: float, why: str) -> None:
         time.sleep(0.01)
 
 
+def meet_again(peers: Peers) -> None:
+    """Until the one that was started again is known for another, it stays missed."""
+    deadline = time.monotonic() + 40.0
+    while "started anew" not in (lost := peers.lost() or ""):
+        assert "other is gone" in lost, "taken for the one before"
+        assert time.monotonic() < deadline, "never met"
+        time.sleep(0.01)
+
+
 @pytest.mark.usefixtures("ros")
 def test_killed_peer_is_missed_at_once_and_known_for_another_when_it_is_back():
     spun, began = Spun(), time.time()
@@ -156,7 +165,7 @@ def test_killed_peer_is_missed_at_once_and_known_for_another_when_it_is_back():
         assert "other is gone" in peers.lost()
         assert peers.lost(for_s=60.0) is None
         others.append(living())
-        wait(lambda: "started anew" in (peers.lost(for_s=60.0) or ""), 40.0, "taken for the one before")
+        meet_again(peers)
         assert peers.alive("other")
         peers.begin()
         assert peers.lost(for_s=60.0) is None

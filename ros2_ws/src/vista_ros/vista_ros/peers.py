@@ -2,7 +2,7 @@
 
 Each node keeps a writer whose *liveliness* the middleware asserts from a thread of its own. A killed process
 falls silent at once, while a busy Python interpreter does not: no traffic, no timers, few false alarms. What
-it writes, once a second, is who it is: a process that was killed and started again within the time that a
+it writes, twice a second, is who it is: a process that was killed and started again within the time that a
 pause is forgiven is another process, and has forgotten what it was doing.
 """
 
@@ -22,7 +22,7 @@ from std_msgs.msg import String
 # The arm is to be still half a second after any node was killed. A pause of a busy machine only makes it
 # hold.
 LEASE_S = 0.3
-SPEAK_S = 1.0
+SPEAK_S = 0.5
 
 
 def _qos() -> QoSProfile:
@@ -73,6 +73,7 @@ class Peers:
         self._silent: dict[str, int] = {}
         self._dead: dict[str, int] = {}
         self._replaced: set[str] = set()
+        self._unmet: set[str] = set()
         self._on_change = on_change
         self._subscriptions = [self._watch(node, name) for name in names]
 
@@ -80,15 +81,18 @@ class Peers:
         def changed(event: object) -> None:
             alive, silent = event.alive_count, event.not_alive_count  # type: ignore[attr-defined]
             with self._lock:
+                forgotten = silent < self._silent.get(name, 0)
                 self._silent[name] = silent
                 # Writers of killed processes stay known for a while. One more of them than there were, and a
                 # voice: that is somebody else speaking, who says so in a moment.
                 self._dead[name] = min(self._dead.get(name, 0), silent)
                 anew = silent > self._dead[name]
                 before = name in self._lost
+                if anew if alive else forgotten:
+                    self._unmet.add(name)  # whoever is heard next may be another: it has to say so
                 if alive and anew and not before:
                     self._dead[name] = silent
-                elif alive and not anew:
+                elif alive and not anew and name not in self._unmet:
                     self._seen.add(name)
                     self._lost.pop(name, None)
                 elif not alive and name in self._seen:
@@ -105,11 +109,17 @@ class Peers:
     def _meet(self, name: str, who: str) -> None:
         with self._lock:
             self._seen.add(name)
-            if self._who.setdefault(name, who) != who:
-                self._who[name] = who
+            doubtful = name in self._lost or name in self._unmet
+            # One that was killed before it was heard leaves no name: who is heard next is taken for another.
+            if self._who.get(name, "" if doubtful else who) != who:
                 self._replaced.add(name)
                 self._dead[name] = self._silent.get(name, 0)
-                self._lost.pop(name, None)
+            elif name not in self._unmet:
+                self._who[name] = who
+                return
+            self._who[name] = who
+            self._unmet.discard(name)
+            self._lost.pop(name, None)
 
     def begin(self) -> None:
         """Something starts now: who was started anew before is forgiven."""
