@@ -52,6 +52,19 @@ def test_truth_is_the_end_of_a_subtask_and_of_the_task(stage):
     assert not is_done(task, world, grasp)
 
 
+@pytest.mark.parametrize("name", ["drawer", "search", "tidy"])
+def test_what_comes_before_the_end_is_done_by_itself(name: str):
+    world, task = simulated(name)
+    opens, *_, places = [s for s in task.subtasks if s.split()[0] in ("open", "place")]
+    assert not is_done(task, world, opens)
+    task.show(world, opens)
+    assert is_done(task, world, opens)
+    assert not is_done(task, world, places)
+    world.set_arm(world.joints, 1.0)
+    world.gripper_command = 0.0
+    assert not is_done(task, world, opens)  # the hand still holds the handle
+
+
 def test_an_object_let_go_beside_the_tray_is_not_done(stage):
     world, task, *_ = stage
     place = task.subtasks[1]
@@ -134,9 +147,37 @@ def test_collecting_counts_episodes():
     assert set(found.episode.tolist()) == {0}
 
 
+def test_episodes_with_several_latencies_take_turns(monkeypatch):
+    heard: list[tuple[float, int]] = []
+
+    def judge(task, robot, policy, goals, guard, *, seed, execute_rows):
+        heard.append((getattr(policy, "latency_s", 0.0), execute_rows))
+        yield calibrate.Judged([np.zeros(len(FEATURES))], [0.0])
+
+    class Late(StillPolicy):
+        def __init__(self, policy, latency_s: float) -> None:
+            super().__init__()
+            self.latency_s = latency_s
+
+    monkeypatch.setattr(calibrate, "judge_episode", judge)
+    monkeypatch.setattr(calibrate, "LatePolicy", Late)
+    calibrate.collect(["pick_place"], 5, load_robot("panda"), policy="mock", latencies_ms=(0, 300))
+    assert heard == [(0.0, 4), (0.0, 4), (0.3, 3), (0.3, 3), (0.0, 4)]
+
+
+def test_a_late_policy_is_judged_by_what_has_arrived(stage):
+    world, task, *_ = stage
+    wrap, rows = calibrate.late_policy(300)
+    (grasp, *_) = judged(stage, wrap(ScriptedPolicy(world, task)), timeout_s=20.0, execute_rows=rows)
+    assert rows == 3
+    assert grasp.cues[0][1] == 0.0  # nothing is heard of progress yet
+
+
 def test_what_is_not_there_is_refused():
     spec = load_robot("panda")
     with pytest.raises(InvalidValueError, match="episodes"):
         calibrate.collect(["pick_place"], 0, spec, policy="mock")
+    with pytest.raises(InvalidValueError, match="latency_s -0.1"):
+        calibrate.collect(["pick_place"], 1, spec, policy="mock", latencies_ms=(-100,))
     with pytest.raises(UnknownNameError, match="pick_place"):
         calibrate.collect(["juggle"], 1, spec, policy="mock")

@@ -56,7 +56,7 @@ def test_a_broken_recipe_is_named(text: str, said: str, tmp_path: Path, monkeypa
         (["detector", "--stage", "imagined"], "unknown stage of detector 'imagined'; known: base"),
         (["executor", "--steps", "0"], "--steps 0"),
         (["executor", "--minutes", "-1"], "--minutes -1"),
-        (["detector", "--start", "x"], "always trained from the beginning"),
+        (["planner", "--start", "x"], "always trained from the beginning"),
     ],
 )
 def test_bad_arguments_are_one_sentence(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]):

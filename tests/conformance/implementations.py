@@ -99,15 +99,16 @@ def _kinematics() -> Any:
     return Kinematics(panda())
 
 
-def simulated() -> tuple[World, Task]:
-    """A simulated table with a blue mug on it."""
+def simulated(name: str = "pick_place") -> tuple[World, Task]:
+    """The simulated world of a task; without a name, a table with a blue mug on it."""
     pytest.importorskip("mujoco")
     from vista.splits import load_splits
     from vista_sim.tasks import Choice, make_task
     from vista_sim.world import World
 
     splits = load_splits()
-    task = make_task("pick_place", 1, Choice(splits.demo_objects, splits.demo_patterns), "blue mug")
+    target = "blue mug" if name == "pick_place" else None
+    task = make_task(name, 1, Choice(splits.demo_objects, splits.demo_patterns), target)
     world = World(task.scene, panda(), _kinematics())
     task.prepare(world)
     return world, task

@@ -16,7 +16,7 @@ from vista.kinematics import pose_to_matrix
 from vista.perception.detector import SceneDetector
 from vista.perception.geometry import cell_points, table_points
 from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
-from vista.perception.train import SeenObjects, loss, make_batch
+from vista.perception.train import SeenObjects, begin_with, loss, make_batch
 from vista.splits import load_splits
 
 GRID = tiny.SIZE // 4
@@ -241,3 +241,39 @@ def test_broken_data_are_named(pairs: Path, key: str, how: str, said: str):
     tiny.spoil(pairs / "shard00001", key, how)
     with pytest.raises((ConfigError, InvalidValueError), match=rf"shard00001.*{said}"):
         SeenObjects(pairs, tiny.detector_net().config)
+
+
+# --- more words than before ---
+
+KNOWN = SceneDetectorConfig(shapes=("cube", "tray"), colours=("red", "blue"), channels=16)
+WIDER = SceneDetectorConfig(shapes=("cube", "ball", "tray", "drawer"), colours=("red", "blue"), channels=16)
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    SceneDetectorNet(KNOWN).save_pretrained(tmp_path / "known")
+    return tmp_path / "known"
+
+
+def test_a_detector_with_more_words_begins_with_what_one_with_fewer_knows(known: Path):
+    before = SceneDetectorNet.from_pretrained(known).eval()
+    after = begin_with(known, WIDER).eval()
+    image = torch.rand(2, 3, 96, 96) * 2 - 1
+    with torch.inference_mode():
+        was, now = before(image), after(image)
+    for name in ("centre", "colour", "box", "place"):
+        torch.testing.assert_close(getattr(now, name), getattr(was, name))
+    torch.testing.assert_close(now.shape[..., [0, 2]], was.shape)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (SceneDetectorConfig(shapes=("cube", "tray"), colours=("red",), channels=16), "colours"),
+        (SceneDetectorConfig(shapes=("cube",), colours=("red", "blue"), channels=16), "knows a tray"),
+    ],
+)
+def test_a_detector_of_other_words_is_refused(known: Path, config: SceneDetectorConfig, message: str):
+    with pytest.raises(ModelMismatchError, match=message):
+        begin_with(known, config)

@@ -1,6 +1,6 @@
 """Fit the switcher: run the executor on tuning seeds, compare its cues to the truth, keep the weights.
 
-Goals are imagined, as at run time. Two of three episodes fit, the third measures: calls of "reached" that
+Goals are imagined, as at run time; with several latencies the episodes take turns. Two of three episodes fit, the third measures: calls of "reached" that
 come within half a second of the moment at which it was true.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from vista.cli.compose import Ref, load_detector, load_guard, load_policy, load_world_model
 from vista.cli.truth import is_done
 from vista.errors import InvalidValueError
+from vista.executor.late import EXECUTE_ROWS, LatePolicy, rows_when_late
 from vista.kinematics import Kinematics
 from vista.protocols import Guard, Policy, WorldModel
 from vista.resources import resource_roots
@@ -77,8 +78,8 @@ def judge_episode(
     guard: Guard,
     *,
     seed: int = 0,
-    timeout_s: float = 12.0,
-    execute_rows: int = 4,
+    timeout_s: float = 15.0,
+    execute_rows: int = EXECUTE_ROWS,
 ) -> Iterator[Judged]:
     """Run the subtasks in order, each until :data:`LINGER` judgements after it was truly done.
 
@@ -124,38 +125,61 @@ def _tasks(names: list[str], episodes: int) -> Iterator[tuple[int, Task]]:
 
 
 def collect(
-    names: list[str], episodes: int, spec: RobotSpec, *, policy: Ref = None, world_model: Ref = None
+    names: list[str],
+    episodes: int,
+    spec: RobotSpec,
+    *,
+    policy: Ref = None,
+    world_model: Ref = None,
+    detector: Ref = None,
+    latencies_ms: Sequence[int] = (0,),
 ) -> Judgements:
     """The judgements of ``episodes`` lockstep episodes of the tasks ``names``, in turn.
 
+    ``detector``: whose opinion a learned world model hears. ``latencies_ms`` [ms], in turn: 0, a prompt
+    executor; above, one that plans while the arm moves (:class:`vista.executor.late.LatePolicy`).
+
     Raises:
-        InvalidValueError: no episodes. UnknownNameError, ConfigError: a task or part that is not there.
+        InvalidValueError: no episodes, a latency below 0. UnknownNameError, ConfigError: a task or part that
+            is not there.
     """
     if episodes < 1:
         raise InvalidValueError(f"episodes: {episodes}, expected at least 1")
+    modes = [late_policy(ms) for ms in latencies_ms]
     kinematics = Kinematics(spec)
     truthful = ("scripted", "oracle")
     kept_policy = None if policy in truthful else load_policy(policy)
-    finder = load_detector(None, spec) if world_model is None else None
+    finder = load_detector(detector, spec) if world_model not in truthful else None
     kept_model = None if world_model in truthful else load_world_model(world_model, finder=finder)
     found: list[tuple[int, Judged]] = []
     for i, task in tqdm(_tasks(names, episodes), total=episodes, desc="calibrating", unit="episode"):
         world = World(task.scene, spec, kinematics)
         task.prepare(world)
         robot = SimRobot(world)
+        # Known and novel scenes take turns within the tasks, latencies within these.
+        wrap, rows = modes[i // (2 * len(names)) % len(modes)]
         try:
             segments = judge_episode(
                 task,
                 robot,
-                kept_policy or load_policy(policy, world=world, task=task),
+                wrap(kept_policy or load_policy(policy, world=world, task=task)),
                 kept_model or load_world_model(world_model, world=world, task=task),
                 load_guard(spec),
                 seed=i,
+                execute_rows=rows,
             )
             found += [(i, judged) for judged in segments]
         finally:
             robot.close()
     return gathered(found)
+
+
+def late_policy(latency_ms: int) -> tuple[Callable[[Policy], Policy], int]:
+    """What makes a policy ``latency_ms`` [ms] late, and how many rows of its chunks are carried out."""
+    if latency_ms == 0:
+        return (lambda policy: policy), EXECUTE_ROWS
+    latency_s = latency_ms * 1e-3
+    return (lambda policy: LatePolicy(policy, latency_s)), rows_when_late(latency_s)
 
 
 def gathered(found: Sequence[tuple[int, Judged]]) -> Judgements:
@@ -200,6 +224,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="where goals come from; also: oracle (default: the one that ships)",
     )
+    add("--detector", metavar="REF", help="what the world model hears of (default: the one that ships)")
+    add("--latency", type=int, action="append", metavar="MS", help="of the executor; repeatable; default 0")
     add("--out", type=Path, metavar="DIR", help="where switcher.json goes (default models/switcher)")
 
 
@@ -207,8 +233,9 @@ def main(args: argparse.Namespace) -> int:
     """Collect, fit, say how good it is, save. Returns 0."""
     tasks = args.task or ["pick_place"]
     found = collect(
-        tasks, args.episodes, load_robot(args.robot), policy=args.policy, world_model=args.world_model
-    )
+        tasks, args.episodes, load_robot(args.robot), policy=args.policy, world_model=args.world_model,
+        detector=args.detector, latencies_ms=args.latency or [0],
+    )  # fmt: skip
     held = (found.episode // len(tasks)) % 3 == 2
     if args.episodes >= 3:
         trial = fit(found.where(~held), SwitcherConfig())

@@ -11,6 +11,7 @@ from typing import Any
 from vista.cli import compose
 from vista.cli.truth import Witness
 from vista.events import OnEvent, fan_out, ignore
+from vista.executor.late import EXECUTE_ROWS
 from vista.hand import Withdrawal
 from vista.kinematics import Kinematics
 from vista.protocols import Detector, Policy
@@ -23,7 +24,6 @@ from vista_sim.tasks import Task
 from vista_sim.world import World
 
 BUDGET = Budget(max_subtasks=8, seconds=60.0)
-EXECUTE_ROWS = 4
 EACH_TIME = ("scripted", "oracle", "memory", "fresh", "fixed")
 """Parts that are made anew for each episode: they read the truth, or its memory."""
 

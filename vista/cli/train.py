@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, metavar="DIR", help="data that is there, or where to make it")
     add("--out", type=Path, metavar="DIR", help="where the model goes (default: where the shipped one is)")
     add("--checkpoints", type=Path, metavar="DIR", help="where an interrupted run is kept")
-    add("--start", type=Path, metavar="DIR", help="weights to begin with (executor, world-model)")
+    add("--start", type=Path, metavar="DIR", help="weights to begin with (not for a planner)")
     add("--world-model", type=Path, metavar="DIR", help="what imagines the goals of stage imagined")
     add("--fresh", action="store_true", help="forget the checkpoint and begin anew")
 
@@ -77,8 +77,8 @@ def main(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise InvalidValueError(f"--{name} {value:g}, expected above 0")
-    if args.start is not None and args.what in ("detector", "planner"):
-        raise ConfigError(f"--start: a {args.what} is always trained from the beginning")
+    if args.start is not None and args.what == "planner":
+        raise ConfigError("--start: a planner is always trained from the beginning")
     stage = recipe.stages[args.stage]
     if stage.data == "long":
         recipe = replace(recipe, data=recipe.long)
@@ -132,10 +132,6 @@ def _other_method(recipe: Recipe, name: str) -> Recipe:
 
 def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, out: Path) -> Training:
     """The function that trains ``args.what``, with everything bound that only it knows."""
-    if args.what == "detector":
-        from vista.perception.train import train_detector
-
-        return train_detector
     if args.what == "planner":
         from vista.planner.train import train_planner
 
@@ -143,6 +139,10 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
     start = args.start or (home() / stage.start if stage.start else None)
     if start is not None and not start.is_dir():
         raise ConfigError(f"{args.what}: no weights in {start} to begin with; train the stage base first")
+    if args.what == "detector":
+        from vista.perception.train import train_detector
+
+        return partial(train_detector, start=start)
     if args.what == "world-model":
         from vista.world_model.train import WorldModelTraining, train_world_model
 

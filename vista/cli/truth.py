@@ -24,6 +24,7 @@ from vista.types import (
 )  # fmt: skip
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
+from vista_sim.tasks.sentences import Sentences
 from vista_sim.world import World
 
 LIFTED_M = 0.012
@@ -47,12 +48,15 @@ class Truth:
 def is_done(task: Task, world: World, subtask: str) -> bool:
     """Whether what ``subtask`` is for is true in the simulator now.
 
-    "grasp ..." is done when the object is held :data:`LIFTED_M` [m] above its ground; anything else when the
-    task is, with the hand open and :data:`RISEN_M` [m] above the table, as the goal image shows it.
+    "grasp ..." is done when the object is held :data:`LIFTED_M` [m] above its ground; the last subtask when
+    the task is, any other when what it says is so, both with the hand open and :data:`RISEN_M` [m] above the
+    table, as the goal image shows it.
     """
     if not subtask.startswith("grasp the "):
-        high = world.ee_pose()[2, 3] > RISEN_M
-        return bool(high and world.gripper_command > 0.5 and task.success(world))
+        if not (world.gripper_command > 0.5 and world.ee_pose()[2, 3] > RISEN_M):
+            return False
+        earlier = subtask in task.subtasks[:-1]
+        return Sentences(task.scene).holds(world, subtask) if earlier else task.success(world)
     index = world.index(subtask.removeprefix("grasp the "))
     placed, centre = world.scene.objects[index], world.object_pose(index)[:3, 3]
     lifted = centre[2] > placed.z + placed.spec.half_height + LIFTED_M

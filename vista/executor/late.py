@@ -23,9 +23,18 @@ from vista.protocols import Policy
 from vista.types import F32, F64, ActionChunk, ActionSpace, Observation, Subgoal
 
 FADE_ROWS = 3
+EXECUTE_ROWS = 4
+"""Rows of a chunk that are carried out before the next is asked for."""
+CONTROL_S = 0.1
 FINGERS_NS = 200_000_000  # by then fingers that were told to close have met what is between them
 # An arm that will have moved less than this by the time a plan arrives is at rest: its images are still true.
 _REST_M, _REST_RAD = 0.006, 0.06
+
+
+def rows_when_late(latency_s: float) -> int:
+    """Rows of a chunk to carry out when the next, asked for now, comes ``latency_s`` [s] later: no more than
+    until it is there, for what it saw is old by then."""
+    return min(EXECUTE_ROWS, max(2, round(latency_s / CONTROL_S)))
 
 
 @dataclass(frozen=True, slots=True)

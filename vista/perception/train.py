@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vista.errors import ModelMismatchError
 from vista.images_torch import to_tensor
 from vista.perception.geometry import cell_points
 from vista.perception.network import CELL, PLACES, SceneDetectorConfig, SceneDetectorNet
+from vista.pretrained import load_network
 from vista.robots import load_robot
 from vista.shards import (
     check_finite,
@@ -128,14 +130,47 @@ def loss(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     return total, {n: float(v.detach()) for n, v in parts.items()}
 
 
-def train_detector(data: Path, out: Path, checkpoints: Path, config: TrainConfig) -> bool:
-    """Train (or resume) and, when all steps are done, save the model in half precision to ``out``."""
+def begin_with(start: Path, config: SceneDetectorConfig) -> SceneDetectorNet:
+    """The network of ``config`` with the weights in ``start``; shapes and places unknown there begin anew.
+
+    Raises:
+        ConfigError: nothing is there. ModelMismatchError: a detector of another camera, image size, width or
+            other colours, or one that knows shapes which ``config`` lacks.
+    """
+    known = load_network(SceneDetectorNet, start, "detector")
+    old: SceneDetectorConfig = known.config
+    for name in ("camera", "image_size", "channels", "colours"):
+        if getattr(old, name) != getattr(config, name):
+            raise ModelMismatchError(
+                f"{start}: a detector with {name} {getattr(old, name)}, the data ask for "
+                f"{getattr(config, name)}"
+            )
+    if missing := [word for word in old.shapes if word not in config.shapes]:
+        raise ModelMismatchError(f"{start}: a detector that knows a {missing[0]}, which the data do not show")
+    model, weights = SceneDetectorNet(config), known.state_dict()
+    for name in ("out.weight", "out.bias"):
+        was, wanted = weights[name], model.state_dict()[name].clone()
+        after = was[1 + len(old.shapes) :]
+        wanted[0], wanted[1 + len(config.shapes) :] = was[0], after
+        for i, word in enumerate(old.shapes):
+            wanted[1 + config.shapes.index(word)] = was[1 + i]
+        weights[name] = wanted
+    model.load_state_dict(weights)
+    return model
+
+
+def train_detector(
+    data: Path, out: Path, checkpoints: Path, config: TrainConfig, *, start: Path | None = None
+) -> bool:
+    """Train (or resume) and, when all steps are done, save the model in half precision to ``out``.
+
+    ``start``: folder of a detector to fine-tune, see :func:`begin_with`.
+    """
     torch.manual_seed(config.seed)
     shape = SceneDetectorConfig(shapes=words_of_shapes(data), colours=load_splits().colours)
+    model = SceneDetectorNet(shape) if start is None else begin_with(start, shape)
     seen = SeenObjects(data, shape)
-    model, _, complete = fit(
-        SceneDetectorNet(shape), lambda rng: make_batch(seen, rng), loss, config, checkpoints, "detector"
-    )
+    model, _, complete = fit(model, lambda rng: make_batch(seen, rng), loss, config, checkpoints, "detector")
     if complete:
         model.to(torch.bfloat16).save_pretrained(out)
     return complete

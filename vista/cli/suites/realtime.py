@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vista.cli.episode import EXECUTE_ROWS, Stack
+from vista.cli.episode import Stack
 from vista.cli.results import Record
 from vista.cli.scenes import scene_task
 from vista.cli.suites.base import Cell, Job, Progress, Settings
 from vista.cli.suites.basic import BasicSuite
 from vista.cli.workers import one_thread
-from vista.executor.late import FADE_ROWS, LatePolicy
+from vista.executor.late import CONTROL_S, EXECUTE_ROWS, FADE_ROWS, LatePolicy, rows_when_late
 from vista.protocols import Policy
 
 LATENCIES_MS = (0, 100, 300, 1000)
@@ -32,7 +32,6 @@ LEFT_OUT: Mapping[str, dict[str, bool]] = {
     "unfaded": {"settles": False, "foresees": False, "fades": False},
 }
 BASE = ("0ms", "synchronous")
-_DT_S = 0.1
 
 
 class RealtimeSuite(BasicSuite):
@@ -105,11 +104,10 @@ def late(cell: str, method: str) -> tuple[Callable[[Policy], Policy], int]:
             settles=how["settles"],
         )
 
-    waiting = int(np.ceil(latency_s / _DT_S - 1e-9)) if waits else 0
+    waiting = int(np.ceil(latency_s / CONTROL_S - 1e-9)) if waits else 0
     if waits or latency_s == 0:
         return wrap, waiting + EXECUTE_ROWS
-    # The next chunk is asked for when the last one has arrived: no later, for what it saw is old by then.
-    return wrap, min(EXECUTE_ROWS, max(2, round(latency_s / _DT_S)))
+    return wrap, rows_when_late(latency_s)
 
 
 def open_late(settings: Settings) -> Callable[[Job], Record]:
