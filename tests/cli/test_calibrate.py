@@ -177,7 +177,7 @@ def test_what_is_not_there_is_refused():
     spec = load_robot("panda")
     with pytest.raises(InvalidValueError, match="episodes"):
         calibrate.collect(["pick_place"], 0, spec, policy="mock")
-    with pytest.raises(InvalidValueError, match="latency_s -0.1"):
+    with pytest.raises(InvalidValueError, match=r"latency_s -0\.1"):
         calibrate.collect(["pick_place"], 1, spec, policy="mock", latencies_ms=(-100,))
     with pytest.raises(UnknownNameError, match="pick_place"):
         calibrate.collect(["juggle"], 1, spec, policy="mock")

@@ -1,7 +1,7 @@
 """Fit the switcher: run the executor on tuning seeds, compare its cues to the truth, keep the weights.
 
-Goals are imagined, as at run time; with several latencies the episodes take turns. Two of three episodes fit, the third measures: calls of "reached" that
-come within half a second of the moment at which it was true.
+Goals are imagined, as at run time; with several latencies the episodes take turns. Two of three episodes fit,
+the third measures: calls of "reached" that come within half a second of the moment at which it was true.
 """
 
 from __future__ import annotations
