@@ -277,3 +277,27 @@ def test_a_detector_with_more_words_begins_with_what_one_with_fewer_knows(known:
 def test_a_detector_of_other_words_is_refused(known: Path, config: SceneDetectorConfig, message: str):
     with pytest.raises(ModelMismatchError, match=message):
         begin_with(known, config)
+
+
+# --- what lies in a drawer ---
+
+
+@pytest.mark.parametrize(("handle", "found"), [(True, True), (False, False)])
+def test_what_lies_beside_a_handle_is_found_by_its_name(handle: bool, found: bool):
+    """Its own peak is the weaker one of two neighbours: it is seen no more, but found."""
+    config = SceneDetectorConfig(shapes=("cube", "tray", "drawer"), colours=("red",), channels=8)
+
+    class Stub(SceneDetectorNet):
+        def forward(self, image):
+            out = super().forward(image)
+            for each in (out.centre, out.shape, out.colour, out.box, out.place):
+                each.zero_()
+            out.centre.fill_(-9.0)
+            out.centre[:, 5, 5], out.centre[:, 5, 6] = 4.0, 1.0
+            out.shape[:, 5, 5, 2 if handle else 1] = 9.0
+            out.shape[:, 5, 6, 0] = 9.0
+            return out
+
+    detector, obs = SceneDetector(Stub(config), tiny.panda()), observation(tiny.panda())
+    assert [d.label for d in detector.detect(obs)] == ["drawer" if handle else "tray"]
+    assert (detector.likelihood(obs, "red cube") > 0.5) == found

@@ -1,8 +1,10 @@
 """What a detector sees, for planning: which things are where, and what the hand holds.
 
 A learned detector overlooks and misnames things. What an instruction names is therefore looked for by its
-name; a weak sight of it counts only as long as there was no better one, and what is not seen at all is where
-the robot's own steps have left it. Whether the hand holds something is told by its fingers.
+name; a weak sight of it counts only as long as there was no better one, or in an open drawer, where things
+are seen badly; and what is not seen at all is where the robot's own steps have left it. It sees badly how
+high things are, too: what the hand let go over another thing and is still there is taken to stand on it.
+Whether the hand holds something is told by its fingers.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from robomemory.planning.belief import Observed
-from vista.cli.symbols import Sight, observed
+from vista.cli.symbols import OPEN_M, Sight, drawer_centres, observed
 from vista.protocols import Detector
 from vista.types import F64, Detection, Observation
 from vista_sim import cabinet
@@ -23,6 +25,8 @@ SURE, UNSEEN = 0.3, 0.005
 HOLDING = 0.12
 """Fingers that are told to close and stay open by more than this hold something [0, 1]."""
 APART_M = 0.1
+UPON_M = 0.05
+"""What was let go, and seems to be no further [m] from another thing, seen from above, stands on it."""
 MARGIN_M = 0.01
 
 
@@ -47,6 +51,8 @@ class Looker:
         self._sure: set[str] = set()
         self._drawers: dict[str, float] = {}
         self._trays: dict[str, F64] = {}
+        self._last: dict[str, F64] = {}
+        self._holding, self._put = "", dict[str, str]()
 
     def look(self, obs: Observation) -> Observed:
         """The facts that are seen in ``obs``."""
@@ -70,11 +76,53 @@ class Looker:
             if held:
                 things = {held: hand, **{k: v for k, v in things.items() if k != held}}
             closed = bool(held)
+            self._note_put(things, held, hand, obs.gripper_command >= 0.5)
         margin = MARGIN_M if learned else 0.0
+        upon = {label: where for label, where in self._put.items() if label in things and where in self._last}
         sight = Sight(
-            obs.stamp_ns, things, hand, closed, dict(self._trays), dict(self._drawers), margin, not learned
-        )
+            obs.stamp_ns, things, hand, closed, dict(self._trays), dict(self._drawers), margin, not learned,
+            upon, frozenset(self._put.values()) & self._drawers.keys(),
+        )  # fmt: skip
         return observed(sight)
+
+    def _note_put(self, things: dict[str, F64], held: str, hand: F64, open_: bool) -> None:
+        """Keep what the hand has let go over which thing or drawer, until it is seen elsewhere."""
+        if held:
+            self._holding = held
+            self._put.pop(held, None)
+            return
+        if self._holding and open_:
+            below = self._drawer_at(hand) or self._thing_at(hand, self._holding)
+            if below:
+                self._put[self._holding] = below
+            self._holding = ""
+        for label, where in list(self._put.items()):
+            if label not in things:
+                continue
+            if where in self._drawers:
+                stays = self._drawer_at(things[label]) == where
+            else:
+                stays = self._thing_at(things[label], label) == where
+            if not stays:
+                del self._put[label]
+
+    def _drawer_at(self, at: F64) -> str:
+        """The open drawer over whose ground ``at`` is, else an empty name."""
+        size = (cabinet.INNER_X + MARGIN_M, cabinet.INNER_Y + MARGIN_M)
+        for name, centre in drawer_centres(self._drawers).items():
+            if self._drawers[name] > OPEN_M and bool((np.abs(at[:2] - centre) < size).all()):
+                return name
+        return ""
+
+    def _thing_at(self, at: F64, label: str) -> str:
+        """What is named, other than ``label``, and was last surely seen nearest to ``at``; else empty."""
+        apart = {
+            name: float(np.linalg.norm(at[:2] - where[:2]))
+            for name, where in self._last.items()
+            if name != label
+        }
+        nearest = min(apart, key=lambda name: apart[name], default="")
+        return nearest if nearest and apart[nearest] < UPON_M else ""
 
     def _held(self, things: dict[str, F64], hand: F64) -> str:
         """What the hand holds: what it tried to grasp, unless that is seen elsewhere; then something else
@@ -97,10 +145,12 @@ class Looker:
             things.pop(each.label, None)
             weak = each.score < SURE
             doubled = any(np.linalg.norm(each.position[:2] - d.position[:2]) < 0.02 for d in taken)
-            if each.score < UNSEEN or (weak and (doubled or each.label in self._sure)):
+            known = each.label in self._sure and not self._drawer_at(np.asarray(each.position))
+            if each.score < UNSEEN or (weak and (doubled or known)):
                 continue
             if not weak:
                 self._sure.add(each.label)
+                self._last[each.label] = np.asarray(each.position)
             taken.append(each)
         here = {d.label: np.asarray(d.position) for d in taken}
         # What was found by name at some place is not also the thing that it was mistaken for.

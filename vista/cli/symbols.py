@@ -33,9 +33,10 @@ class Sight:
     """What is seen at ``stamp_ns``: ``things`` and ``trays`` {name: position (3,) [m]}, ``drawers``
     {name: opening [m]}, the ``hand`` (3,) [m] and whether it is told to be ``closed``.
 
-    ``margin_m``: how much further than its ground reaches a thing may seem to be and still lie in a tray.
-    ``whole``: everything that stands on the table or in a tray is among ``things``; a detector that overlooks
-    some says False."""
+    ``margin_m``: how much further than its ground reaches a thing may seem to be and still lie in a tray or
+    drawer. ``whole``: everything that stands on the table or in a tray is among ``things``; a detector that
+    overlooks some says False. ``upon`` {thing: thing below it} where that is known otherwise than by height,
+    ``hidden``: drawers of which not all is seen that lies in them."""
 
     stamp_ns: int
     things: Mapping[str, F64]
@@ -45,6 +46,8 @@ class Sight:
     drawers: Mapping[str, float] = field(default_factory=dict)
     margin_m: float = 0.0
     whole: bool = True
+    upon: Mapping[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
 
 
 def drawer_centres(drawers: Mapping[str, float]) -> dict[str, F64]:
@@ -63,9 +66,9 @@ def observed(sight: Sight) -> Observed:
     facts: set[Triple] = {(place, "is", "open") for place in (TABLE, *sight.trays)}
     opened = {name for name, opening in sight.drawers.items() if opening > OPEN_M}
     facts |= {(name, "is", "open" if name in opened else "closed") for name in sight.drawers}
-    grounds = {name: (at, cabinet.INNER_X, cabinet.INNER_Y)
+    margin, half = sight.margin_m, TRAY_HALF_M + sight.margin_m
+    grounds = {name: (at, cabinet.INNER_X + margin, cabinet.INNER_Y + margin)
                for name, at in drawer_centres(sight.drawers).items()}  # fmt: skip
-    half = TRAY_HALF_M + sight.margin_m
     grounds |= {name: (at[:2], half, half) for name, at in sight.trays.items()}
     held = ""
     for name, at in sight.things.items():
@@ -79,12 +82,12 @@ def observed(sight: Sight) -> Observed:
         )
         place = next(inside, None)
         if place is None:
-            facts.add((name, "on", _below(at, sight.things) or TABLE))
+            facts.add((name, "on", sight.upon.get(name) or _below(at, sight.things) or TABLE))
         else:
             facts.add((name, "in", place))
     facts.add((HAND, "is", "full" if held else "empty"))
     visible = {TABLE, *sight.trays, *opened} if sight.whole else opened
-    return Observed(sight.stamp_ns, objects, frozenset(facts), frozenset(visible))
+    return Observed(sight.stamp_ns, objects, frozenset(facts), frozenset(visible) - sight.hidden)
 
 
 def _below(at: F64, things: Mapping[str, F64]) -> str | None:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 CELL = 4
-PLACES = ("tray", "drawer")
+HANDLE = "drawer"
+"""What the handle of a drawer is called."""
+PLACES = ("tray", HANDLE)
 """What is not called by a colour; in the lists of shapes these come last."""
 
 

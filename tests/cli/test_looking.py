@@ -1,0 +1,118 @@
+"""What a detector that overlooks and misnames things sees, as facts to plan with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from robomemory.planning.goals import HAND
+from tests.conformance.implementations import observation
+from vista.cli.looking import Looker
+from vista.robots import load_robot
+from vista.types import Detection, Pose
+from vista_sim import cabinet
+
+CUBE, BOX, TABLE = "red cube", "orange box", "table"
+OPENED = cabinet.CENTRE_X + cabinet.FRONT + 0.15
+"""x of the handle of an open drawer [m]."""
+INSIDE = (cabinet.CENTRE_X + 0.15, 0.0, 0.03)
+
+
+class LearnedEyes:
+    """Sees ``at`` {label: (position, score)}; the handle of a drawer at x ``handle``, if given."""
+
+    def __init__(self, handle: float | None = None, **at: tuple[tuple[float, float, float], float]) -> None:
+        self.handle = handle
+        self.at = {name.replace("_", " "): seen for name, seen in at.items()}
+
+    def _detection(self, label: str, place, score: float) -> Detection:
+        return Detection(label, score, np.array([0, 0, 1, 1], np.float32), np.array(place), 0.01)
+
+    def detect(self, obs):
+        seen = [self._detection(name, *each) for name, each in self.at.items() if each[1] > 0.35]
+        if self.handle is not None:
+            seen.append(self._detection("drawer", (self.handle, 0.0, cabinet.HANDLE_HEIGHT), 1.0))
+        return seen
+
+    def find(self, obs, label: str):
+        return self._detection(label, *self.at[label]) if label in self.at else None
+
+
+def view(x: float = 0.5, y: float = 0.0, *, told: float = 1.0, gripper: float = 1.0):
+    """The hand above (x, y), its fingers told ``told`` and open by ``gripper``."""
+    obs = observation(load_robot("panda"))
+    hand = Pose(np.array([x, y, 0.24]), obs.ee_pose.quat_wxyz)
+    return replace(obs, ee_pose=hand, gripper=gripper, gripper_command=told)
+
+
+def place_of(facts, thing: str) -> tuple[str, str]:
+    return next((r, o) for s, r, o in facts if s == thing and r in ("in", "on", "held by"))
+
+
+def carried(eyes: LearnedEyes, x: float, y: float) -> Looker:
+    """A looker that has seen both things surely, and the cube held over (x, y)."""
+    looker = Looker(eyes)
+    looker.reset([CUBE, BOX])
+    looker.look(view())
+    looker.grasped = CUBE
+    eyes.at[CUBE] = ((x, y, 0.2), 0.9)
+    seen = looker.look(view(x, y, told=0.0, gripper=0.5))
+    assert place_of(seen.facts, CUBE) == ("held by", HAND)
+    return looker
+
+
+@pytest.mark.parametrize(
+    ("at", "place"),
+    [
+        ((0.62, 0.11, 0.03), ("on", BOX)),  # a detector says "low" of what is high
+        ((0.63, 0.2, 0.03), ("on", TABLE)),  # it fell off
+    ],
+)
+def test_what_was_let_go_over_a_thing_and_is_still_there_stands_on_it(at, place):
+    eyes = LearnedEyes(red_cube=((0.4, -0.2, 0.02), 0.9), orange_box=((0.6, 0.1, 0.02), 0.9))
+    looker = carried(eyes, 0.6, 0.1)
+    eyes.at = {CUBE: (at, 0.9)}  # the box is hidden below it
+    assert place_of(looker.look(view(0.6, 0.1)).facts, CUBE) == place
+
+
+def test_things_that_stand_side_by_side_are_not_on_each_other():
+    eyes = LearnedEyes(red_cube=((0.57, 0.1, 0.02), 0.9), orange_box=((0.6, 0.1, 0.02), 0.9))
+    looker = Looker(eyes)
+    looker.reset([CUBE, BOX])
+    assert place_of(looker.look(view()).facts, CUBE) == ("on", TABLE)
+
+
+def test_what_was_taken_off_again_is_held():
+    eyes = LearnedEyes(red_cube=((0.4, -0.2, 0.02), 0.9), orange_box=((0.6, 0.1, 0.02), 0.9))
+    looker = carried(eyes, 0.6, 0.1)
+    looker.look(view(0.6, 0.1))
+    assert place_of(looker.look(view(0.6, 0.1, told=0.0, gripper=0.5)).facts, CUBE)[0] == "held by"
+
+
+def test_a_weak_sight_counts_in_an_open_drawer_only():
+    for handle, place in ((OPENED, ("in", "drawer")), (OPENED - 0.15, None)):
+        eyes = LearnedEyes(handle, red_cube=((0.6, 0.1, 0.02), 0.9))
+        looker = Looker(eyes)
+        looker.reset([CUBE])
+        looker.look(view())
+        eyes.at[CUBE] = (INSIDE, 0.05)
+        facts = looker.look(view()).facts
+        if place is None:
+            assert not any(s == CUBE for s, *_ in facts)
+        else:
+            assert place_of(facts, CUBE) == place
+
+
+def test_an_open_drawer_hides_what_was_let_go_over_it_until_that_is_seen_elsewhere():
+    eyes = LearnedEyes(OPENED, red_cube=((0.6, -0.2, 0.02), 0.9), orange_box=((0.6, 0.2, 0.02), 0.9))
+    looker = carried(eyes, *INSIDE[:2])
+    del eyes.at[CUBE]
+    after = looker.look(view(*INSIDE[:2]))
+    assert not any(s == CUBE for s, *_ in after.facts)
+    assert "drawer" not in after.visible  # so what the robot did is believed
+    eyes.at[CUBE] = ((0.6, 0.0, 0.02), 0.9)
+    beside = looker.look(view())
+    assert place_of(beside.facts, CUBE) == ("on", TABLE)
+    assert "drawer" in beside.visible
