@@ -74,21 +74,23 @@ def in_use(pids: Iterable[int] | None = None) -> set[str]:
     return used
 
 
-def remove_orphans(since_s: float, domain: int | None = None) -> list[str]:
-    """Remove shared memory of Fast DDS that no process uses any more, made by this user after ``since_s``
-    (seconds since the epoch), or a port of ROS ``domain``, however old: a client of an earlier graph may
-    have kept it. Killed processes leave it behind. Returns the names."""
-    removed = []
+def remove_orphans(
+    since_s: float, domain: int | None = None, until_s: float = float("inf")
+) -> dict[str, int]:
+    """Remove shared memory of Fast DDS that no process uses any more, made by this user between ``since_s``
+    and ``until_s`` (seconds since the epoch), or a port of ROS ``domain``, however old: a client of an
+    earlier graph may have kept it. Killed processes leave it behind. Returns {name: size [bytes]}."""
+    removed: dict[str, int] = {}
     first = 7400 + 250 * domain if domain is not None else 0
     ports = {f"fastrtps_port{p}" for p in range(first, first + 250)} if domain is not None else set()
     used = in_use()
     for path in sorted(shared_memory()):
         try:
             info = path.stat()
-            ours = info.st_ctime >= since_s or path.name.removesuffix("_el") in ports
+            ours = since_s <= info.st_ctime <= until_s or path.name.removesuffix("_el") in ports
             if info.st_uid == os.getuid() and ours and str(path) not in used:
                 path.unlink()
-                removed.append(path.name)
+                removed[path.name] = info.st_size
         except OSError:
             continue
     return removed
