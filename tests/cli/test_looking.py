@@ -91,6 +91,26 @@ def test_what_was_taken_off_again_is_held():
     assert place_of(looker.look(view(0.6, 0.1, told=0.0, gripper=0.5)).facts, CUBE)[0] == "held by"
 
 
+def test_what_was_held_is_held_as_long_as_the_fingers_stand_apart():
+    eyes = LearnedEyes(red_cube=((0.4, -0.2, 0.02), 0.9), orange_box=((0.6, 0.1, 0.02), 0.9))
+    looker = carried(eyes, 0.6, 0.1)
+    eyes.at[CUBE] = ((0.3, 0.1, 0.02), 0.9)  # carried high, it seems to lie far behind
+    assert place_of(looker.look(view(0.6, 0.1, told=0.0, gripper=0.5)).facts, CUBE) == ("held by", HAND)
+    assert place_of(looker.look(view(0.6, 0.1, told=0.0, gripper=0.05)).facts, CUBE) == ("on", TABLE)
+
+
+@pytest.mark.parametrize(("at", "held"), [((0.25, 0.1, 0.02), True), ((0.41, -0.2, 0.02), False)])
+def test_a_hand_up_high_holds_what_it_grasped_if_that_has_gone_from_where_it_stood(at, held: bool):
+    eyes = LearnedEyes(red_cube=((0.4, -0.2, 0.02), 0.9))
+    looker = Looker(eyes)
+    looker.reset([CUBE])
+    looker.look(view())
+    looker.grasped = CUBE
+    eyes.at[CUBE] = (at, 0.9)
+    facts = looker.look(view(0.4, -0.2, told=0.0, gripper=0.5)).facts
+    assert place_of(facts, CUBE) == (("held by", HAND) if held else ("on", TABLE))
+
+
 def test_a_weak_sight_counts_in_an_open_drawer_only():
     for handle, place in ((OPENED, ("in", "drawer")), (OPENED - 0.15, None)):
         eyes = LearnedEyes(handle, red_cube=((0.6, 0.1, 0.02), 0.9))

@@ -25,6 +25,7 @@ SURE, UNSEEN = 0.3, 0.005
 HOLDING = 0.12
 """Fingers that are told to close and stay open by more than this hold something [0, 1]."""
 APART_M = 0.1
+HIGH_M = 0.15
 UPON_M = 0.05
 """What was let go, and seems to be no further [m] from another thing, seen from above, stands on it."""
 MARGIN_M = 0.01
@@ -52,6 +53,7 @@ class Looker:
         self._drawers: dict[str, float] = {}
         self._trays: dict[str, F64] = {}
         self._last: dict[str, F64] = {}
+        self._stood: dict[str, F64] = {}
         self._holding, self._put = "", dict[str, str]()
 
     def look(self, obs: Observation) -> Observed:
@@ -72,11 +74,16 @@ class Looker:
         if learned:
             things = self._named_things(obs, things)
             closed = closed and obs.gripper > HOLDING
-            held = self._held(things, hand) if closed else ""
+            # Fingers that have held a thing and still stand apart hold it, wherever it seems to be: how far
+            # away something is that is carried high, the detector sees worst.
+            kept = self._holding if self._holding == self.grasped else ""
+            held = (kept or self._held(things, hand)) if closed else ""
             if held:
                 things = {held: hand, **{k: v for k, v in things.items() if k != held}}
             closed = bool(held)
             self._note_put(things, held, hand, obs.gripper_command >= 0.5)
+            if obs.gripper_command >= 0.5:
+                self._stood = dict(self._last)
         margin = MARGIN_M if learned else 0.0
         upon = {label: where for label, where in self._put.items() if label in things and where in self._last}
         sight = Sight(
@@ -133,8 +140,16 @@ class Looker:
 
         if self.grasped not in self._named:
             return ""
+        # Of what is carried high the detector sees badly how far away it is, but not that it has gone.
+        stood = self._stood.get(self.grasped)
+        if hand[2] > HIGH_M and stood is not None and self._gone(things.get(self.grasped), stood):
+            return self.grasped
         ordered = [self.grasped, *sorted((n for n in self._named if n != self.grasped), key=apart)]
         return next((label for label in ordered if apart(label) < APART_M), "")
+
+    def _gone(self, at: F64 | None, stood: F64) -> bool:
+        """Whether what stood at ``stood`` is seen ``at`` another place."""
+        return at is not None and float(np.linalg.norm((at - stood)[:2])) > UPON_M
 
     def _named_things(self, obs: Observation, things: dict[str, F64]) -> dict[str, F64]:
         assert isinstance(self._detector, Finder)
