@@ -294,3 +294,5 @@ def test_training_fine_tunes_a_pipeline_and_saves_one(pairs, saved, tmp_path, ob
     assert done
     goal = ImageWorldModel.from_pretrained(tmp_path / "out", text=tiny.text_encoder()).imagine(obs, GRASP)
     assert goal.images["front"].shape == (tiny.SIZE, tiny.SIZE, 3)
+    told = [path.read_text() for path in (tmp_path / "out").rglob("*.json")]
+    assert not any(str(saved) in text for text in told)  # where it came from is nobody's business

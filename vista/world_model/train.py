@@ -116,6 +116,16 @@ def make_loss(training: WorldModelTraining) -> LossFn:
     return loss
 
 
+def begin_with(start: Path) -> GoalUNet:
+    """The network of the pipeline in ``start``; unlike one that diffusers loads, it does not keep the path
+    of that folder in its configuration, where whoever gets the next pipeline could read it."""
+    known = GoalUNet.from_pretrained(start / "unet", torch_dtype=torch.float32)
+    own = {name: value for name, value in known.config.items() if not name.startswith("_")}
+    model = GoalUNet(**own)
+    model.load_state_dict(known.state_dict())
+    return model
+
+
 def train_world_model(
     data: Path, out: Path, checkpoints: Path, config: TrainConfig, *, start: Path | None = None,
     training: WorldModelTraining | None = None,
@@ -128,7 +138,7 @@ def train_world_model(
 
     torch.manual_seed(config.seed)
     training = training or WorldModelTraining()
-    model = GoalUNet.from_pretrained(start / "unet", torch_dtype=torch.float32) if start else GoalUNet()
+    model = GoalUNet() if start is None else begin_with(start)
     pairs = Pairs(data, model.config.image_size)
     scale = float(model.config.noise_scale)
     trained, _, complete = fit(
