@@ -63,7 +63,7 @@ def test_ones_own_class_is_found_beside_the_caller(own: Path):
         ("no_such_module:Policy", "cannot be imported"),
         (":Policy", "expected module:Class"),
         ("./nowhere", "the folder ./nowhere does not exist"),
-        ("nonsense", "known: scripted, mock, a model folder"),
+        ("nonsense", "known: long, scripted, mock, a model folder"),
         ("scripted", "reads the simulator's truth"),
     ],
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from vista.cli.episode import Refs
 from vista.cli.recipes import load_recipe
 from vista.cli.suites import Settings, make_suite
+from vista.cli.suites.long import long_refs
 from vista.cli.suites.vista import meeting, meeting_task, vista_refs
 from vista.cli.train import _other_method
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
@@ -76,6 +79,7 @@ def test_each_method_gets_the_same_number_of_steps():
         made = recipe if name == "ours" else _other_method(recipe, name)
         assert sum(stage.steps for stage in made.stages.values()) == wanted
         assert made.out == METHODS[name].folder
+        assert made.stages["long"].out == METHODS[name].long_folder
         assert made.data == recipe.data
     assert set(_other_method(recipe, "goal").stages) == set(recipe.stages)
     with pytest.raises(UnknownNameError, match="known: ours"):
@@ -95,6 +99,14 @@ def test_a_baseline_is_shown_and_told_what_it_was_trained_on(tmp_path, monkeypat
         assert (refs.world_model == "mock") is not method.goal_image
         assert (refs.planner == "whole") is (method.told == "instruction")
     assert vista_refs(Settings(), "oracle").world_model == "oracle"
+
+
+def test_suite_long_takes_what_learned_the_longer_tasks_unless_told_otherwise():
+    for method, folder in (("ours", "executor_long"), ("fixed", "executor_long"), ("text", "text_long")):
+        assert Path(str(long_refs(Settings(), method).policy)).name == folder
+    own = Settings(refs=Refs(policy="mine"))
+    assert long_refs(own, "ours").policy == "mine"
+    assert Path(str(long_refs(Settings(), "subtask").policy)).name == "subtask"
 
 
 def test_goals_measures_each_number_of_steps_on_its_own():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,8 +42,11 @@ def plain(policy: Straight, latency_s: float, **more: int) -> LatePolicy:
     return LatePolicy(policy, latency_s, foresees=False, settles=False, **more)  # type: ignore[arg-type]
 
 
-def arm(policy: LatePolicy, cycles: int, rows: int = 4) -> tuple[list[float], list[ActionChunk]]:
-    """Carry out ``rows`` of each chunk exactly; the hand's sideways place after every row, and the chunks."""
+def arm(
+    policy: LatePolicy, cycles: int, rows: int = 4, *, blocked: bool = False
+) -> tuple[list[float], list[ActionChunk]]:
+    """Carry out ``rows`` of each chunk exactly, or not at all where the arm is ``blocked``; the hand's
+    sideways place after every row, and the chunks."""
     spec = panda()
     obs = observation(spec)
     here = pose_to_matrix(obs.ee_pose)
@@ -61,7 +66,8 @@ def arm(policy: LatePolicy, cycles: int, rows: int = 4) -> tuple[list[float], li
         chunks.append(chunk)
         for row in chunk.actions[:rows]:
             places.append(float((np.linalg.inv(origin) @ here @ delta_to_matrix(np.float64(row[:6])))[1, 3]))
-        here = here @ delta_to_matrix(np.float64(chunk.actions[rows - 1][:6]))
+        if not blocked:
+            here = here @ delta_to_matrix(np.float64(chunk.actions[rows - 1][:6]))
     return places, chunks
 
 
@@ -151,6 +157,23 @@ def test_fingers_move_only_by_what_was_seen_at_rest(settles):
     assert still.sum() in ((3, 4, 5, 6) if settles else (0,))
     assert (grip[closed:] == 0).all()
     np.testing.assert_allclose(places[closed:], 0.105, atol=1e-6)
+
+
+class Arrived(Straight):
+    """Goes on for two plans, then wants the fingers closed at once."""
+
+    def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
+        chunk = super().predict_chunk(obs, subgoal)
+        rows = chunk.actions.copy()
+        rows[:, 6] = float(self.calls < 3)
+        return replace(chunk, actions=rows)
+
+
+def test_the_fingers_of_an_arm_that_stands_against_something_may_move():
+    """It never gets where its plan would have it, and is at rest all the same."""
+    _, chunks = arm(LatePolicy(Arrived(0.01), 0.3), 6, rows=3, blocked=True)
+    assert chunks[1].actions[0, 6] == 1
+    assert chunks[-1].actions[0, 6] == 0
 
 
 def test_a_new_subgoal_drops_the_old_plans():

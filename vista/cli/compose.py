@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from vista.cli import large
-from vista.cli.refs import load
+from vista.cli.refs import load, shipped
 from vista.errors import ConfigError
 from vista.guard import SafetyGuard, load_limits
 from vista.preprocess import Preprocessor
@@ -44,7 +44,8 @@ def text_encoder() -> TextEncoder:
 
 
 def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | None = None) -> Policy:
-    """An executor. Words: ``scripted`` (the expert), ``mock`` (holds still).
+    """An executor. Words: ``long`` (what ships for drawers and stacks), ``scripted`` (the expert), ``mock``
+    (holds still).
 
     Raises:
         ConfigError, UnknownNameError: as :func:`vista.cli.refs.load`; so do the other functions here.
@@ -65,7 +66,10 @@ def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | Non
 
         return StillPolicy()
 
-    words = {"scripted": scripted, "mock": mock}
+    def longer() -> Policy:
+        return learned(shipped("executor_long"))
+
+    words = {"long": longer, "scripted": scripted, "mock": mock}
     return load(
         "executor", ref, Policy, default="executor", classes={"GoalVLA": learned}, words=words,
         files=large.policies(), other=large.policy_in,

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from vista_sim.tasks import Task
 
 INSTRUCTION = "put the blue mug in the tray"
-# The learned executor, world model and detector know no drawers: what is searched for is found by the memory,
-# reached by the expert and seen by the oracle, and the page says so.
+# What is searched for is to show the memory: the expert reaches it, the oracle sees it, and the page says so.
 SEARCH: Mapping[str, str] = {
     "planner": "memory", "policy": "scripted", "world_model": "mock", "detector": "oracle",
 }  # fmt: skip
-SEARCH_SAYS = (
-    "the scripted expert, which reads the simulator's truth; the learned executor does pick_place only"
-)
+SEARCH_SAYS = "the scripted expert, which reads the simulator's truth, not a learned policy"
+# Drawers and stacks: a plan of several steps, and the executor that learned them.
+LONGER: Mapping[str, str] = {"planner": "fresh", "policy": "long"}
+LONGER_TASKS = ("stack", "drawer", "tidy")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +105,8 @@ def main(args: argparse.Namespace) -> int:
         # Drawers that were opened in one scene tell nothing of another one: each has a memory of its own.
         own = {**SEARCH, "scene_name": f"search-{values.get('seed', stack.arguments['seed'].default)}"}
         values = {**own, **values}
+    elif values.get("task") in LONGER_TASKS:
+        values = {**LONGER, **values}
     instruction = told(args.instruction, stack.chosen(values))
     objects = str(values.get("objects", ""))
     if "target" not in values and "scene" not in values and (label := named(instruction, objects)):

@@ -35,7 +35,8 @@ class DataPart:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One training run; ``start``: folder of the weights it begins with; ``imagined``: share of its goals;
-    ``delayed``: share of its samples with images older than their pose; ``data``: what of the recipe."""
+    ``delayed``: share of its samples with images older than their pose; ``data``: what of the recipe;
+    ``out``: where the model goes, if not where the recipe says."""
 
     steps: int
     lr: float
@@ -45,6 +46,7 @@ class Stage:
     delayed: float | None = None
     start: str | None = None
     data: str = "data"
+    out: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

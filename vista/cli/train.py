@@ -88,7 +88,7 @@ def main(args: argparse.Namespace) -> int:
 
     base = home() / "runs" / "smoke" if args.smoke else home()
     name = recipe.name if args.stage == "base" else f"{recipe.name}-{args.stage}"
-    out: Path = args.out or base / recipe.out
+    out: Path = args.out or base / (stage.out or recipe.out)
     checkpoints: Path = args.checkpoints or base / "checkpoints" / name
     if args.fresh:
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -121,10 +121,13 @@ def _other_method(recipe: Recipe, name: str) -> Recipe:
         raise UnknownNameError("method", name, METHODS)
     method, stages = METHODS[name], dict(recipe.stages)
     if method.goal_image:
-        stages = {k: replace(s, start=method.folder if s.start else None) for k, s in stages.items()}
+        stages = {
+            k: replace(s, start=method.folder if s.start else None, out=method.long_folder if s.out else None)
+            for k, s in stages.items()
+        }
     else:  # it is shown nothing that could be imagined: one stage takes all the steps
         steps = sum(stage.steps for stage in stages.values() if stage.data == "data")
-        longer = {k: replace(s, imagined=None, delayed=None, start=method.folder)
+        longer = {k: replace(s, imagined=None, delayed=None, start=method.folder, out=method.long_folder)
                   for k, s in stages.items() if s.data == "long"}  # fmt: skip
         stages = {"base": replace(recipe.stages["base"], steps=steps), **longer}
     return replace(recipe, name=f"executor-{name}", out=method.folder, stages=stages)

@@ -91,8 +91,8 @@ class LatePolicy:
         fade_rows: Rows over which a new plan takes over from the old one; 0: at once.
         foresees: The chunk is planned for where the plan in hand will have brought the arm by the time it
             arrives, with the images of now (VLASH, arXiv 2512.01031), so that none of its rows is missed.
-        settles: The fingers move only by a plan that was made at rest: a plan of a moving arm ends where it
-            would open or close them, and the arm looks once more there.
+        settles: The fingers move only by a plan that was made at rest, or standing against something: a plan
+            of a moving arm ends where it would open or close them, and the arm looks once more there.
 
     Raises:
         InvalidValueError: a latency below 0, or another action space.
@@ -130,6 +130,7 @@ class LatePolicy:
         self._coming: ActionChunk | None = None
         self._heard: ActionChunk | None = None
         self._told: bool | None = None
+        self._looked: Observation | None = None
         self._acted_ns = 0
 
     def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
@@ -145,7 +146,7 @@ class LatePolicy:
             start = ahead if self._foresees else obs
             self._coming = self._policy.predict_chunk(start, subgoal)
             chunk = self._coming
-            if self._settles and _moves(obs, ahead):
+            if self._settles and _moves(obs, ahead) and not self._blocked(obs):
                 kept = _until_fingers_move(chunk.actions, ahead.gripper_command)
                 chunk = replace(chunk, actions=kept)
             self._plan = self._joined(chunk, obs, start)
@@ -163,6 +164,15 @@ class LatePolicy:
             (self._heard.progress, self._heard.reached) if self._heard and saw else (None, None)
         )
         return ActionChunk(np.array(rows, np.float32), shape.dt_s, shape.space, now, progress, reached)
+
+    def _blocked(self, obs: Observation) -> bool:
+        """Whether the plan in hand should have moved the arm since the last plan, and it has not: it stands
+        against something, and its images are true whatever it means to do."""
+        before, self._looked = self._looked, obs
+        if before is None or before is obs or self._plan is None or _moves(before, obs):
+            return False
+        there, _ = self._plan.at(obs.stamp_ns)
+        return _moves(obs, replace(obs, ee_pose=matrix_to_pose(there, obs.ee_pose.frame)))
 
     def _hear(self, now: int) -> None:
         if self._coming is not None and self._coming.start_stamp_ns + self._latency_ns <= now:

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Method:
     """``goal_image``: whether it is shown one; ``told``: what the sentence is (see ``GoalVLAConfig``);
-    ``folder`` of its weights in the source tree."""
+    ``folder`` of its weights in the source tree, ``long_folder`` of those that learned the longer tasks, too,
+    where there are any."""
 
     goal_image: bool
     told: str
     folder: str
+    long_folder: str | None = None
 
 
 METHODS = {
-    "ours": Method(True, "subtask", "models/executor"),
+    "ours": Method(True, "subtask", "models/executor", "models/executor_long"),
     "goal": Method(True, "none", "models/baselines/goal"),
     "subtask": Method(False, "subtask", "models/baselines/subtask"),
-    "text": Method(False, "instruction", "models/baselines/text"),
+    "text": Method(False, "instruction", "models/baselines/text", "models/baselines/text_long"),
 }

@@ -25,6 +25,8 @@ from vista.cli.suites.basic import BasicSuite
 from vista.cli.suites.vista import vista_refs
 from vista.cli.workers import one_thread
 from vista.errors import InvalidValueError
+from vista.executor.methods import METHODS
+from vista.resources import resource_path
 from vista.runtime import Budget
 from vista.splits import load_splits
 from vista_sim.disturb import KINDS, Disturbance
@@ -57,8 +59,12 @@ def long_task(cell: str, seed: int) -> Task:
 
 
 def long_refs(settings: Settings, method: str) -> Refs:
-    """The parts that ``method`` uses; ConfigError for a baseline that has not been trained."""
+    """The parts that ``method`` uses, with weights that learned the longer tasks, too, where there are any;
+    ConfigError for a baseline that has not been trained."""
     refs = vista_refs(settings, "ours" if method == "fixed" else method)
+    longer = METHODS["ours" if method in ("fixed", "oracle") else method].long_folder
+    if settings.refs.policy is None and longer is not None:
+        refs = replace(refs, policy=str(resource_path(longer)))
     if method == "text":
         return refs
     planner = "fixed" if method == "fixed" else settings.refs.planner or "fresh"
