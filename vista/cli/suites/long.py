@@ -2,7 +2,8 @@
 
 Cells: ``two`` and ``three`` objects into the tray; ``taken``, two, and one that lies in the tray is taken out
 again while the arm is busy; ``moved``, two, and the second is put elsewhere; ``stack``, ``drawer``,
-``search`` and ``mixed`` ("open the drawer, put the red cube in, close it").
+``search`` and ``mixed`` ("open the drawer, put the red cube in, close it"). ``novel-two``, ``novel-stack``
+and so on: the same with objects and on tables that no demonstration showed.
 
 Methods: ``ours``, the learned loop with a new plan after each subtask; ``fixed``, the same with one plan made
 at the start; ``oracle``, ours with true goal images; ``subtask``, planned like ours, by an executor that is
@@ -30,7 +31,7 @@ from vista.resources import resource_path
 from vista.runtime import Budget
 from vista.splits import load_splits
 from vista_sim.disturb import KINDS, Disturbance
-from vista_sim.tasks import Task, make_task
+from vista_sim.tasks import Choice, Task, make_task
 from vista_sim.tasks.sentences import Sentences
 from vista_sim.tasks.several import Several
 from vista_sim.world import World
@@ -45,6 +46,8 @@ TASKS = {
     "search": "search",
     "mixed": "tidy",
 }
+NOVEL = "novel-"
+TASKS |= {NOVEL + cell: TASKS[cell] for cell in ("two", "stack", "drawer", "search", "mixed")}
 _APART = 1000  # seeds between the cells: no two of them meet the same scene
 _FIRST = 5000  # no seed of this suite is one of suite "vista"
 TRIES, SECONDS = 3, 15.0
@@ -52,10 +55,13 @@ TRIES, SECONDS = 3, 15.0
 
 
 def long_task(cell: str, seed: int) -> Task:
-    """The task of one episode, with the objects and tables of the demonstrations."""
+    """The task of one episode, with the objects and tables of the demonstrations, or with others."""
+    splits = load_splits()
+    strange = Choice(splits.novel_objects, splits.novel_patterns, lab_choice().distractors)
+    choice = strange if cell.startswith(NOVEL) else lab_choice()
     if TASKS[cell] == "several":
-        return Several(seed, lab_choice(), count=3 if cell == "three" else 2)
-    return make_task(TASKS[cell], seed, lab_choice())
+        return Several(seed, choice, count=3 if cell == "three" else 2)
+    return make_task(TASKS[cell], seed, choice)
 
 
 def long_refs(settings: Settings, method: str) -> Refs:
@@ -116,8 +122,9 @@ class LongSuite(BasicSuite):
             long_refs(settings, method)
 
     def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
-        # What is disturbed are the scenes of "two": what the disturbance costs is a paired difference.
-        place = "two" if cell in KINDS else cell or "two"
+        # What is disturbed are the scenes of "two": what the disturbance costs is a paired difference. What
+        # is novel has the seeds of what is not.
+        place = "two" if cell in KINDS else cell.removeprefix(NOVEL) or "two"
         first = _FIRST + self.cells.index(place) * _APART // 2 + settings.seed
         if count + settings.seed > _APART // 2:
             raise InvalidValueError(
