@@ -31,7 +31,7 @@ INSTRUCTION = "put the blue mug in the tray"
 SEARCH: Mapping[str, str] = {
     "planner": "memory", "policy": "scripted", "world_model": "mock", "detector": "oracle",
 }  # fmt: skip
-SEARCH_SAYS = "the scripted expert, which reads the simulator's truth, not a learned policy"
+EXPERT_SAYS = "the scripted expert, which reads the simulator's truth, not a learned policy"
 # Drawers and stacks: a plan of several steps, and the executor that learned them.
 LONGER: Mapping[str, str] = {"planner": "fresh", "policy": "long"}
 LONGER_TASKS = ("stack", "drawer", "tidy")
@@ -122,7 +122,7 @@ def main(args: argparse.Namespace) -> int:
     seed = int(str(chosen["seed"]))
     facts = {"command": "demo", **{name: str(value) for name, value in chosen.items() if value != ""}}
     if chosen["policy"] == "scripted":
-        facts["executor"] = SEARCH_SAYS
+        facts["executor"] = EXPERT_SAYS
     nodes = [node.name for node in stack.select()]
     job = Job(instruction, nodes, facts, seed, args.timeout, args.ready, args.runs)
     view = ProgressView()
