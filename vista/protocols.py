@@ -75,6 +75,14 @@ class Detector(Protocol):
 
 
 @runtime_checkable
+class Finder(Protocol):
+    """A detector that can look for one thing by its name, "<colour> <shape>": what fits it best, with how
+    well [0, 1] as its score, however badly; None where nothing fits at all."""
+
+    def find(self, obs: Observation, label: str) -> Detection | None: ...
+
+
+@runtime_checkable
 class Planner(Protocol):
     """Chooses the next subtask from what is seen, told and recalled."""
 

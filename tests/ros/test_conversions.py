@@ -73,6 +73,7 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "detection": [DETECTION],
     "detections": [(), (DETECTION, DETECTION)],
+    "sought": [DETECTION, None],
     "subtask": [SUBTASK, Subtask("push")],
     "subgoal": [
         Subgoal(SUBTASK, {"front": picture(), "wrist": picture()}, 0.9, 7, STAMP),

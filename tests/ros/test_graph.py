@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
@@ -18,15 +19,19 @@ pytest.importorskip("circus")
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 
+from tests.mocks import MockRobot
 from tests.ros.graph import ALL, READY_S, ArmWatch, Graph, wait_for
 from vista.errors import VistaError
 from vista.events import Event, EventKind
+from vista.protocols import Finder
 from vista.types import EpisodeResult, Outcome
 from vista_ros.calls import Service
 from vista_ros.client import GraphClient
+from vista_ros.proxies import GraphDetector
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(420)]
 SWEEP = "--policy=tests.ros.parts:Sweep"
+ANY = MockRobot().observe()  # the perception node looks for itself
 SENTENCE = "put the blue mug in the tray"
 
 
@@ -88,6 +93,17 @@ def test_nodes_tell_their_rates(client: GraphClient):
     wait_for(lambda: set(ALL) <= set(client.diagnostics()), 10.0, "a node has no diagnostics")
     wait_for(lambda: "render rate [Hz]" in client.diagnostics()["sim"], 10.0, "the simulator tells no rates")
     assert client.diagnostics()["guard"]["state"] == "active"
+
+
+def test_what_is_named_is_looked_for_through_the_graph(client: GraphClient):
+    """A planner that goes by weak sights asks for them by name: over the graph as in one process."""
+    detector = GraphDetector(client.node)
+    assert isinstance(detector, Finder)
+    seen = next(d for d in detector.detect(ANY) if d.label == "blue mug")
+    found = detector.find(ANY, "blue mug")
+    assert found is not None
+    assert np.allclose(found.position, seen.position, atol=1e-3)
+    assert detector.find(ANY, "pink unicorn") is None
 
 
 def test_instruction_that_names_nothing_lists_what_is_seen(client: GraphClient):

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from vista.errors import InvalidValueError, UnknownNameError
+from vista.robots import load_robot
 from vista.splits import load_splits
-from vista_sim.generate import demos, task_pairs
+from vista_sim.generate import demos, starts, task_pairs
 from vista_sim.generate.task_demos import demonstrate_task, make_task_demonstrations
+from vista_sim.tasks import Choice, make_task
+from vista_sim.world import World, top_down
 
 
 @pytest.mark.parametrize(("task", "segments"), [("stack", 2), ("search", 3)])
@@ -65,3 +68,25 @@ def test_an_unknown_task_is_named():
         demonstrate_task("juggle", 0)
     with pytest.raises(UnknownNameError, match="stack"):
         task_pairs.sample_task_scene("juggle", 0, ("red cube",), ("flat",))
+
+
+@pytest.mark.parametrize("task", ["stack", "tidy"])
+def test_recoveries_begin_within_the_task_and_touch_nothing(task):
+    """Some begin with the thing in the hand, some before it is grasped; every one is brought to its end."""
+    first = set()
+    for i in range(12):
+        episode = demonstrate_task(task, load_splits().seed("demonstrations", 999_200 + i), recovery=True)
+        if episode is not None:
+            first.add(episode.texts[0].split()[0])
+            assert episode.rows[0][4][2] in (0.0, 1.0)
+    assert {"grasp", "place"} <= first
+
+
+def test_a_hand_in_a_thing_is_seen_to_touch_it():
+    choice = Choice(load_splits().demo_objects, load_splits().demo_patterns)
+    task = make_task("stack", load_splits().seed("demonstrations", 999_300), choice)
+    world = World(task.scene, load_robot("panda"), demos.kinematics())
+    assert not starts.touches(world)
+    x, y, z = world.object_pose(0)[:3, 3]
+    starts.put_hand(world, top_down(float(x), float(y), float(z), 0.0), 0.0)
+    assert starts.touches(world)

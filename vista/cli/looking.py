@@ -10,13 +10,12 @@ Whether the hand holds something is told by its fingers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from robomemory.planning.belief import Observed
 from vista.cli.symbols import OPEN_M, Sight, drawer_centres, observed
-from vista.protocols import Detector
+from vista.protocols import Detector, Finder
 from vista.types import F64, Detection, Observation
 from vista_sim import cabinet
 
@@ -29,13 +28,6 @@ HIGH_M = 0.15
 UPON_M = 0.05
 """What was let go, and seems to be no further [m] from another thing, seen from above, stands on it."""
 MARGIN_M = 0.01
-
-
-@runtime_checkable
-class Finder(Protocol):
-    """A detector that can look for one thing by its name."""
-
-    def find(self, obs: Observation, label: str) -> Detection | None: ...
 
 
 class Looker:

@@ -25,6 +25,7 @@ from vista.splits import load_splits
 from vista.types import F64
 from vista_sim import expert
 from vista_sim.expert import Action
+from vista_sim.generate.starts import low_start, random_start
 from vista_sim.objects import LOW, low, sample_object
 from vista_sim.render import Camera
 from vista_sim.scene import sample_tabletop
@@ -39,36 +40,6 @@ FINE_M = 0.02
 @cache
 def kinematics() -> Kinematics:
     return Kinematics(load_robot("panda"))
-
-
-def random_start(rng: np.random.Generator) -> F64:
-    """An end-effector pose (4, 4) anywhere above the objects."""
-    x, y, z = rng.uniform([0.36, -0.24, 0.16], [0.62, 0.24, 0.36])
-    return top_down(x, y, z, rng.uniform(-1.0, 1.0))
-
-
-def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, float] | None:
-    """A state of things gone wrong: the arm low and away from the object, or beside it, perhaps closed.
-
-    Returns the end-effector pose (4, 4) and the opening [0, 1]; None where it would start inside another
-    object.
-    """
-    here = world.object_pose(index)[:3, 3]
-    if rng.random() < 0.5:
-        x, y = rng.uniform([0.36, -0.24], [0.64, 0.24])
-        z = rng.uniform(0.035, 0.16)
-    else:
-        angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.09)
-        x, y = here[0] + radius * np.cos(angle), here[1] + radius * np.sin(angle)
-        z = rng.uniform(0.03, 0.13)
-    for i in range(len(world.scene.objects)):
-        centre, spec = world.object_pose(i)[:3, 3], world.scene.objects[i].spec
-        if np.hypot(x - centre[0], y - centre[1]) < 0.085 and z < 2 * spec.half_height + 0.03:
-            return None
-    tray = world.scene.tray
-    if tray is not None and max(abs(x - tray[0]), abs(y - tray[1])) < 0.12 and z < 0.06:
-        return None
-    return top_down(x, y, z, rng.uniform(-1.0, 1.0)), 0.0 if rng.random() < 0.25 else 1.0
 
 
 class Recorder:

@@ -26,7 +26,8 @@ from vista.shards import Arrays
 from vista.splits import load_splits
 from vista.types import F64
 from vista_sim import expert_drawer
-from vista_sim.generate.demos import kinematics, random_start
+from vista_sim.generate.demos import kinematics
+from vista_sim.generate.starts import random_start
 from vista_sim.goals import TRAY_GROUND, Snapshot, carry_to, show_grasped, show_placed
 from vista_sim.render import Camera
 from vista_sim.scene import Scene, sample_tabletop

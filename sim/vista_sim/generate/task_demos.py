@@ -1,7 +1,8 @@
 """Demonstrations of the tasks beyond pick and place: every subtask of stack, drawer, search, tidy.
 
 The same arrays as :mod:`vista_sim.generate.demos` writes, made in the same way: noise in what is executed,
-random starts, and, as recoveries, starts low beside the thing or handle, perhaps with closed fingers.
+random starts, and, as recoveries, starts within the task: all up to some subtask is done, and the hand is low
+beside a thing or handle, or holds the thing close above where it shall be.
 """
 
 from __future__ import annotations
@@ -17,24 +18,17 @@ from vista.splits import load_splits
 from vista.types import F64
 from vista_sim import expert_drawer
 from vista_sim.cabinet import DRAWER_NAMES
-from vista_sim.generate.demos import Recorder, collect, kinematics, low_start, random_start, run_segment
+from vista_sim.generate.demos import LOW_SHARE, Recorder, collect, kinematics, run_segment
+from vista_sim.generate.starts import random_start, start_within
+from vista_sim.objects import LOW, low, sample_object
 from vista_sim.render import Camera
 from vista_sim.tasks import Choice, make_task
 from vista_sim.tasks.sentences import Sentences
-from vista_sim.world import World, top_down
+from vista_sim.world import World
 
 TASKS = ("stack", "drawer", "search", "tidy")
 LIMIT = 100
 """Steps that the expert has for one subtask."""
-
-
-def handle_start(world: World, drawer: int, rng: np.random.Generator) -> tuple[F64, float]:
-    """A start beside or in front of a closed drawer's handle; pose (4, 4) and opening as ``low_start``."""
-    x, y, _ = expert_drawer.handle_position(world, drawer)
-    across, along = rng.uniform(-0.07, 0.07), rng.uniform(0.0, 0.12)
-    height = rng.uniform(0.14, 0.22)
-    opening = 0.0 if rng.random() < 0.25 else 1.0
-    return top_down(x + along, y + across, height, rng.uniform(0.2, 1.8)), opening
 
 
 def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder | None:
@@ -47,7 +41,12 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
         raise UnknownNameError("task with demonstrations", name, TASKS)
     splits = load_splits()
     rng = np.random.default_rng(seed + 10**6)
-    choice = Choice(splits.demo_objects, splits.demo_patterns, distractors=int(rng.integers(1, 4)))
+    # As in pick and place (there stands why), with low things; these fit into drawers that shut, too.
+    flat = [label for label in splits.demo_objects if label.split()[-1] in LOW and rng.random() < LOW_SHARE]
+    library = {label: low(sample_object(label, rng), rng) for label in flat}
+    choice = Choice(
+        splits.demo_objects, splits.demo_patterns, distractors=int(rng.integers(1, 4)), library=library
+    )
     task = make_task(name, seed, choice)
     world, said = World(task.scene, load_robot("panda"), kinematics()), Sentences(task.scene)
 
@@ -60,25 +59,20 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
         drawer = DRAWER_NAMES[task.scene.drawers].index(meaning.thing)
         return lambda: expert_drawer.handle_position(world, drawer)
 
-    first = said.read(task.subtasks[0])
+    first = int(rng.integers(len(task.subtasks))) if recovery else 0
     if recovery:
-        if first.verb == "grasp":
-            index = world.index(first.thing)
-            low = next((s for _ in range(20) if (s := low_start(world, index, rng)) is not None), None)
-        else:
-            low = handle_start(world, DRAWER_NAMES[task.scene.drawers].index(first.thing), rng)
-        if low is not None:
-            world.reset(low[0])
-            world.gripper_command = low[1]
-            world.set_arm(world.joints, low[1])
-    elif rng.random() < 0.6:
-        world.reset(random_start(rng))
-    task.prepare(world)
+        task.prepare(world)
+        if not start_within(world, task, first, said.read(task.subtasks[first]), rng):
+            return None
+    else:
+        if rng.random() < 0.6:
+            world.reset(random_start(rng))
+        task.prepare(world)
     camera = Camera(world.model)
     try:
         recorder = Recorder(world, camera, task.instruction)
         sigma = float(rng.uniform(0.004, 0.014))
-        for sentence in task.subtasks:
+        for sentence in task.subtasks[first:]:
             finished = run_segment(
                 world, lambda: task.act(world, sentence), rng, recorder, sentence,  # noqa: B023 (called here)
                 sigma=sigma, early_close=int(rng.random() < 0.45) * (2 if recovery else 1),

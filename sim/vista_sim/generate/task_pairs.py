@@ -18,8 +18,9 @@ from vista.shards import Arrays
 from vista.splits import load_splits
 from vista_sim import expert_drawer
 from vista_sim.cabinet import DRAWER_NAMES
-from vista_sim.generate.demos import kinematics, random_start
+from vista_sim.generate.demos import kinematics
 from vista_sim.generate.pairs import Shard, choose_labels, random_arm
+from vista_sim.generate.starts import random_start
 from vista_sim.goals import Snapshot, carry_to, show_grasped
 from vista_sim.render import Camera
 from vista_sim.scene import Scene, sample_tabletop

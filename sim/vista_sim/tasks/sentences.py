@@ -13,7 +13,7 @@ from vista.errors import UnknownNameError
 from vista_sim import berth, expert, expert_drawer, goals, tray
 from vista_sim.cabinet import DRAWER_NAMES
 from vista_sim.expert import Action
-from vista_sim.expert_carry import Spot, put_down
+from vista_sim.expert_carry import Spot, on_top, put_down
 from vista_sim.scene import Scene
 from vista_sim.world import World
 
@@ -70,7 +70,7 @@ class Sentences:
             return expert_drawer.put_inside(world, index, self._drawers.index(said.place))
         if said.place != "tray":
             where, ground = self._top(world, said.place)
-            return put_down(world, index, Spot(where, ground, CLEARANCE, 0.005))
+            return put_down(world, index, on_top(where, ground, CLEARANCE))
         found = berth.find_berth(world, index)
         foot = float(world.object_pose(index)[2, 3]) - self._scene.objects[index].spec.half_height
         ground = max(found.ground, found.hand - (float(world.ee_pose()[2, 3]) - foot))

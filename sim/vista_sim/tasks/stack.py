@@ -9,7 +9,7 @@ import numpy as np
 from vista.errors import InvalidValueError, UnknownNameError
 from vista_sim import expert, goals
 from vista_sim.expert import Action
-from vista_sim.expert_carry import Spot, put_down
+from vista_sim.expert_carry import on_top, put_down
 from vista_sim.scene import Scene, sample_tabletop
 from vista_sim.scene_tasks import is_stackable, is_support, stackables, supports
 from vista_sim.tasks.base import Choice, at_rest, choose, sentence, standing
@@ -77,7 +77,7 @@ class Stack:
         if support is None:
             return expert.grasp(world, index)
         where, ground = self._top(world, support)
-        return put_down(world, index, Spot(where, ground, CLEARANCE, 0.005))
+        return put_down(world, index, on_top(where, ground, CLEARANCE))
 
     def _top(self, world: World, support: int) -> tuple[np.ndarray, float]:
         centre = world.object_pose(support)[:3, 3]

@@ -316,6 +316,16 @@ def detections_from_msg(msg: m.DetectionArray) -> tuple[Detection, ...]:
     return tuple(detection_from_msg(d) for d in msg.detections)
 
 
+def sought_to_msg(detection: Detection | None, label: str = "") -> m.Detection:
+    """What was found of ``label``; where it is None, that label and a score of 0."""
+    return m.Detection(label=label) if detection is None else detection_to_msg(detection)
+
+
+def sought_from_msg(msg: m.Detection) -> Detection | None:
+    """What was found of a label; None where nothing fits it."""
+    return detection_from_msg(msg) if msg.score > 0 else None
+
+
 # --- what is planned ---------------------------------------------------------------------------------
 
 

@@ -69,6 +69,11 @@ class GraphDetector:
             return float(answer.likelihoods[0])
         return max((d.score for d in answer.detections.detections), default=0.0)
 
+    def find(self, obs: Observation, label: str) -> Detection | None:
+        """What fits ``label`` best, with how well as its score; None where nothing does."""
+        answer = self._ask(Detect.Request(labels=[label], timeout_s=2.0))
+        return c.sought_from_msg(answer.sought[0]) if answer.sought else None
+
 
 class GraphMemory:
     """The memory node."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from vista.errors import StaleObservationError
+from vista.perception.sought import sought
 from vista.robots import load_robot
 from vista.types import Observation
 from vista_msgs.msg import DetectionArray
@@ -74,6 +75,10 @@ class PerceptionNode(VistaNode):
         if request.labels:
             if (likelihood := getattr(self._detector, "likelihood", None)) is not None:
                 response.likelihoods = [float(likelihood(obs, label)) for label in request.labels]
+            seen = c.detections_from_msg(found)
+            response.sought = [
+                c.sought_to_msg(sought(self._detector, obs, label, seen), label) for label in request.labels
+            ]
             found.detections = [d for d in found.detections if d.label in request.labels]
         response.ok, response.detections = True, found
         return response

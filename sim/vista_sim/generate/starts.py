@@ -1,0 +1,127 @@
+"""Where demonstrations begin: anywhere above the table, or where an executor ends up when it goes wrong."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from vista.types import F64
+from vista_sim import expert, expert_drawer
+from vista_sim.cabinet import DRAWER_NAMES
+from vista_sim.goals import Snapshot, carry_to
+from vista_sim.tasks import Task
+from vista_sim.tasks.sentences import Meaning
+from vista_sim.world import SUBSTEPS, World, top_down, yaw_of
+
+TRIES = 20
+
+
+def random_start(rng: np.random.Generator) -> F64:
+    """An end-effector pose (4, 4) anywhere above the objects."""
+    x, y, z = rng.uniform([0.36, -0.24, 0.16], [0.62, 0.24, 0.36])
+    return top_down(x, y, z, rng.uniform(-1.0, 1.0))
+
+
+def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, float] | None:
+    """A state of things gone wrong: the arm low and away from the object, or beside it, perhaps closed.
+
+    Returns the end-effector pose (4, 4) and the opening [0, 1]; None where it would start inside another
+    object.
+    """
+    here = world.object_pose(index)[:3, 3]
+    if rng.random() < 0.5:
+        x, y = rng.uniform([0.36, -0.24], [0.64, 0.24])
+        z = rng.uniform(0.035, 0.16)
+    else:
+        angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.09)
+        x, y = here[0] + radius * np.cos(angle), here[1] + radius * np.sin(angle)
+        z = rng.uniform(0.03, 0.13)
+    for i in range(len(world.scene.objects)):
+        centre, spec = world.object_pose(i)[:3, 3], world.scene.objects[i].spec
+        if np.hypot(x - centre[0], y - centre[1]) < 0.085 and z < 2 * spec.half_height + 0.03:
+            return None
+    tray = world.scene.tray
+    if tray is not None and max(abs(x - tray[0]), abs(y - tray[1])) < 0.12 and z < 0.06:
+        return None
+    return top_down(x, y, z, rng.uniform(-1.0, 1.0)), 0.0 if rng.random() < 0.25 else 1.0
+
+
+def handle_start(world: World, drawer: int, rng: np.random.Generator) -> tuple[F64, float]:
+    """A start beside or in front of a drawer's handle; pose (4, 4) and opening as ``low_start``."""
+    x, y, _ = expert_drawer.handle_position(world, drawer)
+    across, along = rng.uniform(-0.07, 0.07), rng.uniform(0.0, 0.12)
+    height = rng.uniform(0.14, 0.22)
+    opening = 0.0 if rng.random() < 0.25 else 1.0
+    return top_down(x + along, y + across, height, rng.uniform(0.2, 1.8)), opening
+
+
+def touches(world: World, held: int | None = None) -> bool:
+    """Whether the arm, or the object ``held`` in its hand, touches anything else in the scene."""
+    m = world.model
+    base = int(m.body_rootid[m.site(world.robot.ee_site).bodyid[0]])
+
+    def side(geom: int) -> bool:
+        body = int(m.geom_bodyid[geom])
+        return int(m.body_rootid[body]) == base or (held is not None and m.body(body).name == f"object{held}")
+
+    contacts = world.data.contact[: world.data.ncon]
+    return any(side(c.geom1) != side(c.geom2) for c in contacts)
+
+
+def put_hand(world: World, pose: F64, opening: float) -> None:
+    """The hand at ``pose`` (4, 4) at once, its fingers ``opening`` [0, 1] and told to be so."""
+    world.gripper_command = opening
+    world.set_arm(world.kinematics.inverse(pose, world.joints, iterations=60), opening)
+    mujoco.mj_forward(world.model, world.data)
+
+
+def start_within(world: World, task: Task, step: int, said: Meaning, rng: np.random.Generator) -> bool:
+    """Bring ``world`` to where subtask ``step`` of ``task``, which means ``said``, might begin or go wrong.
+
+    All before it is done, and the hand is somewhere; what it holds, it holds. False where no such start was
+    found.
+    """
+    for before in task.subtasks[:step]:
+        task.show(world, before)
+    if said.verb == "place":
+        return _held_start(world, task, task.subtasks[step], world.index(said.thing), rng)
+    free = Snapshot(world)
+    for _ in range(TRIES):
+        start: tuple[F64, float] | None
+        if said.verb in ("open", "close"):
+            start = handle_start(world, DRAWER_NAMES[world.scene.drawers].index(said.thing), rng)
+        elif rng.random() < 0.35:
+            start = random_start(rng), 1.0
+        else:
+            start = low_start(world, world.index(said.thing), rng)
+        if start is not None:
+            put_hand(world, *start)
+            if not touches(world):
+                return True
+            free.restore()
+    return False
+
+
+def _held_start(world: World, task: Task, sentence: str, index: int, rng: np.random.Generator) -> bool:
+    """Object ``index``, which the fingers hold, close above where ``sentence`` wants it, or anywhere."""
+    world.step(SUBSTEPS)
+    held = Snapshot(world)
+    task.show(world, sentence)
+    goal = world.object_pose(index)[:3, 3]
+    held.restore()
+    for _ in range(TRIES):
+        pose = world.ee_pose()
+        if rng.random() < 0.65:
+            above = rng.uniform(0.004, 0.09)
+            wanted = goal + np.array([*rng.normal(0.0, 0.018, 2), above])
+            target = wanted + pose[:3, 3] - world.object_pose(index)[:3, 3]
+        else:
+            target = random_start(rng)[:3, 3]
+        x, y, z = map(float, target)
+        carry_to(world, index, top_down(x, y, z, yaw_of(pose) + rng.normal(0.0, 0.3)))
+        if not touches(world, held=index):
+            world.step(SUBSTEPS)
+            if expert.is_held(world, index):
+                return True
+        held.restore()
+    return False
