@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.implementations import observation, panda
 from vista.errors import InvalidValueError
-from vista.executor.late import LatePolicy
+from vista.executor.late import LatePolicy, _braked
 from vista.kinematics import delta_to_matrix, matrix_to_pose, pose_to_matrix
 from vista.types import ActionChunk, ActionSpace, Observation, Subgoal, Subtask
 
@@ -39,7 +39,7 @@ class Straight:
 
 def plain(policy: Straight, latency_s: float, **more: int) -> LatePolicy:
     """Late plans that are made for where the arm is when they are asked for."""
-    return LatePolicy(policy, latency_s, foresees=False, settles=False, **more)  # type: ignore[arg-type]
+    return LatePolicy(policy, latency_s, foresees=False, settles=False, brakes=False, **more)  # type: ignore[arg-type]
 
 
 def arm(
@@ -124,10 +124,34 @@ def test_an_arm_that_foresees_plans_for_where_it_will_be_and_misses_no_row():
         return plan(obs, subgoal)
 
     policy.predict_chunk = note  # type: ignore[method-assign]
-    places, _ = arm(LatePolicy(policy, 0.3, settles=False), 4, rows=3)
+    places, _ = arm(LatePolicy(policy, 0.3, settles=False, brakes=False), 4, rows=3)
     np.testing.assert_allclose(places, [0, 0, 0, *(0.01 * np.arange(1, 10))], atol=1e-6)
     # Each plan but the first is asked for three rows, 3 cm, ahead of where the hand is.
     np.testing.assert_allclose(np.abs(np.diff(asked)), [0.03, 0.03, 0.03], atol=1e-6)
+
+
+@pytest.mark.parametrize("latency_s", [0.1, 0.3, 1.0])
+def test_the_later_the_plans_the_slower_the_arm_comes_to_their_end(latency_s):
+    """In a row no more than the row's share of what is left, so all its way the hand may still turn back."""
+    policy = LatePolicy(Straight(0.03), latency_s, waits=False, settles=False)
+    _, chunks = arm(policy, 1)
+    late = round(latency_s / DT)
+    way = np.array([0.0, *np.float64(policy._plan.poses[:, :3, 3] @ [0, 1, 0])])  # type: ignore[union-attr]
+    steps = np.abs(np.diff(way))[late : late + 8]
+    left = 0.24 - np.cumsum([0.0, *steps[:-1]])
+    share = np.maximum(0.008, left * DT / (latency_s + 0.3))
+    assert (steps <= share + 1e-6).all()
+    assert (steps >= 0.5 * np.minimum(share, 0.03)).all()
+
+
+def test_a_braked_plan_ends_where_it_did_and_moves_the_fingers_where_it_did():
+    rows = np.zeros((8, 7), np.float32)
+    rows[:, 0] = np.minimum(0.01 * np.arange(1, 9), 0.03)
+    rows[:, 6] = np.arange(8) < 3  # closed from the fourth row on, at rest
+    braked = _braked(rows, 1.0)
+    np.testing.assert_allclose(braked[:, 0].max(), 0.03, atol=1e-6)
+    assert (braked[braked[:, 6] == 0][:, 0] > 0.03 - 1e-6).all()
+    np.testing.assert_allclose(_braked(np.zeros((8, 7), np.float32), 0.2), 0.0)
 
 
 class Closing(Straight):

@@ -23,6 +23,9 @@ from vista.protocols import Policy
 from vista.types import F32, F64, ActionChunk, ActionSpace, Observation, Subgoal
 
 FADE_ROWS = 3
+BRAKING_S, CREEP_M = 0.3, 0.008
+"""Late images: of what is left of a plan, the arm covers in a row no more than the row's share of the latency and
+this long; a step this short is always taken."""
 EXECUTE_ROWS = 4
 """Rows of a chunk that are carried out before the next is asked for."""
 CONTROL_S = 0.1
@@ -56,6 +59,39 @@ class _Plan:
 def _blend(old: F64, new: F64, weight: float) -> F64:
     """The pose (4, 4) that is ``weight`` [0, 1] of the way from ``old`` to ``new``."""
     return np.asarray(old @ delta_to_matrix(weight * matrix_to_delta(np.linalg.inv(old) @ new)))
+
+
+def _braked(actions: F32, share: float) -> F32:
+    """``actions`` (N, 7), walked more slowly: each row covers of the way that is left no more than ``share``.
+
+    A hand that comes down as fast on images of half a second ago as on those of now is beside the thing, and
+    too low, before it sees so.
+    """
+    rows = actions.astype(np.float64)
+    path = np.concatenate([np.zeros((1, 7)), rows])
+    path[0, 6] = rows[0, 6]
+    out, at = np.empty_like(rows), 0.0
+
+    def where(s: float) -> F64:
+        low = min(int(s), len(rows))
+        high = min(low + 1, len(rows))
+        return np.asarray(path[low] + (s - low) * (path[high] - path[low]))
+
+    for k in range(len(rows)):
+        here = where(at)
+        most = max(CREEP_M, share * float(np.linalg.norm(path[-1, :3] - here[:3])))
+        step = next(
+            (
+                d
+                for d in (1.0, 0.8, 0.6, 0.4, 0.3, 0.2)
+                if np.linalg.norm(where(at + d)[:3] - here[:3]) <= most
+            ),
+            0.1,
+        )
+        at = min(at + step, float(len(rows)))
+        out[k] = where(at)
+        out[k, 6] = path[max(1, int(at)), 6]
+    return out.astype(np.float32)
 
 
 def _moves(obs: Observation, ahead: Observation) -> bool:
@@ -93,6 +129,7 @@ class LatePolicy:
             arrives, with the images of now (VLASH, arXiv 2512.01031), so that none of its rows is missed.
         settles: The fingers move only by a plan that was made at rest, or standing against something: a plan
             of a moving arm ends where it would open or close them, and the arm looks once more there.
+        brakes: The later the plans, the slower the arm comes to where they end.
 
     Raises:
         InvalidValueError: a latency below 0, or another action space.
@@ -107,6 +144,7 @@ class LatePolicy:
         fade_rows: int = FADE_ROWS,
         foresees: bool = True,
         settles: bool = True,
+        brakes: bool = True,
     ) -> None:
         if not np.isfinite(latency_s) or latency_s < 0 or fade_rows < 0:
             raise InvalidValueError(
@@ -116,7 +154,7 @@ class LatePolicy:
             raise InvalidValueError(f"LatePolicy: {policy.action_space} chunks, expected EE_DELTA")
         self._policy, self._latency_ns = policy, round(latency_s * 1e9)
         self._waits, self._fade = waits, fade_rows
-        self._foresees, self._settles = foresees, settles
+        self._foresees, self._settles, self._brakes = foresees, settles, brakes
         self.reset()
 
     @property
@@ -146,6 +184,9 @@ class LatePolicy:
             start = ahead if self._foresees else obs
             self._coming = self._policy.predict_chunk(start, subgoal)
             chunk = self._coming
+            if self._brakes and self._latency_ns > 0:
+                share = chunk.dt_s / (self._latency_ns * 1e-9 + BRAKING_S)
+                chunk = replace(chunk, actions=_braked(chunk.actions, share))
             if self._settles and _moves(obs, ahead) and not self._blocked(obs):
                 kept = _until_fingers_move(chunk.actions, ahead.gripper_command)
                 chunk = replace(chunk, actions=kept)

@@ -3,7 +3,7 @@
 Cells are the latency between an observation and its chunk, injected in robot time. Methods: ``synchronous``,
 the arm waits for every chunk; ``asynchronous``, the last chunk goes on while the next is planned for where
 the arm will be by then (:mod:`vista.executor.late`). Each of the others leaves one thing more out of that:
-``unsettled``, fingers move by what was seen on the way, too; ``unforeseen``, chunks are planned for where the
+``unbraked``, the arm comes as fast to where a plan ends as if it were not late; ``unsettled``, fingers move by what was seen on the way, too; ``unforeseen``, chunks are planned for where the
 arm is when they are asked for; ``unfaded``, the arm leaps from plan to plan. Scenes are those of suite
 ``basic``, so every cell and method meets the same seeds: ``difference`` is paired, against ``synchronous`` at
 0 ms.
@@ -27,9 +27,10 @@ from vista.protocols import Policy
 
 LATENCIES_MS = (0, 100, 300, 1000)
 LEFT_OUT: Mapping[str, dict[str, bool]] = {
-    "unsettled": {"settles": False},
-    "unforeseen": {"settles": False, "foresees": False},
-    "unfaded": {"settles": False, "foresees": False, "fades": False},
+    "unbraked": {"brakes": False},
+    "unsettled": {"brakes": False, "settles": False},
+    "unforeseen": {"brakes": False, "settles": False, "foresees": False},
+    "unfaded": {"brakes": False, "settles": False, "foresees": False, "fades": False},
 }
 BASE = ("0ms", "synchronous")
 
@@ -92,7 +93,7 @@ def compared(records: Sequence[Record], base: Sequence[Record] | None) -> Cell:
 def late(cell: str, method: str) -> tuple[Callable[[Policy], Policy], int]:
     """What is put around the policy, and how many rows of its chunks are carried out."""
     latency_s, waits = int(cell.removesuffix("ms")) * 1e-3, method == "synchronous"
-    how = {"foresees": True, "settles": True, "fades": True} | LEFT_OUT.get(method, {})
+    how = {"brakes": True, "foresees": True, "settles": True, "fades": True} | LEFT_OUT.get(method, {})
 
     def wrap(policy: Policy) -> Policy:
         return LatePolicy(
@@ -102,6 +103,7 @@ def late(cell: str, method: str) -> tuple[Callable[[Policy], Policy], int]:
             fade_rows=FADE_ROWS if how["fades"] else 0,
             foresees=how["foresees"],
             settles=how["settles"],
+            brakes=how["brakes"],
         )
 
     waiting = int(np.ceil(latency_s / CONTROL_S - 1e-9)) if waits else 0
