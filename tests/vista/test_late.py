@@ -134,7 +134,7 @@ def test_an_arm_that_foresees_plans_for_where_it_will_be_and_misses_no_row():
 def test_the_later_the_plans_the_slower_the_arm_comes_to_their_end(latency_s):
     """In a row no more than the row's share of what is left, so all its way the hand may still turn back."""
     policy = LatePolicy(Straight(0.03), latency_s, waits=False, settles=False)
-    _, chunks = arm(policy, 1)
+    arm(policy, 1)
     late = round(latency_s / DT)
     way = np.array([0.0, *np.float64(policy._plan.poses[:, :3, 3] @ [0, 1, 0])])  # type: ignore[union-attr]
     steps = np.abs(np.diff(way))[late : late + 8]

@@ -7,7 +7,8 @@ the past when it arrives, and what is left of it need not agree with what the ar
 flow policy be drawn so that it fits them. A policy that regresses its chunk cannot be drawn again. Here it is
 asked for a chunk from where the arm will be by then (VLASH, arXiv 2512.01031; the executor is trained on
 images older than its pose), the rows after the frozen ones fade from the old plan to the new one, the same
-soft mask applied to poses, and the fingers move only by what was seen at rest.
+soft mask applied to poses, the arm comes the slower to where a plan ends the later it is, and the fingers move
+only by what was seen at rest.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from vista.types import F32, F64, ActionChunk, ActionSpace, Observation, Subgoal
 
 FADE_ROWS = 3
 BRAKING_S, CREEP_M = 0.3, 0.008
-"""Late images: of what is left of a plan, the arm covers in a row no more than the row's share of the latency and
-this long; a step this short is always taken."""
+"""Of what is left of a late plan, the arm covers in a row no more than the row's share of the latency and so
+long [s]; a step so short [m] is always taken."""
 EXECUTE_ROWS = 4
 """Rows of a chunk that are carried out before the next is asked for."""
 CONTROL_S = 0.1

@@ -3,10 +3,10 @@
 Cells are the latency between an observation and its chunk, injected in robot time. Methods: ``synchronous``,
 the arm waits for every chunk; ``asynchronous``, the last chunk goes on while the next is planned for where
 the arm will be by then (:mod:`vista.executor.late`). Each of the others leaves one thing more out of that:
-``unbraked``, the arm comes as fast to where a plan ends as if it were not late; ``unsettled``, fingers move by what was seen on the way, too; ``unforeseen``, chunks are planned for where the
-arm is when they are asked for; ``unfaded``, the arm leaps from plan to plan. Scenes are those of suite
-``basic``, so every cell and method meets the same seeds: ``difference`` is paired, against ``synchronous`` at
-0 ms.
+``unbraked``, the arm comes as fast to where a plan ends as if it were not late; ``unsettled``, fingers move
+by what was seen on the way, too; ``unforeseen``, chunks are planned for where the arm is when they are asked
+for; ``unfaded``, the arm leaps from plan to plan. Scenes are those of suite ``basic``, so every cell and
+method meets the same seeds: ``difference`` is paired, against ``synchronous`` at 0 ms.
 """
 
 from __future__ import annotations
