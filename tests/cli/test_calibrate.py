@@ -16,6 +16,7 @@ from vista.cli import calibrate
 from vista.cli.scripted import ScriptedPolicy, StillPolicy
 from vista.cli.truth import is_done
 from vista.errors import InvalidValueError, UnknownNameError
+from vista.executor import late
 from vista.robots import load_robot
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
 from vista.switcher.calibrated import FEATURES
@@ -155,19 +156,19 @@ def test_episodes_with_several_latencies_take_turns(monkeypatch):
         yield calibrate.Judged([np.zeros(len(FEATURES))], [0.0])
 
     class Late(StillPolicy):
-        def __init__(self, policy, latency_s: float) -> None:
+        def __init__(self, policy, latency_s: float, **how: object) -> None:
             super().__init__()
             self.latency_s = latency_s
 
     monkeypatch.setattr(calibrate, "judge_episode", judge)
-    monkeypatch.setattr(calibrate, "LatePolicy", Late)
+    monkeypatch.setattr(late, "LatePolicy", Late)
     calibrate.collect(["pick_place"], 5, load_robot("panda"), policy="mock", latencies_ms=(0, 300))
     assert heard == [(0.0, 4), (0.0, 4), (0.3, 3), (0.3, 3), (0.0, 4)]
 
 
 def test_a_late_policy_is_judged_by_what_has_arrived(stage):
     world, task, *_ = stage
-    wrap, rows = calibrate.late_policy(300)
+    wrap, rows = late.late_policy(0.3)
     (grasp, *_) = judged(stage, wrap(ScriptedPolicy(world, task)), timeout_s=20.0, execute_rows=rows)
     assert rows == 3
     assert grasp.cues[0][1] == 0.0  # nothing is heard of progress yet

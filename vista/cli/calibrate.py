@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from vista.cli.compose import Ref, load_detector, load_guard, load_policy, load_world_model
 from vista.cli.truth import is_done
 from vista.errors import InvalidValueError
-from vista.executor.late import EXECUTE_ROWS, LatePolicy, rows_when_late
+from vista.executor.late import EXECUTE_ROWS, late_policy
 from vista.kinematics import Kinematics
 from vista.protocols import Guard, Policy, WorldModel
 from vista.resources import resource_roots
@@ -145,7 +145,7 @@ def collect(
     """
     if episodes < 1:
         raise InvalidValueError(f"episodes: {episodes}, expected at least 1")
-    modes = [late_policy(ms) for ms in latencies_ms]
+    modes = [late_policy(ms * 1e-3) for ms in latencies_ms]
     kinematics = Kinematics(spec)
     truthful = ("scripted", "oracle")
     kept_policy = None if policy in truthful else load_policy(policy)
@@ -172,14 +172,6 @@ def collect(
         finally:
             robot.close()
     return gathered(found)
-
-
-def late_policy(latency_ms: int) -> tuple[Callable[[Policy], Policy], int]:
-    """What makes a policy ``latency_ms`` [ms] late, and how many rows of its chunks are carried out."""
-    if latency_ms == 0:
-        return (lambda policy: policy), EXECUTE_ROWS
-    latency_s = latency_ms * 1e-3
-    return (lambda policy: LatePolicy(policy, latency_s)), rows_when_late(latency_s)
 
 
 def gathered(found: Sequence[tuple[int, Judged]]) -> Judgements:

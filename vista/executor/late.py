@@ -7,12 +7,13 @@ the past when it arrives, and what is left of it need not agree with what the ar
 flow policy be drawn so that it fits them. A policy that regresses its chunk cannot be drawn again. Here it is
 asked for a chunk from where the arm will be by then (VLASH, arXiv 2512.01031; the executor is trained on
 images older than its pose), the rows after the frozen ones fade from the old plan to the new one, the same
-soft mask applied to poses, the arm comes the slower to where a plan ends the later it is, and the fingers move
-only by what was seen at rest.
+soft mask applied to poses, the arm comes the slower to where a plan ends the later it is, and the fingers
+move only by what was seen at rest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +40,25 @@ def rows_when_late(latency_s: float) -> int:
     """Rows of a chunk to carry out when the next, asked for now, comes ``latency_s`` [s] later: no more than
     until it is there, for what it saw is old by then."""
     return min(EXECUTE_ROWS, max(2, round(latency_s / CONTROL_S)))
+
+
+def late_policy(latency_s: float, **how: bool) -> tuple[Callable[[Policy], Policy], int]:
+    """What makes a policy ``latency_s`` [s] late, and how many rows of its chunks are carried out.
+
+    ``how``: as for :class:`LatePolicy`, and ``fades``. One that is not late is left as it is.
+    """
+    if latency_s == 0:
+        return (lambda policy: policy), EXECUTE_ROWS
+
+    def wrap(policy: Policy) -> Policy:
+        fade_rows = FADE_ROWS if how.get("fades", True) else 0
+        return LatePolicy(
+            policy, latency_s, fade_rows=fade_rows, **{k: v for k, v in how.items() if k != "fades"}
+        )
+
+    if how.get("waits"):
+        return wrap, EXECUTE_ROWS + int(np.ceil(latency_s / CONTROL_S - 1e-9))
+    return wrap, rows_when_late(latency_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from vista.cli.scenes import scene_task
 from vista.cli.suites.base import Cell, Job, Progress, Settings
 from vista.cli.suites.basic import BasicSuite
 from vista.cli.workers import one_thread
-from vista.executor.late import CONTROL_S, EXECUTE_ROWS, FADE_ROWS, LatePolicy, rows_when_late
+from vista.executor.late import FADE_ROWS, late_policy
 from vista.protocols import Policy
 
 LATENCIES_MS = (0, 100, 300, 1000)
@@ -92,24 +92,8 @@ def compared(records: Sequence[Record], base: Sequence[Record] | None) -> Cell:
 
 def late(cell: str, method: str) -> tuple[Callable[[Policy], Policy], int]:
     """What is put around the policy, and how many rows of its chunks are carried out."""
-    latency_s, waits = int(cell.removesuffix("ms")) * 1e-3, method == "synchronous"
-    how = {"brakes": True, "foresees": True, "settles": True, "fades": True} | LEFT_OUT.get(method, {})
-
-    def wrap(policy: Policy) -> Policy:
-        return LatePolicy(
-            policy,
-            latency_s,
-            waits=waits,
-            fade_rows=FADE_ROWS if how["fades"] else 0,
-            foresees=how["foresees"],
-            settles=how["settles"],
-            brakes=how["brakes"],
-        )
-
-    waiting = int(np.ceil(latency_s / CONTROL_S - 1e-9)) if waits else 0
-    if waits or latency_s == 0:
-        return wrap, waiting + EXECUTE_ROWS
-    return wrap, rows_when_late(latency_s)
+    latency_s = int(cell.removesuffix("ms")) * 1e-3
+    return late_policy(latency_s, waits=method == "synchronous", **LEFT_OUT.get(method, {}))
 
 
 def open_late(settings: Settings) -> Callable[[Job], Record]:
