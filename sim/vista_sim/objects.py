@@ -205,6 +205,26 @@ def low(spec: ObjectSpec, rng: np.random.Generator) -> ObjectSpec:
     return replace(spec, geoms=geoms, half_height=hh, half_width=hw, grasp_above=_grasp_above(hh))
 
 
+def fallen(spec: ObjectSpec, rng: np.random.Generator) -> ObjectSpec:
+    """A can like ``spec`` that lies on its side, 28 to 50 mm thick.
+
+    Raises:
+        InvalidValueError: ``spec`` is no can.
+    """
+    if spec.shape != "can":
+        raise InvalidValueError(f"{spec.label!r} cannot lie on its side; only a can can")
+    radius, half = float(rng.uniform(0.014, 0.025)), float(rng.uniform(0.03, 0.05))
+    geom = Geom("cylinder", (radius,), fromto=(-half, 0, 0, half, 0, 0))
+    return replace(spec, geoms=(geom,), half_height=radius, half_width=radius, symmetry=float(np.pi),
+                   grasp_above=0.0, rolls=True)  # fmt: skip
+
+
+def flat(label: str, rng: np.random.Generator) -> ObjectSpec:
+    """An object of ``label``, one of :data:`LOW`, lower than usual: a can mostly lies on its side."""
+    spec = sample_object(label, rng)
+    return fallen(spec, rng) if spec.shape == "can" and rng.random() < 0.75 else low(spec, rng)
+
+
 def _flattened(geom: Geom, tall: float, wide: float) -> Geom:
     """``geom`` with heights times ``tall`` and, for a box, its width times ``wide``."""
     if geom.type == "box":

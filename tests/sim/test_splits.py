@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from vista.errors import InvalidValueError
+from vista.robots import load_robot
 from vista.splits import load_splits
+from vista_sim import expert
 from vista_sim.generate.pairs import sample_pairs_scene
 from vista_sim.measure import lab_choice
-from vista_sim.objects import low, sample_object
+from vista_sim.objects import fallen, low, sample_object
+from vista_sim.scene import sample_tabletop
 from vista_sim.tasks import TASKS, make_task
+from vista_sim.world import World, yaw_of
 
 
 def test_seed_ranges_do_not_overlap():
@@ -76,3 +80,33 @@ def test_a_low_object_is_lower_and_keeps_its_looks(label: str):
             assert flat.half_width == tall.half_width
     with pytest.raises(InvalidValueError, match="red cube"):
         low(sample_object("red cube", rng), rng)
+
+
+def test_a_can_that_fell_over_lies_and_keeps_its_looks():
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        upright = sample_object("green can", rng)
+        lying = fallen(upright, rng)
+        assert (lying.label, lying.rgb) == (upright.label, upright.rgb)
+        assert lying.rolls
+        assert lying.half_height == lying.half_width == lying.geoms[0].size[0] <= 0.025
+        assert lying.geoms[0].fromto[3] > lying.half_width
+    with pytest.raises(InvalidValueError, match="blue mug"):
+        fallen(sample_object("blue mug", rng), rng)
+
+
+def test_what_lies_is_grasped_across_and_lifted():
+    rng = np.random.default_rng(5)
+    can = fallen(sample_object("green can", rng), rng)
+    scene = sample_tabletop(7, ["green can", "red cube"], ["flat"], count=2, library={"green can": can},
+                            required=("green can",))  # fmt: skip
+    world = World(scene, load_robot("panda"))
+    for _ in range(60):
+        action = expert.grasp(world, 0)
+        if action.done:
+            break
+        world.move_to(action.target, action.gripper)
+    assert action.done
+    assert expert.is_held(world, 0)
+    across = expert.grasp_yaw(world, 0, yaw_of(world.ee_pose())) - yaw_of(world.ee_pose())
+    assert abs(across) < 0.15

@@ -26,14 +26,14 @@ from vista.types import F64
 from vista_sim import expert
 from vista_sim.expert import Action
 from vista_sim.generate.starts import low_start, random_start
-from vista_sim.objects import LOW, low, sample_object
+from vista_sim.objects import LOW, flat
 from vista_sim.render import Camera
 from vista_sim.scene import sample_tabletop
 from vista_sim.world import World, top_down, yaw_of
 
 MAX_STEPS = 60
 HOLD_STEPS = 2
-LOW_SHARE = 0.45
+LOW_SHARE = 0.5
 FINE_M = 0.02
 
 
@@ -137,10 +137,12 @@ def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
     rng = np.random.default_rng(seed + 10**6)
     count = int(rng.integers(2, 5))
     # A mug is high and long from above. An executor that knows only high mugs and cans takes whatever is long
-    # and round for one, and closes above it: so many episodes are about a low one, or a low, narrow box.
-    flat = rng.random() < LOW_SHARE
-    chosen = str(rng.choice([label for label in splits.demo_objects if label.split()[-1] in LOW]))
-    library = {chosen: low(sample_object(chosen, rng), rng)} if flat else None
+    # and round for one, and closes above it: so many episodes are about a low one, a low, narrow box, or a
+    # can that fell over.
+    is_flat = rng.random() < LOW_SHARE
+    labels = [label for label in splits.demo_objects if label.split()[-1] in LOW]
+    chosen = str(rng.choice([*labels, *(label for label in labels if label.endswith("can"))]))
+    library = {chosen: flat(chosen, rng)} if is_flat else None
     scene = sample_tabletop(
         seed,
         splits.demo_objects,
@@ -150,7 +152,7 @@ def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
         required=tuple(library or ()),
     )
     world = World(scene, robot, kinematics())
-    index = 0 if flat else int(rng.integers(count))
+    index = 0 if is_flat else int(rng.integers(count))
     if recovery:
         found = next((s for _ in range(20) if (s := low_start(world, index, rng)) is not None), None)
         if found is not None:

@@ -20,7 +20,7 @@ from vista_sim import expert_drawer
 from vista_sim.cabinet import DRAWER_NAMES
 from vista_sim.generate.demos import LOW_SHARE, Recorder, collect, kinematics, run_segment
 from vista_sim.generate.starts import random_start, start_within
-from vista_sim.objects import LOW, low, sample_object
+from vista_sim.objects import LOW, flat
 from vista_sim.render import Camera
 from vista_sim.tasks import Choice, make_task
 from vista_sim.tasks.sentences import Sentences
@@ -42,8 +42,8 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
     splits = load_splits()
     rng = np.random.default_rng(seed + 10**6)
     # As in pick and place (there stands why), with low things; these fit into drawers that shut, too.
-    flat = [label for label in splits.demo_objects if label.split()[-1] in LOW and rng.random() < LOW_SHARE]
-    library = {label: low(sample_object(label, rng), rng) for label in flat}
+    flattened = [s for s in splits.demo_objects if s.split()[-1] in LOW and rng.random() < LOW_SHARE]
+    library = {label: flat(label, rng) for label in flattened}
     choice = Choice(
         splits.demo_objects, splits.demo_patterns, distractors=int(rng.integers(1, 4)), library=library
     )
