@@ -132,7 +132,8 @@ class Demonstrations:
             offset += len(arrays["goal"])
             for key in KEYS:
                 parts[key].append(arrays[key])
-        joined = {k: np.concatenate(v) for k, v in parts.items()}
+        # One after the other, its shards let go: twice all images would be twice the memory.
+        joined = {k: np.concatenate(parts.pop(k)) for k in KEYS}
         self.front, self.wrist, self.goal = joined["front"], joined["wrist"], joined["goal"]
         self.imagined = np.concatenate(extra) if extra else None
         self.segment = joined["segment"].astype(np.int64)
