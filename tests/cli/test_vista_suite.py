@@ -10,7 +10,7 @@ import pytest
 from vista.cli.episode import Refs
 from vista.cli.recipes import load_recipe
 from vista.cli.suites import Settings, make_suite
-from vista.cli.suites.long import long_refs
+from vista.cli.suites.long import in_vain, long_refs, long_task
 from vista.cli.suites.vista import meeting, meeting_task, vista_refs
 from vista.cli.train import _other_method
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
@@ -99,6 +99,13 @@ def test_a_baseline_is_shown_and_told_what_it_was_trained_on(tmp_path, monkeypat
         assert (refs.world_model == "mock") is not method.goal_image
         assert (refs.planner == "whole") is (method.told == "instruction")
     assert vista_refs(Settings(), "oracle").world_model == "oracle"
+
+
+def test_a_search_has_time_for_drawers_that_are_opened_in_vain():
+    seed = load_splits().seed("tuning", 9900)
+    assert [in_vain(long_task(cell, seed)) for cell in ("search", "novel-search", "drawer", "stack")] == [
+        2, 2, 0, 0,
+    ]  # fmt: skip
 
 
 def test_suite_long_takes_what_learned_the_longer_tasks_unless_told_otherwise():

@@ -32,6 +32,7 @@ from vista.runtime import Budget
 from vista.splits import load_splits
 from vista_sim.disturb import KINDS, Disturbance
 from vista_sim.tasks import Choice, Task, make_task
+from vista_sim.tasks.search import Search
 from vista_sim.tasks.sentences import Sentences
 from vista_sim.tasks.several import Several
 from vista_sim.world import World
@@ -169,6 +170,11 @@ def share_interval(records: Sequence[Record]) -> tuple[float, float]:
     return float((middle - half) / (1 + z * z / n)), float((middle + half) / (1 + z * z / n))
 
 
+def in_vain(task: Task) -> int:
+    """How many drawers may have to be opened before the one with the thing that ``task`` is about."""
+    return task.scene.drawers - 1 if isinstance(task, Search) else 0
+
+
 def open_long(settings: Settings) -> Callable[[Job], Record]:
     """One process of one thread; models are loaded once, an episode starts with an empty memory."""
     one_thread()
@@ -185,8 +191,8 @@ def open_long(settings: Settings) -> Callable[[Job], Record]:
         if job.cell in KINDS and isinstance(task, Several):
             meddler = Disturbance(job.cell, task.targets, job.seed)
         tally, count = Tally(task, meddler), len(task.subtasks)
-        # What is undone has to be done again: a grasp and a place more.
-        fair = count + 2 * (meddler is not None)
+        # What is undone has to be done again: a grasp and a place more. A search may open drawers in vain.
+        fair = count + 2 * (meddler is not None) + in_vain(task)
         budget = Budget(max_subtasks=TRIES * fair, seconds=SECONDS * fair)
         record = stacks[job.method].run(task, meddle=tally, budget=budget)
         record["progress"] = tally.done() / count
