@@ -98,15 +98,24 @@ class Graph:
                 signal.signal(number, handler)
 
 
+def own_values(given: Mapping[str, object], seed: str) -> dict[str, str]:
+    """What the demo of the task in ``given`` uses where the user has not said otherwise; ``seed`` by default.
+
+    A search is shown with stand-ins, all of them or, where one was replaced, none: with the still world model
+    a learned policy would be told to stay where it is.
+    """
+    task = given.get("task")
+    if task == "search":
+        shown = LONGER if SEARCH.keys() & given.keys() - {"planner"} else SEARCH
+        # Drawers that were opened in one scene tell nothing of another one: each has a memory of its own.
+        return {**shown, "scene_name": f"search-{given.get('seed', seed)}"}
+    return dict(LONGER) if task in LONGER_TASKS else {}
+
+
 def main(args: argparse.Namespace) -> int:
     stack = load_stack()
     values = stack_values(args)
-    if values.get("task") == "search":
-        # Drawers that were opened in one scene tell nothing of another one: each has a memory of its own.
-        own = {**SEARCH, "scene_name": f"search-{values.get('seed', stack.arguments['seed'].default)}"}
-        values = {**own, **values}
-    elif values.get("task") in LONGER_TASKS:
-        values = {**LONGER, **values}
+    values = {**own_values(values, str(stack.arguments["seed"].default)), **values}
     instruction = told(args.instruction, stack.chosen(values))
     objects = str(values.get("objects", ""))
     if "target" not in values and "scene" not in values and (label := named(instruction, objects)):
