@@ -30,7 +30,7 @@ def test_only_what_is_of_fast_dds_and_of_that_time_is_removed(shared: Path, monk
     assert processes.remove_orphans(now + 60) == {}
     assert processes.remove_orphans(0.0, until_s=now - 60) == {}
     used = {str(shared / "sem.fastrtps_b")}
-    monkeypatch.setattr(processes, "in_use", lambda: used)
+    monkeypatch.setattr(processes, "in_use", lambda **_: used)
     assert processes.remove_orphans(0.0) == {"fastrtps_a": 4}
     assert left(shared) == {"sem.fastrtps_b", "other_c"}
 
@@ -54,6 +54,24 @@ def test_what_a_process_has_mapped_is_in_use():
         assert str(path) not in processes.in_use([os.getpid()])
     finally:
         path.unlink()
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no shared memory here")
+def test_who_leaves_the_graph_removes_what_it_alone_has_mapped(monkeypatch):
+    """The client of a demo still maps what the nodes wrote when their supervisor clears up after them."""
+    folder = Path(f"/dev/shm/vista_test_{os.getpid()}")
+    folder.mkdir()
+    monkeypatch.setattr(processes, "_SHARED", folder)
+    path = folder / "fastrtps_a"
+    try:
+        path.write_bytes(b"0" * mmap.PAGESIZE)
+        with path.open("r+b") as file, mmap.mmap(file.fileno(), 0):
+            assert processes.remove_orphans(0.0) == {}
+            assert list(processes.remove_orphans(0.0, leaving=True)) == ["fastrtps_a"]
+        assert not path.exists()
+    finally:
+        path.unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def test_down_all_clears_up_after_killed_processes_and_says_so(shared: Path, monkeypatch, capsys):

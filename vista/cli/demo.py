@@ -11,12 +11,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from vista.cli.processes import DIE_WITH_PARENT
+from vista.cli.processes import DIE_WITH_PARENT, remove_orphans
 from vista.cli.progress_view import ProgressView
 from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out
 from vista.cli.stack import Value, load_stack
@@ -54,7 +55,7 @@ class Graph:
     """The nodes as a child process that ends with the block, and with this process however that ends."""
 
     def __init__(self, words: Sequence[str], domain: int) -> None:
-        self._words, self._domain = words, domain
+        self._words, self._domain, self._began = words, domain, time.time()
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Graph:
@@ -80,6 +81,7 @@ class Graph:
     ) -> None:
         child = self._child
         if child is None or child.poll() is not None:
+            remove_orphans(self._began, self._domain, leaving=True)
             return
         # Whoever presses Ctrl-C again now would leave nodes behind: it is not heard until they are down.
         before = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)}
@@ -94,6 +96,8 @@ class Graph:
                 if state.pid == child.pid:
                     stop(state)
         finally:
+            # The nodes' supervisor left what this process, their client, had mapped until now.
+            remove_orphans(self._began, self._domain, leaving=True)
             for number, handler in before.items():
                 signal.signal(number, handler)
 

@@ -54,12 +54,14 @@ def shared_memory() -> set[Path]:
         return set()
 
 
-def in_use(pids: Iterable[int] | None = None) -> set[str]:
-    """Paths below /dev/shm that some process (of ``pids``) has mapped or open."""
+def in_use(pids: Iterable[int] | None = None, *, without: int = 0) -> set[str]:
+    """Paths below /dev/shm that some process (of ``pids``, and not ``without``) has mapped or open."""
     used = set()
     wanted = None if pids is None else {str(pid) for pid in pids}
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or (wanted is not None and process.name not in wanted):
+            continue
+        if process.name == str(without):
             continue
         try:
             for line in (process / "maps").read_text().splitlines():
@@ -75,15 +77,16 @@ def in_use(pids: Iterable[int] | None = None) -> set[str]:
 
 
 def remove_orphans(
-    since_s: float, domain: int | None = None, until_s: float = float("inf")
+    since_s: float, domain: int | None = None, until_s: float = float("inf"), *, leaving: bool = False
 ) -> dict[str, int]:
     """Remove shared memory of Fast DDS that no process uses any more, made by this user between ``since_s``
     and ``until_s`` (seconds since the epoch), or a port of ROS ``domain``, however old: a client of an
-    earlier graph may have kept it. Killed processes leave it behind. Returns {name: size [bytes]}."""
+    earlier graph may have kept it. Killed processes leave it behind. ``leaving``: this process has closed its
+    own part of the graph; what it still has mapped it uses no more. Returns {name: size [bytes]}."""
     removed: dict[str, int] = {}
     first = 7400 + 250 * domain if domain is not None else 0
     ports = {f"fastrtps_port{p}" for p in range(first, first + 250)} if domain is not None else set()
-    used = in_use()
+    used = in_use(without=os.getpid() if leaving else 0)
     for path in sorted(shared_memory()):
         try:
             info = path.stat()
