@@ -73,12 +73,14 @@ class PerceptionNode(VistaNode):
         obs = self._source.wait(since, request.timeout_s or 1.0)
         found = self._detect(obs)
         if request.labels:
-            if (likelihood := getattr(self._detector, "likelihood", None)) is not None:
-                response.likelihoods = [float(likelihood(obs, label)) for label in request.labels]
             seen = c.detections_from_msg(found)
-            response.sought = [
-                c.sought_to_msg(sought(self._detector, obs, label, seen), label) for label in request.labels
-            ]
+            with self._looking:
+                if (likelihood := getattr(self._detector, "likelihood", None)) is not None:
+                    response.likelihoods = [float(likelihood(obs, label)) for label in request.labels]
+                response.sought = [
+                    c.sought_to_msg(sought(self._detector, obs, label, seen), label)
+                    for label in request.labels
+                ]
             found.detections = [d for d in found.detections if d.label in request.labels]
         response.ok, response.detections = True, found
         return response
