@@ -54,7 +54,7 @@ class ImageWorldModel:
     """Imagines goal images. One thread at a time.
 
     Args:
-        steps: Steps of the flow; 1 to 4 (see docs/world_model.md for what each gives and costs).
+        steps: Steps of the flow; 1 to 4 (see docs/learning.md).
         candidates: Images drawn at once; the one whose place is surest is kept.
         spotter: A second opinion on where the thing to be grasped is. The network learns from sentences, and
             in one of fifteen scenes looks at a thing of the same colour or shape; a detector errs elsewhere.
