@@ -12,12 +12,13 @@ import torch
 
 from tests import tiny
 from tests.conformance.implementations import observation
-from vista.errors import ConfigError, InvalidValueError, ModelMismatchError
+from vista.errors import ConfigError, InvalidValueError, ModelMismatchError, UnknownNameError
+from vista.executor.demonstrations import Demonstrations
 from vista.executor.features import MEASURED_HAND
+from vista.executor.flow import ChunkFlow
 from vista.executor.policy import GoalVLAPolicy
 from vista.executor.train import (
     DELAY_ROWS,
-    Demonstrations,
     ExecutorTraining,
     augment,
     make_batch,
@@ -93,6 +94,26 @@ def test_rows_after_the_milestone_repeat_the_last_one(folder, data):
             for t in range(steps_left + 1, 4):
                 np.testing.assert_array_equal(data.delta[row, t], data.delta[row, steps_left])
                 assert data.gripper[row, t] == command[end]
+
+
+def test_without_padding_a_chunk_goes_on_into_the_next_subtask_and_ends_with_the_episode(folder):
+    data = Demonstrations(folder, tiny.executor_config(), padding=False)
+    ee, target = recorded(folder, "ee").astype(float), recorded(folder, "target").astype(float)
+    for row in range(len(data)):
+        end = row // (2 * ROWS) * 2 * ROWS + 2 * ROWS - 1
+        for t in range(4):
+            reached = ee[row] @ delta_to_matrix(data.delta[row, t].astype(float))
+            np.testing.assert_allclose(reached, target[min(row + t, end)], atol=1e-5)
+
+
+def test_without_offset_every_true_goal_is_the_milestones_own(data):
+    for share, alone in ((0.0, True), (1.0, False)):
+        training = ExecutorTraining(batch=32, augment_colour=False, offset=share)
+        rng = np.random.default_rng(0)
+        goals = make_batch(data, training, rng)["goal"]
+        own = to_tensor(data.goal)
+        sharp = [any(torch.allclose(g, o, atol=1e-5) for o in own) for g in goals]
+        assert any(sharp) is alone
 
 
 def test_gripper_rows_are_the_clean_commands(folder, data):
@@ -325,6 +346,46 @@ def test_a_missing_goal_image_is_named_and_the_baseline_needs_none():
     baseline = tiny.policy(goal_image=False)
     plan = baseline.predict_chunk(obs, words).actions
     assert np.array_equal(plan, baseline.predict_chunk(obs, goal_for(obs)).actions)
+
+
+# --- the flow ---
+
+
+def test_a_flow_learns_two_answers_and_gives_either_where_a_regression_gives_their_mean():
+    """To the left and to the right of an obstacle are both right; straight through it is not."""
+    torch.manual_seed(0)
+    flow = ChunkFlow(4, 3, 7, 64)
+    features, generator = torch.zeros(256, 4), torch.Generator().manual_seed(0)
+    side = torch.where(torch.arange(256) % 2 == 0, 1.0, -1.0)
+    delta = (side[:, None, None] * flow.units(features)).expand(256, 3, 6)
+    optimizer = torch.optim.Adam(flow.parameters(), 3e-3)
+    for _ in range(400):
+        noise = torch.randn(256, 3, 7, generator=generator)
+        time = torch.rand(256, generator=generator)
+        value = flow.loss(features, delta, torch.ones(256, 3), noise, time)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    with torch.no_grad():
+        made, gripper = flow.sample(features, torch.randn(256, 3, 7, generator=generator), 16)
+    unitless = (made / flow.units(features)).mean((1, 2))
+    assert (gripper > 0).all()
+    assert ((unitless.abs() - 1).abs() < 0.35).float().mean() > 0.9
+    assert 0.3 < (unitless > 0).float().mean() < 0.7
+
+
+def test_a_sampled_chunk_is_the_same_again_for_the_same_moment_and_another_for_the_next():
+    obs, policy = observation(tiny.panda()), tiny.policy(chunk_head="flow")
+    goal = goal_for(obs)
+    first, again = (policy.predict_chunk(obs, goal).actions for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    later = dataclasses.replace(obs, stamp_ns=obs.stamp_ns + 100_000_000)
+    assert not np.array_equal(policy.predict_chunk(later, goal).actions, first)
+
+
+def test_an_unknown_head_is_refused_by_name():
+    with pytest.raises(UnknownNameError, match=r"'diffusion'.*l1, flow"):
+        tiny.executor_config(chunk_head="diffusion")
 
 
 # --- weights ---

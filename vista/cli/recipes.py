@@ -36,7 +36,8 @@ class DataPart:
 class Stage:
     """One training run; ``start``: folder of the weights it begins with; ``imagined``: share of its goals;
     ``delayed``: share of its samples with images older than their pose; ``data``: what of the recipe;
-    ``out``: where the model goes, if not where the recipe says."""
+    ``out``: where the model goes, if not where the recipe says; ``chunk_head``, ``padding``, ``offset``: of
+    the executor, for comparisons (``ExecutorTraining``, ``GoalVLAConfig``)."""
 
     steps: int
     lr: float
@@ -47,6 +48,9 @@ class Stage:
     start: str | None = None
     data: str = "data"
     out: str | None = None
+    chunk_head: str | None = None
+    padding: bool = True
+    offset: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +116,10 @@ def _check(path: Path, recipe: Recipe) -> None:
     entries: list[DataPart | Stage | Smoke] = [*parts, *recipe.stages.values(), recipe.smoke]
     for entry in entries:
         for name, value in asdict(entry).items():
-            if isinstance(value, int | float) and value <= 0 and name != "offset":
+            if (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and value <= 0
+                and name != "offset"
+            ):
                 raise ConfigError(f"{path}: {name} {value}, expected above 0")

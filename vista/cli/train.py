@@ -159,12 +159,15 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
         batch=stage.batch or plain.batch,
         imagined=stage.imagined or plain.imagined,
         delayed=stage.delayed or plain.delayed,
+        offset=plain.offset if stage.offset else 0.0,
+        padding=stage.padding,
     )
     method = METHODS[args.method]
     training = replace(training, augment_colour=method.goal_image)
     train = partial(
-        train_executor, start=start, training=training, goal_image=method.goal_image, told=method.told
-    )
+        train_executor, start=start, training=training, goal_image=method.goal_image, told=method.told,
+        chunk_head=stage.chunk_head or "l1",
+    )  # fmt: skip
     if stage.imagined is None:
         return train
     from vista.cli.imagined import data_digest, weights_digest, write_imagined

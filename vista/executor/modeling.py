@@ -16,10 +16,13 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from vista.errors import UnknownNameError
+from vista.executor.flow import ChunkFlow
 
 ACTION_DIM = 7
 # What the sentence is: of the subtask (VISTA), the whole instruction, or none.
 TOLD = ("subtask", "instruction", "none")
+# How a chunk is made: regressed, or sampled by flow matching (vista/executor/flow.py).
+HEADS = ("l1", "flow")
 
 
 class GoalVLAConfig(PretrainedConfig):
@@ -27,7 +30,8 @@ class GoalVLAConfig(PretrainedConfig):
 
     ``image_size`` [px]; ``cameras``: current images, the first is the one the goal image shows;
     ``goal_image``: whether a goal image is given; ``told``: one of :data:`TOLD`; ``chunk``: rows of a chunk;
-    ``dt_s``; ``action_space``; ``proprio_dim``; ``text_dim``; ``channels`` of the four stages of a trunk.
+    ``dt_s``; ``action_space``; ``proprio_dim``; ``text_dim``; ``channels`` of the four stages of a trunk;
+    ``chunk_head``: one of :data:`HEADS`; ``flow_steps``: of the sampler, where it is a flow.
     """
 
     model_type = "goal_vla"
@@ -47,12 +51,16 @@ class GoalVLAConfig(PretrainedConfig):
         hidden: int = 512,
         translation_scale: float = 0.05,
         rotation_scale: float = 0.3,
+        chunk_head: str = HEADS[0],
+        flow_steps: int = 8,
         **kwargs: object,
     ) -> None:
         self.image_size = image_size
         self.cameras = list(cameras)
         if told not in TOLD:
             raise UnknownNameError("sentence of an executor", told, TOLD)
+        if chunk_head not in HEADS:
+            raise UnknownNameError("head of an executor", chunk_head, HEADS)
         self.goal_image = goal_image
         self.told = told
         self.chunk = chunk
@@ -64,6 +72,8 @@ class GoalVLAConfig(PretrainedConfig):
         self.hidden = hidden
         self.translation_scale = translation_scale
         self.rotation_scale = rotation_scale
+        self.chunk_head = chunk_head
+        self.flow_steps = flow_steps
         super().__init__(**kwargs)
 
 
@@ -141,13 +151,14 @@ class GoalVLAOutput:
     """``delta`` (B, T, 6) translation [m] and rotation vector [rad], hand frame, cumulative; ``gripper``
     logits (B, T), positive for open; ``progress``, ``reached`` logits (B,); ``goal_pose`` (B, 4): where the
     gripper will be at the milestone relative to now, hand frame [translation_scale m], and the turn
-    [rotation_scale rad]."""
+    [rotation_scale rad]. ``seen`` (B, F): what the head of the chunk went by."""
 
     delta: Tensor
     gripper: Tensor
     progress: Tensor
     reached: Tensor
     goal_pose: Tensor
+    seen: Tensor
 
 
 class GoalVLA(PreTrainedModel):
@@ -176,16 +187,28 @@ class GoalVLA(PreTrainedModel):
             nn.SiLU(),
             nn.Linear(config.hidden, config.chunk * ACTION_DIM + 6),
         )
+        # None where the chunk is regressed by ``head`` alone.
+        self.flow = (
+            ChunkFlow(feature * len(trunks) + cond, config.chunk, ACTION_DIM, config.hidden)
+            if config.chunk_head == "flow"
+            else None
+        )
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
         """Layers initialise themselves when they are built (FiLM starts as the identity)."""
 
     def forward(
-        self, images: list[Tensor], goal: Tensor | None, text: Tensor, proprio: Tensor
+        self,
+        images: list[Tensor],
+        goal: Tensor | None,
+        text: Tensor,
+        proprio: Tensor,
+        noise: Tensor | None = None,
     ) -> GoalVLAOutput:
         """``images``: one (B, 3, S, S) per camera of the configuration; ``goal`` (B, 3, S, S) or None;
-        ``text`` (B, 384): mean token embedding; ``proprio`` (B, 12)."""
+        ``text`` (B, 384): mean token embedding; ``proprio`` (B, 12); ``noise`` (B, T, 7): where a flow
+        starts, else its mean."""
         cond = torch.cat([F.silu(self.text(text)), self.proprio(proprio)], 1)
         features = []
         for i, (trunk, image) in enumerate(zip(self.trunks, images, strict=True)):
@@ -193,11 +216,17 @@ class GoalVLA(PreTrainedModel):
                 assert goal is not None
                 image = torch.cat([image, goal], 1)
             features.append(trunk(image, cond))
-        raw = self.head(torch.cat([*features, cond], 1)).float()
+        seen = torch.cat([*features, cond], 1)
+        raw = self.head(seen).float()
         b, t = len(raw), self.config.chunk
         rows = raw[:, : t * ACTION_DIM].view(b, t, ACTION_DIM)
         extra = raw[:, t * ACTION_DIM :]
         delta = torch.cat(
             [rows[..., :3] * self.config.translation_scale, rows[..., 3:6] * self.config.rotation_scale], -1
         )
-        return GoalVLAOutput(delta, rows[..., 6], extra[:, 0], extra[:, 1], extra[:, 2:6])
+        gripper = rows[..., 6]
+        # While it learns, the flow is asked for its velocity by the loss, not for chunks.
+        if self.flow is not None and not self.training:
+            start = torch.zeros_like(rows) if noise is None else noise
+            delta, gripper = self.flow.sample(seen, start, self.config.flow_steps)
+        return GoalVLAOutput(delta, gripper, extra[:, 0], extra[:, 1], extra[:, 2:6], seen)

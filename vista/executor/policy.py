@@ -9,7 +9,7 @@ import torch
 
 from vista.errors import ModelMismatchError
 from vista.executor.features import proprio
-from vista.executor.modeling import GoalVLA, GoalVLAConfig
+from vista.executor.modeling import ACTION_DIM, GoalVLA, GoalVLAConfig
 from vista.images import resize
 from vista.images_torch import to_tensor
 from vista.kinematics import pose_to_matrix
@@ -43,6 +43,14 @@ class GoalVLAPolicy:
 
     def reset(self) -> None:
         """Nothing is kept between chunks."""
+
+    def _noise(self, obs: Observation) -> torch.Tensor | None:
+        """Where a flow starts, (1, T, 7): drawn by the time of the observation, so that an episode that is
+        run again goes the same way."""
+        if self._config.chunk_head != "flow":
+            return None
+        generator = torch.Generator().manual_seed(obs.stamp_ns)
+        return torch.randn(1, self._config.chunk, ACTION_DIM, generator=generator).to(self._device)
 
     @torch.inference_mode()
     def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
@@ -83,7 +91,7 @@ class GoalVLAPolicy:
             np.array([obs.gripper_vel]),
             np.array([obs.gripper_command]),
         )
-        out = self._model(images, goal, text, torch.from_numpy(state).to(self._device))
+        out = self._model(images, goal, text, torch.from_numpy(state).to(self._device), self._noise(obs))
         gripper = (out.gripper[0] > 0).float()
         actions = torch.cat([out.delta[0], gripper[:, None]], 1).cpu().numpy()
         return ActionChunk(
