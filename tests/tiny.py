@@ -142,6 +142,7 @@ def pairs(folder: Path, shards: int = 2, size: int = SIZE) -> Path:
             "goal": np.array([1, 3], np.int32),
             "text": np.array(["grasp the blue mug", "place the blue mug in the tray"]),
             "hand": rng.random((2, 2)).astype(np.float32),
+            "object": np.array([[0.4, 0.6], [-1.0, -1.0]], np.float32),
             "stage": np.array([0, 1], np.int8),
             "seen": np.array([0, 2], np.int32),
             "label": label,

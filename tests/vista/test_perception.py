@@ -14,7 +14,7 @@ from tests.conformance.implementations import observation
 from vista.errors import ConfigError, InvalidValueError, ModelMismatchError
 from vista.kinematics import pose_to_matrix
 from vista.perception.detector import SceneDetector
-from vista.perception.geometry import cell_points, table_points
+from vista.perception.geometry import cell_points, image_points, table_points
 from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
 from vista.perception.train import SeenObjects, begin_with, loss, make_batch
 from vista.splits import load_splits
@@ -24,11 +24,18 @@ GRID = tiny.SIZE // 4
 
 def project(points: np.ndarray) -> np.ndarray:
     """Image fractions (N, 2) of points (N, 3) in the base frame, seen by the arm's own front camera."""
+    return image_points(tiny.panda().cameras["front"], points)
+
+
+def test_points_are_seen_where_the_lens_formula_says():
     camera = tiny.panda().cameras["front"]
     inverse = np.linalg.inv(pose_to_matrix(camera.pose))
-    local = points @ inverse[:3, :3].T + inverse[:3, 3]
-    pixels = local @ camera.K.T
-    return pixels[:, :2] / pixels[:, 2:] / [camera.width, camera.height]
+    points = np.array([[0.5, 0.1, 0.2], [0.4, -0.2, 0.0]])
+    pixels = (points @ inverse[:3, :3].T + inverse[:3, 3]) @ camera.K.T
+    wanted = pixels[:, :2] / pixels[:, 2:] / [camera.width, camera.height]
+    np.testing.assert_allclose(image_points(camera, points), wanted, atol=1e-9)
+    behind = camera.pose.position - np.linalg.inv(inverse)[:3, 2]
+    assert np.abs(image_points(camera, (behind + np.array([0.0, 0.1, 0.0]))[None])).max() > 10
 
 
 def test_a_point_on_the_table_is_found_again_from_its_pixel():
@@ -122,6 +129,20 @@ def test_likelihood_tells_what_is_there_from_what_is_not():
     assert detector.likelihood(obs, "tray") < 0.05
     for unknown in ("blue teapot", "mauve mug", "blue red mug", "blue", ""):
         assert detector.likelihood(obs, unknown) == 0.0
+
+
+def test_what_is_above_a_thing_is_seen_higher_in_the_image():
+    detector = fixed(5, 4, 0, 0)
+    obs = observation(tiny.panda())
+    label = f"{detector._config.colours[0]} {detector._config.shapes[0]}"
+    at, above = detector.evidence(obs, label), detector.evidence_above(obs, label, 0.2)
+    assert above.max() == at.max()
+    row, column = np.unravel_index(int(above.argmax()), above.shape)
+    point = detector.find(obs, label).position
+    cell = project(np.array([[point[0], point[1], 0.2]]))[0] * GRID
+    assert (row, column) == (int(cell[1]), int(cell[0]))
+    assert row < 5
+    assert not detector.evidence_above(obs, "unknown thing", 0.2).any()
 
 
 def test_the_best_comes_first_and_the_threshold_cuts():

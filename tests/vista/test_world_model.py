@@ -118,6 +118,10 @@ class Sees:
         self.asked.append(label)
         return self.map
 
+    def evidence_above(self, obs, label, height):
+        self.asked.append(f"{label} + {height}")
+        return self.map
+
 
 def test_a_second_opinion_draws_the_gripper_to_where_the_thing_was_seen(obs):
     prior = grasp_prior(Sees(12, 6).map, 24)
@@ -140,7 +144,7 @@ def test_a_second_opinion_draws_the_gripper_to_where_the_thing_was_seen(obs):
         np.testing.assert_allclose(heat, wanted / wanted.sum(), atol=1e-5)
 
 
-def test_the_spotter_is_asked_for_what_is_to_be_grasped_and_changes_the_image(obs):
+def test_the_spotter_is_asked_for_what_the_hand_goes_to_and_changes_the_image(obs):
     spotter = Sees(12, 6)
     plain = tiny.world_model()
     told = ImageWorldModel(tiny.pipeline(), text=tiny.text_encoder(), spotter=spotter)
@@ -149,6 +153,9 @@ def test_the_spotter_is_asked_for_what_is_to_be_grasped_and_changes_the_image(ob
     assert spotter.asked == []
     assert (told.imagine(obs, GRASP).images["front"] != plain.imagine(obs, GRASP).images["front"]).any()
     assert spotter.asked == ["blue mug"]
+    on = Subtask("place the blue mug on the red cube")
+    assert (told.imagine(obs, on).images["front"] != plain.imagine(obs, on).images["front"]).any()
+    assert spotter.asked == ["blue mug", "red cube + 0.2", "red cube + 0.07"]
 
 
 def test_confidence_is_the_mass_around_the_peak():

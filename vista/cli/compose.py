@@ -92,7 +92,7 @@ def load_world_model(
     def learned(folder: Path) -> WorldModel:
         from vista.world_model import ImageWorldModel
 
-        spots = finder if finder is not None and hasattr(finder, "evidence") else None
+        spots = finder if finder is not None and hasattr(finder, "evidence_above") else None
         return ImageWorldModel.from_pretrained(
             folder, steps=steps, text=text_encoder(), spotter=cast("Spotter | None", spots)
         )

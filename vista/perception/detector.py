@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from vista.errors import ModelMismatchError
 from vista.images import resize
 from vista.images_torch import to_tensor
-from vista.perception.geometry import cell_points
+from vista.perception.geometry import cell_points, image_points
 from vista.perception.network import HANDLE, PLACES, SceneDetectorConfig, SceneDetectorNet
 from vista.pretrained import best_device, load_network
 from vista.types import F32, Detection, Observation, RobotSpec
@@ -32,7 +32,8 @@ class SceneDetector:
             )
         self._model = model.eval().float().to(memory_format=torch.channels_last)
         self._config, self._threshold = config, threshold
-        self._table = cell_points(spec.cameras[config.camera], config.image_size // 4)
+        self._camera = spec.cameras[config.camera]
+        self._table = cell_points(self._camera, config.image_size // 4)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, spec: RobotSpec) -> SceneDetector:
@@ -122,3 +123,18 @@ class SceneDetector:
         for colour in colours:
             fit = fit * maps["colour"][..., self._config.colours.index(colour)]
         return np.asarray(fit, np.float32)
+
+    def evidence_above(self, obs: Observation, label: str, height: float) -> F32:
+        """As :meth:`evidence`, not of the thing itself but of what is right above it, ``height``
+        [m] over the table: how likely it is in each cell of the image, f32 (S/4, S/4) in [0, 1]."""
+        fit = self.evidence(obs, label)
+        grid, out = fit.shape[0], np.zeros_like(fit)
+        rows, columns = np.nonzero(fit)
+        if len(rows) == 0:
+            return out
+        points = self._table[rows, columns] + self._maps(obs)["place"][rows, columns] * 0.1
+        points[:, 2] = height
+        cells = np.floor(image_points(self._camera, points) * grid).astype(int)
+        seen = ((cells >= 0) & (cells < grid)).all(1)
+        np.maximum.at(out, (cells[seen, 1], cells[seen, 0]), fit[rows, columns][seen])
+        return out

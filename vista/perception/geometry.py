@@ -1,4 +1,4 @@
-"""Where a pixel's ray meets the table."""
+"""Where a pixel's ray meets the table, and in which pixel a point is seen."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def cell_points(camera: CameraSpec, grid: int) -> F64:
     centre = (np.arange(grid) + 0.5) / grid
     uv = np.stack(np.meshgrid(centre, centre), -1).reshape(-1, 2)
     return table_points(camera, uv).reshape(grid, grid, 3)
+
+
+def image_points(camera: CameraSpec, points: F64) -> F64:
+    """Image fractions (N, 2) of ``points`` (N, 3) [m, base frame]; far outside for what is behind it."""
+    pose = pose_to_matrix(camera.pose)
+    local = (points - pose[:3, 3]) @ pose[:3, :3]
+    depth = np.maximum(local[:, 2:], 1e-6)
+    pixels = (local @ camera.K.T)[:, :2] / depth
+    return np.asarray(pixels / [camera.width, camera.height])

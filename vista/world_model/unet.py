@@ -1,8 +1,9 @@
 """The world model's network: from the current image and a sentence to the image at the end of the subtask.
 
 A small convolutional U-Net on 4 x 4 pixel patches with self and text attention at its lowest resolution. It
-first says *where* the gripper will be (a heat map), and its decoder reads that answer before it says how the
-image looks: learnt the other way round, the gripper stays a blur between all the places it could be.
+first says *where* the gripper and the object in question will be (heat maps), and its decoder reads these
+answers before it says how the image looks: learnt the other way round, both stay a blur between all the
+places they could be.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ PATCH = 4
 @dataclass
 class GoalUNetOutput:
     """``change`` (B, 3, S, S): goal minus current image, images in [-1, 1]; ``heat`` (B, S/4, S/4): logits of
-    where the gripper will be."""
+    where the gripper will be; ``object_heat``: the same for the object, where the network tells it."""
 
     change: Tensor
     heat: Tensor
+    object_heat: Tensor | None = None
 
 
 class ResBlock(nn.Module):
@@ -89,6 +91,7 @@ class GoalUNet(ModelMixin, ConfigMixin):
         depth: int = 4,
         text_dim: int = 384,
         noise_scale: float = 0.1,
+        tells_object: bool = False,
     ) -> None:
         super().__init__()
         cond, c, d = 256, channels, deep_channels
@@ -107,6 +110,16 @@ class GoalUNet(ModelMixin, ConfigMixin):
         self.heat = nn.Conv2d(c, 1, 3, padding=1)
         self.tell = nn.Conv2d(1, c, 5, padding=2)
         self.tell_there = nn.Linear(c, c)
+        self.object_heat = self.tell_object = self.tell_object_there = None
+        if tells_object:
+            self.object_heat = nn.Conv2d(c, 1, 3, padding=1)
+            self.tell_object = nn.Conv2d(1, c, 5, padding=2)
+            self.tell_object_there = nn.Linear(c, c)
+            # A network that learns this later begins with what it knew.
+            for layer in (self.tell_object, self.tell_object_there):
+                nn.init.zeros_(layer.weight)
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
         self.up2 = nn.ModuleList(ResBlock(c, cond) for _ in range(3))
         self.norm = nn.GroupNorm(8, c)
         self.out = nn.Conv2d(c, 4 * PATCH * PATCH, 3, padding=1)
@@ -127,11 +140,13 @@ class GoalUNet(ModelMixin, ConfigMixin):
         tokens: Tensor,
         mask: Tensor,
         prior: Tensor | None = None,
+        object_prior: Tensor | None = None,
     ) -> GoalUNetOutput:
         """``noisy``: the sample at noise level ``sigma`` (B,), 1 at the start and 0 at the goal image.
 
         ``prior`` (B, S/4, S/4): somebody else's log probability of where the gripper will be, up to a
-        constant; the network's own is weighed by it before the image is painted.
+        constant; the network's own is weighed by it before the image is painted. ``object_prior``: the same
+        of where the object will be.
         """
         weight = mask[..., None].to(tokens.dtype)
         mean = (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
@@ -149,15 +164,19 @@ class GoalUNet(ModelMixin, ConfigMixin):
             x = flat.transpose(1, 2).unflatten(2, (side, side))
         x = F.interpolate(self.grow(x), scale_factor=2.0, mode="nearest")
         x = self.up1(self.merge(torch.cat([x, skip], 1)), cond)
-        heat = self.heat(F.silu(x)).float()
+        asked = F.silu(x)
+        heat = self.heat(asked).float()
         if prior is not None:
             heat = heat + prior[:, None]
-        where = heat.flatten(1).softmax(-1).view_as(heat)
-        # The soft-max of one cell in 576 is small; a square root keeps a spread-out answer visible, too.
-        x = x + self.tell(where.sqrt().to(x.dtype) * 3.0)
-        # What stands at the place the gripper goes to, told to every cell: the object has to leave with it.
-        there = (where.to(x.dtype) * skip).sum((2, 3))
-        x = x + self.tell_there(there)[..., None, None]
+        x = _told(x, heat, skip, self.tell, self.tell_there)
+        object_heat = None
+        if self.object_heat is not None:
+            object_heat = self.object_heat(asked).float()
+            assert self.tell_object is not None
+            assert self.tell_object_there is not None
+            if object_prior is not None:
+                object_heat = object_heat + object_prior[:, None]
+            x = _told(x, object_heat, skip, self.tell_object, self.tell_object_there)
         for block in self.up2:
             x = block(x, cond)
         painted = F.pixel_shuffle(self.out(F.silu(self.norm(x))), PATCH).float()
@@ -165,4 +184,15 @@ class GoalUNet(ModelMixin, ConfigMixin):
         # mask it had to output the arm's own image, negated, and the arm's edges stayed behind.
         cover = (painted[:, 3:] - 2.0).sigmoid()
         change = cover * (painted[:, :3] - current.float())
-        return GoalUNetOutput(change, heat[:, 0])
+        return GoalUNetOutput(change, heat[:, 0], None if object_heat is None else object_heat[:, 0])
+
+
+def _told(x: Tensor, heat: Tensor, skip: Tensor, tell: nn.Module, tell_there: nn.Module) -> Tensor:
+    """The map ``x`` (B, C, N, N) with what ``heat`` (B, 1, N, N), logits, says."""
+    where = heat.flatten(1).softmax(-1).view_as(heat)
+    # The soft-max of one cell in 576 is small; a square root keeps a spread-out answer visible, too.
+    x = x + tell(where.sqrt().to(x.dtype) * 3.0)
+    # What stands at that place, told to every cell: the object has to leave with the gripper.
+    there = (where.to(x.dtype) * skip).sum((2, 3))
+    out: Tensor = x + tell_there(there)[..., None, None]
+    return out

@@ -4,10 +4,11 @@ A goal is rendered for every object of a scene, so that the same image with anot
 answer, and in two of five scenes objects share a colour or a shape.
 
 Arrays per shard: ``image`` u8 (M, 96, 96, 3); pairs ``source``, ``goal`` i4 (P,) into ``image``, ``text``
-(P,), ``hand`` f32 (P, 2): where the gripper is in the goal image (x, y as fractions); ``gripper`` f32 (M, 2):
-opening and last command; ``stage`` i1 (P,): 0 free, 1 held. Per image of ``seen`` i4 (Q,), those before
-anything happens, with an object held and with one in the tray: ``label`` i2 (Q, 6, 2) shape and colour index
-or -1, ``box`` f32 (Q, 6, 4), ``position`` f32 (Q, 6, 3) [m, base]; the tray's index comes after the shapes.
+(P,), ``hand``, ``object`` f32 (P, 2): where the gripper, and the object that the sentence is about, are in
+the goal image (x, y as fractions; -1: about no object); ``gripper`` f32 (M, 2): opening and last command;
+``stage`` i1 (P,): 0 free, 1 held. Per image of ``seen`` i4 (Q,), those before anything happens, with an
+object held and with one in the tray: ``label`` i2 (Q, 6, 2) shape and colour index or -1, ``box`` f32
+(Q, 6, 4), ``position`` f32 (Q, 6, 3) [m, base]; the tray's index comes after the shapes.
 
 Here are those of pick and place; :mod:`vista_sim.generate.task_pairs` has the other tasks.
 """
@@ -73,11 +74,16 @@ def _extent(world: World, index: int) -> F64:
     return (signs * half) @ pose[:3, :3].T + pose[:3, 3]
 
 
+def about(sentence: str) -> str:
+    """The label of what is grasped or placed, "the blue mug" without its article; else what comes first."""
+    return sentence.partition(" the ")[2].partition(" in the ")[0].partition(" on the ")[0]
+
+
 @dataclass
 class Shard:
     image: list[np.ndarray] = field(default_factory=list)
     gripper: list[tuple[float, float]] = field(default_factory=list)
-    pairs: list[tuple[int, int, str, np.ndarray, int]] = field(default_factory=list)
+    pairs: list[tuple[int, int, str, np.ndarray, np.ndarray, int]] = field(default_factory=list)
     seen: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
     slots: int = MAX_SEEN
 
@@ -89,7 +95,11 @@ class Shard:
     def pair(self, world: World, camera: Camera, source: int, text: str, stage: int) -> int:
         goal = self.shoot(world, camera)
         hand = project(world, world.ee_pose()[None, :3, 3])[0]
-        self.pairs.append((source, goal, text, hand, stage))
+        named = about(text)
+        labels = [p.spec.label for p in world.scene.objects]
+        point = world.object_pose(labels.index(named))[None, :3, 3] if named in labels else None
+        thing = np.full(2, -1.0) if point is None else project(world, point)[0]
+        self.pairs.append((source, goal, text, hand, thing, stage))
         return goal
 
     def look(self, world: World, image: int) -> None:
@@ -124,7 +134,7 @@ class Shard:
         self.seen.append((image, label, box, position))
 
     def arrays(self) -> Arrays:
-        source, goal, text, hand, stage = zip(*self.pairs, strict=True)
+        source, goal, text, hand, thing, stage = zip(*self.pairs, strict=True)
         seen, label, box, position = zip(*self.seen, strict=True)
         return {
             "image": np.stack(self.image),
@@ -133,6 +143,7 @@ class Shard:
             "goal": np.array(goal, np.int32),
             "text": np.array(text),
             "hand": np.array(hand, np.float32),
+            "object": np.array(thing, np.float32),
             "stage": np.array(stage, np.int8),
             "seen": np.array(seen, np.int32),
             "label": np.stack(label),
