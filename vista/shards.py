@@ -1,12 +1,12 @@
-"""Writes and runs shards: one worker process per core, one folder of ``.npy`` arrays per shard."""
+"""Makes and reads shards: folders of ``.npy`` arrays, one job each, spread over cores or a cluster."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vista.errors import ConfigError, InvalidValueError
+from vista.spread import BACKENDS, unordered
 
 Arrays = Mapping[str, NDArray[np.generic]]
 Maker = Callable[[Sequence[int]], Arrays]
@@ -30,10 +31,22 @@ def write_shard(folder: Path, arrays: Arrays) -> None:
     os.replace(scratch, folder)
 
 
-def _work(job: tuple[Maker, Sequence[int], Path]) -> int:
-    maker, seeds, folder = job
-    write_shard(folder, maker(seeds))
-    return len(seeds)
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """One shard to make. ``written`` where it is made, or handed back: a cluster shares no disk."""
+
+    maker: Maker
+    seeds: Sequence[int]
+    folder: Path
+    written: bool
+
+
+def _make(job: _Shard) -> tuple[_Shard, Arrays | None]:
+    arrays = job.maker(job.seeds)
+    if not job.written:
+        return job, arrays
+    write_shard(job.folder, arrays)
+    return job, None
 
 
 def generate(
@@ -44,12 +57,14 @@ def generate(
     kind: str,
     shard_size: int,
     workers: int | None = None,
+    backend: str = BACKENDS[0],
 ) -> Path:
     """Fill ``folder`` with shards for ``seeds``; shards that are there already are kept.
 
     Args:
         maker: Module-level function (or partial) that turns a list of seeds into arrays.
         kind: What the data is; kept in ``meta.json`` and checked on resuming.
+        workers, backend: See :func:`vista.spread.unordered`; the data are the same.
 
     Raises:
         ConfigError: the folder holds data of another kind or other seeds.
@@ -66,18 +81,13 @@ def generate(
     for i in range(0, len(seeds), shard_size):
         target = folder / f"shard{i // shard_size:05d}"
         if not target.exists():
-            jobs.append((maker, list(seeds[i : i + shard_size]), target))
-    workers = workers or os.cpu_count() or 1
-    total = sum(len(j[1]) for j in jobs)
+            jobs.append(_Shard(maker, list(seeds[i : i + shard_size]), target, backend == BACKENDS[0]))
+    total = sum(len(job.seeds) for job in jobs)
     with tqdm(total=total, desc=f"{kind}", unit="scene", disable=total == 0) as bar:
-        if workers == 1 or len(jobs) == 1:
-            for job in jobs:
-                bar.update(_work(job))
-        else:
-            # Spawned, not forked: each worker opens an OpenGL context of its own.
-            with multiprocessing.get_context("spawn").Pool(workers) as pool:
-                for done in pool.imap_unordered(_work, jobs):
-                    bar.update(done)
+        for job, arrays in unordered(_make, jobs, workers, backend) if jobs else ():
+            if arrays is not None:
+                write_shard(job.folder, arrays)
+            bar.update(len(job.seeds))
     return folder
 
 

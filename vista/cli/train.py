@@ -20,6 +20,7 @@ from vista.executor.methods import METHODS
 from vista.resources import resource_roots
 from vista.shards import Maker, generate, shard_folders
 from vista.splits import load_splits
+from vista.spread import BACKENDS
 
 if TYPE_CHECKING:
     from vista.training import TrainConfig
@@ -47,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--smoke", action="store_true", help="a few scenes and steps into runs/smoke: does everything fit?")
     add("--steps", type=int, metavar="N", help="steps in all")
     add("--minutes", type=float, metavar="M", help="stop after that long; the same command goes on")
-    add("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that make data")
+    add("--workers", type=int, metavar="N", help="how many make data at once (default: all cores)")
+    add("--backend", default=BACKENDS[0], metavar="NAME",
+        help="who makes data: processes, or ray (the cluster at RAY_ADDRESS, else this machine)")  # fmt: skip
     add("--scenes", type=int, metavar="N", help="scenes of data")
     add("--seed", type=int, default=0, help="of the weights and the batches (default 0)")
     add("--data", type=Path, metavar="DIR", help="data that is there, or where to make it")
@@ -93,7 +96,7 @@ def main(args: argparse.Namespace) -> int:
     if args.fresh:
         shutil.rmtree(checkpoints, ignore_errors=True)
     data = make_data(recipe, args.data, base / "data", args.scenes, args.workers, smoke=args.smoke,
-                     suffix="-long" if stage.data == "long" else "")  # fmt: skip
+                     backend=args.backend, suffix="-long" if stage.data == "long" else "")  # fmt: skip
     training = _training(args, stage, data, base, out)
 
     from vista.training import TrainConfig
@@ -175,7 +178,7 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
 
     world_model = args.world_model or shipped("world_model")
     goals = base / "data" / f"imagined-{weights_digest(world_model)}-{data_digest(data)}"
-    write_imagined(data, goals, world_model, args.workers)
+    write_imagined(data, goals, world_model, args.workers or os.cpu_count() or 1)
     return partial(train, imagined=goals)
 
 
@@ -199,9 +202,10 @@ def make_data(
     given: Path | None,
     base: Path,
     scenes: int | None,
-    workers: int,
+    workers: int | None,
     *,
     smoke: bool = False,
+    backend: str = BACKENDS[0],
     suffix: str = "",
 ) -> Path:
     """The folder with the data of ``recipe``; what is missing is made.
@@ -226,22 +230,23 @@ def make_data(
             part = replace(part, scenes=max(1, scenes * part.scenes // total) if not smoke else scenes)
         parts.append(part)
     if given is not None:
-        return _part(parts[0], given, workers)
-    folders = [_part(part, base / part.folder, workers) for part in parts]
+        return _part(parts[0], given, workers, backend)
+    folders = [_part(part, base / part.folder, workers, backend) for part in parts]
     if len(folders) == 1:
         return folders[0]
     counts = [-(-part.scenes // part.shard_size) for part in parts]
     return _join(folders, counts, base / (recipe.name.partition("-")[0] + suffix))
 
 
-def _part(part: DataPart, folder: Path, workers: int) -> Path:
+def _part(part: DataPart, folder: Path, workers: int | None, backend: str) -> Path:
     splits = load_splits()
     first = splits.seed(part.seeds, part.offset)
     splits.seed(part.seeds, part.offset + part.scenes - 1)
     seeds = range(first, first + part.scenes)
     return generate(
-        folder, _maker(part), seeds, kind=part.folder, shard_size=part.shard_size, workers=workers
-    )
+        folder, _maker(part), seeds, kind=part.folder, shard_size=part.shard_size, workers=workers,
+        backend=backend,
+    )  # fmt: skip
 
 
 def _join(folders: Sequence[Path], counts: Sequence[int], target: Path) -> Path:
