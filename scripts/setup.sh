@@ -6,6 +6,7 @@
 #   scripts/setup.sh lerobot      .venv-lerobot, in which LeRobot's policies run
 #   scripts/setup.sh postgres     adds a PostgreSQL server with pgvector, for the tests of the shared memory
 #   scripts/setup.sh textworlds   adds the worlds of the bench cell textworlds to the environment
+#   scripts/setup.sh ray          adds Ray, which makes training data on a cluster (./run train ... --backend ray)
 set -euo pipefail
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$ROOT"
