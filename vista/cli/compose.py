@@ -201,11 +201,20 @@ def load_detector(ref: Ref, spec: RobotSpec, *, world: World | None = None) -> D
     return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": oracle})
 
 
-def load_switcher(ref: Ref = None) -> Switcher:
-    """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once)."""
-    from vista.switcher import CalibratedSwitcher
+def load_switcher(ref: Ref = None, *, finder: Detector | None = None) -> Switcher:
+    """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once).
 
-    classes = {"": CalibratedSwitcher.from_pretrained}
+    ``finder``: the detector with which the fitted one checks where things are.
+    """
+    from vista.protocols import Finder as Looks
+    from vista.switcher import CalibratedSwitcher, DoubtingSwitcher
+
+    looks = finder if isinstance(finder, Looks) else None
+
+    def fitted(folder: Path) -> Switcher:
+        return DoubtingSwitcher(CalibratedSwitcher.from_pretrained(folder), looks)
+
+    classes = {"": fitted}
     words = {"scripted": CalibratedSwitcher}
     return load("switcher", ref, Switcher, default="switcher", classes=classes, words=words)
 

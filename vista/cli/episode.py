@@ -108,7 +108,9 @@ class Stack:
                 "planner", refs.planner,
                 lambda: compose.load_planner(refs.planner, task=task, finder=detector, memory=memory),
             )  # fmt: skip
-            switcher = self._part("switcher", refs.switcher, lambda: compose.load_switcher(refs.switcher))
+            switcher = self._part(
+                "switcher", refs.switcher, lambda: compose.load_switcher(refs.switcher, finder=detector)
+            )
             critic = self._part("critic", refs.critic, lambda: compose.load_critic(refs.critic))
             critic = critic or compose.load_critic(planner=planner)
             preprocessor = self._part(

@@ -13,6 +13,7 @@ from vista.errors import InvalidValueError, ModelMismatchError
 from vista.images import resize
 from vista.images_torch import to_tensor
 from vista.pretrained import best_device
+from vista.sentence import parse
 from vista.text import TextEncoder
 from vista.types import F32, Observation, Subgoal, Subtask
 from vista.world_model.pipeline import GoalImagePipeline
@@ -117,15 +118,14 @@ class ImageWorldModel:
     def _priors(self, obs: Observation, subtask: Subtask) -> dict[str, torch.Tensor]:
         """The spotter's opinion where gripper and object will be when something is grasped or put on
         something, as arguments of the pipeline; else nothing."""
-        verb, _, label = subtask.text.lower().partition(" the ")
+        verb, label, relation, below = parse(subtask.text)
         if self._spotter is None or not label:
             return {}
         cells = self._pipeline.unet.config.image_size // PATCH
         if verb == "grasp":
             near = torch.from_numpy(grasp_prior(self._spotter.evidence(obs, label), cells))
             return {"prior": near, "object_prior": near}
-        _, on, below = label.partition(" on the ")
-        if verb != "place" or not on:
+        if verb != "place" or relation != "on":
             return {}
         return {
             name: torch.from_numpy(place_prior(self._spotter.evidence_above(obs, below, height), cells))

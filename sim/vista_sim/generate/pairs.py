@@ -23,6 +23,7 @@ import numpy as np
 
 from vista.images import resize
 from vista.robots import load_robot
+from vista.sentence import parse
 from vista.shards import Arrays
 from vista.splits import load_splits
 from vista.types import F64
@@ -74,11 +75,6 @@ def _extent(world: World, index: int) -> F64:
     return (signs * half) @ pose[:3, :3].T + pose[:3, 3]
 
 
-def about(sentence: str) -> str:
-    """The label of what is grasped or placed, "the blue mug" without its article; else what comes first."""
-    return sentence.partition(" the ")[2].partition(" in the ")[0].partition(" on the ")[0]
-
-
 @dataclass
 class Shard:
     image: list[np.ndarray] = field(default_factory=list)
@@ -95,7 +91,7 @@ class Shard:
     def pair(self, world: World, camera: Camera, source: int, text: str, stage: int) -> int:
         goal = self.shoot(world, camera)
         hand = project(world, world.ee_pose()[None, :3, 3])[0]
-        named = about(text)
+        named = parse(text).label
         labels = [p.spec.label for p in world.scene.objects]
         point = world.object_pose(labels.index(named))[None, :3, 3] if named in labels else None
         thing = np.full(2, -1.0) if point is None else project(world, point)[0]

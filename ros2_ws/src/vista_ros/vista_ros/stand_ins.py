@@ -72,12 +72,12 @@ def policy(node: VistaNode, ref: str | None) -> Policy:
     return OraclePolicy(node) if ref == "scripted" else compose.load_policy(ref)
 
 
-def switcher(ref: str | None, policy_ref: str) -> Switcher:
-    """The switcher ``ref``; ``scripted``, and a stand-in policy, brings one that believes the
-    policy and is in no hurry."""
+def switcher(ref: str | None, policy_ref: str, spec: RobotSpec) -> Switcher:
+    """The switcher ``ref``, with the detector that ships to check it; ``scripted``, and a stand-in policy,
+    brings one that believes the policy and is in no hurry."""
     if ref == "scripted" or (ref is None and policy_ref in ("scripted", "mock")):
         return CalibratedSwitcher(SwitcherConfig(stall_s=60.0, timeout_s=60.0))
-    return compose.load_switcher(ref)
+    return compose.load_switcher(ref, finder=compose.load_detector(None, spec))
 
 
 def detector(node: VistaNode, ref: str | None, spec: RobotSpec) -> Detector:

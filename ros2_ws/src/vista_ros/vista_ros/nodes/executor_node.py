@@ -38,7 +38,9 @@ class ExecutorNode(VistaNode):
     def setup(self) -> None:
         self._spec = load_robot(self.param("robot", "panda"))
         self._policy = stand_ins.policy(self, self.param("policy", "") or None)
-        self._switcher = stand_ins.switcher(self.param("switcher", "") or None, self.param("policy", ""))
+        self._switcher = stand_ins.switcher(
+            self.param("switcher", "") or None, self.param("policy", ""), self._spec
+        )
         self._rows = int(self.param("execute_rows", 4))
         self._timeout_s = float(self.param("timeout_s", 30.0))
         height_m = float(self.param("withdraw_height_m", 0.25))

@@ -1,0 +1,24 @@
+"""What a subtask's sentence is about: "place the blue mug on the red cube" in its parts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Sentence(NamedTuple):
+    """``verb`` "place"; ``label`` "blue mug"; ``relation`` "on", "in" or empty; ``place`` "red cube"."""
+
+    verb: str
+    label: str
+    relation: str = ""
+    place: str = ""
+
+
+def parse(text: str) -> Sentence:
+    """The parts of a subtask's sentence; what it does not have is empty."""
+    verb, _, rest = text.strip().lower().partition(" the ")
+    for relation in ("in", "on"):
+        label, found, place = rest.partition(f" {relation} the ")
+        if found:
+            return Sentence(verb, label, relation, place)
+    return Sentence(verb, rest)
