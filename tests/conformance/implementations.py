@@ -151,6 +151,12 @@ def _switcher() -> Switcher:
     return CalibratedSwitcher(SwitcherConfig(weights, -1.0, 0.6, patience=2))
 
 
+def _doubting() -> Switcher:
+    from vista.switcher import DoubtingSwitcher
+
+    return DoubtingSwitcher(_switcher(), tiny("detector")())
+
+
 def _robomemory() -> Memory:
     pytest.importorskip("faiss")
     from robomemory.embedding import HashingEmbedder
@@ -280,6 +286,7 @@ PREPROCESSORS: Sequence[Case[Preprocessor]] = [
 SWITCHERS: Sequence[Case[Switcher]] = [
     Case("mock", mocks.MockSwitcher),
     Case("calibrated", _switcher),
+    Case("doubting", _doubting),
 ]
 
 # Guards that protect: the mock one lets everything through on purpose and has no place here.

@@ -29,8 +29,8 @@ PATIENCE_S = 1.5
 class DoubtingSwitcher:
     """Wraps ``switcher``; ``finder`` looks for the thing in question, None: only the fingers are asked.
 
-    A grasp is not reached while the fingers hold nothing; a placing has failed when the fingers lost the thing
-    on the way, or when it is seen elsewhere than in the goal image at the moment at which it is called done.
+    A grasp is not reached while the fingers hold nothing. A placing has failed when the fingers lost the
+    thing on the way, or when it is seen elsewhere than in the goal image as the placing is called done.
     """
 
     def __init__(self, switcher: Switcher, finder: Finder | None = None) -> None:
