@@ -44,6 +44,10 @@ class ModelMismatchError(VistaError, ValueError):
     """Weights belong to another configuration (cameras, action space, image size, model class)."""
 
 
+class ImaginationError(VistaError):
+    """A world model made no image that can be used; another seed may."""
+
+
 class StaleObservationError(VistaError, TimeoutError):
     """No fresh observation arrived within the deadline; the message names the silent source."""
 

@@ -13,16 +13,18 @@ import torch
 
 from tests import tiny
 from tests.conformance.implementations import observation
-from vista.errors import ConfigError, InvalidValueError, ModelMismatchError
+from vista.errors import ConfigError, ImaginationError, InvalidValueError, ModelMismatchError
 from vista.images import resize
 from vista.images_torch import to_tensor
 from vista.training import TrainConfig
-from vista.types import Subtask
-from vista.world_model import ImageWorldModel
-from vista.world_model.imagine import confidence, grasp_prior
+from vista.types import Detection, Subtask
+from vista.world_model import GoalVerifier, ImageWorldModel
+from vista.world_model.imagine import only_at, places
 from vista.world_model.pipeline import GoalImagePipeline, make_scheduler
+from vista.world_model.priors import grasp_prior
 from vista.world_model.train import Pairs, WorldModelTraining, make_batch, train_world_model
 from vista.world_model.unet import GoalUNet, GoalUNetOutput
+from vista.world_model.verify import confidence
 
 GRASP = Subtask("grasp the blue mug")
 
@@ -87,15 +89,66 @@ def test_more_steps_give_another_image_of_the_same_form(obs):
     assert four.score == one.score
 
 
-def test_the_surest_of_several_candidates_is_kept(obs):
-    one = tiny.world_model()
-    seeds = range(2 * 4, 2 * 4 + 4)
-    singles = {seed: one.imagine(obs, GRASP, seed) for seed in seeds}
-    best = tiny.world_model(candidates=4).imagine(obs, GRASP, 2)
-    assert best.seed == max(singles, key=lambda s: singles[s].score)
-    assert best.score == pytest.approx(max(s.score for s in singles.values()), abs=1e-6)
-    alone = singles[best.seed].images["front"].astype(int)
-    assert np.abs(alone - best.images["front"]).max() <= 1
+def test_candidates_are_of_places_that_are_apart_and_likely():
+    heat = np.zeros((12, 12), np.float32)
+    heat[3, 4], heat[3, 5], heat[9, 9], heat[0, 11], heat[11, 0] = 0.5, 0.2, 0.2, 0.08, 0.02
+    assert places(heat, 1) == [(3, 4)]
+    assert places(heat, 4) == [(3, 4), (9, 9), (0, 11)]
+    assert places(np.zeros((4, 4), np.float32), 3) == [(0, 0)]
+    prior = only_at((0, 11), 12)
+    assert (prior == 0).nonzero().tolist() == [[0, 10], [0, 11], [1, 10], [1, 11]]
+
+
+class Undecided(GoalUNet):
+    """A network that takes the gripper to one of two places and paints what it is told to be there."""
+
+    def forward(self, noisy, current, sigma, tokens, mask, prior=None, object_prior=None):
+        heat = torch.full((len(current), 8, 8), -20.0)
+        heat[:, 1, 1], heat[:, 6, 6] = 0.5, 0.0
+        heat = heat if prior is None else heat + prior
+        bright = torch.nn.functional.interpolate(
+            heat.flatten(1).softmax(-1).view(-1, 1, 8, 8), scale_factor=4.0
+        )
+        return GoalUNetOutput((bright * 2 - 1).expand(-1, 3, -1, -1) - current, heat)
+
+
+class Prefers:
+    """A verifier to which an image is as good as it is bright at ``at``; ``seen``: how many it was shown."""
+
+    def __init__(self, at: tuple[int, int]) -> None:
+        self.at, self.seen = at, list[int]()
+
+    def scores(self, obs, subtask, images, heat):
+        self.seen.append(len(images))
+        return [float(image[self.at].mean()) / 255 for image in images]
+
+
+@pytest.mark.parametrize("at", [(5, 5), (26, 26)])
+def test_each_candidate_shows_one_place_and_the_verifier_chooses(obs, at):
+    net = Undecided(image_size=tiny.SIZE, channels=8, deep_channels=16, depth=1).eval()
+    pipeline, verifier = GoalImagePipeline(net, make_scheduler()), Prefers(at)
+    model = ImageWorldModel(
+        pipeline,
+        candidates=3,
+        text=tiny.text_encoder(),
+        verifier=verifier,  # type: ignore[arg-type]
+    )
+    goal = model.imagine(obs, GRASP, 2)
+    assert verifier.seen == [2]
+    other = (26, 26) if at == (5, 5) else (5, 5)
+    assert goal.images["front"][at].min() > 240
+    assert goal.images["front"][other].max() < 20
+    assert goal.seed == 6 + (at == (26, 26))
+    assert goal.score == pytest.approx(1.0, abs=0.05)
+
+
+def test_without_a_verifier_the_likeliest_place_is_kept_and_its_score_is_its_mass(obs):
+    net = Undecided(image_size=tiny.SIZE, channels=8, deep_channels=16, depth=1).eval()
+    goal = ImageWorldModel(
+        GoalImagePipeline(net, make_scheduler()), candidates=3, text=tiny.text_encoder()
+    ).imagine(obs, GRASP)
+    assert goal.images["front"][5, 5].min() > 240
+    assert goal.score == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.01)
 
 
 def test_the_subgoal_says_what_it_is_of(obs):
@@ -156,6 +209,68 @@ def test_the_spotter_is_asked_for_what_the_hand_goes_to_and_changes_the_image(ob
     on = Subtask("place the blue mug on the red cube")
     assert (told.imagine(obs, on).images["front"] != plain.imagine(obs, on).images["front"]).any()
     assert spotter.asked == ["blue mug", "red cube + 0.2", "red cube + 0.07"]
+
+
+class Shows:
+    """Sees the blue mug as brightly as an image's red is in a cell, the red cube as its green."""
+
+    def detect(self, obs):
+        box = np.array([0.75, 0.75, 0.875, 0.875], np.float32)
+        cube = Detection("red cube", 0.9, box, np.zeros(3), 0.01, "front")
+        mug = Detection("blue mug", 0.9, box, np.zeros(3), 0.01, "front")
+        return [cube, mug]
+
+    def evidence(self, obs, label):
+        channel = {"blue mug": 0, "red cube": 1}[label]
+        small = obs.images["front"][2::4, 2::4, channel]
+        return small.astype(np.float32) / 255
+
+
+def picture(**cells: tuple[int, int]) -> np.ndarray:
+    """32 x 32 black, ``mug``, ``ghost`` and ``cube`` lit in a cell (row, column) of 8 x 8."""
+    image = np.zeros((32, 32, 3), np.uint8)
+    for name, (row, column) in cells.items():
+        image[4 * row : 4 * row + 4, 4 * column : 4 * column + 4, 1 if name == "cube" else 0] = 255
+    return image
+
+
+def peak(row: int, column: int, mass: float = 1.0) -> np.ndarray:
+    heat = np.zeros((8, 8), np.float32)
+    heat[row, column] = mass
+    return heat
+
+
+def test_a_grasp_of_the_thing_itself_is_right_and_one_elsewhere_is_not(obs):
+    seen = dataclasses.replace(obs, images={"front": picture(mug=(2, 2), cube=(6, 6))})
+    images = np.stack([picture(cube=(6, 6))] * 2)
+    heat = np.stack([peak(1, 2), peak(6, 1, 0.5)])
+    right, wrong = GoalVerifier(Shows()).verify(seen, GRASP, images, heat)
+    assert right.right == pytest.approx(1.0)
+    assert wrong.right < 0.05
+    assert (right.arm, wrong.arm) == (1.0, 0.5)
+    assert right.kept == wrong.kept == pytest.approx(1.0)
+    scores = GoalVerifier(Shows()).scores(seen, GRASP, images, heat)
+    assert scores == [pytest.approx(right.score), pytest.approx(wrong.score)]
+
+
+def test_what_vanishes_and_what_appears_twice_speaks_against_an_image(obs):
+    seen = dataclasses.replace(obs, images={"front": picture(mug=(2, 2), cube=(6, 6))})
+    on = Subtask("place the blue mug on the red cube")
+    good, gone, twice = (
+        picture(mug=(5, 6), cube=(6, 6)), picture(mug=(5, 6)), picture(mug=(5, 6), ghost=(5, 1), cube=(6, 6))
+    )  # fmt: skip
+    found = GoalVerifier(Shows()).verify(seen, on, np.stack([good, gone, twice]), np.stack([peak(3, 6)] * 3))
+    assert [v.right > 0.9 for v in found] == [True, True, False]
+    assert [v.kept > 0.9 for v in found] == [True, False, True]
+    assert found[2].right == pytest.approx(0.5, abs=0.02)
+
+
+def test_images_that_show_nothing_of_it_are_refused_by_name(obs):
+    seen = dataclasses.replace(obs, images={"front": picture(mug=(2, 2))})
+    strict = GoalVerifier(Shows(), refuse_below=0.5)
+    with pytest.raises(ImaginationError, match=r"shows the blue mug: at best 0\.02, expected 0\.50"):
+        strict.scores(seen, GRASP, picture()[None], peak(7, 7)[None])
+    assert strict.scores(seen, GRASP, picture()[None], peak(2, 2)[None])[0] > 0.5
 
 
 def test_confidence_is_the_mass_around_the_peak():

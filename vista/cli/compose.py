@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from vista.cli import large
 from vista.cli.refs import load, shipped
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from robomemory.planning.recollection import PlanningMemory
     from vista.planner.head import Finder
     from vista.text import TextEncoder
-    from vista.world_model.imagine import Spotter
     from vista_sim.tasks.base import Task
     from vista_sim.world import World
 
@@ -83,19 +82,24 @@ def load_world_model(
     task: Task | None = None,
     finder: Detector | None = None,
     steps: int = 1,
+    candidates: int = 1,
+    verified: bool = False,
+    alone: bool = False,
 ) -> WorldModel:
     """A world model. Words: ``oracle`` (true goal images), ``mock`` (the current image).
 
-    ``finder``: the detector whose opinion of where things are the learned one hears. ``steps``: of its flow.
+    ``finder``: the detector whose opinion of where things are the learned one hears, unless it is left
+    ``alone``, and that scores its ``candidates`` where they shall be ``verified``. ``steps``: of its flow.
     """
 
     def learned(folder: Path) -> WorldModel:
-        from vista.world_model import ImageWorldModel
+        from vista.world_model import GoalVerifier, ImageWorldModel
 
-        spots = finder if finder is not None and hasattr(finder, "evidence_above") else None
+        spots: Any = finder if finder is not None and hasattr(finder, "evidence_above") else None
         return ImageWorldModel.from_pretrained(
-            folder, steps=steps, text=text_encoder(), spotter=cast("Spotter | None", spots)
-        )
+            folder, steps=steps, candidates=candidates, text=text_encoder(),
+            spotter=None if alone else spots, verifier=GoalVerifier(spots) if verified and spots else None,
+        )  # fmt: skip
 
     def oracle() -> WorldModel:
         from vista_sim.oracle import OracleWorldModel

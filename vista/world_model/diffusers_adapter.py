@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vista.errors import ConfigError, ModelMismatchError, UnknownNameError, VistaError
+from vista.errors import ConfigError, ImaginationError, ModelMismatchError, UnknownNameError
 from vista.halting import describe
 from vista.images import resize
 from vista.pretrained import PRECISIONS, best_device, precision_for
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 UNVERIFIED = 0.5  # the score of a lone candidate: nothing speaks for it or against it
-
-
-class ImaginationError(VistaError):
-    """A pipeline made no image that can be used; another seed may."""
 
 
 @dataclass(frozen=True, slots=True)

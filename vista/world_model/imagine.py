@@ -2,74 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from vista.errors import InvalidValueError, ModelMismatchError
 from vista.images import resize
 from vista.images_torch import to_tensor
 from vista.pretrained import best_device
-from vista.sentence import parse
 from vista.text import TextEncoder
 from vista.types import F32, Observation, Subgoal, Subtask
-from vista.world_model.pipeline import GoalImagePipeline
+from vista.world_model.pipeline import GoalImagePipeline, GoalImages
+from vista.world_model.priors import Spotter, priors
 from vista.world_model.unet import PATCH
+from vista.world_model.verify import GoalVerifier, confidence
 
-# Evidence that there may be what the spotter does not see; and how much more its word counts than that of the
-# network, which errs twice as often (tuning seeds: 6 of 95 against 3).
-DOUBT, WEIGHT = 0.02, 2.0
-RETREAT_M = 0.2
-"""How high over the table the hand is that has put something down, in the images the network learned from."""
-UPON_M = 0.07
-"""How high over the table the middle of a thing is, about, that stands on another."""
+APART, POSSIBLE = 2, 0.05
+"""Places that are further apart [cells] and at least this likely [0, 1] are worth an image each."""
+_ELSEWHERE = -6.0
 
 
-def confidence(heat: F32) -> float:
-    """How sure it is where the gripper goes [0, 1]: the heat map's mass within one cell of its peak."""
-    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
-    window = heat[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
-    return float(min(1.0, window.sum()))
+def places(heat: F32, most: int) -> list[tuple[int, int]]:
+    """Up to ``most`` cells (row, column) of ``heat`` (N, N), likeliest first, apart from each other."""
+    left, found = heat.copy(), list[tuple[int, int]]()
+    while len(found) < most:
+        row, column = (int(i) for i in np.unravel_index(int(left.argmax()), left.shape))
+        if found and confidence(left, (row, column)) < POSSIBLE:
+            break
+        found.append((row, column))
+        left[max(0, row - APART) : row + APART + 1, max(0, column - APART) : column + APART + 1] = 0.0
+    return found
 
 
-class Spotter(Protocol):
-    """The slice of a detector that tells where in an image something named may be."""
-
-    def evidence(self, obs: Observation, label: str) -> F32:
-        """Score [0, 1] of ``label`` in each cell of a square grid over the image, f32 (N, N)."""
-        ...
-
-    def evidence_above(self, obs: Observation, label: str, height: float) -> F32:
-        """The same for what is right above ``label``, ``height`` [m] over the table."""
-        ...
-
-
-def _on_grid(evidence: F32, cells: int) -> torch.Tensor:
-    image = torch.from_numpy(np.ascontiguousarray(evidence))[None, None].float()
-    return image if evidence.shape[0] == cells else F.adaptive_max_pool2d(image, cells)
-
-
-def _near(image: torch.Tensor) -> F32:
-    """Log probability, up to a constant, of being in a cell of ``image`` (1, 1, N, N) or around it."""
-    near = F.max_pool2d(image, 3, 1, 1)
-    out: F32 = (WEIGHT * torch.log(near + DOUBT))[0, 0].numpy()
-    return out
-
-
-def grasp_prior(evidence: F32, cells: int) -> F32:
-    """Log probability (``cells``, ``cells``), up to a constant, of where the gripper is when it holds what
-    ``evidence`` (N, N) saw: up to a cell higher, for the object is lifted, and a cell around."""
-    image = _on_grid(evidence, cells)
-    raised = F.pad(image[:, :, 1:], (0, 0, 0, 1))
-    return _near(torch.maximum(image, raised))
-
-
-def place_prior(evidence: F32, cells: int) -> F32:
-    """The same when it has let go above what it put something on; ``evidence`` (N, N) is of that height."""
-    return _near(_on_grid(evidence, cells))
+def only_at(place: tuple[int, int], cells: int) -> torch.Tensor:
+    """A prior (``cells``, ``cells``) that leaves only ``place`` (row, column) and its neighbours."""
+    prior = torch.full((cells, cells), _ELSEWHERE)
+    row, column = place
+    prior[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = 0.0
+    return prior
 
 
 class ImageWorldModel:
@@ -77,10 +50,10 @@ class ImageWorldModel:
 
     Args:
         steps: Steps of the flow; 1 to 4 (see docs/learning.md).
-        candidates: Images drawn at once; the one whose place is surest is kept.
-        spotter: A second opinion on where the thing to be grasped is, or what something is put on. The
-            network learns from sentences, and in one of fifteen scenes looks at a thing of the same colour or
-            shape; a detector errs elsewhere.
+        candidates: Images at most; each shows the gripper at another place that is likely. The seed alone
+            hardly changes where it is, only the places where it might be do.
+        spotter: A second opinion on where the thing to be grasped is, or what something is put on.
+        verifier: Scores the images; the best is kept. None: the one of the likeliest place.
     """
 
     def __init__(
@@ -91,6 +64,7 @@ class ImageWorldModel:
         candidates: int = 1,
         text: TextEncoder | None = None,
         spotter: Spotter | None = None,
+        verifier: GoalVerifier | None = None,
     ) -> None:
         if steps < 1 or candidates < 1:
             raise InvalidValueError(
@@ -98,7 +72,7 @@ class ImageWorldModel:
             )
         self._pipeline, self._steps, self._candidates = pipeline, steps, candidates
         self._text = text or TextEncoder()
-        self._spotter = spotter
+        self._spotter, self._verifier = spotter, verifier
 
     @classmethod
     def from_pretrained(
@@ -109,34 +83,21 @@ class ImageWorldModel:
         candidates: int = 1,
         text: TextEncoder | None = None,
         spotter: Spotter | None = None,
+        verifier: GoalVerifier | None = None,
     ) -> ImageWorldModel:
         """Load a pipeline folder; on CUDA where there is one. Errors as :meth:`GoalImagePipeline.load`."""
         pipeline = GoalImagePipeline.load(folder)
         pipeline.unet.to(best_device(), memory_format=torch.channels_last)
-        return cls(pipeline, steps=steps, candidates=candidates, text=text, spotter=spotter)
-
-    def _priors(self, obs: Observation, subtask: Subtask) -> dict[str, torch.Tensor]:
-        """The spotter's opinion where gripper and object will be when something is grasped or put on
-        something, as arguments of the pipeline; else nothing."""
-        verb, label, relation, below = parse(subtask.text)
-        if self._spotter is None or not label:
-            return {}
-        cells = self._pipeline.unet.config.image_size // PATCH
-        if verb == "grasp":
-            near = torch.from_numpy(grasp_prior(self._spotter.evidence(obs, label), cells))
-            return {"prior": near, "object_prior": near}
-        if verb != "place" or relation != "on":
-            return {}
-        return {
-            name: torch.from_numpy(place_prior(self._spotter.evidence_above(obs, below, height), cells))
-            for name, height in (("prior", RETREAT_M), ("object_prior", UPON_M))
-        }
+        return cls(
+            pipeline, steps=steps, candidates=candidates, text=text, spotter=spotter, verifier=verifier
+        )
 
     def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
         """The goal image of the model's camera, u8 (S, S, 3), at the model's own size.
 
         Raises:
             ModelMismatchError: the observation lacks the camera that the model was trained with.
+            ImaginationError: the verifier refuses every image.
         """
         config = self._pipeline.unet.config
         if config.camera not in obs.images:
@@ -144,14 +105,33 @@ class ImageWorldModel:
                 f"world model needs camera {config.camera!r}; "
                 f"the observation has {', '.join(obs.images) or 'none'}"
             )
+        first = seed * self._candidates
+        out = self._draw(obs, subtask, first)
+        heat = out.heat.float().cpu().numpy()
+        images = (
+            ((out.images.float().cpu() + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+        )
+        scores = [confidence(h) for h in heat]
+        if self._verifier is not None:
+            scores = self._verifier.scores(obs, subtask, images, heat)
+        best = int(np.argmax(scores))
+        pixels = np.ascontiguousarray(images[best])
+        return Subgoal(subtask, {config.camera: pixels}, scores[best], first + best, obs.stamp_ns)
+
+    def _draw(self, obs: Observation, subtask: Subtask, seed: int) -> GoalImages:
+        """An image of the likeliest place, or one each of up to ``candidates`` places if there are several;
+        the heat map of each is what the network gave its place."""
+        config = self._pipeline.unet.config
+        cells = config.image_size // PATCH
         current = to_tensor(resize(obs.images[config.camera], config.image_size)[None])
         tokens, mask = self._text.encode([subtask.text])
-        seeds = tuple(seed * self._candidates + k for k in range(self._candidates))
-        priors = self._priors(obs, subtask)
-        out = self._pipeline(current, tokens, mask, steps=self._steps, seeds=seeds, **priors)
-        heat = out.heat.float().cpu().numpy()
-        scores = [confidence(h) for h in heat]
-        best = int(np.argmax(scores))
-        image = ((out.images[best].float().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
-        pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
-        return Subgoal(subtask, {config.camera: pixels}, scores[best], seeds[best], obs.stamp_ns)
+        said = {} if self._spotter is None else priors(self._spotter, obs, subtask.text, cells)
+        draw: Callable[..., GoalImages] = partial(self._pipeline, current, tokens, mask, steps=self._steps)
+        out = draw(seeds=(seed,), **said)
+        likely = places(out.heat[0].float().cpu().numpy(), self._candidates)
+        if len(likely) == 1:
+            return out
+        only = torch.stack([only_at(place, cells) for place in likely])
+        more = {**said, "prior": only + said["prior"] if "prior" in said else only}
+        drawn = draw(seeds=tuple(seed + k for k in range(len(likely))), **more)
+        return GoalImages(drawn.images, out.heat * (only == 0).to(out.heat))

@@ -70,8 +70,8 @@ class GoalImagePipeline(DiffusionPipeline):
         """Goal images for one ``current`` image f32 (1, 3, S, S) in [-1, 1], one for each of ``seeds``.
 
         ``tokens`` (1, L, 384), ``mask`` (1, L): the subtask sentence. ``steps``: 1 is the regression's mean;
-        more steps sharpen. The same seeds give the same images. ``prior``, ``object_prior`` (S/4, S/4): see
-        :class:`GoalUNet`.
+        more steps sharpen. The same seeds give the same images. ``prior``, ``object_prior`` (S/4, S/4), or
+        one for each seed: see :class:`GoalUNet`.
         """
         device = self.unet.device
         n = len(seeds)
@@ -84,7 +84,7 @@ class GoalImagePipeline(DiffusionPipeline):
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1.0 / steps, steps).tolist(), device=device)
         heat = torch.zeros(0)
         priors = {"prior": prior, "object_prior": object_prior}
-        more = {k: v.to(device).expand(n, -1, -1) for k, v in priors.items() if v is not None}
+        more = {k: v.to(device).expand(n, *v.shape[-2:]) for k, v in priors.items() if v is not None}
         for i, time in enumerate(self.scheduler.timesteps):
             sigma = self.scheduler.sigmas[i].expand(n).to(device)
             out = self.unet(sample, start, sigma, words, seen, **more)

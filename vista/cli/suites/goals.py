@@ -5,7 +5,8 @@ with images that the simulator renders of the same scene. ``success_rate`` is ho
 object* grasped: of the true images of every object grasped, that of the right one is the nearest.
 ``location_error_cm``: how far away the grasp is that looks most like what was imagined.
 ``background_psnr_db``: how well what does not change was kept. Methods ``steps2`` to ``steps50`` take more
-steps of the flow than ``ours``; ``alone`` leaves the detector's opinion out.
+steps of the flow than ``ours``; ``alone`` leaves the detector's opinion out; ``candidates`` too,
+but draws up to four places and has the verifier choose; ``verified`` does both.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from vista_sim.tasks import Task
 from vista_sim.world import World
 
 STEPS = (2, 4, 8, 50)
+CANDIDATES = 4
 SIZE = 96
 REACH_M, STEP_M = 0.04, 0.01  # of the search for the grasp that looks like the imagined one
 WRONG_M = 0.1  # counted as the error of an image that shows another object grasped
@@ -43,7 +45,14 @@ CHANGED = 12  # of 255: a pixel whose true goal differs by more has changed
 
 class GoalsSuite(VistaSuite):
     name = "goals"
-    methods: tuple[str, ...] = ("ours", *(f"steps{n}" for n in STEPS), "alone", "oracle")
+    methods: tuple[str, ...] = (
+        "ours",
+        *(f"steps{n}" for n in STEPS),
+        "alone",
+        "candidates",
+        "verified",
+        "oracle",
+    )
     default_methods: tuple[str, ...] = ("ours",)
 
     def check(self, settings: Settings) -> None:
@@ -140,10 +149,13 @@ def open_goals(settings: Settings) -> Callable[[Job], Record]:
         if refs.world_model == "oracle":
             return compose.load_world_model("oracle", world=world, task=task)
         if method not in learned:
-            alone = refs.detector == "none" or method == "alone"
-            finder = None if alone else compose.load_detector(refs.detector, spec)
+            finder = None if refs.detector == "none" else compose.load_detector(refs.detector, spec)
             steps = int(method.removeprefix("steps")) if method.startswith("steps") else 1
-            learned[method] = compose.load_world_model(refs.world_model, finder=finder, steps=steps)
+            several = method in ("candidates", "verified")
+            learned[method] = compose.load_world_model(
+                refs.world_model, finder=finder, steps=steps, candidates=CANDIDATES if several else 1,
+                verified=several, alone=method in ("alone", "candidates"),
+            )  # fmt: skip
         return learned[method]
 
     def run(job: Job) -> Record:
