@@ -33,7 +33,8 @@ class Withdrawal:
 
     A hand that tries again from where it failed sees what it saw before and fails the same way; from above it
     sees the scene, does not hide it, and from another side it comes down another way. One that let go where
-    it should goes up to see what it did.
+    it should goes up to see what it did; one that has grasped what it should goes up to ``carry_m`` [m], where
+    it hides less of where that is to be put.
 
     Raises:
         InvalidValueError: a height or speed that is not above 0, a negative way aside.
@@ -44,9 +45,10 @@ class Withdrawal:
     dt_s: float = 0.1
     timeout_s: float = 4.0
     aside_m: float = 0.08
+    carry_m: float = 0.15
 
     def __post_init__(self) -> None:
-        for name in ("height_m", "speed_m_s", "dt_s", "timeout_s"):
+        for name in ("height_m", "speed_m_s", "dt_s", "timeout_s", "carry_m"):
             if not getattr(self, name) > 0:
                 raise InvalidValueError(f"Withdrawal.{name}: {getattr(self, name)}, expected above 0")
         if not self.aside_m >= 0:
@@ -60,7 +62,8 @@ class Withdrawal:
         held = not is_open(obs) and not closed_on_nothing(obs)
         turn = float(np.random.default_rng(obs.stamp_ns).uniform(0.0, 2.0 * np.pi))
         aside = self.aside_m if again and not held else 0.0
-        return np.array([x + aside * np.cos(turn), y + aside * np.sin(turn), max(z, self.height_m)])
+        height = self.carry_m if held and not again else self.height_m
+        return np.array([x + aside * np.cos(turn), y + aside * np.sin(turn), max(z, height)])
 
     def chunk(self, obs: Observation, target: F64, rows: int) -> ActionChunk | None:
         """The next ``rows`` rows from ``obs`` to ``target``; None when the hand is there and not closed on

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from vista.errors import InstructionError, InvalidValueError, StaleObservationError, VistaError
 from vista.events import Event, EventKind, OnEvent, ignore
 from vista.halting import STOPPED, Halt, ShouldStop, describe, halt_robot, never, raise_if_stopped, wait
-from vista.hand import Withdrawal, closed_on_nothing, is_open
+from vista.hand import Withdrawal, closed_on_nothing
 from vista.preprocess import Preprocessor
 from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
 from vista.task import Budget, Parts, Pursue, Task
@@ -63,7 +63,8 @@ def pursue(
         on_progress: Told after every step, at the end with the answer.
         timings: Collects ``pursue.observe``, ``.predict``, ``.judge``, ``.guard`` and ``.send``.
         withdrawal: How the hand leaves a place where the switcher or the clock said that it failed, where it
-            let go of something, and where it begins with fingers that are closed on nothing; None: it stays.
+            let go of something or grasped it, and where it begins with fingers that are closed on nothing;
+            None: it stays.
             It ends early, without another cause, where the guard holds it.
 
     Returns:
@@ -80,9 +81,8 @@ def pursue(
         if withdrawal is not None and closed_on_nothing(robot.observe()):
             pursuit.withdraw(withdrawal, execute_rows, again=True)
         final = pursuit.run(execute_rows, timeout_s, hold_tries, hold_wait_s)
-        reached = final.state is State.REACHED
-        if withdrawal is not None and not pursuit.held and not (reached and pursuit.holds):
-            pursuit.withdraw(withdrawal, execute_rows, again=not reached)
+        if withdrawal is not None and not pursuit.held:
+            pursuit.withdraw(withdrawal, execute_rows, again=final.state is not State.REACHED)
         on_progress(final)
         return final
     except Halt as halt:
@@ -116,7 +116,6 @@ class _Pursuit:
         self.measure = timings.measure
         self.fraction = 0.0
         self.held = False
-        self.holds = False
         self._stamp_ns, self._since_s = -1, 0.0
 
     def run(self, execute_rows: int, timeout_s: float, hold_tries: int, hold_wait_s: float) -> Progress:
@@ -137,7 +136,6 @@ class _Pursuit:
                 progress = self.switcher.judge(obs, chunk)
             self.fraction = progress.fraction
             if progress.state is not State.RUNNING:
-                self.holds = not is_open(obs)
                 return progress
             if (obs.stamp_ns - start_ns) * 1e-9 >= timeout_s:
                 return Progress(State.TIMED_OUT, self.fraction, f"not reached within {timeout_s:g} s")

@@ -82,13 +82,23 @@ def test_a_hand_that_failed_withdraws_with_what_it_holds(gripper, command):
     assert robot.causes == []
 
 
-def test_a_hand_that_holds_what_it_should_stays_and_so_does_one_that_is_not_told():
-    for state, how, command in ((State.REACHED, Withdrawal(), 0.0), (State.FAILED, None, 1.0)):
-        robot = mocks.MockRobot()
-        robot.position[2], robot.command = 0.05, command
-        robot.held = robot.gripper = 0.4 if command == 0.0 else 1.0
-        assert go(robot, switcher=Gives(state), withdrawal=how).state is state
-        assert robot.sent == []
+@pytest.mark.parametrize(("height", "wanted"), [(0.05, 0.12), (0.18, 0.18)])
+def test_a_hand_that_grasped_what_it_should_lifts_it_and_keeps_it(height, wanted):
+    robot = mocks.MockRobot()
+    robot.position[2], robot.command, robot.held, robot.gripper = height, 0.0, 0.4, 0.4
+    done = go(robot, switcher=Gives(State.REACHED), withdrawal=Withdrawal(0.3, carry_m=0.12))
+    assert done.state is State.REACHED
+    np.testing.assert_allclose(robot.position, [0.5, 0.0, wanted], atol=0.011)
+    assert {float(row[6]) for c in robot.sent for row in c.actions} <= {0.0}
+
+
+@pytest.mark.parametrize(("state", "command"), [(State.FAILED, 1.0), (State.REACHED, 0.0)])
+def test_a_hand_that_is_not_told_to_withdraw_stays(state, command):
+    robot = mocks.MockRobot()
+    robot.position[2], robot.command = 0.05, command
+    robot.held = robot.gripper = 0.4 if command == 0.0 else 1.0
+    assert go(robot, switcher=Gives(state), withdrawal=None).state is state
+    assert robot.sent == []
 
 
 def test_a_hand_that_let_go_rises_to_see_what_it_did():
@@ -147,6 +157,8 @@ def test_a_withdrawal_that_leads_nowhere_ends():
         Withdrawal(speed_m_s=0.0)
     with pytest.raises(InvalidValueError, match="aside_m"):
         Withdrawal(aside_m=-0.1)
+    with pytest.raises(InvalidValueError, match=r"Withdrawal\.carry_m: 0\.0"):
+        Withdrawal(carry_m=0.0)
 
 
 def test_nan_is_never_sent():

@@ -45,7 +45,8 @@ class ExecutorNode(VistaNode):
         self._timeout_s = float(self.param("timeout_s", 30.0))
         height_m = float(self.param("withdraw_height_m", 0.25))
         aside_m = float(self.param("withdraw_aside_m", 0.08))
-        self._withdrawal = Withdrawal(height_m, aside_m=aside_m) if height_m > 0 else None
+        carry_m = float(self.param("carry_height_m", 0.15))
+        self._withdrawal = Withdrawal(height_m, aside_m=aside_m, carry_m=carry_m) if height_m > 0 else None
         self._guard = GraphGuard(compose.load_guard(self._spec, self.param("limits", "") or None))
         self._source = ObservationSource(self, self._spec)
         self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))
