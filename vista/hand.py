@@ -33,8 +33,8 @@ class Withdrawal:
 
     A hand that tries again from where it failed sees what it saw before and fails the same way; from above it
     sees the scene, does not hide it, and from another side it comes down another way. One that let go where
-    it should goes up to see what it did; one that has grasped what it should goes up to ``carry_m`` [m], where
-    it hides less of where that is to be put.
+    it should goes up to see what it did; one that has grasped what it should goes up to ``carry_m`` [m]: low
+    above the table it hides where that is to be put.
 
     Raises:
         InvalidValueError: a height or speed that is not above 0, a negative way aside.
