@@ -39,7 +39,7 @@ class ExecutorNode(VistaNode):
         self._spec = load_robot(self.param("robot", "panda"))
         self._policy = stand_ins.policy(self, self.param("policy", "") or None)
         self._switcher = stand_ins.switcher(
-            self.param("switcher", "") or None, self.param("policy", ""), self._spec
+            self, self.param("switcher", "") or None, self.param("policy", ""), self._spec
         )
         self._rows = int(self.param("execute_rows", 4))
         self._timeout_s = float(self.param("timeout_s", 30.0))
