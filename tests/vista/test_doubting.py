@@ -92,6 +92,18 @@ def test_a_placing_has_failed_when_the_thing_is_seen_elsewhere_and_not_when_it_i
     assert there.state is State.REACHED
 
 
+@pytest.mark.parametrize(
+    "text", ["place the blue mug on the red cube", "place the blue mug in the left drawer"]
+)
+def test_it_does_not_look_where_a_detector_sees_badly(text):
+    finder = Finds(now=0.2, shown=0.7)
+    assert started(text, finder).judge(at(1, opening=1.0, told_open=True), chunk()).state is State.REACHED
+    assert finder.asked == []
+    lost = started(text, finder)
+    lost.judge(at(1), chunk(done=False))
+    assert lost.judge(at(1.4, opening=0.01), chunk(done=False)).state is State.FAILED
+
+
 def test_a_weak_sight_a_goal_without_image_and_no_finder_give_no_doubt():
     seen = at(1, opening=1.0, told_open=True)
     assert started(PLACE, Finds(0.2, 0.7, score=0.2)).judge(seen, chunk()).state is State.REACHED

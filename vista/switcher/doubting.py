@@ -22,6 +22,9 @@ SEEN = 0.3
 """Likelihood from which on a thing is surely where it is seen."""
 APART = 0.1
 """In shares of the image's width: a thing this far from where the goal shows it is elsewhere."""
+LOOKED_INTO = "tray"
+"""Where a detector sees a thing well; on another thing, or in a drawer, it took what stood there for gone, and
+what was well placed was fetched again."""
 PATIENCE_S = 1.5
 """So long [s] fingers that hold nothing may go on trying, while the other switcher calls it done."""
 
@@ -30,7 +33,8 @@ class DoubtingSwitcher:
     """Wraps ``switcher``; ``finder`` looks for the thing in question, None: only the fingers are asked.
 
     A grasp is not reached while the fingers hold nothing. A placing has failed when the fingers lost the
-    thing on the way, or when it is seen elsewhere than in the goal image as the placing is called done.
+    thing on the way, or, into a tray, when it is seen elsewhere than in the goal image as the placing is
+    called done.
     """
 
     def __init__(self, switcher: Switcher, finder: Finder | None = None) -> None:
@@ -56,7 +60,7 @@ class DoubtingSwitcher:
             return progress
         if verb == "grasp" and not _holds(obs):
             return self._nothing_held(obs, progress)
-        if verb == "place" and self._elsewhere(obs):
+        if verb == "place" and self._sentence.place.endswith(LOOKED_INTO) and self._elsewhere(obs):
             return Progress(State.FAILED, progress.fraction, f"let go, but the {label} is seen elsewhere")
         return progress
 
