@@ -23,8 +23,8 @@ SEEN = 0.3
 APART = 0.1
 """In shares of the image's width: a thing this far from where the goal shows it is elsewhere."""
 LOOKED_INTO = "tray"
-"""Where a detector sees a thing well; on another thing, or in a drawer, it took what stood there for gone, and
-what was well placed was fetched again."""
+"""Where a detector sees a thing well. On another thing it took what stood there for gone, and what was well
+placed was fetched again."""
 PATIENCE_S = 1.5
 """So long [s] fingers that hold nothing may go on trying, while the other switcher calls it done."""
 
