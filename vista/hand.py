@@ -12,6 +12,8 @@ from vista.types import F64, ActionChunk, ActionSpace, Observation
 # Fingers that were told to close and have come as close as this [share of full opening] hold nothing: the
 # narrowest object that a parallel gripper of 8 cm takes here keeps them 0.3 apart.
 EMPTY = 0.06
+# Fingers that were told to close and stay open by more than this hold something.
+HOLDS = 0.12
 _OPENING_ROWS = 3
 _ARRIVED_M = 0.01
 
@@ -24,6 +26,11 @@ def is_open(obs: Observation) -> bool:
 def closed_on_nothing(obs: Observation) -> bool:
     """Whether the fingers were told to close and have met nothing."""
     return not is_open(obs) and obs.gripper < EMPTY
+
+
+def holds(obs: Observation) -> bool:
+    """Whether the fingers were told to close and something surely keeps them apart."""
+    return not is_open(obs) and obs.gripper > HOLDS
 
 
 @dataclass(frozen=True, slots=True)

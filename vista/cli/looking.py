@@ -15,14 +15,13 @@ import numpy as np
 
 from robomemory.planning.belief import Observed
 from vista.cli.symbols import OPEN_M, Sight, drawer_centres, observed
+from vista.hand import HOLDS
 from vista.protocols import Detector, Finder
 from vista.types import F64, Detection, Observation
 from vista_sim import cabinet
 
 SURE, UNSEEN = 0.3, 0.005
 """Likelihoods: what is seen for sure; below the second a thing that was named is not there."""
-HOLDING = 0.12
-"""Fingers that are told to close and stay open by more than this hold something [0, 1]."""
 APART_M = 0.1
 HIGH_M = 0.15
 UPON_M = 0.05
@@ -65,7 +64,7 @@ class Looker:
         hand, closed = np.asarray(obs.ee_pose.position), obs.gripper_command < 0.5
         if learned:
             things = self._named_things(obs, things)
-            closed = closed and obs.gripper > HOLDING
+            closed = closed and obs.gripper > HOLDS
             # Fingers that have held a thing and still stand apart hold it, wherever it seems to be: how far
             # away something is that is carried high, the detector sees worst.
             kept = self._holding if self._holding == self.grasped else ""

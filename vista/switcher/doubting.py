@@ -11,13 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from vista.hand import closed_on_nothing, is_open
+from vista.hand import closed_on_nothing, holds
 from vista.protocols import Finder, Switcher
 from vista.sentence import Sentence, parse
 from vista.types import ActionChunk, Detection, Observation, Progress, State, Subgoal
 
-HOLDS = 0.12
-"""Fingers that were told to close and stay open by more than this hold something [0, 1]."""
 SEEN = 0.3
 """Likelihood from which on a thing is surely where it is seen."""
 APART = 0.1
@@ -53,12 +51,12 @@ class DoubtingSwitcher:
         progress = self._switcher.judge(obs, chunk)
         verb, label = self._sentence.verb, self._sentence.label
         if verb == "place":
-            self._carried = self._carried or _holds(obs)
+            self._carried = self._carried or holds(obs)
             if self._carried and closed_on_nothing(obs):
                 return Progress(State.FAILED, progress.fraction, f"the fingers have lost the {label}")
         if progress.state is not State.REACHED:
             return progress
-        if verb == "grasp" and not _holds(obs):
+        if verb == "grasp" and not holds(obs):
             return self._nothing_held(obs, progress)
         if verb == "place" and self._sentence.place.endswith(LOOKED_INTO) and self._elsewhere(obs):
             return Progress(State.FAILED, progress.fraction, f"let go, but the {label} is seen elsewhere")
@@ -84,10 +82,6 @@ class DoubtingSwitcher:
             self._goal[now.camera] = self._finder.find(imagined, self._sentence.label)
         shown = self._goal[now.camera]
         return shown is not None and float(np.abs(_middle(now) - _middle(shown)).max()) > APART
-
-
-def _holds(obs: Observation) -> bool:
-    return not is_open(obs) and obs.gripper > HOLDS
 
 
 def _middle(seen: Detection) -> np.ndarray:
