@@ -40,6 +40,23 @@ def test_a_shard_without_a_demonstration_is_refused():
         demos.collect([None, None])
 
 
+def test_a_pair_says_where_the_object_in_question_ends_up_in_the_image():
+    """On a stack above what it stands on, and below the hand that has let go of it; about a drawer, nowhere."""
+    arrays = task_pairs.make_task_pairs(
+        [load_splits().seed("world_model", 990_000 + i) for i in range(3)], "stack"
+    )
+    put = np.array([" on the " in text for text in arrays["text"]])
+    assert put.any()
+    assert (arrays["object"] >= 0).all()
+    assert (arrays["object"][put, 1] > arrays["hand"][put, 1]).all()
+    assert (np.abs(arrays["object"][put, 0] - arrays["hand"][put, 0]) < 0.1).all()
+    drawers = task_pairs.make_task_pairs([load_splits().seed("world_model", 990_000)], "drawer")
+    about_drawer = np.array([text.startswith(("open", "close")) for text in drawers["text"]])
+    assert about_drawer.any()
+    assert (drawers["object"][about_drawer] == -1).all()
+    assert (drawers["object"][~about_drawer] >= 0).all()
+
+
 @pytest.mark.parametrize("task", task_pairs.TASKS)
 def test_pairs_say_what_the_task_needs_and_show_a_change(task):
     arrays = task_pairs.make_task_pairs([load_splits().seed("world_model", 990_000)], task)

@@ -22,7 +22,15 @@ from vista.world_model import GoalVerifier, ImageWorldModel
 from vista.world_model.imagine import only_at, places
 from vista.world_model.pipeline import GoalImagePipeline, make_scheduler
 from vista.world_model.priors import grasp_prior
-from vista.world_model.train import Pairs, WorldModelTraining, make_batch, train_world_model
+from vista.world_model.train import (
+    Pairs,
+    WorldModelTraining,
+    begin_with,
+    cells,
+    hint,
+    make_batch,
+    train_world_model,
+)
 from vista.world_model.unet import GoalUNet, GoalUNetOutput
 from vista.world_model.verify import confidence
 
@@ -386,8 +394,56 @@ def test_source_goal_sentence_and_hand_belong_together(pairs):
     np.testing.assert_array_equal(data.hand[3], hand[1])
     batch = make_batch(data, WorldModelTraining(batch=32), 0.1, np.random.default_rng(1))
     side = tiny.SIZE // 4
-    cells = {int(y * side) * side + int(x * side) for x, y in data.hand}
-    assert set(batch["cell"].tolist()) == cells
+    expected = {int(y * side) * side + int(x * side) for x, y in data.hand}
+    assert set(batch["cell"].tolist()) == expected
+
+
+def test_the_object_is_looked_for_where_there_is_one_and_hints_know_its_cell():
+    points = np.array([[0.4, 0.6], [-1.0, -1.0], [0.99, 0.0], [1.2, 0.5]], np.float32)
+    number = cells(points, 8)
+    assert number.tolist() == [4 * 8 + 3, -1, 7, -1]
+    told = hint(number, torch.tensor([True, True, False, True]), 8)
+    assert told.shape == (4, 8, 8)
+    assert (told[0] > 0).nonzero().tolist() == [[r, c] for r in (3, 4, 5) for c in (2, 3, 4)]
+    assert not told[1:].any()
+
+
+def test_pairs_say_where_the_object_is_in_the_goal(pairs):
+    data = Pairs(pairs, tiny.SIZE)
+    batch = make_batch(data, WorldModelTraining(batch=32, hinted=1.0), 0.1, np.random.default_rng(1))
+    assert set(batch["object_cell"].tolist()) == {4 * 8 + 3, -1}
+    hinted = batch["object_prior"].flatten(1).amax(1) > 0
+    assert torch.equal(hinted, batch["object_cell"] >= 0)
+    assert (batch["prior"].flatten(1).amax(1) > 0).all()
+    free = make_batch(data, WorldModelTraining(batch=8, hinted=0.0), 0.1, np.random.default_rng(1))
+    assert not free["prior"].any()
+
+
+def test_a_network_that_learns_of_objects_later_begins_with_what_it_knew(saved, obs):
+    old, new = GoalImagePipeline.load(saved).unet, begin_with(saved).eval()
+    image = to_tensor(current(obs)[None])
+    tokens, mask = tiny.text_encoder().encode([GRASP.text])
+    sigma = torch.ones(1)
+    before, after = old(image, image, sigma, tokens, mask), new(image, image, sigma, tokens, mask)
+    assert before.object_heat is None
+    assert after.object_heat.shape == (1, 8, 8)
+    torch.testing.assert_close(before.change, after.change)
+    torch.testing.assert_close(before.heat, after.heat)
+
+
+def test_what_is_said_of_the_object_moves_its_heat_and_changes_what_is_painted(obs):
+    torch.manual_seed(0)
+    net = GoalUNet(image_size=tiny.SIZE, channels=8, deep_channels=16, depth=1, tells_object=True).eval()
+    for layer in (net.out, net.tell_object):
+        torch.nn.init.normal_(layer.weight, std=0.05)
+    image = to_tensor(current(obs)[None])
+    tokens, mask = tiny.text_encoder().encode([GRASP.text])
+    prior = only_at((6, 1), 8)[None] * 5
+    free = net(image, image, torch.ones(1), tokens, mask)
+    told = net(image, image, torch.ones(1), tokens, mask, object_prior=prior)
+    assert int(told.object_heat.argmax()) // 8 in (5, 6, 7)
+    torch.testing.assert_close(free.heat, told.heat)
+    assert not torch.allclose(free.change, told.change, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -396,6 +452,8 @@ def test_source_goal_sentence_and_hand_belong_together(pairs):
         ("image", "missing", r"lacks image\.npy"),
         ("image", "size", r"image\.npy: frames"),
         ("hand", "nan", r"hand\.npy: not finite at row 1"),
+        ("object", "missing", r"lacks object\.npy"),
+        ("object", "nan", r"object\.npy: not finite at row 1"),
         ("goal", "index", r"goal\.npy: row 1 points at 99"),
         ("text", "short", r"text\.npy: 1 rows"),
         ("source", "torn", r"source\.npy"),
