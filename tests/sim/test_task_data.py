@@ -41,7 +41,7 @@ def test_a_shard_without_a_demonstration_is_refused():
 
 
 def test_a_pair_says_where_the_object_in_question_ends_up_in_the_image():
-    """On a stack above what it stands on, and below the hand that has let go of it; about a drawer, nowhere."""
+    """On a stack below the hand that has let go of it; where a drawer is opened or shut, nowhere."""
     arrays = task_pairs.make_task_pairs(
         [load_splits().seed("world_model", 990_000 + i) for i in range(3)], "stack"
     )
