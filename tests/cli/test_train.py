@@ -54,6 +54,7 @@ def test_a_broken_recipe_is_named(text: str, said: str, tmp_path: Path, monkeypa
     [
         (["poet"], "unknown part to train 'poet'; known: detector"),
         (["detector", "--stage", "imagined"], "unknown stage of detector 'imagined'; known: base"),
+        (["executor", "--backend", "slurm"], "unknown backend 'slurm'; known: processes, ray"),
         (["executor", "--steps", "0"], "--steps 0"),
         (["executor", "--minutes", "-1"], "--minutes -1"),
         (["planner", "--start", "x"], "always trained from the beginning"),
@@ -67,7 +68,8 @@ def test_bad_arguments_are_one_sentence(arguments: list[str], said: str, capsys:
 def test_data_that_is_there_is_used_and_parts_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     made: list[DataPart] = []
 
-    def part(entry: DataPart, folder: Path, workers: int) -> Path:
+    def part(entry: DataPart, folder: Path, workers: int, backend: str) -> Path:
+        assert (workers, backend) == (1, "ray")
         made.append(entry)
         write_shard(folder / "shard00000", {"x": np.zeros(1)})
         return folder
@@ -79,7 +81,7 @@ def test_data_that_is_there_is_used_and_parts_are_joined(tmp_path: Path, monkeyp
         DataPart("recoveries", "demonstrations", 10, 5, 50),
     )
     recipe = type(recipe)(recipe.name, recipe.out, both, recipe.stages, recipe.smoke)
-    folder = train.make_data(recipe, None, tmp_path, 20, 1)
+    folder = train.make_data(recipe, None, tmp_path, 20, 1, backend="ray")
     assert [p.scenes for p in made] == [15, 5]
     names = [p.name for p in shard_folders(folder)]
     assert names == ["shard00000-demonstrations", "shard00000-recoveries"]

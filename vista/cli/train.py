@@ -80,6 +80,8 @@ def main(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise InvalidValueError(f"--{name} {value:g}, expected above 0")
+    if args.backend not in BACKENDS:
+        raise UnknownNameError("backend", args.backend, BACKENDS)
     if args.start is not None and args.what == "planner":
         raise ConfigError("--start: a planner is always trained from the beginning")
     stage = recipe.stages[args.stage]
