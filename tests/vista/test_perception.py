@@ -145,6 +145,23 @@ def test_what_is_above_a_thing_is_seen_higher_in_the_image():
     assert not detector.evidence_above(obs, "unknown thing", 0.2).any()
 
 
+def test_one_look_at_an_image_answers_every_question_and_the_next_image_is_looked_at():
+    from vista.cli.suites.latency import anew
+
+    detector, looks = tiny.detector(), list[int]()
+    detector._model.register_forward_hook(lambda *_: looks.append(1))
+    obs = observation(tiny.panda())
+    label = f"{detector._config.colours[0]} {detector._config.shapes[0]}"
+    first, found = detector.evidence(obs, label), detector.detect(obs)
+    assert len(looks) == 1
+    again = anew(obs)
+    assert [d.label for d in detector.detect(again)] == [d.label for d in found]
+    np.testing.assert_array_equal(detector.evidence(again, label), first)
+    assert len(looks) == 2
+    detector.detect(observation(tiny.panda(), seed=5))
+    assert len(looks) == 3
+
+
 def test_the_best_comes_first_and_the_threshold_cuts():
     obs = observation(tiny.panda())
     scores = [d.score for d in tiny.detector(0.05).detect(obs)]

@@ -12,6 +12,7 @@ import importlib
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,6 +141,12 @@ def _cell(cell: str, spent: np.ndarray, product: np.ndarray) -> Cell:
     }
 
 
+def anew(obs: Observation) -> Observation:
+    """``obs`` as if the cameras had just taken it again: a part that keeps its answer to the last image has
+    to look."""
+    return replace(obs, images={name: image.copy() for name, image in obs.images.items()})
+
+
 def _calls(settings: Settings, seed: int, cells: tuple[str, ...]) -> Mapping[str, Callable[[int], object]]:
     """What each stage calls, on one observation of the simulator; "close" frees everything."""
     refs, spec = settings.refs, load_robot(settings.refs.robot)
@@ -161,24 +168,24 @@ def _calls(settings: Settings, seed: int, cells: tuple[str, ...]) -> Mapping[str
             finder = compose.load_detector(refs.detector, spec, world=world)
             load = partial(compose.load_world_model, refs.world_model, world=world, task=task, finder=finder)
             model, slow = load(), load(steps=50)
-            calls["imagine"] = lambda i: model.imagine(obs, subtask, i)
-            calls["imagine50"] = lambda i: slow.imagine(obs, subtask, i)
+            calls["imagine"] = lambda i: model.imagine(anew(obs), subtask, i)
+            calls["imagine50"] = lambda i: slow.imagine(anew(obs), subtask, i)
         if {"plan_chunk", "guard"} & set(cells):
             policy = compose.load_policy(refs.policy, world=world, task=task)
             subgoal = model.imagine(obs, subtask, 0)
-            calls["plan_chunk"] = lambda i: policy.predict_chunk(obs, subgoal)
+            calls["plan_chunk"] = lambda i: policy.predict_chunk(anew(obs), subgoal)
             guard = compose.load_guard(spec, refs.guard)
             chunk = policy.predict_chunk(obs, subgoal).head(4)
             calls["guard"] = lambda i: guard.check(chunk, obs)
         if "detect" in cells:
             detector = compose.load_detector(refs.detector, spec, world=world)
-            calls["detect"] = lambda i: detector.detect(obs)
+            calls["detect"] = lambda i: detector.detect(anew(obs))
         if "planner" in cells:
             planner = compose.load_planner(refs.planner, task=task)
 
             def plan(_: int) -> None:
                 planner.reset()
-                planner.next(obs, task.instruction, ())
+                planner.next(anew(obs), task.instruction, ())
 
             calls["planner"] = plan
         if "recall" in cells:
