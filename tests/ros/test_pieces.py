@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,19 +19,22 @@ pytest.importorskip("vista_msgs")
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
 
 from tests.mocks import MockGuard
 from vista.cli.processes import remove_orphans
 from vista.cli.up import free_domain
 from vista.errors import StaleObservationError
+from vista.guard.guard import SafetyGuard
+from vista.kinematics import Kinematics, matrix_to_pose
 from vista.robots import load_robot
-from vista.types import ActionChunk, ActionSpace, Decision
+from vista.types import ActionChunk, ActionSpace, Decision, Observation
 from vista_ros import conversions as c
 from vista_ros.health import Latch, Mailbox, Meter
 from vista_ros.node_base import VistaNode
 from vista_ros.observation import GripperCommand, ObservationSource
 from vista_ros.peers import Peers
-from vista_ros.ros_robot import GraphGuard
+from vista_ros.ros_robot import GraphGuard, RosRobot
 
 pytestmark = pytest.mark.ros
 DOMAIN = free_domain()
@@ -121,6 +125,43 @@ def test_silent_source_is_named():
         with pytest.raises(StaleObservationError) as caught:
             source.wait(timeout_s=0.3)
         assert "front" in str(caught.value)
+    finally:
+        spun.close()
+
+
+class Still:
+    """A source of one observation: an arm at home that does not follow."""
+
+    spec = SPEC
+
+    def __init__(self) -> None:
+        matrix = Kinematics(SPEC).forward(SPEC.home)
+        self.seen = Observation(0, {}, SPEC.home.astype(np.float32), np.zeros(7), 1.0, matrix_to_pose(matrix))
+
+    def wait(self, newer_than_ns: int = -1, timeout_s: float = 1.0) -> Observation:
+        return self.seen
+
+
+@pytest.mark.usefixtures("ros")
+def test_plan_that_turns_faster_than_the_arm_is_sent_as_fast_as_the_arm():
+    spun, sent = Spun(), []
+    try:
+        spun.node.create_subscription(JointTrajectory, "executor/command", sent.append, 10)
+        robot = RosRobot(spun.node, Still(), lambda: None)  # type: ignore[arg-type]
+        obs = robot.observe()
+        rows = np.zeros((3, 7), np.float32)
+        rows[:, 5] = -0.35 * np.arange(1, 4)  # joint 7 turns 0.26 rad in 0.1 s
+        deadline = time.monotonic() + 20.0
+        while not sent:
+            assert time.monotonic() < deadline, "nothing sent"
+            robot.send(ActionChunk(rows, 0.1, ActionSpace.EE_DELTA, spun.node.now_ns()))
+            time.sleep(0.05)
+        chunk = c.chunk_from_msg(sent[0], SPEC)
+        steps = np.abs(np.diff(np.vstack([SPEC.home, chunk.actions[:, :-1]]), axis=0))
+        assert (steps[: len(rows)] <= SPEC.joint_velocity * 0.1 + 1e-5).all()
+        assert steps[0, 6] == pytest.approx(0.261, abs=1e-3), "no slower than the arm, either"
+        verdict = SafetyGuard(SPEC).check(chunk, replace(obs, stamp_ns=chunk.start_stamp_ns))
+        assert verdict.decision is Decision.ALLOW, verdict
     finally:
         spun.close()
 

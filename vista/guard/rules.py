@@ -177,10 +177,19 @@ def joint_limits(case: Case, rows: F64) -> tuple[F64, str | None]:
 
 
 def joint_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
-    """Joint steps within the contract's velocities. The whole step is shortened, not one joint of it, so
-    that the arm slows down on its path rather than leaving it."""
+    """Joint steps within the contract's velocities."""
     allowed = case.spec.joint_velocity * case.limits.joint_speed_scale * case.chunk.dt_s
-    out, before, fastest = rows.copy(), case.obs.joint_pos.astype(np.float64), 0.0
+    out, fastest = within_speed(rows, case.obs.joint_pos.astype(np.float64), allowed)
+    if np.array_equal(out, rows):
+        return rows, None
+    return out, f"up to {fastest:.1f} times the allowed joint velocity"
+
+
+def within_speed(rows: F64, start: F64, allowed: F64) -> tuple[F64, float]:
+    """Joint targets and opening (T, J + 1) with no step longer than ``allowed`` (J,) [rad], the first one
+    from ``start`` (J,); and how many times that the fastest one was. The whole step is shortened, not one
+    joint of it, so that the arm slows down on its path rather than leaving it."""
+    out, before, fastest = rows.copy(), start, 0.0
     for row in out:
         step = row[:-1] - before
         excess = float((np.abs(step) / allowed).max())
@@ -188,9 +197,7 @@ def joint_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
         if excess > 1 + 1e-5:
             row[:-1] = before + step / excess
         before = row[:-1].copy()
-    if np.array_equal(out, rows):
-        return rows, None
-    return out, f"up to {fastest:.1f} times the allowed joint velocity"
+    return out, fastest
 
 
 def _box(case: Case) -> tuple[F64, F64]:

@@ -9,6 +9,7 @@ import numpy as np
 from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import RobotStoppedError
+from vista.guard.rules import within_speed
 from vista.kinematics import Kinematics, delta_to_matrix, pose_to_matrix
 from vista.protocols import Guard
 from vista.types import F64, ActionChunk, ActionSpace, Decision, Observation, RobotSpec, Verdict
@@ -114,7 +115,10 @@ class RosRobot:
                 target[:3, 3] = np.clip(target[:3, 3], low, high)
                 joints = self._kinematics.inverse(target, joints)
                 out.append(np.append(joints, np.clip(row[6], 0.0, 1.0)))
-        return np.array(out)
+        # What the arm cannot follow would be cut by the guard window by window, while the plan ran on, until
+        # a window began too far from where the arm is and was held.
+        allowed = self._spec.joint_velocity * self._dt_ns / c.NS
+        return within_speed(np.array(out), obs.joint_pos.astype(np.float64), allowed)[0]
 
     def _tick(self) -> None:
         """Send the rows that are due next; those whose time has passed are left out."""
