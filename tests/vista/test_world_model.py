@@ -135,12 +135,7 @@ class Prefers:
 def test_each_candidate_shows_one_place_and_the_verifier_chooses(obs, at):
     net = Undecided(image_size=tiny.SIZE, channels=8, deep_channels=16, depth=1).eval()
     pipeline, verifier = GoalImagePipeline(net, make_scheduler()), Prefers(at)
-    model = ImageWorldModel(
-        pipeline,
-        candidates=3,
-        text=tiny.text_encoder(),
-        verifier=verifier,  # type: ignore[arg-type]
-    )
+    model = ImageWorldModel(pipeline, candidates=3, text=tiny.text_encoder(), verifier=verifier)
     goal = model.imagine(obs, GRASP, 2)
     assert verifier.seen == [2]
     other = (26, 26) if at == (5, 5) else (5, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,15 +15,24 @@ from vista.images import resize
 from vista.images_torch import to_tensor
 from vista.pretrained import best_device
 from vista.text import TextEncoder
-from vista.types import F32, Observation, Subgoal, Subtask
+from vista.types import F32, U8, Observation, Subgoal, Subtask
 from vista.world_model.pipeline import GoalImagePipeline, GoalImages
 from vista.world_model.priors import Spotter, priors
 from vista.world_model.unet import PATCH
-from vista.world_model.verify import GoalVerifier, confidence
+from vista.world_model.verify import confidence
 
 APART, POSSIBLE = 2, 0.05
 """Places that are further apart [cells] and at least this likely [0, 1] are worth an image each."""
 _ELSEWHERE = -6.0
+
+
+class Verifier(Protocol):
+    """Says how good imagined images are."""
+
+    def scores(self, obs: Observation, subtask: Subtask, images: U8, heat: F32) -> list[float]:
+        """The scores [0, 1] of ``images`` u8 (K, S, S, 3) with ``heat`` (K, N, N), imagined from ``obs``;
+        ImaginationError where all of them are refused."""
+        ...
 
 
 def places(heat: F32, most: int) -> list[tuple[int, int]]:
@@ -64,7 +74,7 @@ class ImageWorldModel:
         candidates: int = 1,
         text: TextEncoder | None = None,
         spotter: Spotter | None = None,
-        verifier: GoalVerifier | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         if steps < 1 or candidates < 1:
             raise InvalidValueError(
@@ -83,7 +93,7 @@ class ImageWorldModel:
         candidates: int = 1,
         text: TextEncoder | None = None,
         spotter: Spotter | None = None,
-        verifier: GoalVerifier | None = None,
+        verifier: Verifier | None = None,
     ) -> ImageWorldModel:
         """Load a pipeline folder; on CUDA where there is one. Errors as :meth:`GoalImagePipeline.load`."""
         pipeline = GoalImagePipeline.load(folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -59,6 +59,14 @@ def confidence(heat: F32, at: tuple[int, int] | None = None) -> float:
     return float(min(1.0, window.sum()))
 
 
+class _Other(NamedTuple):
+    """A thing that shall stay; ``place`` (y, x) in shares of the image, ``was``: how well it is seen."""
+
+    label: str
+    place: tuple[float, float]
+    was: float
+
+
 class GoalVerifier:
     """See the module's text. ``camera`` is that of the images; ``refuse_below``: images whose ``right`` is
     less than this are refused."""
@@ -86,7 +94,7 @@ class GoalVerifier:
         """What speaks for each of ``images``."""
         sentence = parse(subtask.text)
         before = self._seer.evidence(obs, sentence.label)
-        others = [d for d in self._seer.detect(obs) if d.score >= KNOWN and d.label != sentence.label]
+        others = self._others(obs, sentence.label)
         found = []
         for image, hot in zip(images, heat, strict=True):
             shown = replace(obs, images={**obs.images, self._camera: image})
@@ -96,7 +104,7 @@ class GoalVerifier:
                 Verification(
                     self._right(sentence, before, shown, place),
                     confidence(hot),
-                    self._kept(obs, others, shown),
+                    self._kept(others, shown),
                 )
             )
         return found
@@ -118,13 +126,21 @@ class GoalVerifier:
             return (best + DOUBT) / (best + float(ghost.max()) + DOUBT)
         return 1.0
 
-    def _kept(self, obs: Observation, others: Sequence[Detection], shown: Observation) -> float:
+    def _others(self, obs: Observation, label: str) -> list[_Other]:
+        """What else is surely seen, asked once for all images: a detector keeps the maps of one image."""
+        found = []
+        for each in self._seer.detect(obs):
+            if each.score >= KNOWN and each.label != label:
+                x, y = (np.asarray(each.box)[:2] + np.asarray(each.box)[2:]) / 2
+                place = float(y), float(x)
+                found.append(_Other(each.label, place, _near(self._seer.evidence(obs, each.label), place)))
+        return found
+
+    def _kept(self, others: Sequence[_Other], shown: Observation) -> float:
         """The mean share of ``others`` that is still seen where it was."""
         shares = []
-        for each in others:
-            x, y = (np.asarray(each.box)[:2] + np.asarray(each.box)[2:]) / 2
-            was = _near(self._seer.evidence(obs, each.label), (float(y), float(x)))
-            now = _near(self._seer.evidence(shown, each.label), (float(y), float(x)))
+        for label, place, was in others:
+            now = _near(self._seer.evidence(shown, label), place)
             shares.append(min(1.0, (now + DOUBT) / (was + DOUBT)))
         return float(np.mean(shares)) if shares else 1.0
 
