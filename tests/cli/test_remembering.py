@@ -9,6 +9,7 @@ from robomemory import HashingEmbedder, RoboMemory
 from tests.conformance.implementations import observation
 from tests.mocks import MockItem
 from vista.cli import compose
+from vista.cli.remembering import phrases
 from vista.errors import ConfigError
 from vista.protocols import Critic, Explains, Planner
 from vista.robots import load_robot
@@ -51,6 +52,42 @@ def test_it_plans_explains_criticises_and_remembers():
         told = [record.text for record in memory.records("episodic")]
         assert told[0].startswith(f"{says}: success")
         assert "failed step: grasp | red cube | on table" in told[0]
+
+
+class MisnamingEyes(Eyes):
+    """Takes the orange box for a cube, but finds it when asked for it."""
+
+    def find(self, obs, label):
+        named = {"orange box": "orange cube", "red cube": "red cube"}
+        if label not in named:
+            return None
+        score = 0.9 if named[label] == label else 0.1
+        return Detection(label, score, np.array([0, 0, 1, 1], np.float32), self.at[named[label]], 0.01)
+
+
+def test_a_place_that_is_misnamed_is_looked_for_by_its_name():
+    eyes = MisnamingEyes(red_cube=(0.5, -0.1, 0.02), orange_cube=(0.6, 0.15, 0.02))
+    planner = compose.load_planner("fresh", finder=eyes)
+    obs = observation(load_robot("panda"))
+    step = planner.next(obs, "put the red cube on the orange box", ())
+    assert isinstance(step, Subtask), step
+    assert step.text == "grasp the red cube"
+    absent = planner.next(obs, "put the red cube on the green box", ())
+    assert isinstance(absent, Impossible)
+    assert "'green box'" in absent.reason
+
+
+@pytest.mark.parametrize(
+    ("instruction", "named"),
+    [
+        ("put the red cube on the orange box", ["red cube", "orange box"]),
+        ("Open the drawer, put the blue mug in, close it.", ["blue mug"]),
+        ("take a red can out of the left drawer and put it in my tray", ["red can", "left drawer"]),
+        ("open it", []),
+    ],
+)
+def test_phrases_of_an_instruction(instruction: str, named: list[str]):
+    assert phrases(instruction) == named
 
 
 def test_it_says_what_it_does_not_understand():

@@ -25,7 +25,11 @@ SURE, UNSEEN = 0.3, 0.005
 APART_M = 0.1
 HIGH_M = 0.15
 UPON_M = 0.05
-"""What was let go, and seems to be no further [m] from another thing, seen from above, stands on it."""
+"""Over what the hand, or a thing, is: no further [m] from its middle, seen from above."""
+STANDS_M, LOW_STANDS_M, RISE_M = 0.075, 0.03, 0.008
+"""What was let go over another thing stands on it if it seems to be no further from it than the first [m] and
+higher by the last, or no further than the second: of what stands high a detector says too little of the
+height, and so that it is further away. 191 placings on tuning seeds: docs/learning.md."""
 MARGIN_M = 0.01
 
 
@@ -46,6 +50,7 @@ class Looker:
         self._last: dict[str, F64] = {}
         self._stood: dict[str, F64] = {}
         self._holding, self._put = "", dict[str, str]()
+        self._plain: frozenset[str] = frozenset()
 
     def look(self, obs: Observation) -> Observed:
         """The facts that are seen in ``obs``."""
@@ -79,7 +84,7 @@ class Looker:
         upon = {label: where for label, where in self._put.items() if label in things and where in self._last}
         sight = Sight(
             obs.stamp_ns, things, hand, closed, dict(self._trays), dict(self._drawers), margin, not learned,
-            upon, frozenset(self._put.values()) & self._drawers.keys(),
+            upon, frozenset(self._put.values()) & self._drawers.keys(), self._plain - set(upon.values()),
         )  # fmt: skip
         return observed(sight)
 
@@ -95,14 +100,24 @@ class Looker:
                 self._put[self._holding] = below
             self._holding = ""
         for label, where in list(self._put.items()):
-            if label not in things:
-                continue
             if where in self._drawers:
-                stays = self._drawer_at(things[label]) == where
+                stays = label not in things or self._drawer_at(things[label]) == where
+            elif label in things:
+                stays = self._stands(things[label], where)
             else:
-                stays = self._thing_at(things[label], label) == where
+                # What something stands on is hidden by it. What fell looks like nothing that was seen before.
+                stays = where not in self._plain
+                self._sure -= set() if stays else {label}
             if not stays:
                 del self._put[label]
+
+    def _stands(self, at: F64, where: str) -> bool:
+        """Whether what was let go over ``where`` and seems to be ``at`` stands on it."""
+        support = self._last.get(where)
+        if support is None:
+            return False
+        apart = float(np.linalg.norm((at - support)[:2]))
+        return apart < LOW_STANDS_M or (apart < STANDS_M and bool(at[2] - support[2] > RISE_M))
 
     def _drawer_at(self, at: F64) -> str:
         """The open drawer over whose ground ``at`` is, else an empty name."""
@@ -158,6 +173,7 @@ class Looker:
                 self._sure.add(each.label)
                 self._last[each.label] = np.asarray(each.position)
             taken.append(each)
+        self._plain = frozenset(d.label for d in taken if d.score >= SURE)
         here = {d.label: np.asarray(d.position) for d in taken}
         # What was found by name at some place is not also the thing that it was mistaken for.
         others = {

@@ -7,6 +7,7 @@ next question tells how the last subtask went. ``memory`` follows a plan until s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -130,6 +131,16 @@ class RememberingPlanner:
         return objection
 
 
+_APART = re.compile(r"[,.;]|\b(?:in|into|on|onto|to|from|and|then|of|out)\b")
+_ARTICLE = re.compile(r".*\b(?:the|a|an|my) ")
+
+
+def phrases(instruction: str) -> list[str]:
+    """What ``instruction`` may name in more than one word, such as "red cube" and "orange box"."""
+    parts = (part.strip() for part in _APART.split(instruction.lower()))
+    return [found for part in parts if _ARTICLE.match(part) and " " in (found := _ARTICLE.sub("", part))]
+
+
 def begin(core: MemoryPlanner, looker: Looker, instruction: str, obs: Observation) -> Observed:
     """Have ``instruction`` understood, and look again for what it names.
 
@@ -137,7 +148,12 @@ def begin(core: MemoryPlanner, looker: Looker, instruction: str, obs: Observatio
         InstructionUnclear: it is not understood.
     """
     looker.reset(())
-    intent = core.begin(instruction, looker.look(obs))
+    try:
+        intent = core.begin(instruction, looker.look(obs))
+    except InstructionUnclear:
+        # A place that a detector misnames is known once it is looked for by its name.
+        looker.reset(phrases(instruction))
+        intent = core.begin(instruction, looker.look(obs))
     looker.reset([name for name in intent.about if core.is_thing(name)])
     return looker.look(obs)
 

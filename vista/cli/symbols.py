@@ -36,7 +36,8 @@ class Sight:
     ``margin_m``: how much further than its ground reaches a thing may seem to be and still lie in a tray or
     drawer. ``whole``: everything that stands on the table or in a tray is among ``things``; a detector that
     overlooks some says False. ``upon`` {thing: thing below it} where that is known otherwise than by height,
-    ``hidden``: drawers of which not all is seen that lies in them."""
+    ``hidden``: drawers of which not all is seen that lies in them, ``plain``: things that are seen so well
+    that nothing stands on them."""
 
     stamp_ns: int
     things: Mapping[str, F64]
@@ -48,6 +49,7 @@ class Sight:
     whole: bool = True
     upon: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    plain: frozenset[str] = frozenset()
 
 
 def drawer_centres(drawers: Mapping[str, float]) -> dict[str, F64]:
@@ -87,7 +89,9 @@ def observed(sight: Sight) -> Observed:
             facts.add((name, "in", place))
     facts.add((HAND, "is", "full" if held else "empty"))
     visible = {TABLE, *sight.trays, *opened} if sight.whole else opened
-    return Observed(sight.stamp_ns, objects, frozenset(facts), frozenset(visible) - sight.hidden)
+    return Observed(
+        sight.stamp_ns, objects, frozenset(facts), (frozenset(visible) - sight.hidden) | sight.plain
+    )
 
 
 def _below(at: F64, things: Mapping[str, F64]) -> str | None:
