@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from vista.cli import large
 from vista.cli.refs import load, shipped
@@ -94,8 +94,9 @@ def load_world_model(
 
     def learned(folder: Path) -> WorldModel:
         from vista.world_model import GoalVerifier, ImageWorldModel
+        from vista.world_model.priors import Spotter
 
-        spots: Any = finder if finder is not None and hasattr(finder, "evidence_above") else None
+        spots = finder if isinstance(finder, Spotter) else None
         return ImageWorldModel.from_pretrained(
             folder, steps=steps, candidates=candidates, text=text_encoder(),
             spotter=None if alone else spots, verifier=GoalVerifier(spots) if verified and spots else None,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robomemory.planning.belief import Observed
-from vista.cli.symbols import OPEN_M, Sight, drawer_centres, observed
+from vista.cli.symbols import OPEN_M, TRAY_HALF_M, Sight, drawer_centres, observed
 from vista.hand import HOLDS
 from vista.protocols import Detector, Finder
 from vista.types import F64, Detection, Observation
@@ -98,6 +98,8 @@ class Looker:
             below = self._drawer_at(hand) or self._thing_at(hand, self._holding)
             if below:
                 self._put[self._holding] = below
+            elif not self._over_tray(hand):
+                self._sure.discard(self._holding)  # it fell, and may lie on its side: a weak sight counts
             self._holding = ""
         for label, where in list(self._put.items()):
             if where in self._drawers:
@@ -105,7 +107,7 @@ class Looker:
             elif label in things:
                 stays = self._stands(things[label], where)
             else:
-                # What something stands on is hidden by it. What fell looks like nothing that was seen before.
+                # What something stands on is hidden by it.
                 stays = where not in self._plain
                 self._sure -= set() if stays else {label}
             if not stays:
@@ -118,6 +120,12 @@ class Looker:
             return False
         apart = float(np.linalg.norm((at - support)[:2]))
         return apart < LOW_STANDS_M or (apart < STANDS_M and bool(at[2] - support[2] > RISE_M))
+
+    def _over_tray(self, at: F64) -> bool:
+        """Whether ``at`` is over the ground of a tray."""
+        return any(
+            bool((np.abs(at - tray)[:2] < TRAY_HALF_M + MARGIN_M).all()) for tray in self._trays.values()
+        )
 
     def _drawer_at(self, at: F64) -> str:
         """The open drawer over whose ground ``at`` is, else an empty name."""

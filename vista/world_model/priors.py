@@ -6,7 +6,7 @@ shape; a detector errs elsewhere.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ UPON_M = 0.07
 """How high over the table the middle of a thing is, about, that stands on another."""
 
 
+@runtime_checkable
 class Spotter(Protocol):
     """The slice of a detector that tells where in an image something named may be."""
 
