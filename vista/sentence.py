@@ -22,3 +22,14 @@ def parse(text: str) -> Sentence:
         if found:
             return Sentence(verb, label, relation, place)
     return Sentence(verb, rest)
+
+
+def unnamed(text: str) -> str:
+    """What is to be done, not with which thing: "grasp", "place in the tray", "place on", "open the left
+    drawer". A goal image shows the thing, a container is told."""
+    verb, _, relation, place = parse(text)
+    if relation == "in":
+        return f"{verb} in the {place}"
+    if relation == "on":
+        return f"{verb} on"
+    return verb if verb == "grasp" else text.strip().lower()

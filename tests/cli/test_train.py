@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from vista.cli import main as cli
 from vista.cli import train
 from vista.cli.recipes import DataPart, load_recipe
 from vista.errors import ConfigError, UnknownNameError
+from vista.executor.methods import METHODS
 from vista.shards import shard_folders, write_shard
 
 NAMES = ("executor", "world_model", "detector", "planner")
@@ -112,15 +114,18 @@ def test_smoke_training(what: str, smoke: Path):
     run(what, smoke)
 
 
-def test_smoke_training_of_both_stages_of_the_executor(smoke: Path, monkeypatch: pytest.MonkeyPatch):
+def test_smoke_training_of_the_executor_and_of_one_that_goes_on_from_it(
+    smoke: Path, monkeypatch: pytest.MonkeyPatch
+):
     pytest.importorskip("mujoco")
     pytest.importorskip("torch")
     monkeypatch.setattr(train, "home", lambda: smoke)
-    first = run("executor", smoke)
     world_model = smoke / "models" / "world-model"
     if not world_model.exists():
         run("world-model", smoke)
-    more = ["--stage", "imagined", "--world-model", str(world_model), "--start", str(first)]
-    run("executor", smoke, *more)
+    first = run("executor", smoke, "--stage", "base", "--world-model", str(world_model))
     (goals,) = (smoke / "runs" / "smoke" / "data").glob("imagined-*")
     assert list(goals.glob("shard*/imagined.npy"))
+    assert json.loads((first / "config.json").read_text())["told"] == METHODS["ours"].told == "none"
+    more = run("executor", smoke, "--stage", "long", "--world-model", str(world_model), "--start", str(first))
+    assert json.loads((more / "config.json").read_text())["told"] == "unnamed"

@@ -27,6 +27,7 @@ from vista.executor.train import (
 )
 from vista.images_torch import to_tensor
 from vista.kinematics import delta_to_matrix
+from vista.sentence import unnamed
 from vista.shards import write_shard
 from vista.training import TrainConfig
 from vista.types import ActionSpace, Subgoal, Subtask
@@ -327,6 +328,32 @@ def test_the_cameras_size_does_not_matter():
     stored = dataclasses.replace(goal, images={"front": resize(goal.images["front"], tiny.SIZE)})
     a, b = policy.predict_chunk(obs, goal), policy.predict_chunk(small, stored)
     np.testing.assert_allclose(a.actions, b.actions, atol=1e-7)
+
+
+@pytest.mark.parametrize(("told", "alike"), [("subtask", False), ("unnamed", True), ("none", True)])
+def test_an_executor_that_is_told_no_names_goes_by_the_goal_image_whatever_the_thing_is_called(told, alike):
+    obs, policy = observation(tiny.panda()), tiny.policy(told=told)
+    goal = goal_for(obs)
+    plans = [
+        policy.predict_chunk(obs, dataclasses.replace(goal, subtask=Subtask(text))).actions
+        for text in ("grasp the blue mug", "grasp the red cube", "open the left drawer")
+    ]
+    assert np.array_equal(plans[0], plans[1]) is alike
+    assert np.array_equal(plans[0], plans[2]) is (told == "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("grasp the blue mug", "grasp"),
+        ("Place the blue mug in the tray", "place in the tray"),
+        ("place the blue mug on the red cube", "place on"),
+        ("open the left drawer", "open the left drawer"),
+        ("wave", "wave"),
+    ],
+)
+def test_a_sentence_without_the_names_of_things(text, left):
+    assert unnamed(text) == left
 
 
 @pytest.mark.parametrize("camera", ["front", "wrist"])

@@ -36,8 +36,8 @@ class DataPart:
 class Stage:
     """One training run; ``start``: folder of the weights it begins with; ``imagined``: share of its goals;
     ``delayed``: share of its samples with images older than their pose; ``data``: what of the recipe;
-    ``out``: where the model goes, if not where the recipe says; ``chunk_head``, ``padding``, ``offset``: of
-    the executor, for comparisons (``ExecutorTraining``, ``GoalVLAConfig``)."""
+    ``out``: where the model goes, if not where the recipe says; ``chunk_head``, ``padding``, ``offset``,
+    ``told``: of the executor, for comparisons (``ExecutorTraining``, ``GoalVLAConfig``)."""
 
     steps: int
     lr: float
@@ -51,6 +51,7 @@ class Stage:
     chunk_head: str | None = None
     padding: bool = True
     offset: bool = True
+    told: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stage",
         default="base",
         metavar="NAME",
-        help="base; executor: then imagined (goals of the world model); long: with stack, drawer and search",
+        help="base; then long: with stack, drawer and search; executor: some more to compare",
     )
     add(
         "--method",
         default="ours",
         metavar="NAME",
-        help="executor: what it is shown and told: ours (goal image and subtask), goal, subtask, text",
+        help="executor: what it is shown and told: ours (goal image), named (subtask, too), subtask, text",
     )
     add("--smoke", action="store_true", help="a few scenes and steps into runs/smoke: does everything fit?")
     add("--steps", type=int, metavar="N", help="steps in all")
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="where the model goes (default: where the shipped one is)")
     add("--checkpoints", type=Path, metavar="DIR", help="where an interrupted run is kept")
     add("--start", type=Path, metavar="DIR", help="weights to begin with (not for a planner)")
-    add("--world-model", type=Path, metavar="DIR", help="what imagines the goals of stage imagined")
+    add("--world-model", type=Path, metavar="DIR", help="what imagines the goals of the executor")
     add("--fresh", action="store_true", help="forget the checkpoint and begin anew")
 
 
@@ -124,18 +124,14 @@ def _other_method(recipe: Recipe, name: str) -> Recipe:
         raise ConfigError(f"--method {name}: there is one kind of {recipe.name}")
     if name not in METHODS:
         raise UnknownNameError("method", name, METHODS)
-    method, stages = METHODS[name], dict(recipe.stages)
-    if method.goal_image:
-        stages = {
-            k: replace(s, start=method.folder if s.start else None, out=method.long_folder if s.out else None)
-            for k, s in stages.items()
-        }
-    else:  # it is shown nothing that could be imagined: one stage takes all the steps
-        steps = sum(stage.steps for stage in stages.values() if stage.data == "data")
-        longer = {k: replace(s, imagined=None, delayed=None, start=method.folder, out=method.long_folder)
-                  for k, s in stages.items() if s.data == "long"}  # fmt: skip
-        stages = {"base": replace(recipe.stages["base"], steps=steps), **longer}
-    return replace(recipe, name=f"executor-{name}", out=method.folder, stages=stages)
+    method, stages = METHODS[name], recipe.stages
+    ships = [stage for stage in stages.values() if stage.data == "data" and stage.out is None]
+    mine = {"base": replace(stages["base"], steps=sum(stage.steps for stage in ships), told=None)}
+    mine |= {k: replace(s, start=method.folder, out=method.long_folder, told=None)
+             for k, s in stages.items() if s.data == "long"}  # fmt: skip
+    if not method.goal_image:  # it is shown nothing that could be imagined
+        mine = {k: replace(s, imagined=None, delayed=None) for k, s in mine.items()}
+    return replace(recipe, name=f"executor-{name}", out=method.folder, stages=mine)
 
 
 def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, out: Path) -> Training:
@@ -170,8 +166,8 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
     method = METHODS[args.method]
     training = replace(training, augment_colour=method.goal_image)
     train = partial(
-        train_executor, start=start, training=training, goal_image=method.goal_image, told=method.told,
-        chunk_head=stage.chunk_head or "l1",
+        train_executor, start=start, training=training, goal_image=method.goal_image,
+        told=stage.told or method.told, chunk_head=stage.chunk_head or "l1",
     )  # fmt: skip
     if stage.imagined is None:
         return train

@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from vista.errors import ConfigError
 from vista.executor.features import proprio
 from vista.executor.modeling import GoalVLAConfig
+from vista.sentence import unnamed
 from vista.shards import (
     check_finite,
     check_frames,
@@ -152,7 +153,8 @@ class Demonstrations:
         self.goal_pose = np.concatenate([final[:, :3], final[:, 5:6]], 1)
         g = joined["gripper"].astype(np.float64)
         self.proprio = proprio(ee, g[:, 0], g[:, 1], g[:, 2])
-        texts, self.text_index = np.unique(joined["text"], return_inverse=True)
+        said = [unnamed(str(t)) if config.told == "unnamed" else str(t) for t in joined["text"]]
+        texts, self.text_index = np.unique(said, return_inverse=True)
         tokens, mask = TextEncoder().encode([str(t) for t in texts])
         weight = mask[..., None].float()
         self.text = (tokens * weight).sum(1) / weight.sum(1)

@@ -1,4 +1,5 @@
-"""The executors of the paper's table: one structure and one training, shown and told different things.
+"""The executors of the paper's table: one structure and one set of demonstrations, shown and told different
+things. ``ours`` goes by the goal image alone, ``named`` is told the subtask, too, as the paper's is.
 
 Colours are changed in training only where a goal image says which object is meant: there it teaches the
 network to go by the image, while it would ruin the colour words of an executor that has nothing else.
@@ -22,8 +23,8 @@ class Method:
 
 
 METHODS = {
-    "ours": Method(True, "subtask", "models/executor", "models/executor_long"),
-    "goal": Method(True, "none", "models/baselines/goal"),
+    "ours": Method(True, "none", "models/executor", "models/executor_long"),
+    "named": Method(True, "subtask", "models/baselines/named"),
     "subtask": Method(False, "subtask", "models/baselines/subtask"),
     "text": Method(False, "instruction", "models/baselines/text", "models/baselines/text_long"),
 }

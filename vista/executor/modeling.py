@@ -19,8 +19,9 @@ from vista.errors import UnknownNameError
 from vista.executor.flow import ChunkFlow
 
 ACTION_DIM = 7
-# What the sentence is: of the subtask (VISTA), the whole instruction, or none.
-TOLD = ("subtask", "instruction", "none")
+# What the sentence is: of the subtask (VISTA), the same without the names of things, which the goal image
+# shows (``vista.sentence.unnamed``), the whole instruction, or none.
+TOLD = ("subtask", "unnamed", "instruction", "none")
 # How a chunk is made: regressed, or sampled by flow matching (vista/executor/flow.py).
 HEADS = ("l1", "flow")
 

@@ -14,6 +14,7 @@ from vista.images import resize
 from vista.images_torch import to_tensor
 from vista.kinematics import pose_to_matrix
 from vista.pretrained import best_device, load_network
+from vista.sentence import unnamed
 from vista.text import TextEncoder
 from vista.types import ActionChunk, ActionSpace, Observation, Subgoal
 
@@ -80,7 +81,8 @@ class GoalVLAPolicy:
             else None
         )
         # Where it is told the whole instruction, a planner hands that on as the one subtask.
-        tokens, mask = self._text.encode([subgoal.subtask.text])
+        said = subgoal.subtask.text
+        tokens, mask = self._text.encode([unnamed(said) if config.told == "unnamed" else said])
         weight = mask[..., None].float()
         text = ((tokens * weight).sum(1) / weight.sum(1)).to(self._device)
         if config.told == "none":

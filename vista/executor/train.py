@@ -173,14 +173,17 @@ def train_executor(
 ) -> bool:
     """Train (or resume) and, when all steps are done, save the model in half precision to ``out``.
 
-    ``start``: folder of weights to fine-tune. ``goal_image``, ``told``: what the executor is shown and told,
-    ``chunk_head``: see :class:`GoalVLAConfig`. Returns whether training is complete.
+    ``start``: folder of weights to fine-tune, told the same or nothing. ``goal_image``, ``told``: what the
+    executor is shown and told, ``chunk_head``: see :class:`GoalVLAConfig`. Returns whether training is
+    complete.
     """
     torch.manual_seed(config.seed)
     shape = GoalVLAConfig(goal_image=goal_image, told=told, chunk_head=chunk_head)
     training = training or ExecutorTraining(augment_colour=goal_image)
     demonstrations = Demonstrations(data, shape, imagined, padding=training.padding)
     model = GoalVLA.from_pretrained(start, dtype=torch.float32) if start else GoalVLA(shape)
+    if model.config.told == "none":  # it knows no words yet, and may learn any
+        model.config.told = told
     names = ("goal_image", "told", "chunk_head")
     found, wanted = ({k: getattr(c, k) for k in names} for c in (model.config, shape))
     if found != wanted:

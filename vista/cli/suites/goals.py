@@ -21,7 +21,8 @@ import numpy as np
 from vista.cli import compose
 from vista.cli.results import Record
 from vista.cli.suites.base import Cell, Job, Settings, Suite
-from vista.cli.suites.vista import VistaSuite, meeting_task, vista_refs
+from vista.cli.suites.columns import meeting_task, vista_refs
+from vista.cli.suites.vista import VistaSuite
 from vista.cli.workers import one_thread
 from vista.images import resize
 from vista.kinematics import Kinematics

@@ -23,7 +23,7 @@ from vista.cli.results import Record
 from vista.cli.scenes import lab_choice
 from vista.cli.suites.base import Cell, Job, Settings
 from vista.cli.suites.basic import BasicSuite
-from vista.cli.suites.vista import vista_refs
+from vista.cli.suites.columns import vista_refs
 from vista.cli.workers import one_thread
 from vista.errors import InvalidValueError
 from vista.executor.methods import METHODS

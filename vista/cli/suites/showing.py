@@ -15,6 +15,7 @@ from PIL import Image
 from vista.cli.episode import Stack
 from vista.cli.results import Record, wilson
 from vista.cli.suites.base import Job, Settings
+from vista.cli.suites.columns import episode_task, vista_refs
 from vista.cli.workers import one_thread, spread
 from vista.events import Event, EventKind
 from vista.report.bench_page import Row, Shot, write_bench_page
@@ -79,8 +80,6 @@ def _save(image: U8 | None, path: Path) -> str:
 
 def open_filming(filming: Filming) -> Callable[[Job], Shot]:
     """One process of one thread."""
-    from vista.cli.suites.vista import episode_task, vista_refs
-
     one_thread()
     stacks: dict[str, Stack] = {}
     kept: dict[tuple[str, str], int] = {}
