@@ -111,7 +111,7 @@ def run(what: str, folder: Path, *more: str) -> Path:
 def test_smoke_training(what: str, smoke: Path):
     pytest.importorskip("mujoco")
     pytest.importorskip("torch")
-    run(what, smoke)
+    assert run(what, smoke).is_dir()
 
 
 def test_smoke_training_of_the_executor_and_of_one_that_goes_on_from_it(

@@ -141,13 +141,16 @@ class Still:
     def wait(self, newer_than_ns: int = -1, timeout_s: float = 1.0) -> Observation:
         return self.seen
 
+    def joints(self) -> c.JointReading:
+        return c.JointReading(0, self.seen.joint_pos, np.zeros(7, np.float32), 1.0)
+
 
 @pytest.mark.usefixtures("ros")
 def test_plan_that_turns_faster_than_the_arm_is_sent_as_fast_as_the_arm():
     spun, sent = Spun(), []
     try:
         spun.node.create_subscription(JointTrajectory, "executor/command", sent.append, 10)
-        robot = RosRobot(spun.node, Still(), lambda: None)  # type: ignore[arg-type]
+        robot = RosRobot(spun.node, Still(), lambda: None)
         obs = robot.observe()
         rows = np.zeros((3, 7), np.float32)
         rows[:, 5] = -0.35 * np.arange(1, 4)  # joint 7 turns 0.26 rad in 0.1 s

@@ -109,7 +109,8 @@ class Looker:
             else:
                 # What something stands on is hidden by it.
                 stays = where not in self._plain
-                self._sure -= set() if stays else {label}
+                if not stays:
+                    self._sure.discard(label)
             if not stays:
                 del self._put[label]
 

@@ -131,13 +131,13 @@ class RememberingPlanner:
         return objection
 
 
-_APART = re.compile(r"[,.;]|\b(?:in|into|on|onto|to|from|and|then|of|out)\b")
+_BETWEEN = re.compile(r"[,.;]|\b(?:in|into|on|onto|to|from|and|then|of|out)\b")
 _ARTICLE = re.compile(r".*\b(?:the|a|an|my) ")
 
 
 def phrases(instruction: str) -> list[str]:
     """What ``instruction`` may name in more than one word, such as "red cube" and "orange box"."""
-    parts = (part.strip() for part in _APART.split(instruction.lower()))
+    parts = (part.strip() for part in _BETWEEN.split(instruction.lower()))
     return [found for part in parts if _ARTICLE.match(part) and " " in (found := _ARTICLE.sub("", part))]
 
 

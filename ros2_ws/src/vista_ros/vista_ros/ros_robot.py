@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from trajectory_msgs.msg import JointTrajectory
@@ -16,9 +17,18 @@ from vista.types import F64, ActionChunk, ActionSpace, Decision, Observation, Ro
 from vista_ros import conversions as c
 from vista_ros.health import Latch
 from vista_ros.node_base import VistaNode
-from vista_ros.observation import ObservationSource
 
 WINDOW_ROWS = 3  # of 0.1 s: what is sent at a time
+
+
+class Source(Protocol):
+    """What a :class:`RosRobot` needs of an ``ObservationSource``."""
+
+    spec: RobotSpec
+
+    def wait(self, newer_than_ns: int = -1, timeout_s: float = 1.0) -> Observation: ...
+
+    def joints(self) -> c.JointReading: ...
 
 
 class RosRobot:
@@ -37,7 +47,7 @@ class RosRobot:
     def __init__(
         self,
         node: VistaNode,
-        source: ObservationSource,
+        source: Source,
         paused: Callable[[], str | None],
         *,
         plan_rows: int = 1,
