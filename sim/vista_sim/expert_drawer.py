@@ -109,15 +109,16 @@ def put_inside(world: World, index: int, drawer: int) -> Action:
 
 def show_opened(world: World, drawer: int) -> None:
     """Set the state "drawer open, the hand above its handle"; what lies in the drawer moves with it."""
-    _show_slid(world, drawer, WIDE)
+    slide_to(world, drawer, WIDE)
 
 
 def show_closed(world: World, drawer: int) -> None:
     """Set the state "drawer shut, the hand above its handle"; what lies in the drawer moves with it."""
-    _show_slid(world, drawer, 0.0)
+    slide_to(world, drawer, 0.0)
 
 
-def _show_slid(world: World, drawer: int, opening: float) -> None:
+def slide_to(world: World, drawer: int, opening: float) -> None:
+    """Set the state "drawer ``opening`` [m] out, the hand above its handle"."""
     before = world.drawer_opening(drawer)
     inside = [i for i in range(len(world.scene.objects)) if is_inside(world, i, drawer)]
     world.set_drawer(drawer, opening)

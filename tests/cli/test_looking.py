@@ -153,3 +153,27 @@ def test_an_open_drawer_hides_what_was_let_go_over_it_until_that_is_seen_elsewhe
     beside = looker.look(view())
     assert place_of(beside.facts, CUBE) == ("on", TABLE)
     assert "drawer" in beside.visible
+
+
+def test_a_tray_in_which_nothing_was_seen_is_empty_until_the_hand_lets_go_over_it():
+    eyes = LearnedEyes(red_cube=((0.4, 0.1, 0.02), 0.9), tray=((0.6, 0.0, 0.0), 0.9))
+    looker = Looker(eyes)
+    looker.reset([CUBE])
+    assert "tray" in looker.look(view()).visible
+    looker.grasped = CUBE
+    eyes.at[CUBE] = ((0.6, 0.0, 0.2), 0.9)
+    assert "tray" in looker.look(view(0.6, told=0.0, gripper=0.5)).visible
+    del eyes.at[CUBE]  # and what lies in it is not seen
+    assert "tray" not in looker.look(view(0.6)).visible
+    assert "tray" not in looker.look(view()).visible
+    looker.reset([CUBE])
+    assert "tray" in looker.look(view()).visible
+
+
+def test_a_tray_in_which_something_was_seen_is_not_empty():
+    eyes = LearnedEyes(red_cube=((0.61, 0.01, 0.02), 0.9), tray=((0.6, 0.0, 0.0), 0.9))
+    looker = Looker(eyes)
+    looker.reset([CUBE])
+    assert "tray" not in looker.look(view()).visible
+    del eyes.at[CUBE]
+    assert "tray" not in looker.look(view()).visible

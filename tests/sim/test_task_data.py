@@ -6,9 +6,14 @@ import pytest
 from vista.errors import InvalidValueError, UnknownNameError
 from vista.robots import load_robot
 from vista.splits import load_splits
+from vista_sim import expert_drawer
+from vista_sim.cabinet import DRAWER_NAMES
 from vista_sim.generate import demos, starts, task_pairs
+from vista_sim.generate.filled import Rest, fill_tray, has_room
 from vista_sim.generate.task_demos import demonstrate_task, make_task_demonstrations
 from vista_sim.tasks import Choice, make_task
+from vista_sim.tasks.search import Search
+from vista_sim.tasks.several import Several
 from vista_sim.world import World, top_down
 
 
@@ -59,16 +64,20 @@ def test_a_pair_says_where_the_object_in_question_ends_up_in_the_image():
 
 @pytest.mark.parametrize("task", task_pairs.TASKS)
 def test_pairs_say_what_the_task_needs_and_show_a_change(task):
-    arrays = task_pairs.make_task_pairs([load_splits().seed("world_model", 990_000)], task)
+    # Where a tray is full already, nothing is put into it.
+    count = 3 if task == "several" else 1
+    seeds = [load_splits().seed("world_model", 990_000 + i) for i in range(count)]
+    arrays = task_pairs.make_task_pairs(seeds, task)
     verbs = {str(text).split()[0] for text in arrays["text"]}
-    assert verbs == ({"grasp", "place"} if task == "stack" else {"open", "close", "grasp", "place"})
+    drawerless = task in ("stack", "several")
+    assert verbs == ({"grasp", "place"} if drawerless else {"open", "close", "grasp", "place"})
     if task == "stack":
         assert any(" on the " in str(text) for text in arrays["text"])
     source = arrays["image"][arrays["source"]].astype(int)
     change = np.abs(source - arrays["image"][arrays["goal"]]).max(axis=-1) > 40
     assert change.mean(axis=(1, 2)).min() > 0.004
     drawers = (arrays["label"][..., 0] == len(load_splits().shapes) + 1).sum(axis=1)
-    assert drawers.max() == {"stack": 0, "drawer": 1, "search": 3}[task]
+    assert drawers.max() == {"stack": 0, "several": 0, "drawer": 1, "search": 3}[task]
 
 
 def test_pairs_hold_nothing_that_is_held_out():
@@ -107,3 +116,50 @@ def test_a_hand_in_a_thing_is_seen_to_touch_it():
     x, y, z = world.object_pose(0)[:3, 3]
     starts.put_hand(world, top_down(float(x), float(y), float(z), 0.0), 0.0)
     assert starts.touches(world)
+
+
+def lab(task, seed, **how):
+    splits = load_splits()
+    choice = Choice(splits.demo_objects, splits.demo_patterns, distractors=3)
+    made = task(seed, choice, **how)
+    return made, World(made.scene, load_robot("panda"), demos.kinematics())
+
+
+def test_what_opens_in_vain_is_every_drawer_but_the_one_with_the_thing():
+    opened = []
+    for seed in range(30):
+        search, world = lab(Search, seed)
+        done = starts.open_in_vain(world, search.drawer, np.random.default_rng(seed))
+        out = [world.drawer_opening(i) >= expert_drawer.OPEN for i in range(len(DRAWER_NAMES[3]))]
+        assert not out[search.drawer]
+        assert done == any(out)
+        opened.append(sum(out))
+    assert set(opened) == {0, 1, 2}
+
+
+def test_the_rest_of_several_begins_with_all_but_the_last_in_the_tray_and_needs_room_beside_them():
+    for seed in range(12):
+        several, world = lab(Several, seed, count=3)
+        rest = Rest(several, seed)
+        rest.prepare(world)
+        assert several.left(world) == several.targets[-1:]
+        first, second, last = (world.index(label) for label in several.targets)
+        if not has_room(world, last):
+            continue
+        grasp, place = rest.subtasks
+        rest.show(world, grasp)
+        rest.show(world, place)
+        at = [world.object_pose(i)[:2, 3] for i in (first, second, last)]
+        assert min(np.linalg.norm(at[2] - at[0]), np.linalg.norm(at[2] - at[1])) > 0.025
+        assert rest.success(world) or world.object_speed(last) > 0.1
+
+
+def test_the_first_thing_lies_about_the_middle_of_the_tray():
+    offsets = []
+    for seed in range(40):
+        several, world = lab(Several, seed)
+        index = world.index(several.target)
+        fill_tray(world, [index], np.random.default_rng(seed))
+        offsets.append(np.abs(world.object_pose(index)[:2, 3] - np.array(several.scene.tray)).max())
+    assert max(offsets) < 0.035
+    assert 0.4 < np.mean(np.array(offsets) < 0.012) < 0.95

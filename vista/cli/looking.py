@@ -9,7 +9,7 @@ Whether the hand holds something is told by its fingers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -51,22 +51,25 @@ class Looker:
         self._stood: dict[str, F64] = {}
         self._holding, self._put = "", dict[str, str]()
         self._plain: frozenset[str] = frozenset()
+        self._filled: set[str] = set()
 
     def look(self, obs: Observation) -> Observed:
         """The facts that are seen in ``obs``."""
         learned = isinstance(self._detector, Finder)
         things: dict[str, F64] = {}
         handles: list[tuple[str, F64]] = []
+        trays: set[str] = set()
         names = {name for some in cabinet.DRAWER_NAMES.values() for name in some}
         for each in self._detector.detect(obs):
             if each.label in names:
                 handles.append((each.label, np.asarray(each.position)))
             elif each.label.endswith("tray"):
                 self._trays[each.label] = np.asarray(each.position)
+                trays.add(each.label)
             else:
                 things.setdefault(each.label, np.asarray(each.position))
         self._note_drawers(handles, learned)
-        hand, closed = np.asarray(obs.ee_pose.position), obs.gripper_command < 0.5
+        hand, closed, held = np.asarray(obs.ee_pose.position), obs.gripper_command < 0.5, ""
         if learned:
             things = self._named_things(obs, things)
             closed = closed and obs.gripper > HOLDS
@@ -82,9 +85,11 @@ class Looker:
                 self._stood = dict(self._last)
         margin = MARGIN_M if learned else 0.0
         upon = {label: where for label, where in self._put.items() if label in things and where in self._last}
+        free = {label: at for label, at in things.items() if label != held}
         sight = Sight(
             obs.stamp_ns, things, hand, closed, dict(self._trays), dict(self._drawers), margin, not learned,
-            upon, frozenset(self._put.values()) & self._drawers.keys(), self._plain - set(upon.values()),
+            upon, frozenset(self._put.values()) & self._drawers.keys(),
+            (self._plain - set(upon.values())) | self._empty(trays, free),
         )  # fmt: skip
         return observed(sight)
 
@@ -96,9 +101,11 @@ class Looker:
             return
         if self._holding and open_:
             below = self._drawer_at(hand) or self._thing_at(hand, self._holding)
+            into = self._trays_at(hand)
+            self._filled |= into
             if below:
                 self._put[self._holding] = below
-            elif not self._over_tray(hand):
+            elif not into:
                 self._sure.discard(self._holding)  # it fell, and may lie on its side: a weak sight counts
             self._holding = ""
         for label, where in list(self._put.items()):
@@ -122,11 +129,18 @@ class Looker:
         apart = float(np.linalg.norm((at - support)[:2]))
         return apart < LOW_STANDS_M or (apart < STANDS_M and bool(at[2] - support[2] > RISE_M))
 
-    def _over_tray(self, at: F64) -> bool:
-        """Whether ``at`` is over the ground of a tray."""
-        return any(
-            bool((np.abs(at - tray)[:2] < TRAY_HALF_M + MARGIN_M).all()) for tray in self._trays.values()
-        )
+    def _trays_at(self, at: F64) -> set[str]:
+        """The trays over whose ground ``at`` is."""
+        half = TRAY_HALF_M + MARGIN_M
+        return {name for name, tray in self._trays.items() if bool((np.abs(at - tray)[:2] < half).all())}
+
+    def _empty(self, trays: set[str], free: Mapping[str, F64]) -> set[str]:
+        """Those of ``trays``, seen now as is what is ``free`` {label: position}, in which nothing was seen
+        since the instruction began and into which the hand let go nothing: nothing lies there, whatever a
+        memory says."""
+        for at in free.values():
+            self._filled |= self._trays_at(at)
+        return trays - self._filled
 
     def _drawer_at(self, at: F64) -> str:
         """The open drawer over whose ground ``at`` is, else an empty name."""

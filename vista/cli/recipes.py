@@ -12,7 +12,7 @@ from vista.errors import ConfigError, UnknownNameError
 from vista.resources import resource_path
 
 KINDS = ("demonstrations", "recoveries", "pairs")
-TASKS = ("pick_place", "stack", "drawer", "search", "tidy")
+TASKS = ("pick_place", "stack", "drawer", "search", "tidy", "several")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Sight:
     drawer. ``whole``: everything that stands on the table or in a tray is among ``things``; a detector that
     overlooks some says False. ``upon`` {thing: thing below it} where that is known otherwise than by height,
     ``hidden``: drawers of which not all is seen that lies in them, ``plain``: things that are seen so well
-    that nothing stands on them."""
+    that nothing stands on them, and trays that are seen to be empty."""
 
     stamp_ns: int
     things: Mapping[str, F64]

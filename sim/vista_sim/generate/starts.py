@@ -14,6 +14,10 @@ from vista_sim.tasks.sentences import Meaning
 from vista_sim.world import SUBSTEPS, World, top_down, yaw_of
 
 TRIES = 20
+AJAR_SHARE, AJAR = 0.3, (0.01, 0.13)
+"""So many starts at a drawer that is to be opened or shut find it half open [m]: it was tried before."""
+IN_VAIN_SHARE = 0.7
+"""So many searches have had other drawers opened in vain."""
 
 
 def random_start(rng: np.random.Generator) -> F64:
@@ -75,6 +79,18 @@ def put_hand(world: World, pose: F64, opening: float) -> None:
     mujoco.mj_forward(world.model, world.data)
 
 
+def open_in_vain(world: World, wanted: int, rng: np.random.Generator) -> bool:
+    """Open drawers other than ``wanted``, as a search does that does not know which one it is: the hand ends
+    above the handle of the last. False where none was opened."""
+    others = [i for i in range(len(DRAWER_NAMES[world.scene.drawers])) if i != wanted]
+    if not others or rng.random() >= IN_VAIN_SHARE:
+        return False
+    for drawer in rng.permutation(others)[: rng.integers(1, len(others) + 1)]:
+        out = rng.uniform(expert_drawer.OPEN, expert_drawer.WIDE + 0.006)
+        expert_drawer.slide_to(world, int(drawer), out)
+    return True
+
+
 def start_within(world: World, task: Task, step: int, said: Meaning, rng: np.random.Generator) -> bool:
     """Bring ``world`` to where subtask ``step`` of ``task``, which means ``said``, might begin or go wrong.
 
@@ -85,6 +101,9 @@ def start_within(world: World, task: Task, step: int, said: Meaning, rng: np.ran
         task.show(world, before)
     if said.verb == "place":
         return _held_start(world, task, task.subtasks[step], world.index(said.thing), rng)
+    if said.verb in ("open", "close") and rng.random() < AJAR_SHARE:
+        drawer = DRAWER_NAMES[world.scene.drawers].index(said.thing)
+        expert_drawer.slide_to(world, drawer, rng.uniform(*AJAR))
     free = Snapshot(world)
     for _ in range(TRIES):
         start: tuple[F64, float] | None

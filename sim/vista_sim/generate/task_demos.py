@@ -1,8 +1,10 @@
-"""Demonstrations of the tasks beyond pick and place: every subtask of stack, drawer, search, tidy.
+"""Demonstrations of the tasks beyond pick and place: every subtask of stack, drawer, search, tidy, several.
 
 The same arrays as :mod:`vista_sim.generate.demos` writes, made in the same way: noise in what is executed,
 random starts, and, as recoveries, starts within the task: all up to some subtask is done, and the hand is low
-beside a thing or handle, or holds the thing close above where it shall be.
+beside a thing or handle, or holds the thing close above where it shall be. A search has had drawers opened in
+vain before, for the expert knows where the thing is, and a planner does not; of several things all but the
+last lie in the tray.
 """
 
 from __future__ import annotations
@@ -19,14 +21,17 @@ from vista.types import F64
 from vista_sim import expert_drawer
 from vista_sim.cabinet import DRAWER_NAMES
 from vista_sim.generate.demos import LOW_SHARE, Recorder, collect, kinematics, run_segment
-from vista_sim.generate.starts import random_start, start_within
+from vista_sim.generate.filled import Rest, has_room
+from vista_sim.generate.starts import open_in_vain, put_hand, random_start, start_within
 from vista_sim.objects import LOW, flat
 from vista_sim.render import Camera
 from vista_sim.tasks import Choice, make_task
+from vista_sim.tasks.search import Search
 from vista_sim.tasks.sentences import Sentences
+from vista_sim.tasks.several import Several
 from vista_sim.world import World
 
-TASKS = ("stack", "drawer", "search", "tidy")
+TASKS = ("stack", "drawer", "search", "tidy", "several")
 LIMIT = 100
 """Steps that the expert has for one subtask."""
 
@@ -48,6 +53,8 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
         splits.demo_objects, splits.demo_patterns, distractors=int(rng.integers(1, 4)), library=library
     )
     task = make_task(name, seed, choice)
+    if isinstance(task, Several):
+        task = Rest(Several(seed, choice, count=int(rng.integers(2, 4))), seed)
     world, said = World(task.scene, load_robot("panda"), kinematics()), Sentences(task.scene)
 
     def centre(sentence: str) -> Callable[[], F64] | None:
@@ -62,12 +69,20 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
     first = int(rng.integers(len(task.subtasks))) if recovery else 0
     if recovery:
         task.prepare(world)
+        if isinstance(task, Search):
+            open_in_vain(world, task.drawer, rng)
         if not start_within(world, task, first, said.read(task.subtasks[first]), rng):
             return None
     else:
         if rng.random() < 0.6:
             world.reset(random_start(rng))
         task.prepare(world)
+        if isinstance(task, Search):
+            start = world.ee_pose()
+            if open_in_vain(world, task.drawer, rng) and rng.random() < 0.4:
+                put_hand(world, start, 1.0)
+    if isinstance(task, Rest) and not has_room(world, world.index(task.whole.targets[-1])):
+        return None
     camera = Camera(world.model)
     try:
         recorder = Recorder(world, camera, task.instruction)
