@@ -47,7 +47,7 @@ def has_room(world: World, index: int) -> bool:
 
 
 class Rest:
-    """A ``Task``: what is left of ``whole`` when all but its last thing lies in the tray; ``seed`` says how."""
+    """A ``Task``: what is left of ``whole`` when all but its last thing lies in the tray, by ``seed``."""
 
     name = "several"
 
