@@ -129,6 +129,17 @@ def test_silent_source_is_named():
         spun.close()
 
 
+@pytest.mark.usefixtures("ros")
+def test_who_is_gone_is_named_before_what_is_not_seen():
+    spun = Spun()
+    try:
+        source = ObservationSource(spun.node, SPEC, lambda: "guard is gone")
+        with pytest.raises(StaleObservationError, match=r"^guard is gone; no "):
+            source.wait(timeout_s=0.05)
+    finally:
+        spun.close()
+
+
 class Still:
     """A source of one observation: an arm at home that does not follow."""
 

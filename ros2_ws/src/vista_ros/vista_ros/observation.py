@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -56,11 +57,19 @@ class ObservationSource:
 
     Args:
         node: Whose subscriptions these are; they end with it.
+        lost: Who is gone, in words, or None: ``Peers.lost``.
         cameras: False for those who need the joints only.
     """
 
-    def __init__(self, node: VistaNode, spec: RobotSpec, *, cameras: bool = True) -> None:
-        self.spec, self._node = spec, node
+    def __init__(
+        self,
+        node: VistaNode,
+        spec: RobotSpec,
+        lost: Callable[[], str | None] = lambda: None,
+        *,
+        cameras: bool = True,
+    ) -> None:
+        self.spec, self._node, self._lost = spec, node, lost
         self._kinematics = Kinematics(spec)
         self._solving = threading.Lock()
         self._ready = threading.Condition()
@@ -118,7 +127,8 @@ class ObservationSource:
         """The newest observation, newer than ``newer_than_ns`` [ns].
 
         Raises:
-            StaleObservationError: none came within ``timeout_s`` [s]; the silent sources are named.
+            StaleObservationError: none came within ``timeout_s`` [s]; who is gone and the silent sources are
+                named.
         """
         deadline = time.monotonic() + timeout_s
         self._node.clock_stalled_s()  # looks at the clock, so that its standstill is known from here on
@@ -126,7 +136,9 @@ class ObservationSource:
             while (found := self._pick(newer_than_ns)) is None or self.silent(timeout_s):
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise StaleObservationError(self._why(timeout_s))
+                    # Where a node is gone, what it leaves undone is not the cause.
+                    why, lost = self._why(timeout_s), self._lost()
+                    raise StaleObservationError(f"{lost}; {why}" if lost else why)
                 self._ready.wait(left)
         return self._assemble(*found)
 

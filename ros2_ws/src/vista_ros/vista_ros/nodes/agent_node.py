@@ -39,7 +39,9 @@ class AgentNode(VistaNode):
 
     def setup(self) -> None:
         spec = load_robot(self.param("robot", "panda"))
-        self._source = ObservationSource(self, spec)
+        peers = ["sim", "guard", "executor", "perception", "world_model", "memory"]
+        self._peers = Peers(self, list(self.param("peers", peers)))
+        self._source = ObservationSource(self, spec, self._peers.lost)
         self._detector = GraphDetector(self) if self.param("use_detector", True) else None
         self._memory = GraphMemory(self) if self.param("use_memory", True) else None
         self._planner = stand_ins.planner(self.param("planner", "") or None, self._detector, self._memory)
@@ -52,8 +54,6 @@ class AgentNode(VistaNode):
             int(self.param("max_subtasks", 12)), float(self.param("timeout_s", 180.0)),
             int(self.param("imagine_attempts", 3)), float(self.param("min_score", 0.0)),
         )  # fmt: skip
-        peers = ["sim", "guard", "executor", "perception", "world_model", "memory"]
-        self._peers = Peers(self, list(self.param("peers", peers)))
         server = ActionServer(
             self, RunTask, "run_task", self._run, callback_group=self.group,
             goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,

@@ -48,8 +48,8 @@ class ExecutorNode(VistaNode):
         carry_m = float(self.param("carry_height_m", 0.15))
         self._withdrawal = Withdrawal(height_m, aside_m=aside_m, carry_m=carry_m) if height_m > 0 else None
         self._guard = GraphGuard(compose.load_guard(self._spec, self.param("limits", "") or None))
-        self._source = ObservationSource(self, self._spec)
         self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))
+        self._source = ObservationSource(self, self._spec, self._peers.lost)
         self.subscribe(
             GuardStatus, "guard/status", lambda m: self._guard.hear(c.guard_report_from_msg(m)), 10
         )
