@@ -10,6 +10,7 @@ import pytest
 from vista.cli.episode import Refs
 from vista.cli.recipes import load_recipe
 from vista.cli.suites import Settings, make_suite
+from vista.cli.suites.base import Progress
 from vista.cli.suites.columns import meeting, meeting_task, vista_refs
 from vista.cli.suites.long import in_vain, long_refs, long_task
 from vista.cli.train import _other_method
@@ -114,6 +115,32 @@ def test_suite_long_takes_what_learned_the_longer_tasks_unless_told_otherwise():
     own = Settings(refs=Refs(policy="mine"))
     assert long_refs(own, "ours").policy == "mine"
     assert Path(str(long_refs(Settings(), "subtask").policy)).name == "subtask"
+
+
+def test_a_task_is_counted_over_known_and_novel_scenes_where_both_were_run(monkeypatch):
+    def record(good: bool):
+        return {
+            "success": good,
+            "seed": 1,
+            "progress": float(good),
+            "subtasks": [],
+            "failure": "" if good else "dropped",
+        }
+
+    suite = make_suite("long")
+    runs = [
+        ("stack", "ours", [record(True)] * 3 + [record(False)]),
+        ("novel-stack", "ours", [record(True)] + [record(False)] * 3),
+        ("stack", "text", [record(True)] * 4),
+        ("search", "ours", [record(True)]),
+    ]
+    monkeypatch.setattr(suite, "collect", lambda *_: runs)
+    cells = suite.measure(Settings(), Path(), Progress())
+    assert [(c["cell"], c["method"], c["n"]) for c in cells] == [
+        *((cell, method, len(mine)) for cell, method, mine in runs),
+        ("stack + novel-stack", "ours", 8),
+    ]
+    assert cells[-1]["success_rate"] == cells[-1]["progress"] == 0.5
 
 
 def test_goals_measures_each_number_of_steps_on_its_own():

@@ -8,12 +8,15 @@ and so on: the same with objects and on tables that no demonstration showed.
 Methods: ``ours``, the learned loop with a new plan after each subtask; ``fixed``, the same with one plan made
 at the start; ``oracle``, ours with true goal images; ``subtask``, planned like ours, by an executor that is
 told the subtask and shown no image; ``text``, an executor that is told the whole instruction.
+
+Where a task is run in known and novel scenes, a row more counts both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm
@@ -21,7 +24,7 @@ from scipy.stats import norm
 from vista.cli.episode import Refs, Stack
 from vista.cli.results import Record
 from vista.cli.scenes import lab_choice
-from vista.cli.suites.base import Cell, Job, Settings
+from vista.cli.suites.base import Cell, Job, Progress, Settings
 from vista.cli.suites.basic import BasicSuite
 from vista.cli.suites.columns import vista_refs
 from vista.cli.workers import one_thread
@@ -138,6 +141,17 @@ class LongSuite(BasicSuite):
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_long
+
+    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+        """The cells, then each task over known and novel scenes together where both were run."""
+        found = self.collect(settings, out, progress)
+        records = {(cell, method): mine for cell, method, mine in found}
+        both = [
+            (f"{cell} + {NOVEL}{cell}", method, [*mine, *records[NOVEL + cell, method]])
+            for cell, method, mine in found
+            if (NOVEL + cell, method) in records
+        ]
+        return [self._cell(*each) for each in (*found, *both)]
 
     def describe(self, records: Sequence[Record]) -> Cell:
         cell = super().describe(records)
