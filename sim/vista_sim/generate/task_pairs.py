@@ -2,8 +2,7 @@
 
 The same arrays as :mod:`vista_sim.generate.pairs` writes, with more room for what is seen (``SLOTS``): a
 drawer's handle has the index after the tray's. ``drawer`` stands for one drawer, ``search`` for three, with
-something hidden in one; both are opened, filled, emptied and shut, some of the three with others open.
-``several``: one more thing into a tray in which something lies.
+something hidden in one; both are opened, filled, emptied and shut.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from vista.splits import load_splits
 from vista_sim import expert_drawer
 from vista_sim.cabinet import DRAWER_NAMES
 from vista_sim.generate.demos import kinematics
-from vista_sim.generate.filled import fill_tray, has_room
 from vista_sim.generate.pairs import Shard, choose_labels, random_arm
-from vista_sim.generate.starts import open_in_vain, random_start
+from vista_sim.generate.starts import random_start
 from vista_sim.goals import Snapshot, carry_to, show_grasped
 from vista_sim.render import Camera
 from vista_sim.scene import Scene, sample_tabletop
@@ -30,7 +28,7 @@ from vista_sim.scene_tasks import fits_drawer, hideable, is_stackable, is_suppor
 from vista_sim.tasks.sentences import Sentences
 from vista_sim.world import World, top_down, yaw_of
 
-TASKS = ("stack", "drawer", "search", "several")
+TASKS = ("stack", "drawer", "search")
 SLOTS = 9
 
 
@@ -48,8 +46,6 @@ def sample_task_scene(task: str, seed: int, labels: Sequence[str], patterns: Seq
     if task == "stack":
         under = str(rng.choice([s for s in supports(labels, None) if s not in chosen[: count - 1]]))
         return sample_tabletop(seed, [under, *chosen[: count - 1]], patterns, count=count, required=[under])
-    if task == "several":
-        return sample_tabletop(seed, chosen, patterns, count=count)
     hidden = task == "search"
     if hidden:
         chosen[0] = str(rng.choice([s for s in hideable(labels, None) if s not in chosen[1:]]))
@@ -126,13 +122,6 @@ def _drawer_pairs(studio: _Studio) -> None:
         studio.pair(source, f"open the {name}")
         start.restore()
     hidden = next((p.drawer for p in scene.objects if p.drawer is not None), 0)
-    if open_in_vain(world, hidden, rng):
-        studio.move_arm()
-        start, source = Snapshot(world), studio.source()
-        for drawer, name in enumerate(names):
-            if world.drawer_opening(drawer) < expert_drawer.SHUT:
-                studio.pair(source, f"open the {name}")
-                start.restore()
     drawer = hidden if rng.random() < 0.7 else int(rng.integers(len(names)))
     expert_drawer.show_opened(world, drawer)
     studio.move_arm()
@@ -157,26 +146,6 @@ def _drawer_pairs(studio: _Studio) -> None:
         opened.restore()
 
 
-def _several_pairs(studio: _Studio) -> None:
-    world, rng = studio.world, studio.rng
-    things = [int(i) for i in rng.permutation(len(world.scene.objects))]
-    lying = things[: 1 + int(len(things) > 2 and rng.random() < 0.4)]
-    fill_tray(world, lying, rng)
-    studio.move_arm(low=True)
-    start, source = Snapshot(world), studio.source()
-    for i in things[len(lying) :][:2]:
-        label = world.scene.objects[i].spec.label
-        studio.pair(source, f"grasp the {label}", look=False)
-        start.restore()
-        held = studio.hold(i, 0.03)
-        if has_room(world, i):
-            studio.pair(held, f"place the {label} in the tray", held=True)
-        start.restore()
-
-
-_PAIRS = {"stack": _stack_pairs, "drawer": _drawer_pairs, "search": _drawer_pairs, "several": _several_pairs}
-
-
 def make_task_pairs(seeds: Sequence[int], task: str) -> Arrays:
     """Arrays of the scenes of ``seeds`` on the world model's split."""
     splits = load_splits()
@@ -187,7 +156,7 @@ def make_task_pairs(seeds: Sequence[int], task: str) -> Arrays:
         camera = Camera(world.model)
         try:
             studio = _Studio(shard, world, camera, np.random.default_rng(seed + 2 * 10**6))
-            _PAIRS[task](studio)
+            (_stack_pairs if task == "stack" else _drawer_pairs)(studio)
         finally:
             camera.close()
     return shard.arrays()
