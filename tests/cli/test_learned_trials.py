@@ -1,4 +1,4 @@
-"""The cell ``learned``: what is meant is drawn, guessed at, told, and remembered."""
+"""The cells ``learned`` and ``again``: what is meant or found is remembered the second time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from vista.cli.suites.base import Progress, Settings
 pytest.importorskip("mujoco")
 pytest.importorskip("unified_planning")
 
+from vista.cli.suites.long import long_task
+from vista.cli.suites.memory.again import AgainCell, wrong_drawers
 from vista.cli.suites.memory.learned import ALIKE, LearnedCell, draw_meant
+from vista_sim.cabinet import DRAWER_NAMES
 
 SEED = 10000  # of the range for development
 
@@ -40,3 +43,25 @@ def test_who_is_told_knows_the_second_time_and_who_keeps_nothing_does_not(tmp_pa
     assert full["attempt_2"][0] == 1.0 > full["attempt_1"][0]
     assert without["attempt_1"] == without["attempt_2"] == full["attempt_1"]
     assert full["difference_2_minus_1"][0] == 1.0 - full["attempt_1"][0]
+
+
+def test_a_wrong_drawer_counts_once_however_often_it_was_tried():
+    task = long_task("search", SEED)
+    right, *_ = task.subtasks
+    wrong = [f"open the {name}" for name in DRAWER_NAMES[3] if f"open the {name}" != right]
+    tried = {
+        "subtasks": [[wrong[0], "failed"], [wrong[0], "reached"], [right, "reached"], ["grasp the x", ""]]
+    }
+    assert wrong_drawers(tried, task) == 1
+    assert wrong_drawers({"subtasks": []}, task) == 0
+
+
+@pytest.mark.long
+def test_a_second_search_goes_straight_to_the_drawer_unless_nothing_was_kept(tmp_path: Path):
+    """With the expert in place of the learned parts: what is tested is the memory."""
+    refs = Refs(policy="scripted", world_model="mock", detector="oracle", switcher="scripted")
+    settings = Settings(episodes=3, split="tuning", refs=refs)
+    full, without = AgainCell().measure(settings, tmp_path, Progress())
+    assert full["attempt_1"][0] == full["attempt_2"][0] == 1.0
+    assert full["wrong_drawers_2"] == 0
+    assert without["wrong_drawers_2"] == without["wrong_drawers_1"] == full["wrong_drawers_1"] > 0

@@ -19,6 +19,7 @@ CELLS = {
     "recall": ("recall", "RecallCell"),
     "lifelong": ("lifelong", "LifelongCell"),
     "learned": ("learned", "LearnedCell"),
+    "again": ("again", "AgainCell"),
     "textworlds": ("textworlds.cell", "TextWorldsCell"),
 }
 

@@ -89,17 +89,21 @@ class LearnedCell(BasicSuite):
         return open_learned
 
     def describe(self, records: Sequence[Record]) -> Cell:
-        """Both attempts and their paired difference, each with its 95 % interval."""
-        shown: Cell = {}
-        for name in ("attempt_1", "attempt_2"):
-            good = sum(bool(r[name]) for r in records)
-            shown[name] = [good / len(records), *wilson(good, len(records))] if records else None
-        gained = sum(bool(r["attempt_2"]) and not r["attempt_1"] for r in records)
-        lost = sum(bool(r["attempt_1"]) and not r["attempt_2"] for r in records)
-        shown["difference_2_minus_1"] = list(paired_difference(gained, lost, len(records)))
-        shown["right_thing_2"] = sum(bool(r["right_thing_2"]) for r in records)
-        shown["failed_seeds"] = [r["seed"] for r in records if not r["success"]]
-        return shown
+        """Both attempts, their paired difference, and how often the second went for what was meant."""
+        return {**two_attempts(records), "right_thing_2": sum(bool(r["right_thing_2"]) for r in records)}
+
+
+def two_attempts(records: Sequence[Record]) -> Cell:
+    """``attempt_1`` and ``attempt_2`` of ``records`` and their paired difference, with 95 % intervals."""
+    shown: Cell = {}
+    for name in ("attempt_1", "attempt_2"):
+        good = sum(bool(r[name]) for r in records)
+        shown[name] = [good / len(records), *wilson(good, len(records))] if records else None
+    gained = sum(bool(r["attempt_2"]) and not r["attempt_1"] for r in records)
+    lost = sum(bool(r["attempt_1"]) and not r["attempt_2"] for r in records)
+    shown["difference_2_minus_1"] = list(paired_difference(gained, lost, len(records)))
+    shown["failed_seeds"] = [r["seed"] for r in records if not r["success"]]
+    return shown
 
 
 def open_learned(settings: Settings) -> Callable[[Job], Record]:

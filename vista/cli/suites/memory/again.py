@@ -1,0 +1,93 @@
+"""Cell ``again`` of suite ``memory``: the same search a second time, with the loop's learned parts.
+
+A thing lies in one of three closed drawers. The first attempt opens drawers until it is found; then the scene
+is put back, and the same errand is told again. Parts are those of suite ``long``, the planner is ``memory``;
+``no-memory`` keeps nothing. ``success`` is that of the second attempt.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+
+import numpy as np
+
+from vista.cli.episode import Refs, Stack
+from vista.cli.results import Record
+from vista.cli.suites.base import Cell, Job, Settings
+from vista.cli.suites.long import SECONDS, TRIES, in_vain, long_task
+from vista.cli.suites.memory.learned import ATTEMPTS, LearnedCell, two_attempts
+from vista.cli.workers import one_thread
+from vista.executor.methods import METHODS
+from vista.resources import resource_path
+from vista.runtime import Budget
+from vista_sim.tasks.search import Search
+
+
+def again_refs(settings: Settings) -> Refs:
+    """The user's parts, or the executor that knows drawers."""
+    longer = METHODS["ours"].long_folder
+    assert longer is not None
+    return replace(settings.refs, planner="memory", policy=settings.refs.policy or str(resource_path(longer)))
+
+
+class AgainCell(LearnedCell):
+    cells = ("again",)
+    default_cells = cells
+    default_episodes = 40
+
+    def refs(self, settings: Settings, method: str) -> Refs:
+        return again_refs(settings)
+
+    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+        return open_again
+
+    def describe(self, records: Sequence[Record]) -> Cell:
+        """Both attempts, their paired difference, and how many wrong drawers each opened, on average."""
+        names = [f"wrong_drawers_{n}" for n in range(1, ATTEMPTS + 1)] if records else []
+        wrong = {k: round(float(np.mean([float(str(r[k])) for r in records])), 2) for k in names}
+        return {**two_attempts(records), **wrong}
+
+
+def open_again(settings: Settings) -> Callable[[Job], Record]:
+    """One process: models are loaded once; each seed begins with an empty memory of its own."""
+    one_thread()
+    import torch
+
+    torch.set_num_threads(1)
+    stack = Stack(again_refs(settings))
+
+    def run(job: Job) -> Record:
+        task = long_task("search", job.seed)
+        assert isinstance(task, Search)
+        fair = len(task.subtasks) + in_vain(task)
+        budget = Budget(max_subtasks=TRIES * fair, seconds=SECONDS * fair)
+        place: AbstractContextManager[str | None] = (
+            tempfile.TemporaryDirectory(prefix="again-") if job.method == "full" else nullcontext()
+        )
+        tries: list[dict[str, object]] = []
+        with place as folder:
+            for _ in range(ATTEMPTS):
+                tries.append(stack.run(task, seed=job.seed, memory_folder=folder, budget=budget))
+        return {
+            "success": tries[-1]["success"],
+            "target": task.target,
+            "drawer": task.drawer,
+            **{f"attempt_{n}": each["success"] for n, each in enumerate(tries, 1)},
+            **{f"wrong_drawers_{n}": wrong_drawers(each, task) for n, each in enumerate(tries, 1)},
+            "failures": [each["failure"] for each in tries],
+            "causes": [each["cause"] for each in tries],
+            "seconds": [each["seconds"] for each in tries],
+            "subtasks": [each["subtasks"] for each in tries],
+        }
+
+    return run
+
+
+def wrong_drawers(tried: Mapping[str, object], task: Search) -> int:
+    """How many drawers other than that with the thing an attempt tried to open, each counted once."""
+    subtasks = tried["subtasks"]
+    assert isinstance(subtasks, list)
+    return len({told for told, *_ in subtasks if told.startswith("open")} - {task.subtasks[0]})
