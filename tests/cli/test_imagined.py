@@ -68,6 +68,20 @@ def test_goals_are_made_once_and_match_the_shards(tmp_path: Path, world_model: P
     assert (out / "shard00001" / "imagined.npy").exists()
 
 
+def test_what_goes_to_others_in_a_tray_keeps_its_true_goal(tmp_path: Path, world_model: Path):
+    data, goal = demonstrations(tmp_path / "data", 1), np.full((2, 96, 96, 3), 9, np.uint8)
+    np.save(data / "shard00000" / "goal.npy", goal)
+    for told, kept in (
+        ("put the red cube and the blue mug in the tray", True),
+        ("put the blue mug in the tray", False),
+    ):
+        np.save(data / "shard00000" / "instruction.npy", np.array([told, told]))
+        out = write_imagined(data, tmp_path / str(kept), world_model)
+        grasped, placed = np.load(out / "shard00000" / "imagined.npy")
+        assert (placed == 9).all() == kept
+        assert not (grasped == 9).all()
+
+
 def test_goals_of_another_world_model_are_not_mixed(tmp_path: Path, world_model: Path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "meta.json").write_text('{"kind": "imagined goals", "world_model": "0"}')

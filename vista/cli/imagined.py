@@ -42,6 +42,14 @@ def start_rows(segment: NDArray[np.int32], index: int) -> NDArray[np.int64]:
     return rows
 
 
+def crowded(instructions: NDArray[np.str_], texts: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Which segments (S,), told by ``instructions`` and ``texts``, put one of several things into a tray. Of
+    these the true goals are kept: the world model shows each in the middle, where another one lies."""
+    several = [" and the " in told or ", then the " in told for told in instructions]
+    placed = [text.startswith("place ") and text.endswith(" in the tray") for text in texts]
+    return np.array(several, bool) & np.array(placed, bool)
+
+
 def _seed(index: int, sample: int) -> int:
     first, end = load_splits().seeds["imagined"]
     return first + (index * 1009 + sample) % (end - first)
@@ -84,7 +92,11 @@ def _work(job: tuple[int, Path, Path]) -> int:
     frames = np.ascontiguousarray(front[rows.reshape(-1)])
     sentences = [str(t) for t in np.repeat(texts, PER_SEGMENT)]
     images = _imagine(frames, sentences, [_seed(index, k) for k in range(len(frames))])
-    write_shard(target, {"imagined": images.reshape(len(rows), PER_SEGMENT, *images.shape[1:])})
+    images = images.reshape(len(rows), PER_SEGMENT, *images.shape[1:])
+    if (shard / "instruction.npy").is_file():
+        kept = crowded(np.load(shard / "instruction.npy"), texts)
+        images[kept] = np.load(shard / "goal.npy")[kept, None]
+    write_shard(target, {"imagined": images})
     return 1
 
 
