@@ -9,7 +9,7 @@ Whether the hand holds something is told by its fingers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class Looker:
         self._stood: dict[str, F64] = {}
         self._holding, self._put = "", dict[str, str]()
         self._plain: frozenset[str] = frozenset()
+        # Trays in which something was seen since the instruction began, or into which the hand let go
+        # something. In another one nothing lies, whatever a memory says.
         self._filled: set[str] = set()
 
     def look(self, obs: Observation) -> Observed:
@@ -85,11 +87,12 @@ class Looker:
                 self._stood = dict(self._last)
         margin = MARGIN_M if learned else 0.0
         upon = {label: where for label, where in self._put.items() if label in things and where in self._last}
-        free = {label: at for label, at in things.items() if label != held}
+        for at in (at for label, at in things.items() if label != held):
+            self._filled |= self._trays_at(at)
         sight = Sight(
             obs.stamp_ns, things, hand, closed, dict(self._trays), dict(self._drawers), margin, not learned,
             upon, frozenset(self._put.values()) & self._drawers.keys(),
-            (self._plain - set(upon.values())) | self._empty(trays, free),
+            (self._plain - set(upon.values())) | (trays - self._filled),
         )  # fmt: skip
         return observed(sight)
 
@@ -133,14 +136,6 @@ class Looker:
         """The trays over whose ground ``at`` is."""
         half = TRAY_HALF_M + MARGIN_M
         return {name for name, tray in self._trays.items() if bool((np.abs(at - tray)[:2] < half).all())}
-
-    def _empty(self, trays: set[str], free: Mapping[str, F64]) -> set[str]:
-        """Those of ``trays``, seen now as is what is ``free`` {label: position}, in which nothing was seen
-        since the instruction began and into which the hand let go nothing: nothing lies there, whatever a
-        memory says."""
-        for at in free.values():
-            self._filled |= self._trays_at(at)
-        return trays - self._filled
 
     def _drawer_at(self, at: F64) -> str:
         """The open drawer over whose ground ``at`` is, else an empty name."""

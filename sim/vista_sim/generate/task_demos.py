@@ -25,7 +25,7 @@ from vista_sim.generate.filled import Rest, has_room
 from vista_sim.generate.starts import open_in_vain, put_hand, random_start, start_within
 from vista_sim.objects import LOW, flat
 from vista_sim.render import Camera
-from vista_sim.tasks import Choice, make_task
+from vista_sim.tasks import Choice, Task, make_task
 from vista_sim.tasks.search import Search
 from vista_sim.tasks.sentences import Sentences
 from vista_sim.tasks.several import Several
@@ -52,9 +52,11 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
     choice = Choice(
         splits.demo_objects, splits.demo_patterns, distractors=int(rng.integers(1, 4)), library=library
     )
-    task = make_task(name, seed, choice)
-    if isinstance(task, Several):
+    task: Task
+    if name == "several":
         task = Rest(Several(seed, choice, count=int(rng.integers(2, 4))), seed)
+    else:
+        task = make_task(name, seed, choice)
     world, said = World(task.scene, load_robot("panda"), kinematics()), Sentences(task.scene)
 
     def centre(sentence: str) -> Callable[[], F64] | None:

@@ -189,6 +189,13 @@ def in_vain(task: Task) -> int:
     return task.scene.drawers - 1 if isinstance(task, Search) else 0
 
 
+def fair_budget(task: Task, *, meddled: bool = False) -> Budget:
+    """How often and how long ``task`` may be tried; ``meddled``: something in it is undone meanwhile."""
+    # What is undone has to be done again: a grasp and a place more. A search may open drawers in vain.
+    fair = len(task.subtasks) + 2 * meddled + in_vain(task)
+    return Budget(max_subtasks=TRIES * fair, seconds=SECONDS * fair)
+
+
 def open_long(settings: Settings) -> Callable[[Job], Record]:
     """One process of one thread; models are loaded once, an episode starts with an empty memory."""
     one_thread()
@@ -205,9 +212,7 @@ def open_long(settings: Settings) -> Callable[[Job], Record]:
         if job.cell in KINDS and isinstance(task, Several):
             meddler = Disturbance(job.cell, task.targets, job.seed)
         tally, count = Tally(task, meddler), len(task.subtasks)
-        # What is undone has to be done again: a grasp and a place more. A search may open drawers in vain.
-        fair = count + 2 * (meddler is not None) + in_vain(task)
-        budget = Budget(max_subtasks=TRIES * fair, seconds=SECONDS * fair)
+        budget = fair_budget(task, meddled=meddler is not None)
         record = stacks[job.method].run(task, meddle=tally, budget=budget)
         record["progress"] = tally.done() / count
         if meddler is None:

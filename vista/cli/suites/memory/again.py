@@ -7,9 +7,7 @@ is put back, and the same errand is told again. Parts are those of suite ``long`
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -17,12 +15,11 @@ import numpy as np
 from vista.cli.episode import Refs, Stack
 from vista.cli.results import Record
 from vista.cli.suites.base import Cell, Job, Settings
-from vista.cli.suites.long import SECONDS, TRIES, in_vain, long_task
-from vista.cli.suites.memory.learned import ATTEMPTS, LearnedCell, two_attempts
+from vista.cli.suites.long import fair_budget, long_task
+from vista.cli.suites.memory.learned import ATTEMPTS, LearnedCell, attempts, outcomes, two_attempts
 from vista.cli.workers import one_thread
 from vista.executor.methods import METHODS
 from vista.resources import resource_path
-from vista.runtime import Budget
 from vista_sim.tasks.search import Search
 
 
@@ -62,25 +59,13 @@ def open_again(settings: Settings) -> Callable[[Job], Record]:
     def run(job: Job) -> Record:
         task = long_task("search", job.seed)
         assert isinstance(task, Search)
-        fair = len(task.subtasks) + in_vain(task)
-        budget = Budget(max_subtasks=TRIES * fair, seconds=SECONDS * fair)
-        place: AbstractContextManager[str | None] = (
-            tempfile.TemporaryDirectory(prefix="again-") if job.method == "full" else nullcontext()
-        )
-        tries: list[dict[str, object]] = []
-        with place as folder:
-            for _ in range(ATTEMPTS):
-                tries.append(stack.run(task, seed=job.seed, memory_folder=folder, budget=budget))
+        tries = attempts(stack, task, job, budget=fair_budget(task))
         return {
-            "success": tries[-1]["success"],
             "target": task.target,
             "drawer": task.drawer,
-            **{f"attempt_{n}": each["success"] for n, each in enumerate(tries, 1)},
+            **outcomes(tries),
             **{f"wrong_drawers_{n}": wrong_drawers(each, task) for n, each in enumerate(tries, 1)},
-            "failures": [each["failure"] for each in tries],
-            "causes": [each["cause"] for each in tries],
             "seconds": [each["seconds"] for each in tries],
-            "subtasks": [each["subtasks"] for each in tries],
         }
 
     return run

@@ -18,13 +18,14 @@ import numpy as np
 from robomemory.planning.manipulation import TABLETOP
 from robomemory.planning.planner import MemoryPlanner
 from vista.cli import compose
-from vista.cli.episode import Refs, Stack
+from vista.cli.episode import BUDGET, Refs, Stack
 from vista.cli.remembering import engine
 from vista.cli.results import Record, wilson
 from vista.cli.suites.base import Cell, Job, Settings
 from vista.cli.suites.basic import BasicSuite
 from vista.cli.suites.memory.lifelong import paired_difference
 from vista.cli.workers import one_thread
+from vista.runtime import Budget
 from vista.splits import load_splits
 from vista_sim.tasks import Choice, Task, make_task
 
@@ -106,6 +107,38 @@ def two_attempts(records: Sequence[Record]) -> Cell:
     return shown
 
 
+def attempts(
+    stack: Stack,
+    task: Task,
+    job: Job,
+    after: Callable[[str], None] = lambda folder: None,
+    budget: Budget = BUDGET,
+) -> list[dict[str, object]]:
+    """What came of each attempt at ``task`` over a memory that begins empty; ``after`` each one is called with
+    its folder. Method ``no-memory`` has none."""
+    place: AbstractContextManager[str | None] = (
+        tempfile.TemporaryDirectory(prefix="attempts-") if job.method == "full" else nullcontext()
+    )
+    tries: list[dict[str, object]] = []
+    with place as folder:
+        for _ in range(ATTEMPTS):
+            tries.append(stack.run(task, seed=job.seed, memory_folder=folder, budget=budget))
+            if folder is not None:
+                after(folder)
+    return tries
+
+
+def outcomes(tries: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """What a record keeps of all ``tries``; ``success`` is that of the last."""
+    return {
+        "success": tries[-1]["success"],
+        **{f"attempt_{n}": each["success"] for n, each in enumerate(tries, 1)},
+        "failures": [each["failure"] for each in tries],
+        "causes": [each["cause"] for each in tries],
+        "subtasks": [each["subtasks"] for each in tries],
+    }
+
+
 def open_learned(settings: Settings) -> Callable[[Job], Record]:
     """One process: models are loaded once; each seed begins with an empty memory of its own."""
     one_thread()
@@ -117,23 +150,11 @@ def open_learned(settings: Settings) -> Callable[[Job], Record]:
     def run(job: Job) -> Record:
         meant = draw_meant(job.seed)
         task = meant.task(job.seed)
-        place: AbstractContextManager[str | None] = (
-            tempfile.TemporaryDirectory(prefix="learned-") if job.method == "full" else nullcontext()
-        )
-        tries: list[dict[str, object]] = []
-        with place as folder:
-            for _ in range(ATTEMPTS):
-                tries.append(stack.run(task, seed=job.seed, memory_folder=folder))
-                if folder is not None:
-                    _tell(folder, meant)
+        tries = attempts(stack, task, job, lambda folder: _tell(folder, meant))
         return {
-            "success": tries[-1]["success"],
             "meant": meant.label,
-            **{f"attempt_{n}": each["success"] for n, each in enumerate(tries, 1)},
+            **outcomes(tries),
             **{f"right_thing_{n}": _went_for(each, meant.label) for n, each in enumerate(tries, 1)},
-            "failures": [each["failure"] for each in tries],
-            "causes": [each["cause"] for each in tries],
-            "subtasks": [each["subtasks"] for each in tries],
         }
 
     return run
