@@ -114,8 +114,8 @@ def attempts(
     after: Callable[[str], None] = lambda folder: None,
     budget: Budget = BUDGET,
 ) -> list[dict[str, object]]:
-    """What came of each attempt at ``task`` over a memory that begins empty; ``after`` each one is called with
-    its folder. Method ``no-memory`` has none."""
+    """What came of each attempt at ``task`` over a memory that begins empty; ``after`` each one gets its
+    folder. Method ``no-memory`` has none."""
     place: AbstractContextManager[str | None] = (
         tempfile.TemporaryDirectory(prefix="attempts-") if job.method == "full" else nullcontext()
     )
