@@ -25,3 +25,5 @@ export MUJOCO_GL=${MUJOCO_GL:-egl}
 export LP_NUM_THREADS=${LP_NUM_THREADS:-0}  # software rendering stays on the calling thread
 export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1}  # the weights come with the repository
 unset _root _ws _site _libs
+# The classical planner breaks ties by the order of sets of words, which Python draws anew for each process.
+export PYTHONHASHSEED="${PYTHONHASHSEED:-0}"
