@@ -75,6 +75,8 @@ class MockRobot:
     ``silent_after`` observations the camera is gone: ``observe`` raises.
     """
 
+    lockstep = True
+
     def __init__(
         self, action_space: ActionSpace = ActionSpace.EE_DELTA, silent_after: int | None = None
     ) -> None:

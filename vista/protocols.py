@@ -68,6 +68,15 @@ class Robot(Protocol):
 
 
 @runtime_checkable
+class Lockstep(Protocol):
+    """A robot that says whether its time waits for whoever plans: then only ``send`` moves its clock. One
+    that does not say so runs free."""
+
+    @property
+    def lockstep(self) -> bool: ...
+
+
+@runtime_checkable
 class Detector(Protocol):
     """Finds objects in an observation's images. Never reads simulator truth (except the named oracle)."""
 

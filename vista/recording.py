@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from vista.clock import in_lockstep
 from vista.events import Event, EventKind
 from vista.protocols import Robot
 from vista.report.files import RecordingError, recording_error, write_atomically
@@ -266,6 +267,10 @@ class Watched:
     @property
     def spec(self) -> RobotSpec:
         return self._robot.spec
+
+    @property
+    def lockstep(self) -> bool:
+        return in_lockstep(self._robot)
 
     def observe(self, timeout_s: float = 1.0) -> Observation:
         obs = self._robot.observe(timeout_s)

@@ -10,12 +10,12 @@ run the same code:
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
-from vista.errors import InstructionError, InvalidValueError, StaleObservationError, VistaError
+from vista.clock import CLOCK_STALL_S, ClockWatch
+from vista.errors import InstructionError, InvalidValueError, VistaError
 from vista.events import Event, EventKind, OnEvent, ignore
-from vista.halting import STOPPED, Halt, ShouldStop, describe, halt_robot, never, raise_if_stopped, wait
+from vista.halting import STOPPED, Halt, ShouldStop, describe, halt_robot, never, raise_if_stopped
 from vista.hand import Withdrawal, closed_on_nothing
 from vista.preprocess import Preprocessor
 from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
@@ -26,9 +26,6 @@ from vista.types import Decision, Done, EpisodeResult, Impossible, Outcome, Prog
 __all__ = ["STOPPED", "Budget", "Event", "EventKind", "Pursue", "ShouldStop", "pursue", "run_task"]
 
 _log = logging.getLogger(__name__)
-
-# A robot whose clock stands still for this long [s] although it was told to move is gone.
-CLOCK_STALL_S = 2.0
 
 
 def pursue(
@@ -51,7 +48,8 @@ def pursue(
 
     Only what the guard has let through is sent, and only the first ``execute_rows`` rows of each chunk.
     While the guard says HOLD nothing is sent and the chunk is planned again, ``hold_tries`` times at
-    ``hold_wait_s`` [s] of wall time; then the subtask has failed for the guard's reason. Anything that
+    ``hold_wait_s`` [s] of wall time (in lockstep at once, as nothing would change meanwhile); then the
+    subtask has failed for the guard's reason. How long the parts think never counts. Anything that
     makes it unsafe to go on (guard STOP, ``should_stop``, a robot or camera that is silent, an exception
     in a learned part) stops the robot; the answer is then FAILED with a reason that begins with
     :data:`STOPPED`, and no further subtask should be tried.
@@ -111,12 +109,12 @@ class _Pursuit:
         on_progress: Callable[[Progress], None],
         timings: Timings,
     ) -> None:
-        self.robot, self.policy, self.switcher, self.guard = robot, policy, switcher, guard
+        self.policy, self.switcher, self.guard = policy, switcher, guard
         self.subgoal, self.should_stop, self.on_progress = subgoal, should_stop, on_progress
         self.measure = timings.measure
         self.fraction = 0.0
         self.held = False
-        self._stamp_ns, self._since_s = -1, 0.0
+        self._watch = ClockWatch(robot, should_stop, CLOCK_STALL_S)
 
     def run(self, execute_rows: int, timeout_s: float, hold_tries: int, hold_wait_s: float) -> Progress:
         self.policy.reset()
@@ -125,8 +123,7 @@ class _Pursuit:
         while True:
             raise_if_stopped(self.should_stop)
             with self.measure("pursue.observe"):
-                obs = self.robot.observe()
-                self._check_clock(obs.stamp_ns, holds > 0)
+                obs = self._watch.observe()
             if start_ns < 0:
                 start_ns = obs.stamp_ns
                 self.switcher.reset(self.subgoal, start_ns)
@@ -150,12 +147,12 @@ class _Pursuit:
                     self.held = True
                     return Progress(State.FAILED, self.fraction, said)
                 self.on_progress(Progress(State.RUNNING, self.fraction, f"holding still, {said}"))
-                wait(hold_wait_s, self.should_stop)
+                self._watch.hold(hold_wait_s)
                 continue
             holds = 0
             raise_if_stopped(self.should_stop)
             with self.measure("pursue.send"):
-                self.robot.send(verdict.chunk)
+                self._watch.send(verdict.chunk)
             if verdict.decision is Decision.CLIP:
                 progress = Progress(State.RUNNING, self.fraction, f"clipped, {said}")
             self.on_progress(progress)
@@ -167,8 +164,7 @@ class _Pursuit:
         while True:
             raise_if_stopped(self.should_stop)
             with self.measure("pursue.observe"):
-                obs = self.robot.observe()
-                self._check_clock(obs.stamp_ns, False)
+                obs = self._watch.observe()
             if start_ns < 0:
                 start_ns, target = obs.stamp_ns, how.target(obs, again)
             chunk = how.chunk(obs, target, execute_rows)
@@ -181,18 +177,8 @@ class _Pursuit:
             if verdict.chunk is None:
                 return
             with self.measure("pursue.send"):
-                self.robot.send(verdict.chunk)
+                self._watch.send(verdict.chunk)
             self.on_progress(Progress(State.RUNNING, self.fraction, "withdrawing"))
-
-    def _check_clock(self, stamp_ns: int, holding: bool) -> None:
-        """Raise when the robot's clock stands still: its images would look fresh for ever."""
-        now = time.monotonic()
-        if stamp_ns > self._stamp_ns or holding:
-            self._stamp_ns, self._since_s = max(stamp_ns, self._stamp_ns), now
-        elif now - self._since_s > CLOCK_STALL_S:
-            raise StaleObservationError(
-                f"the robot's clock has stood at {stamp_ns} ns for {now - self._since_s:.1f} s"
-            )
 
 
 def run_task(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from vista.clock import FAR_S, in_lockstep
 from vista.errors import InvalidValueError, VistaError
 from vista.events import Event, EventKind, OnEvent
 from vista.halting import STOPPED, Halt, ShouldStop, describe, raise_if_stopped
@@ -130,7 +131,10 @@ class Task:
             notes.append(self._note("temporal", digest.summary, self.results[-1].text, obs.stamp_ns))
         self._remember(notes)
         with self.stage("recall"):
-            items = tuple(self.parts.memory.recall(digest.queries))
+            if in_lockstep(self.parts.robot):  # what is recalled must not depend on how busy the machine is
+                items = tuple(self.parts.memory.recall(digest.queries, timeout_s=FAR_S))
+            else:
+                items = tuple(self.parts.memory.recall(digest.queries))
         self.emit(Event(EventKind.RECALLED, recall=items))
         return items
 

@@ -16,10 +16,14 @@ from vista_sim.world import SUBSTEPS, World
 class SimRobot:
     """Runs chunks in a :class:`World`. One thread; ``close`` frees the camera.
 
+    ``lockstep``: its time waits for whoever plans (:class:`vista.protocols.Lockstep`).
+
     Args:
         world: The scene and its physics.
         render: Whether observations carry images (expensive, and a scripted executor needs none).
     """
+
+    lockstep = True
 
     def __init__(self, world: World, *, render: bool = True) -> None:
         self.world = world

@@ -143,6 +143,10 @@ class Witness:
     def spec(self) -> RobotSpec:
         return self._robot.spec
 
+    @property
+    def lockstep(self) -> bool:
+        return self._robot.lockstep
+
     def observe(self, timeout_s: float = 1.0) -> Observation:
         obs = self._robot.observe(timeout_s)
         self._watch(obs)
