@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from robomemory.errors import MissingDependencyError
@@ -22,6 +23,25 @@ Avoided = tuple[str, str]
 
 _ALLOWS = "allows"
 _OPTIONS: Mapping[str, dict[str, str]] = {"pyperplan": {"search": "gbf", "heuristic": "hff"}}
+
+
+FAR_S = 600.0
+"""A deadline [s] for one plan that only what hangs misses, however busy the machine is."""
+MOST_STATES = 100_000
+"""Plans of a tabletop take ten states, those of a house some hundreds."""
+
+
+class _Counted:
+    """A heuristic of pyperplan that gives up after ``states`` states."""
+
+    def __init__(self, make: Callable[[object], Callable[[object], float]], states: int, task: object) -> None:
+        self._evaluate, self._states, self._left = make(task), states, states
+
+    def __call__(self, node: object) -> float:
+        self._left -= 1
+        if self._left < 0:
+            raise EngineError(f"no plan among {self._states} states")
+        return self._evaluate(node)
 
 
 class Engine(Protocol):
@@ -41,16 +61,22 @@ class Engine(Protocol):
 class UnifiedEngine:
     """A :class:`Engine` made of any planner that unified-planning knows and that does classical planning.
 
+    How hard it looks for a plan is counted in states, so that a busy machine gives the same answer; time only
+    ends what hangs.
+
     Args:
         name: As unified-planning calls it: "pyperplan", "fast-downward".
         timeout_s: Longest time for one plan [s].
+        states: Most states that pyperplan looks at for one plan; other planners are bounded by time alone.
         cache: So many plans are kept; the same question is not worked out twice.
 
     Raises:
         MissingDependencyError: unified-planning is not installed.
     """
 
-    def __init__(self, name: str = "pyperplan", *, timeout_s: float = 10.0, cache: int = 512) -> None:
+    def __init__(
+        self, name: str = "pyperplan", *, timeout_s: float = FAR_S, states: int = MOST_STATES, cache: int = 512
+    ) -> None:
         try:
             import unified_planning.shortcuts as up
         except ImportError as error:
@@ -58,7 +84,7 @@ class UnifiedEngine:
                 f'planning needs unified-planning ({error}): pip install "vista-stack[planning]"'
             ) from error
         up.get_environment().credits_stream = None
-        self._up, self._name, self._timeout_s = up, name, timeout_s
+        self._up, self._name, self._timeout_s, self._states = up, name, timeout_s, states
         self._cache: OrderedDict[object, tuple[Step, ...] | None] = OrderedDict()
         self._size = cache
 
@@ -88,7 +114,11 @@ class UnifiedEngine:
             return None
         try:
             with self._up.OneshotPlanner(name=self._name, params=_OPTIONS.get(self._name, {})) as planner:
+                if self._name == "pyperplan":  # made by a function of the grounded task, which it keeps
+                    planner._heuristic = partial(_Counted, planner._heuristic, self._states)
                 result = planner.solve(problem)
+        except EngineError:
+            raise
         except Exception as error:  # of an engine that is not ours
             raise EngineError(f"planner {self._name!r}: {type(error).__name__}: {error}") from error
         if result.plan is None:

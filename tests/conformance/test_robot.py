@@ -1,10 +1,13 @@
 """What every ``Robot`` keeps: simulated, behind ROS, or a mock."""
 
+import time
+
 import numpy as np
 import pytest
 
 from tests.conformance.fixtures import over
 from tests.conformance.implementations import ROBOTS
+from vista.clock import in_lockstep
 from vista.errors import RobotStoppedError
 from vista.guard.rotation import from_quat
 from vista.protocols import Robot
@@ -69,6 +72,15 @@ def test_the_hand_follows_in_its_own_frame(made):
     travelled = robot.observe().ee_pose.position - start.ee_pose.position
     wanted = from_quat(start.ee_pose.quat_wxyz) @ move
     assert np.linalg.norm(travelled - wanted) < 0.015
+
+
+def test_in_lockstep_time_stands_while_nobody_sends(made):
+    _, robot = made
+    if not in_lockstep(robot):
+        pytest.skip("this robot runs free")
+    before = robot.observe()
+    time.sleep(0.02)
+    assert robot.observe().stamp_ns == before.stamp_ns
 
 
 def test_stop_is_latched_and_keeps_the_first_cause(made):

@@ -1,10 +1,14 @@
 """One subgoal pursued: every way it can end, and that the arm is still afterwards."""
 
+import time
+from functools import partial
+
 import numpy as np
 import pytest
 
 from tests import mocks
 from vista import runtime
+from vista.clock import ClockWatch
 from vista.errors import InvalidValueError
 from vista.guard import SafetyGuard
 from vista.hand import Withdrawal
@@ -232,13 +236,98 @@ def test_a_silent_camera_ends_it_and_is_named():
     assert len(robot.causes) == 1
 
 
-def test_a_clock_that_stands_still_is_noticed(monkeypatch):
+class Slow(mocks.MockPolicy):
+    """Thinks for ``seconds`` before each chunk."""
+
+    def __init__(self, seconds: float, **how) -> None:
+        super().__init__(**how)
+        self.seconds = seconds
+
+    def predict_chunk(self, obs, subgoal):
+        time.sleep(self.seconds)
+        return super().predict_chunk(obs, subgoal)
+
+
+class Free(mocks.MockRobot):
+    """Runs free: its clock moves by itself, or only while the stack waits, as on a machine with no time left."""
+
+    lockstep = False
+
+    def __init__(self, *, moves_in_observe: bool = True) -> None:
+        super().__init__()
+        self.frozen, self.moves_in_observe = True, moves_in_observe
+
+    def observe(self, timeout_s=1.0):
+        if self.moves_in_observe and self.sent:
+            self.stamp_ns += 100_000_000
+        return super().observe(timeout_s)
+
+
+class Undeclared(mocks.MockRobot):
+    """Says nothing about its time."""
+
+    lockstep = property(doc="absent")
+
+
+@pytest.mark.parametrize("make", [mocks.MockRobot, Undeclared, Free])
+def test_how_long_a_part_thinks_is_not_how_long_the_clock_stands(monkeypatch, make):
     monkeypatch.setattr(runtime, "CLOCK_STALL_S", 0.05)
+    endings = []
+    for seconds in (0.0, 0.06):
+        robot = make()
+        final = go(robot, Slow(seconds, speed_m_s=2.0), withdrawal=Withdrawal(0.2))
+        endings.append((final, len(robot.sent), robot.causes))
+    assert endings[0] == endings[1]
+    assert endings[0][0].state is State.REACHED
+
+
+def test_a_policy_of_two_seconds_a_chunk_ends_like_a_fast_one(monkeypatch):
+    """The same with the real limit and a wall clock that the policy turns on."""
+    now = [0.0]
+    monkeypatch.setattr(runtime, "ClockWatch", partial(ClockWatch, clock=lambda: now[0]))
+
+    class Ponders(mocks.MockPolicy):
+        def predict_chunk(self, obs, subgoal):
+            now[0] += 2.1
+            return super().predict_chunk(obs, subgoal)
+
+    for make in (mocks.MockRobot, Free):
+        robot, fast = make(), make()
+        assert go(robot, Ponders(), withdrawal=Withdrawal()) == go(fast, withdrawal=Withdrawal())
+        np.testing.assert_array_equal(robot.position, fast.position)
+        assert robot.causes == []
+
+
+def test_in_lockstep_a_clock_that_stands_still_is_judged_by_commands():
     robot = mocks.MockRobot()
     robot.frozen = True
     final = go(robot, mocks.MockPolicy(speed_m_s=1e-6))
-    assert "clock" in final.reason
+    assert "clock has stood" in final.reason
+    assert "3 commands" in final.reason
+    assert len(robot.sent) == 3
     assert robot.causes
+
+
+@pytest.mark.parametrize("make", [partial(Free, moves_in_observe=False), Undeclared])
+def test_a_clock_that_stands_still_in_free_running_is_noticed_in_its_time(monkeypatch, make):
+    monkeypatch.setattr(runtime, "CLOCK_STALL_S", 0.1)
+    robot = make()
+    robot.frozen, began = True, time.monotonic()
+    final = go(robot, mocks.MockPolicy(speed_m_s=1e-6))
+    assert "clock has stood" in final.reason
+    assert time.monotonic() - began < 5.0
+    assert robot.causes
+
+
+def test_waiting_while_the_guard_holds_counts_in_free_running_and_not_in_lockstep(monkeypatch):
+    monkeypatch.setattr(runtime, "CLOCK_STALL_S", 0.05)
+    holding = [(Decision.HOLD, "too early")] * 99
+    final = go(Free(moves_in_observe=False), guard=mocks.MockGuard(*holding), hold_wait_s=0.03)
+    assert "clock has stood" in final.reason
+    began = time.monotonic()
+    final = go(mocks.MockRobot(), guard=mocks.MockGuard(*holding), hold_wait_s=60.0)
+    assert final.reason == "guard mock: too early"
+    assert time.monotonic() - began < 30.0, "nothing changes in lockstep, however long one waits"
 
 
 def test_an_exception_stops_the_arm_and_names_stage_and_type():

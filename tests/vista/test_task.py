@@ -353,6 +353,33 @@ def test_what_is_sent_is_a_chunk_the_guard_let_through():
     assert all(any(sent is chunk for chunk in passed) for sent in world.robot.sent)
 
 
+class Hurried(mocks.MockMemory):
+    """Needs half a minute on a busy machine: keeps for how long it was waited, and has nothing by less."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited: list[float] = []
+
+    def recall(self, queries, *, k=5, timeout_s=1.0):
+        self.waited.append(timeout_s)
+        return super().recall(queries, k=k, timeout_s=timeout_s) if timeout_s > 30.0 else []
+
+
+def test_what_is_recalled_in_lockstep_does_not_depend_on_how_busy_the_machine_is():
+    world = World(memory=Hurried())
+    world.run()
+    assert min(world.memory.waited) > 30.0
+    assert any(world.planner.heard)
+
+
+def test_who_waits_for_a_free_robot_does_not_wait_long():
+    robot = mocks.MockRobot()
+    robot.lockstep = False
+    world = World(robot=robot, memory=Hurried())
+    world.run()
+    assert max(world.memory.waited) <= 1.0
+
+
 def test_budget_without_room_is_a_mistake():
     with pytest.raises(InvalidValueError):
         Budget(max_subtasks=0)

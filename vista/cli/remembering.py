@@ -26,8 +26,6 @@ from vista.errors import ConfigError
 from vista.protocols import Detector, MemoryItem
 from vista.types import Done, Impossible, Observation, Subtask
 
-PLANNING_S = 60.0
-"""A plan takes some hundredths of a second; on a machine that is busy with other things it may wait."""
 MAX_PLANS = 32
 """Of one instruction, where every subtask is followed by a new plan."""
 
@@ -35,7 +33,7 @@ MAX_PLANS = 32
 @cache
 def engine() -> UnifiedEngine:
     """The process's one classical planner, with its cache of plans."""
-    return UnifiedEngine(timeout_s=PLANNING_S)
+    return UnifiedEngine()
 
 
 @cache

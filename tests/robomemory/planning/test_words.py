@@ -132,6 +132,14 @@ def test_a_search_that_takes_too_long_is_ended():
         within(30.0, lambda: 1 // 0)
 
 
+def test_how_hard_a_plan_is_looked_for_is_counted_in_states_not_in_time():
+    pytest.importorskip("unified_planning")
+    goal = frozenset({("red cube", "in", "tray")})
+    with pytest.raises(EngineError, match="no plan among 4 states"):
+        UnifiedEngine(states=4).solve(TABLETOP, table(), goal)
+    assert UnifiedEngine(states=100).solve(TABLETOP, table(), goal) is not None
+
+
 def test_lessons_are_read_back_and_the_newest_counts():
     first, second = (Lesson("red cube", Relation.KEPT_IN, p) for p in ("left drawer", "tray"))
     assert read_lesson(first.text) == first

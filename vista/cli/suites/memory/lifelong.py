@@ -107,7 +107,7 @@ def open_lifelong(settings: Settings) -> Callable[[Job], Record]:
     """One process; nothing is rendered. Methods share a seed's stage: see :class:`Stage`."""
     robot = load_robot(settings.refs.robot)
     kinematics = Kinematics(robot)
-    engine = UnifiedEngine(timeout_s=600.0)  # a busy machine may take its time, the outcome must not change
+    engine = UnifiedEngine()
     embedder = CachedEmbedder(default_embedder(), size=50_000)
     stages: dict[int, Stage] = {}
 
