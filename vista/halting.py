@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 
 from vista.errors import VistaError
+from vista.plain_text import plain
 from vista.protocols import Robot
+from vista.redaction import conceal
 
 ShouldStop = Callable[[], str | None]
 
@@ -43,9 +45,16 @@ def wait(seconds: float, should_stop: ShouldStop) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """One line for ``error``; those that this library raises on purpose speak for themselves."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, VistaError) and text else f"{type(error).__name__}: {text}"
+    """One line for ``error``, fit for every output and without secrets; those that this library raises on
+    purpose speak for themselves."""
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text cannot be read)"
+    # Concealed twice: an escape may split a secret, and what stands in the text may be escaped already.
+    text = conceal(plain(conceal(text)))
+    return text if isinstance(error, VistaError) and text else f"{kind}: {text}" if text else kind
 
 
 def halt_robot(robot: Robot, cause: str) -> None:

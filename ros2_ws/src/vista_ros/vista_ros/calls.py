@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient
+from rclpy.exceptions import InvalidHandle
 
 from vista.errors import VistaError
 from vista.halting import Halt, ShouldStop, never
+from vista_ros.actions import OrderedClient
 from vista_ros.node_base import VistaNode
 
 _POLL_S = 0.05
 # A client sees a server before the server sees the client; an answer sent in between is lost.
 _SETTLE_S = 0.3
+_ENDS = {
+    GoalStatus.STATUS_SUCCEEDED: "succeeded",
+    GoalStatus.STATUS_ABORTED: "aborted",
+    GoalStatus.STATUS_CANCELED: "cancelled",
+}
 
 
 class NodeGoneError(VistaError, TimeoutError):
@@ -27,12 +35,29 @@ class RefusedError(VistaError):
     """A node answered that it will not or cannot; the message is its reason."""
 
 
+class RejectedError(RefusedError):
+    """A node did not take a goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a goal ended: the server's ``result``, and what its status says: "succeeded", "aborted" or
+    "cancelled". A result is worth what the status says: one that was never filled in comes back, too."""
+
+    result: Any
+    how: str
+
+    @property
+    def succeeded(self) -> bool:
+        return self.how == "succeeded"
+
+
 def _await(future: Any, timeout_s: float, why: Callable[[], str | None] = never) -> bool:
     """Whether ``future`` is done within ``timeout_s`` [s]. ``why``: a reason to give up earlier."""
     done = threading.Event()
     future.add_done_callback(lambda _: done.set())
     deadline = time.monotonic() + timeout_s
-    while not done.wait(min(_POLL_S, max(0.0, deadline - time.monotonic()))):
+    while not (done.wait(min(_POLL_S, max(0.0, deadline - time.monotonic()))) or future.done()):
         if time.monotonic() >= deadline or why() is not None:
             return future.done()
     return True
@@ -41,10 +66,23 @@ def _await(future: Any, timeout_s: float, why: Callable[[], str | None] = never)
 class _Client:
     """What the two kinds of client share."""
 
-    _settled = False
+    def __init__(self, name: str, owner: str) -> None:
+        self._name, self._owner = name, owner
+        self._settled = False
 
-    def _settle(self) -> None:
-        """Before the first call: give the server time to see this client."""
+    def _meet(self, there: Callable[[], bool], timeout_s: float, why: ShouldStop = never) -> None:
+        """Wait until the server is there, and before the first call until it has seen this client."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            while not there():
+                if (cause := why()) is not None:
+                    raise NodeGoneError(cause)
+                if time.monotonic() >= deadline:
+                    self._settled = False
+                    raise NodeGoneError(f"{self._owner} is not there: nobody serves {self._name!r}")
+                time.sleep(_POLL_S)
+        except InvalidHandle as error:
+            raise NodeGoneError(f"this node is shutting down: {self._name!r} is no longer called") from error
         if not self._settled:
             time.sleep(_SETTLE_S)
             self._settled = True
@@ -54,7 +92,7 @@ class Service(_Client):
     """The client of one service."""
 
     def __init__(self, node: VistaNode, kind: Any, name: str, owner: str) -> None:
-        self._name, self._owner = name, owner
+        super().__init__(name, owner)
         self._client = node.create_client(kind, name, callback_group=node.group)
         node.owns(self._client, node.destroy_client)
 
@@ -66,11 +104,11 @@ class Service(_Client):
             RefusedError: the answer has ``ok`` false; its reason is the message.
         """
         start = time.monotonic()
-        if not self._client.wait_for_service(timeout_sec=timeout_s):
-            self._settled = False
-            raise NodeGoneError(f"{self._owner} is not there: nobody serves {self._name!r}")
-        self._settle()
-        future = self._client.call_async(request)
+        self._meet(self._client.service_is_ready, timeout_s)
+        try:
+            future = self._client.call_async(request)
+        except InvalidHandle as error:
+            raise NodeGoneError(f"this node is shutting down: {self._name!r} is no longer called") from error
         if not _await(future, max(0.1, timeout_s - (time.monotonic() - start))):
             self._client.remove_pending_request(future)
             raise NodeGoneError(f"{self._owner} did not answer {self._name!r} within {timeout_s:g} s")
@@ -84,8 +122,8 @@ class Action(_Client):
     """The client of one action."""
 
     def __init__(self, node: VistaNode, kind: Any, name: str, owner: str) -> None:
-        self._name, self._owner = name, owner
-        self._client = ActionClient(node, kind, name, callback_group=node.group)
+        super().__init__(name, owner)
+        self._client = OrderedClient(node, kind, name)
         node.owns(self._client, lambda client: client.destroy())
 
     def ready(self) -> bool:
@@ -101,38 +139,33 @@ class Action(_Client):
         silence_s: float = 5.0,
         timeout_s: float = 600.0,
         cancel_s: float = 3.0,
-    ) -> Any:
-        """Send ``goal`` and wait for its result.
+    ) -> Ended:
+        """Send ``goal`` and wait for its end.
 
         ``silence_s``: the longest time without feedback; servers here send some while they work.
         ``should_stop``: a cause cancels the goal; its result is still waited for, ``cancel_s`` [s].
+        A goal that is accepted later than ``accept_s`` [s] is cancelled: nobody waits for it any more.
 
         Raises:
-            NodeGoneError: no server, no answer to the goal, or silence. RefusedError: the goal was rejected.
+            NodeGoneError: no server, no answer to the goal, or silence. RejectedError: the goal was rejected.
             Halt: ``should_stop`` had a cause and no result came any more.
         """
-        if not self._client.wait_for_server(timeout_sec=accept_s):
-            self._settled = False
-            raise NodeGoneError(f"{self._owner} is not there: nobody serves {self._name!r}")
-        self._settle()
-        heard = [time.monotonic()]
-
-        def hear(message: Any) -> None:
-            heard[0] = time.monotonic()
-            on_feedback(message.feedback)
-
-        sent = self._client.send_goal_async(goal, feedback_callback=hear)
-        if not _await(sent, accept_s):
+        self._meet(self.ready, accept_s, should_stop)
+        call = _Call(self._client, goal, on_feedback)
+        if not _await(call.sent, accept_s, should_stop):
+            call.abandon()
+            if (cause := should_stop()) is not None:
+                raise Halt(cause)
             raise NodeGoneError(f"{self._owner} did not answer to {self._name!r} within {accept_s:g} s")
-        handle = sent.result()
+        handle = call.sent.result()
         if not handle.accepted:
-            raise RefusedError(f"{self._owner} rejected {self._name!r}")
-        heard[0] = time.monotonic()
+            raise RejectedError(f"{self._owner} rejected {self._name!r}")
+        call.heard_s = time.monotonic()
         result, deadline = handle.get_result_async(), time.monotonic() + timeout_s
 
         def give_up() -> str | None:
             now = time.monotonic()
-            if now - heard[0] > silence_s:
+            if now - call.heard_s > silence_s:
                 return f"{self._owner} is silent: no feedback on {self._name!r} for {silence_s:g} s"
             return f"{self._owner} took more than {timeout_s:g} s" if now > deadline else None
 
@@ -146,12 +179,38 @@ class Action(_Client):
 
         if not _await(result, timeout_s, why):
             handle.cancel_goal_async()
-            if stop and _await(result, cancel_s):
-                return result.result().result
-            raise Halt(stop[0]) if stop else NodeGoneError(give_up() or f"{self._owner}: no result")
-        if result.result().status == GoalStatus.STATUS_UNKNOWN:
+            if not (stop and _await(result, cancel_s)):
+                raise Halt(stop[0]) if stop else NodeGoneError(give_up() or f"{self._owner}: no result")
+        response = result.result()
+        if (how := _ENDS.get(response.status)) is None:
             raise NodeGoneError(f"{self._owner} does not know the goal of {self._name!r} any more")
-        return result.result().result
+        return Ended(response.result, how)
+
+
+class _Call:
+    """One goal on its way: ``sent`` is the future of its handle, ``heard_s`` when feedback came last."""
+
+    def __init__(self, client: OrderedClient, goal: Any, on_feedback: Callable[[Any], None]) -> None:
+        self.heard_s = time.monotonic()
+        self._on_feedback = on_feedback
+        try:
+            self.sent = client.send_goal_async(goal, feedback_callback=self._hear)
+        except InvalidHandle as error:
+            raise NodeGoneError("this node is shutting down: no goal is sent any more") from error
+
+    def _hear(self, message: Any) -> None:
+        self.heard_s = time.monotonic()
+        self._on_feedback(message.feedback)
+
+    def abandon(self) -> None:
+        """Nobody waits for this goal any more: cancel it as soon as it is accepted."""
+
+        def cancel(sent: Any) -> None:
+            with contextlib.suppress(Exception):  # whoever is gone by then does nothing either
+                if (handle := sent.result()) is not None and handle.accepted:
+                    handle.cancel_goal_async()
+
+        self.sent.add_done_callback(cancel)
 
 
 class Beat:

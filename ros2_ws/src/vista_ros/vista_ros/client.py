@@ -7,29 +7,35 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from trajectory_msgs.msg import JointTrajectory
 
-from vista.errors import VistaError
+from vista.errors import InvalidValueError, VistaError
 from vista.events import Event, EventKind, OnEvent, ignore
-from vista.halting import ShouldStop, never
+from vista.halting import Halt, ShouldStop, describe, never
 from vista.robots import load_robot
-from vista.types import U8, EpisodeResult
+from vista.types import U8, EpisodeResult, Outcome
 from vista_msgs.action import RunTask
 from vista_msgs.srv import ResetScene, Scene, Truth
 from vista_ros import conversions as c
-from vista_ros.calls import Action, NodeGoneError, RefusedError, Service
+from vista_ros.calls import Action, Ended, NodeGoneError, RefusedError, RejectedError, Service
 from vista_ros.node_base import VistaNode
 from vista_ros.observation import IMAGE_QOS
 from vista_ros.peers import Peers
+from vista_ros.spinning import Spinner
+
+# Nothing moves before the agent has taken a task: a busy machine may take its time. Who is gone is known
+# by other means, within a second.
+ACCEPT_S = 60.0
+SILENCE_S = 15.0
+STALE_S = 10.0  # each node speaks of its health once a second
 
 OnFrame = Callable[[Mapping[str, U8], int], None]
 
@@ -52,7 +58,6 @@ class GraphClient:
 
     def __init__(self, namespace: str = "", robot: str = "panda") -> None:
         self._namespace, self._robot = namespace, robot
-        self._closing = False
 
     def __enter__(self) -> GraphClient:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -73,30 +78,23 @@ class GraphClient:
             self.node.create_subscription(
                 Image, topic, lambda msg, name=camera: self._on_image(name, msg), IMAGE_QOS
             )
-        self._executor = MultiThreadedExecutor(2)
-        self._executor.add_node(self.node)
-        self._spinner = threading.Thread(target=self._spin, name="client", daemon=True)
-        self._spinner.start()
+        self._spinner = Spinner(self.node, 2, lambda error: self.node.note_error("client", error))
         return self
 
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except Exception:
-            if not self._closing:
-                raise
-
     def __exit__(self, *_: object) -> None:
-        self._closing = True
-        self._executor.shutdown(timeout_sec=2.0)
-        self._spinner.join(2.0)
+        self._spinner.close()
+        self.node.on_shutdown(None)  # type: ignore[arg-type]
         self.node.destroy_node()
         rclpy.try_shutdown()
 
     # --- is it there? ---
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:
+        # The topic is the domain's; another graph in it has the same names in another namespace.
+        own = self.node.get_namespace().strip("/")
         for status in msg.status:
-            self._states[status.name.split("/")[-1]] = (status, time.monotonic())
+            namespace, _, name = status.name.strip("/").rpartition("/")
+            if namespace == own:
+                self._states[name] = (status, time.monotonic())
 
     def diagnostics(self) -> dict[str, dict[str, str]]:
         """{node: {what: value}} as the nodes said it last; ``message`` is the summary."""
@@ -121,7 +119,9 @@ class GraphClient:
         deadline, told = time.monotonic() + timeout_s, [""]
         while True:
             said = self.diagnostics()
-            ready = [name for name in nodes if said.get(name, {}).get("state") == "active"]
+            now = time.monotonic()
+            fresh = {name for name, (_, heard) in self._states.items() if now - heard < STALE_S}
+            ready = [name for name in nodes if name in fresh and said[name].get("state") == "active"]
             if ready != told:
                 on_change(ready)
                 told = ready
@@ -189,6 +189,8 @@ class GraphClient:
             raise VistaError(
                 "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
             )
+        if not -(2**63) <= seed < 2**63:
+            raise InvalidValueError(f"seed {seed}: expected a whole number of 64 bits (-2**63 to 2**63 - 1)")
         self._on_frame = on_frame
         self._peers.begin()
 
@@ -199,19 +201,37 @@ class GraphClient:
         def why() -> str | None:
             return should_stop() or self._peers.lost(1.0)
 
-        goal = RunTask.Goal(instruction=instruction, seed=seed, timeout_s=timeout_s)
+        goal = RunTask.Goal(
+            instruction=c.wire(instruction), seed=seed, timeout_s=c.seconds_of("timeout_s", timeout_s, 0.0)
+        )
         try:
-            result = self._run(goal, on_feedback=hear, should_stop=why, timeout_s=3600.0, cancel_s=8.0)
-        except RefusedError as error:
+            ended = self._run(
+                goal, on_feedback=hear, should_stop=why, accept_s=ACCEPT_S, silence_s=SILENCE_S,
+                timeout_s=3600.0, cancel_s=8.0,
+            )  # fmt: skip
+        except RejectedError as error:
             raise VistaError(
-                "the agent rejected the task: one is running already ('vista run' does one at a time)"
-                if "rejected" in str(error) else str(error)
-            ) from error  # fmt: skip
+                "the agent rejected the task: one is running already, or the agent is not active"
+            ) from error
         finally:
             self._on_frame = lambda *_: None
-        episode = c.episode_result_from_msg(result.episode)
+        episode = episode_of(ended, instruction)
         on_event(Event(EventKind.TASK_ENDED, result=episode))
         return episode
+
+
+def episode_of(ended: Ended, instruction: str) -> EpisodeResult:
+    """The episode that the agent's answer tells of. It is a success only where both the goal's status and
+    the result say so; an answer that cannot be read is STOPPED."""
+    try:
+        episode = c.episode_result_from_msg(ended.result.episode)
+    except InvalidValueError as error:
+        cause = f"the agent {ended.how} the goal without a result that can be read: {describe(error)}"
+        return EpisodeResult(instruction, Outcome.STOPPED, cause, 0, 0.0)
+    if (episode.outcome is Outcome.SUCCESS) is ended.succeeded:
+        return episode
+    cause = f"the agent {ended.how} the goal, but calls it {episode.outcome}: {episode.cause}"
+    return replace(episode, outcome=Outcome.STOPPED, cause=cause)
 
 
 class _ClientNode(VistaNode):
@@ -220,6 +240,9 @@ class _ClientNode(VistaNode):
     def __init__(self, namespace: str, overrides: list[Parameter]) -> None:
         super().__init__(f"client_{os.getpid()}", namespace=namespace, parameter_overrides=overrides)
         self.active = True
+
+
+_BENCH_NODES = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
 
 
 @cache
@@ -231,7 +254,7 @@ def _bench_client() -> GraphClient:
     client = GraphClient()
     client.__enter__()
     atexit.register(client.__exit__, None, None, None)
-    client.wait_ready(("sim", "agent", "executor", "world_model"), 60.0)
+    client.wait_ready(_BENCH_NODES, 60.0)
     return client
 
 
@@ -257,10 +280,16 @@ def run_episode(
             f"cell 'ros' uses the models that 'vista up' was started with; drop {', '.join(refs)}"
         )
     client = _bench_client()
-    laid = client.reset(seed, task=task, objects=str(objects or ""), scene=str(scene or ""))
-    result = client.run_task(laid.instruction, seed=seed)
-    time.sleep(1.0)  # what was let go comes to rest
-    truth = client.truth(laid.instruction)
+    client.wait_ready(_BENCH_NODES, 60.0)  # a node that was gone in the episode before may be starting anew
+    instruction = ""
+    try:
+        laid = client.reset(seed, task=task, objects=str(objects or ""), scene=str(scene or ""))
+        instruction = laid.instruction
+        result = client.run_task(instruction, seed=seed)
+        time.sleep(1.0)  # what was let go comes to rest
+        truth = client.truth(instruction)
+    except (NodeGoneError, Halt) as error:  # one lost answer is one lost episode
+        result, truth = EpisodeResult(instruction, Outcome.STOPPED, describe(error), 0, 0.0), None
     return {
         "truth": truth is True,
         "outcome": str(result.outcome),

@@ -27,6 +27,7 @@ from robomemory.markers import Shape
 from robomemory.scene import Scene, SceneFact, SceneObject
 from vista.errors import InvalidValueError
 from vista.events import Event, EventKind
+from vista.plain_text import escaped
 from vista.protocols import MemoryItem
 from vista.types import (
     F32,
@@ -72,11 +73,26 @@ _OUTCOMES = {
 }
 
 
+def seconds_of(name: str, asked_s: float, default_s: float, most_s: float = 1e6) -> float:
+    """A time [s] of a goal or request: ``asked_s``, or ``default_s`` where it is 0.
+
+    Raises:
+        InvalidValueError: ``asked_s`` is negative, not finite, or more than ``most_s``.
+    """
+    if not 0 <= asked_s <= most_s:
+        raise InvalidValueError(
+            f"{name}: {asked_s:g} s, expected more than 0 and at most {most_s:g} s, or 0 for the default"
+        )
+    return asked_s or default_s
+
+
 def _word(words: Mapping[_Word, int], number: int, where: str) -> _Word:
     for word, value in words.items():
         if value == number:
             return word
     known = ", ".join(f"{value} ({word})" for word, value in words.items())
+    if number == 0:
+        raise InvalidValueError(f"{where}: 0 (unknown), as in an empty message; expected one of {known}")
     raise InvalidValueError(f"{where}: {number}, expected one of {known}")
 
 
@@ -86,6 +102,14 @@ def _keyed(where: str, names: Sequence[str], images: Sequence[Image]) -> dict[st
             f"{where}: cameras {list(names)} do not name the {len(images)} images one to one"
         )
     return dict(zip(names, images, strict=True))
+
+
+def wire(text: str) -> str:
+    """``text`` as a ROS string can hold it: what UTF-8 cannot encode, and a NUL, which would end it, are
+    escaped; everything else is data and stays."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return "".join(escaped(c) if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 # --- time --------------------------------------------------------------------------------------------
@@ -287,7 +311,7 @@ def observation_from_msg(msg: m.Observation) -> Observation:
 def detection_to_msg(detection: Detection) -> m.Detection:
     x, y, z = map(float, detection.position)
     return m.Detection(
-        label=detection.label,
+        label=wire(detection.label),
         score=float(detection.score),
         box=np.asarray(detection.box, np.float32),
         position=Point(x=x, y=y, z=z),
@@ -318,7 +342,7 @@ def detections_from_msg(msg: m.DetectionArray) -> tuple[Detection, ...]:
 
 def sought_to_msg(detection: Detection | None, label: str = "") -> m.Detection:
     """What was found of ``label``; where it is None, that label and a score of 0."""
-    return m.Detection(label=label) if detection is None else detection_to_msg(detection)
+    return m.Detection(label=wire(label)) if detection is None else detection_to_msg(detection)
 
 
 def sought_from_msg(msg: m.Detection) -> Detection | None:
@@ -330,7 +354,7 @@ def sought_from_msg(msg: m.Detection) -> Detection | None:
 
 
 def subtask_to_msg(subtask: Subtask) -> m.Subtask:
-    return m.Subtask(text=subtask.text, index=subtask.index, until=subtask.until)
+    return m.Subtask(text=wire(subtask.text), index=subtask.index, until=wire(subtask.until))
 
 
 def subtask_from_msg(msg: m.Subtask) -> Subtask:
@@ -421,7 +445,7 @@ def controller_commands(msg: JointTrajectory, spec: RobotSpec) -> tuple[JointTra
 
 def progress_to_msg(progress: Progress) -> m.Progress:
     return m.Progress(
-        state=_STATES[progress.state], fraction=float(progress.fraction), reason=progress.reason
+        state=_STATES[progress.state], fraction=float(progress.fraction), reason=wire(progress.reason)
     )
 
 
@@ -448,10 +472,10 @@ def guard_report_to_msg(report: GuardReport) -> m.GuardStatus:
     return m.GuardStatus(
         stamp=time_to_msg(report.stamp_ns),
         decision=_DECISIONS[report.decision],
-        rule=report.rule,
-        reason=report.reason,
+        rule=wire(report.rule),
+        reason=wire(report.reason),
         stopped=report.stopped,
-        cause=report.cause,
+        cause=wire(report.cause),
     )
 
 
@@ -464,11 +488,11 @@ def guard_report_from_msg(msg: m.GuardStatus) -> GuardReport:
 
 def subtask_result_to_msg(result: SubtaskResult) -> m.SubtaskResult:
     return m.SubtaskResult(
-        text=result.text,
+        text=wire(result.text),
         start_s=float(result.start_s),
         end_s=float(result.end_s),
         state=_STATES[result.state],
-        reason=result.reason,
+        reason=wire(result.reason),
         score=float(result.score),
     )
 
@@ -481,9 +505,9 @@ def subtask_result_from_msg(msg: m.SubtaskResult) -> SubtaskResult:
 def episode_result_to_msg(result: EpisodeResult) -> m.EpisodeResult:
     """What the stack believes; ``truth`` is the simulator's to tell and stays behind."""
     return m.EpisodeResult(
-        instruction=result.instruction,
+        instruction=wire(result.instruction),
         outcome=_OUTCOMES[result.outcome],
-        cause=result.cause,
+        cause=wire(result.cause),
         steps=result.steps,
         seconds=float(result.seconds),
         subtasks=[subtask_result_to_msg(subtask) for subtask in result.subtasks],
@@ -505,7 +529,7 @@ def episode_result_from_msg(msg: m.EpisodeResult) -> EpisodeResult:
 
 def timings_to_json(timings: Mapping[str, Sequence[float]]) -> str:
     """{stage: wall seconds, one per call} as text."""
-    return json.dumps({stage: [float(s) for s in seconds] for stage, seconds in timings.items()})
+    return json.dumps({wire(stage): [float(s) for s in seconds] for stage, seconds in timings.items()})
 
 
 def timings_from_json(text: str) -> dict[str, tuple[float, ...]]:
@@ -522,15 +546,15 @@ def timings_from_json(text: str) -> dict[str, tuple[float, ...]]:
 def note_to_msg(note: Note) -> m.Note:
     x, y, z = map(float, note.position or (0.0, 0.0, 0.0))
     return m.Note(
-        kind=note.kind,
-        text=note.text,
+        kind=wire(note.kind),
+        text=wire(note.text),
         stamp=time_to_msg(note.stamp_ns),
-        entities=list(note.entities),
+        entities=[wire(name) for name in note.entities],
         has_position=note.position is not None,
         position=Point(x=x, y=y, z=z),
-        triple=list(note.triple or ()),
+        triple=[wire(word) for word in note.triple or ()],
         confidence=float(note.confidence),
-        source=note.source,
+        source=wire(note.source),
     )
 
 
@@ -562,7 +586,7 @@ class Recalled:
 
 
 def memory_item_to_msg(item: MemoryItem) -> m.MemoryItem:
-    return m.MemoryItem(kind=str(item.kind), text=item.text, score=float(item.score))
+    return m.MemoryItem(kind=str(item.kind), text=wire(item.text), score=float(item.score))
 
 
 def memory_item_from_msg(msg: m.MemoryItem) -> Recalled:
@@ -619,9 +643,8 @@ def marker_array(markers: Sequence[Shown], stamp_ns: int = 0, frame: str = "base
     wipe.header.frame_id, wipe.header.stamp = frame, time_to_msg(stamp_ns)
     out.markers.append(wipe)
     for each in markers:
-        msg = Marker(
-            ns=each.group, id=each.number, type=_MARKERS[each.shape], action=Marker.ADD, text=each.text
-        )
+        msg = Marker(id=each.number, type=_MARKERS[each.shape], action=Marker.ADD)
+        msg.ns, msg.text = wire(each.group), wire(each.text)
         msg.header = wipe.header
         msg.pose.orientation.w = 1.0
         red, green, blue, opacity = each.colour
@@ -641,11 +664,11 @@ def event_to_msg(event: Event) -> m.TaskProgress:
     goal = event.subgoal
     return m.TaskProgress(
         kind=str(event.kind),
-        stage=event.stage,
+        stage=wire(event.stage),
         subtask=subtask_to_msg(event.subtask) if event.subtask else m.Subtask(),
         fraction=event.progress.fraction if event.progress else 0.0,
         seconds=float(event.seconds),
-        message=event.text,
+        message=wire(event.text),
         progress=[progress_to_msg(event.progress)] if event.progress else [],
         detections=[detection_to_msg(d) for d in event.detections],
         recalled=[memory_item_to_msg(item) for item in event.recall],

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import rclpy
@@ -20,16 +21,18 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
 from vista.errors import VistaError
 from vista.halting import describe
 from vista_ros import health
+from vista_ros.parameters import value_of
 from vista_ros.peers import show_life
+from vista_ros.spinning import Spinner
 
 CLOCK_STALL_S = 1.5
+LOOK_S = 1.2
 
 
 class VistaNode(LifecycleNode):
@@ -48,7 +51,8 @@ class VistaNode(LifecycleNode):
         self.active = False
         self._last_error, self._warnings = "", {}
         self._made: list[tuple[Callable[..., Any], Any]] = []
-        self._clock_ns, self._clock_moved = -1, time.monotonic()
+        self._clock_lock = threading.Lock()
+        self._clock_ns, self._stalled_s, self._looked = -1, 0.0, time.monotonic()
         self.autostart = bool(self.param("autostart", True))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._diagnose, clock=self.steady)
@@ -79,10 +83,14 @@ class VistaNode(LifecycleNode):
         return super().create_publisher(*args, **options)
 
     def param(self, name: str, default: Any) -> Any:
-        """The value of a parameter, declared with ``default`` when it is new."""
-        if not self.has_parameter(name):
-            self.declare_parameter(name, default)
-        return self.get_parameter(name).value
+        """The value of a parameter, of the kind of ``default``, with which it is declared when it is new.
+
+        An integer is taken where a fraction is expected (``rate_hz:=1``).
+
+        Raises:
+            InvalidValueError: the parameter was set to another kind of value.
+        """
+        return value_of(self, name, default)
 
     def now_ns(self) -> int:
         """The robot's clock [ns]."""
@@ -201,11 +209,19 @@ class VistaNode(LifecycleNode):
             destroy(thing)
 
     def clock_stalled_s(self) -> float:
-        """How long the robot's clock has stood still [s]."""
-        now, clock = time.monotonic(), self.now_ns()
-        if clock != self._clock_ns:
-            self._clock_ns, self._clock_moved = clock, now
-        return now - self._clock_moved
+        """How long the robot's clock has stood still while this node was looking [s].
+
+        Between one look and the next at most ``LOOK_S`` counts: a part that thinks for seconds, or a machine
+        that gives this process no time, is no robot that stands still.
+        """
+        with self._clock_lock:
+            now, clock = time.monotonic(), self.now_ns()
+            if clock != self._clock_ns:
+                self._clock_ns, self._stalled_s = clock, 0.0
+            else:
+                self._stalled_s += min(now - self._looked, LOOK_S)
+            self._looked = now
+            return self._stalled_s
 
     # --- diagnostics ---
     def _diagnose(self) -> None:
@@ -250,14 +266,12 @@ def run_node(make: Callable[[], VistaNode], threads: int = 4) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     node: VistaNode | None = None
-    spinner: threading.Thread | None = None
+    spinner: Spinner | None = None
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        executor = MultiThreadedExecutor(threads)
         node = make()
-        executor.add_node(node)
-        spinner = threading.Thread(target=_spin, args=(executor, node, ended), name="spin", daemon=True)
-        spinner.start()
+        note = partial(node.note_error, "spin")
+        spinner = Spinner(node, threads, note, ended.set)
         if node.autostart and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             node.trigger_activate()
         starting.clear()
@@ -267,31 +281,15 @@ def run_node(make: Callable[[], VistaNode], threads: int = 4) -> NoReturn:
         starting.clear()
     finally:
         if node is not None:
-            node.latch.set("the node was shut down")
+            node.latch.set("the node was shut down")  # what still runs sees it and ends by itself
+            if spinner is not None:
+                spinner.close(2.0)
             node.on_shutdown(None)  # type: ignore[arg-type]
-            executor.shutdown(timeout_sec=2.0)
-        rclpy.try_shutdown()
-        if spinner is not None:
-            spinner.join(3.0)  # a thread inside rclpy when Python ends would abort the process
-        if node is not None:
             node.destroy_node()
+        rclpy.try_shutdown()
     # Everything has been given back. What Python does next, module by module, takes seconds with torch
     # loaded, and whoever stops seven nodes at once would lose patience and kill them.
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def _spin(executor: MultiThreadedExecutor, node: VistaNode, ended: threading.Event) -> None:
-    while not ended.is_set():
-        try:
-            executor.spin()
-            break
-        except (KeyboardInterrupt, ExternalShutdownException):
-            break
-        except Exception as error:  # Jazzy raises one of its own when the context is gone
-            if not rclpy.ok():
-                break
-            node.note_error("spin", error)
-    ended.set()

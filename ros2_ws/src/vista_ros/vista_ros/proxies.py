@@ -28,6 +28,9 @@ from vista_ros.calls import Action, Service
 from vista_ros.node_base import VistaNode
 from vista_ros.observation import ObservationSource
 
+# Nothing moves while an image is imagined: a busy machine may take its time.
+IMAGINE_ACCEPT_S = 20.0
+
 
 class WatchingRobot:
     """The arm as the agent has it: it looks, and it can have the arm stopped; it never moves it itself."""
@@ -106,9 +109,12 @@ class GraphWorldModel:
     def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
         goal = ImagineSubgoal.Goal(instruction=self.instruction, seed=seed)
         goal.subtask, goal.observation = c.subtask_to_msg(subtask), c.observation_to_msg(obs)
-        result = self._act(goal, should_stop=self._should_stop, timeout_s=self._timeout_s)
-        if not result.ok:
-            raise VistaError(result.reason or "no image and no reason")
+        ended = self._act(
+            goal, should_stop=self._should_stop, accept_s=IMAGINE_ACCEPT_S, timeout_s=self._timeout_s
+        )
+        result = ended.result
+        if not (ended.succeeded and result.ok):
+            raise VistaError(result.reason or f"the world model {ended.how} the goal without a reason")
         return c.subgoal_from_msg(result.subgoal)
 
 
@@ -141,15 +147,18 @@ class GraphPursuit:
             causes.extend([cause] if cause and not causes else [])
             return cause
 
-        result = self._act(
+        ended = self._act(
             ExecuteSubgoal.Goal(subgoal=c.subgoal_to_msg(subgoal)),
             on_feedback=lambda feedback: tell(c.progress_from_msg(feedback.progress)),
             should_stop=why,
         )
+        result = ended.result
         for stage, calls in c.timings_from_json(result.timings_json).items():
             for seconds in calls:
                 self.timings.add(stage, seconds)
         progress = c.progress_from_msg(result.progress)
+        if progress.state is State.REACHED and not ended.succeeded:
+            raise VistaError(f"the executor {ended.how} the goal, though its result says reached")
         if causes and progress.state is not State.REACHED:
             # The executor knows only that it was cancelled; why is known here.
             return Progress(State.FAILED, progress.fraction, STOPPED + causes[0])

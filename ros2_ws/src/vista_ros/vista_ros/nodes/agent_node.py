@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+from dataclasses import replace
 from typing import Any
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 
 from vista.cli import compose
 from vista.errors import VistaError
@@ -19,22 +19,30 @@ from vista_msgs.action import RunTask
 from vista_msgs.msg import TaskProgress
 from vista_ros import conversions as c
 from vista_ros import stand_ins
+from vista_ros.actions import CalmServer
 from vista_ros.calls import Beat
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import ObservationSource
 from vista_ros.peers import Peers
 from vista_ros.proxies import GraphDetector, GraphMemory, GraphPursuit, GraphWorldModel, WatchingRobot
+from vista_ros.turn import Turn
 
-STALL_S = 3.0  # a busy machine may well make the simulator miss a second or two
+# A simulator on a busy machine may well miss some seconds. Where its clock stands nothing moves; that its
+# process is gone is known by other means, within a second.
+STALL_S = 10.0
 GONE_S = 1.0  # a peer that is back within this time [s] ends no task
 
 
 class AgentNode(VistaNode):
-    """One task at a time. Why a second one is rejected is published on ``run_task/refused``."""
+    """One task at a time; a second one is rejected, and the log says why.
+
+    Whatever a part raises, a task ends with a cause and the next one is taken. No task is a success but for
+    one that the loop called so.
+    """
 
     def __init__(self) -> None:
         super().__init__("agent")
-        self._task = threading.Lock()
+        self._turn = Turn()
         self._goal: Any = None
 
     def setup(self) -> None:
@@ -54,7 +62,7 @@ class AgentNode(VistaNode):
             int(self.param("max_subtasks", 12)), float(self.param("timeout_s", 180.0)),
             int(self.param("imagine_attempts", 3)), float(self.param("min_score", 0.0)),
         )  # fmt: skip
-        server = ActionServer(
+        server = CalmServer(
             self, RunTask, "run_task", self._run, callback_group=self.group,
             goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,
         )  # fmt: skip
@@ -63,12 +71,10 @@ class AgentNode(VistaNode):
 
     def _accept(self, goal: RunTask.Goal) -> GoalResponse:
         why = "" if self.active else "the agent is not active"
-        if self._task.locked():
+        if not why and not self._turn.reserve():
             why = f"a task is running ({self.running!r}); cancel it or wait for its end"
-        elif not goal.instruction.strip():
-            why = "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
         if why:
-            self.get_logger().warning(f"task {goal.instruction!r} rejected: {why}")
+            self.get_logger().warning(f"task {c.wire(goal.instruction)!r} rejected: {why}")
         return GoalResponse.REJECT if why else GoalResponse.ACCEPT
 
     @property
@@ -86,48 +92,61 @@ class AgentNode(VistaNode):
         return self.latch.cause or self._peers.lost(GONE_S)
 
     def _run(self, handle: Any) -> RunTask.Result:
-        with self._task:
+        begun, instruction = self._turn.begin(), handle.request.instruction.strip()
+        try:
+            if not begun:
+                raise VistaError("another task began before this one was executed")
             self._goal = handle
-            self._peers.begin()
-            start_ns = self.now_ns()
-            instruction = handle.request.instruction.strip()
-
-            def tell(event: Event) -> None:
-                if event.kind is not EventKind.TASK_ENDED:
-                    update(c.event_to_msg(event))
-
-            def update(msg: TaskProgress) -> None:
-                msg.elapsed_s = max(0.0, (self.now_ns() - start_ns) / c.NS)
-                handle.publish_feedback(RunTask.Feedback(progress=msg))
-
-            timings = Timings()
-            self._pursue.start(tell, timings)
-            self._world_model.instruction = instruction
-            budget = Budget(
-                self._budget.max_subtasks, handle.request.timeout_s or self._budget.seconds,
-                self._budget.imagine_attempts, self._budget.min_score,
-            )  # fmt: skip
-            try:
-                with Beat(lambda: update(TaskProgress(kind="alive"))):
-                    episode = run_task(
-                        self._robot, self._planner, self._world_model, self._pursue, self._memory,
-                        instruction, detector=self._detector, critic=self._critic,
-                        preprocessor=self._preprocessor, budget=budget, on_event=tell,
-                        should_stop=self._why_stop, timings=timings, seed=handle.request.seed,
-                    )  # fmt: skip
-            except VistaError as error:
-                episode = EpisodeResult(instruction, Outcome.STOPPED, describe(error), 0, 0.0)
+            episode = self._carry_out(handle, instruction)
+            message = c.episode_result_to_msg(episode)
+        except BaseException as error:  # a part may raise anything; the task has then not succeeded
+            self.note_error("run_task", error)
+            episode = EpisodeResult(instruction, Outcome.STOPPED, describe(error), 0, 0.0)
+            message = c.episode_result_to_msg(episode)
+        else:
             if episode.outcome is Outcome.STOPPED:
                 self.note_error("run_task", VistaError(episode.cause))
-            result = RunTask.Result(episode=c.episode_result_to_msg(episode))
-            if handle.is_cancel_requested:
-                handle.canceled()
-            elif episode.outcome is Outcome.SUCCESS:
-                handle.succeed()
-            else:
-                handle.abort()
-            self._goal = None
-            return result
+        finally:
+            if begun:
+                self._goal = None
+                self._turn.end()
+        if episode.outcome is Outcome.SUCCESS:
+            handle.succeed()
+        elif handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        return RunTask.Result(episode=message)
+
+    def _carry_out(self, handle: Any, instruction: str) -> EpisodeResult:
+        """Do the task of ``handle``.
+
+        Raises:
+            VistaError: a number of the goal is out of range, or the instruction is empty.
+        """
+        request = handle.request
+        seconds = c.seconds_of("timeout_s", request.timeout_s, self._budget.seconds)
+        budget = replace(self._budget, seconds=seconds)
+        self._peers.begin()
+        start_ns, timings = self.now_ns(), Timings()
+
+        def tell(event: Event) -> None:
+            if event.kind is not EventKind.TASK_ENDED:
+                update(c.event_to_msg(event))
+
+        def update(msg: TaskProgress) -> None:
+            msg.elapsed_s = max(0.0, (self.now_ns() - start_ns) / c.NS)
+            handle.publish_feedback(RunTask.Feedback(progress=msg))
+
+        self._pursue.start(tell, timings)
+        self._world_model.instruction = instruction
+        with Beat(lambda: update(TaskProgress(kind="alive"))):
+            return run_task(
+                self._robot, self._planner, self._world_model, self._pursue, self._memory,
+                instruction, detector=self._detector, critic=self._critic,
+                preprocessor=self._preprocessor, budget=budget, on_event=tell,
+                should_stop=self._why_stop, timings=timings, seed=request.seed,
+            )  # fmt: skip
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode, run_node
 
 GRAPH_S = 0.5  # the graph is shown at most so often [s]
+MOST_S = 60.0  # a request holds a thread of the node for so long at most
 STATUS_S = 2.0  # the store is counted so often [s], and only if something was written
 
 
@@ -107,8 +108,8 @@ class MemoryNode(VistaNode):
         return response
 
     def _recall(self, request: Recall.Request, response: Recall.Response) -> Recall.Response:
-        start = time.monotonic()
-        found = self._memory.recall(request.queries, k=request.k or 5, timeout_s=request.timeout_s or 1.0)
+        start, timeout_s = time.monotonic(), c.seconds_of("timeout_s", request.timeout_s, 1.0, MOST_S)
+        found = self._memory.recall(request.queries, k=request.k or 5, timeout_s=timeout_s)
         self._recall_s = time.monotonic() - start
         response.ok, response.items = True, [c.memory_item_to_msg(item) for item in found]
         response.late = [str(kind) for kind in found.missing]

@@ -16,6 +16,8 @@ from vista_ros.health import Mailbox
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import ObservationSource
 
+MOST_S = 60.0  # a request holds a thread of the node for so long at most
+
 
 class PerceptionNode(VistaNode):
     """A worker looks at the newest observation in its mailbox; requests look for themselves, in turn."""
@@ -35,7 +37,7 @@ class PerceptionNode(VistaNode):
         out = self.create_publisher(DetectionArray, "detections", 1)
         self._out = self.owns(out, self.destroy_publisher)
         self.serve(Detect, "detect", self._on_request)
-        if (rate := float(self.param("rate_hz", 0.5))) > 0:
+        if (rate := self.param("rate_hz", 0.5)) > 0:
             self.every(1 / rate, self._look_around, "look around")
         self._ended.clear()
         self._worker = threading.Thread(target=self._work, name="detect", daemon=True)
@@ -70,7 +72,7 @@ class PerceptionNode(VistaNode):
 
     def _on_request(self, request: Detect.Request, response: Detect.Response) -> Detect.Response:
         since = self.now_ns()
-        obs = self._source.wait(since, request.timeout_s or 1.0)
+        obs = self._source.wait(since, c.seconds_of("timeout_s", request.timeout_s, 1.0, MOST_S))
         found = self._detect(obs)
         if request.labels:
             seen = c.detections_from_msg(found)

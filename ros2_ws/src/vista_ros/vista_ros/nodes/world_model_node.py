@@ -6,60 +6,82 @@ import threading
 import time
 from typing import Any
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 
 from vista.cli import compose
 from vista.errors import VistaError
 from vista.robots import load_robot
 from vista_msgs.action import ImagineSubgoal
+from vista_msgs.msg import Subgoal
 from vista_ros import conversions as c
 from vista_ros import stand_ins
+from vista_ros.actions import CalmServer
 from vista_ros.calls import Beat
 from vista_ros.node_base import VistaNode, run_node
+from vista_ros.turn import Turn
+
+# Each goal that waits holds a thread of the node; the others answer cancel requests and speak of health.
+PLACES = 2
 
 
 class WorldModelNode(VistaNode):
-    """One image at a time; a goal that comes meanwhile waits its turn."""
+    """One image at a time; one goal that comes meanwhile waits its turn, a third is rejected."""
 
     def __init__(self) -> None:
         super().__init__("world_model")
-        self._turn = threading.Lock()
+        self._places, self._turn = Turn(PLACES), threading.Lock()
 
     def setup(self) -> None:
         spec = load_robot(self.param("robot", "panda"))
         finder = stand_ins.detector(self, self.param("detector", "") or None, spec)
         self._model = compose.load_world_model(self.param("world_model", "") or None, finder=finder)
-        server = ActionServer(
+        server = CalmServer(
             self, ImagineSubgoal, "imagine_subgoal", self._imagine, callback_group=self.group,
-            goal_callback=lambda _: GoalResponse.ACCEPT if self.active else GoalResponse.REJECT,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,
         )  # fmt: skip
         self.owns(server, lambda each: each.destroy())
 
+    def _accept(self, goal: ImagineSubgoal.Goal) -> GoalResponse:
+        why = "" if self.active else "the world model is not active"
+        if not why and not self._places.reserve():
+            why = f"{PLACES} goals are being worked on already"
+        if why:
+            self.get_logger().warning(f"subgoal {c.wire(goal.subtask.text)!r} rejected: {why}")
+        return GoalResponse.REJECT if why else GoalResponse.ACCEPT
+
     def _imagine(self, handle: Any) -> ImagineSubgoal.Result:
-        result, start = ImagineSubgoal.Result(), time.monotonic()
-        with Beat(lambda: handle.publish_feedback(ImagineSubgoal.Feedback())), self._turn:
-            try:
-                if handle.is_cancel_requested:
-                    raise VistaError("cancelled before it was imagined")
-                goal = handle.request
-                obs, subtask = c.observation_from_msg(goal.observation), c.subtask_from_msg(goal.subtask)
-                with self.meter.measure("imagine"):
-                    subgoal = self._model.imagine(obs, subtask, goal.seed)
-                result.ok, result.subgoal = True, c.subgoal_to_msg(subgoal)
-                shown = ImagineSubgoal.Feedback(fraction=1.0)
-                shown.cameras, shown.images = result.subgoal.cameras, result.subgoal.images
-                handle.publish_feedback(shown)
-            except Exception as error:
-                result.reason = self.note_error("imagine_subgoal", error)
+        result, start, begun = ImagineSubgoal.Result(), time.monotonic(), self._places.begin()
+        try:
+            if not begun:
+                raise VistaError("other goals began before this one was executed")
+            with Beat(lambda: handle.publish_feedback(ImagineSubgoal.Feedback())), self._turn:
+                result.subgoal = self._image(handle)
+            result.ok = True
+        except BaseException as error:  # whatever a model raises is the answer, and the next goal is taken
+            result.reason = c.wire(self.note_error("imagine_subgoal", error))
+        finally:
+            if begun:
+                self._places.end()
         result.seconds = time.monotonic() - start
-        if handle.is_cancel_requested:
-            handle.canceled()
-        elif result.ok:
+        if result.ok:
             handle.succeed()
+        elif handle.is_cancel_requested:
+            handle.canceled()
         else:
             handle.abort()
         return result
+
+    def _image(self, handle: Any) -> Subgoal:
+        """What the model imagines for the goal of ``handle``; shown in a feedback, too."""
+        if handle.is_cancel_requested:
+            raise VistaError("cancelled before it was imagined")
+        goal = handle.request
+        obs, subtask = c.observation_from_msg(goal.observation), c.subtask_from_msg(goal.subtask)
+        with self.meter.measure("imagine"):
+            subgoal = c.subgoal_to_msg(self._model.imagine(obs, subtask, goal.seed))
+        shown = ImagineSubgoal.Feedback(fraction=1.0, cameras=subgoal.cameras, images=subgoal.images)
+        handle.publish_feedback(shown)
+        return subgoal
 
 
 def main() -> int:

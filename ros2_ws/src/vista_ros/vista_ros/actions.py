@@ -1,0 +1,65 @@
+"""rclpy's action client and server, without two of their races.
+
+* A request is sent by one thread while the executor takes its answer in another. rclpy writes the number of
+  a request down after it was sent; an answer that is taken in between is "unexpected" and lost
+  (ros2/rclpy#1123). :class:`OrderedClient` takes nothing while it sends.
+* A waitable that is destroyed while the executor is about to take from it raises ``InvalidHandle`` in a task
+  that nobody asks for its exception. Here there is simply nothing to take any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from rclpy.action import ActionClient, ActionServer
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.exceptions import InvalidHandle
+
+
+class OrderedClient(ActionClient):
+    """An action client whose answers never overtake the bookkeeping of their requests.
+
+    It has a callback group of its own, in which one answer at a time is worked off: rclpy's handling of the
+    status of goals is not made for two threads.
+    """
+
+    def __init__(self, node: Any, kind: Any, name: str) -> None:
+        self._sending = threading.RLock()
+        super().__init__(node, kind, name, callback_group=MutuallyExclusiveCallbackGroup())
+
+    # The three kinds of request; rclpy's goal handles call the two with an underscore.
+    def send_goal_async(self, *args: Any, **options: Any) -> Any:
+        with self._sending:
+            return super().send_goal_async(*args, **options)
+
+    def _cancel_goal_async(self, *args: Any, **options: Any) -> Any:
+        with self._sending:
+            return super()._cancel_goal_async(*args, **options)
+
+    def _get_result_async(self, *args: Any, **options: Any) -> Any:
+        with self._sending:
+            return super()._get_result_async(*args, **options)
+
+    def take_data(self) -> dict[str, Any]:
+        try:
+            with self._sending:
+                return super().take_data()
+        except InvalidHandle:
+            return {}
+
+
+class CalmServer(ActionServer):
+    """An action server that may be destroyed while requests arrive."""
+
+    def take_data(self) -> dict[str, Any]:
+        try:
+            return super().take_data()
+        except InvalidHandle:
+            return {}
+
+    async def execute(self, taken_data: dict[str, Any]) -> None:
+        try:
+            await super().execute(taken_data)
+        except InvalidHandle:  # destroyed before it could answer; the client learns it by its deadline
+            return

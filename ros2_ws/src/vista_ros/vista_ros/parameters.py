@@ -1,0 +1,43 @@
+"""Parameters of a node, checked against the kind of their default."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rcl_interfaces.msg import ParameterDescriptor
+
+from vista.errors import InvalidValueError
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
+
+
+def value_of(node: Any, name: str, default: Any) -> Any:
+    """The value of parameter ``name`` of ``node``, declared with ``default`` when it is new.
+
+    Raises:
+        InvalidValueError: it was set to another kind of value than ``default`` is.
+    """
+    if not node.has_parameter(name):
+        # Dynamic: else rclpy refuses an integer for a fraction with an exception of its own.
+        node.declare_parameter(name, default, ParameterDescriptor(dynamic_typing=True))
+    value = node.get_parameter(name).value
+    if default is None or isinstance(default, (list, tuple)):
+        return default if value is None else value
+    return coerced(value, type(default), f"parameter {name!r} of {node.get_name()}")
+
+
+def coerced(value: Any, kind: type, where: str) -> Any:
+    """``value`` as ``kind``, where nothing is lost by it.
+
+    Raises:
+        InvalidValueError: ``value`` is of another kind; ``where`` names it.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is float and number and math.isfinite(value):
+        return float(value)
+    if kind is int and number and math.isfinite(value) and float(value).is_integer():
+        return int(value)
+    if kind in (bool, str) and isinstance(value, kind):
+        return value
+    raise InvalidValueError(f"{where}: {value!r}, expected {_KINDS[kind]}")
