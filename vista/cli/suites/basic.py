@@ -15,7 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from vista.cli.episode import Refs, Stack
-from vista.cli.fingerprint import code_digest, folder_digest, ref_digest
+from vista.cli.fingerprint import (
+    file_digest,
+    folder_digest,
+    graph_digest,
+    ref_digest,
+    robot_digest,
+    scene_digest,
+)
 from vista.cli.results import Record
 from vista.cli.scenes import scene_task
 from vista.cli.suites.base import Cell, Job, Settings, Suite
@@ -40,9 +47,9 @@ def scene_identity(settings: Settings) -> dict[str, object]:
     return {
         "task": settings.task,
         "objects": folder_digest(Path(settings.objects)) if settings.objects else None,
-        "scene": Path(settings.scene).read_text(encoding="utf-8") if settings.scene else None,
+        "scene": scene_digest(settings.scene) if settings.scene else None,
         "looks": arm_looks(),
-        "code": code_digest(),
+        "robot": robot_digest(settings.refs.robot),
     }
 
 
@@ -79,8 +86,9 @@ class BasicSuite(Suite):
             for name in sorted(_PARTS, key=lambda name: refs[name] is None)
         }
         parts |= {name: ref_digest(refs[name], name) for name in _OPTIONAL if refs[name] is not None}
-        guard = Path(refs["guard"]).read_text(encoding="utf-8") if refs["guard"] else None
-        return {**scene_identity(settings), **parts, "guard": guard, "robot": refs["robot"]}
+        guard = file_digest(refs["guard"]) if refs["guard"] else None
+        graph = {"graph": graph_digest()} if cell == "ros" else {}
+        return {**scene_identity(settings), **parts, "guard": guard, **graph}
 
     def refs(self, settings: Settings, method: str) -> Refs:
         """The parts that ``method`` uses."""

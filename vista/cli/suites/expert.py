@@ -38,7 +38,7 @@ class ExpertSuite(Suite):
         return [load_splits().seed(split, settings.seed + i) for i in range(count)]
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
-        return {**scene_identity(settings), "task": cell, "robot": settings.refs.robot}
+        return {**scene_identity(settings), "task": cell}
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_expert

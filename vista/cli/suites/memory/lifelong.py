@@ -14,8 +14,7 @@ from pathlib import Path
 
 from robomemory.embedding import CachedEmbedder, default_embedder
 from robomemory.planning.engine import UnifiedEngine
-from vista.cli import lifelong
-from vista.cli.fingerprint import code_digest, folder_digest
+from vista.cli.fingerprint import robot_digest
 from vista.cli.lifelong.scenarios import FAMILIES, NEEDED, make_scenario
 from vista.cli.lifelong.stage import Stage
 from vista.cli.lifelong.trial import ATTEMPTS, METHODS, run_trial
@@ -40,9 +39,7 @@ class LifelongCell(Suite):
         return [load_splits().seed(settings.split, settings.seed + i) for i in range(count)]
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
-        own = folder_digest(Path(lifelong.__file__).parent)
-        embedder = default_embedder().name
-        return {"code": code_digest(), "own": own, "robot": settings.refs.robot, "embedder": embedder}
+        return {"robot": robot_digest(settings.refs.robot), "embedder": default_embedder().name}
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_lifelong

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vista.cli.fingerprint import code_digest, folder_digest
 from vista.cli.results import Record, wilson
 from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite
 from vista.cli.suites.memory.textworlds.play import FOLDS, METHODS, WORLDS, Player, missing
@@ -45,8 +44,7 @@ class TextWorldsCell(Suite):
         return range(first, first + count)
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
-        code = folder_digest(Path(__file__).parent)
-        return {"code": code_digest(), "worlds": code, "budget": WORLDS[cell][1], "split": settings.split}
+        return {"budget": WORLDS[cell][1], "split": settings.split}
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return partial(open_game, cell)
