@@ -23,7 +23,7 @@ SOURCES = {  # import name -> folder
     "vista_ros": ROOT / "ros2_ws" / "src" / "vista_ros" / "vista_ros",
 }
 LIBRARIES = ("vista", "robomemory", "vista_sim")
-WORDS = ("vista.types", "vista.protocols", "vista.errors")
+WORDS = ("vista.types", "vista.protocols", "vista.errors", "vista.values")
 COMPOSITION_ROOT = "vista.cli"
 ROOM_OF = {"vista.recording": "vista.report"}  # a module beside the room that it is the door of
 ROS = {"rclpy", "launch", "launch_ros", "ament_index_python", "vista_msgs", "vista_ros"}

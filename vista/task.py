@@ -110,7 +110,8 @@ class Task:
 
     def seconds(self) -> float:
         """Robot time since the first observation [s]."""
-        return 0.0 if self._start_ns is None else (self._now_ns - self._start_ns) * 1e-9
+        # A robot's clock may be set back; time since the start is never negative.
+        return 0.0 if self._start_ns is None else max(0, self._now_ns - self._start_ns) * 1e-9
 
     def observe(self) -> Observation:
         """The newest observation; the first one starts the clock of the task."""

@@ -11,37 +11,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vista import values
 from vista.errors import InvalidValueError, NonFiniteActionError
+from vista.values import Value
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 
-
-def _array(name: str, value: object, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    """Return ``value`` as a read-only copy of ``dtype``, checked against ``shape`` (None: any size)."""
-    try:
-        out: NDArray[Any] = np.array(value, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise InvalidValueError(f"{name}: not an array of {np.dtype(dtype).name}: {error}") from error
-    if out.ndim != len(shape) or any(w not in (None, g) for w, g in zip(shape, out.shape, strict=True)):
-        want = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ")"
-        raise InvalidValueError(f"{name}: shape {out.shape}, expected {want}")
-    if out.dtype.kind == "f" and not np.isfinite(out).all():
-        raise InvalidValueError(f"{name}: holds NaN or infinity")
-    out.setflags(write=False)
-    return out
+LONGEST_S = 1e9
+"""No episode and no call lasts longer than this, about 30 years [s]."""
 
 
 def _set(obj: object, name: str, value: object) -> None:
     object.__setattr__(obj, name, value)
+
+
+def _images(name: str, images: object) -> Mapping[str, U8]:
+    return values.read_only({c: check_image(f"{name}[{c!r}]", im) for c, im in values.entries(name, images)})
 
 
 def check_image(name: str, image: object) -> U8:
@@ -56,14 +48,17 @@ def check_image(name: str, image: object) -> U8:
         raise InvalidValueError(
             f"{name}: dtype {image.dtype}, shape {image.shape}; expected uint8 (H, W, 3) RGB"
         )
-    if image.flags.writeable:
-        image = image.copy()
+    base = image.base
+    # A read-only view of what its owner can still write to is no safer than that.
+    writable = image.flags.writeable or (isinstance(base, np.ndarray) and base.flags.writeable)
+    if writable or type(image) is not np.ndarray:
+        image = np.array(image, subok=False)
         image.setflags(write=False)
     return image
 
 
-@dataclass(frozen=True, slots=True)
-class Pose:
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose(Value):
     """A pose in a named frame: ``position`` f64 (3,) [m], ``quat_wxyz`` f64 (4,) of unit norm."""
 
     position: F64
@@ -71,16 +66,19 @@ class Pose:
     frame: str = "base"
 
     def __post_init__(self) -> None:
-        _set(self, "position", _array("Pose.position", self.position, np.float64, (3,)))
-        quat = _array("Pose.quat_wxyz", self.quat_wxyz, np.float64, (4,))
-        norm = float(np.linalg.norm(quat))
+        _set(self, "position", values.position("Pose.position", self.position))
+        quat = values.array("Pose.quat_wxyz", self.quat_wxyz, np.float64, (4,))
+        with np.errstate(over="ignore"):
+            norm = float(np.linalg.norm(quat))
         if abs(norm - 1.0) > 1e-3:
-            raise InvalidValueError(f"Pose.quat_wxyz: norm {norm:.4f}, expected 1")
-        _set(self, "quat_wxyz", _array("Pose.quat_wxyz", quat / norm, np.float64, (4,)))
+            told = f"{norm:.4f}" if norm < 1e4 else f"{norm:.3g}"
+            raise InvalidValueError(f"Pose.quat_wxyz: norm {told}, expected 1")
+        _set(self, "quat_wxyz", values.array("Pose.quat_wxyz", quat / norm, np.float64, (4,)))
+        values.text("Pose.frame", self.frame)
 
 
-@dataclass(frozen=True, slots=True)
-class CameraSpec:
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraSpec(Value):
     """One camera of a robot.
 
     ``K`` f64 (3, 3) pinhole intrinsics [px] at ``width`` x ``height``; ``pose`` of the camera in frame
@@ -94,9 +92,13 @@ class CameraSpec:
     pose: Pose
 
     def __post_init__(self) -> None:
-        if self.width <= 0 or self.height <= 0:
-            raise InvalidValueError(f"camera {self.name}: size {self.width} x {self.height}, expected > 0")
-        _set(self, "K", _array(f"camera {self.name}: K", self.K, np.float64, (3, 3)))
+        name = f"camera {values.text('CameraSpec.name', self.name, empty=False)!r}"
+        for side in ("width", "height"):
+            _set(self, side, values.whole(f"{name}: {side}", getattr(self, side), 1, 65_536))
+        _set(self, "K", values.array(f"{name}: K", self.K, np.float64, (3, 3)))
+        if not (self.K[0, 0] > 0 and self.K[1, 1] > 0 and self.K[2, 2] > 0):
+            raise InvalidValueError(f"{name}: K {self.K.tolist()}, expected focal lengths > 0")
+        values.instance(f"{name}: pose", self.pose, Pose)
 
 
 class ActionSpace(StrEnum):
@@ -111,8 +113,8 @@ class ActionSpace(StrEnum):
     JOINT_POSITION = "joint_position"
 
 
-@dataclass(frozen=True, slots=True)
-class RobotSpec:
+@dataclass(frozen=True, slots=True, eq=False)
+class RobotSpec(Value):
     """What a robot is, from its contract (``config/robots/*.yaml``); known while disconnected.
 
     ``joint_lower``, ``joint_upper`` f64 (J,) [rad]; ``joint_velocity`` f64 (J,) [rad/s];
@@ -140,20 +142,52 @@ class RobotSpec:
     topics: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        n = len(self.joint_names)
+        for name in ("name", "gripper_joint", "ee_site", "base_frame"):
+            values.text(f"RobotSpec.{name}", getattr(self, name), empty=False)
+        values.text("RobotSpec.kinematics", self.kinematics)
+        self._check_joints()
+        _set(self, "workspace", values.array("RobotSpec.workspace", self.workspace, np.float64, (2, 3)))
+        if not (self.workspace[0] < self.workspace[1]).all() or np.abs(self.workspace).max() > values.FAR_M:
+            raise InvalidValueError(
+                f"RobotSpec.workspace: {self.workspace.tolist()}, expected a lower and a higher corner [m]"
+            )
+        for name, low, high in (("gripper_width_m", 1e-4, 10.0), ("control_hz", 0.01, 10_000.0)):
+            _set(self, name, values.number(f"RobotSpec.{name}", getattr(self, name), low, high))
+        _set(self, "action_space", values.word("RobotSpec.action_space", self.action_space, ActionSpace))
+        cameras = values.entries("RobotSpec.cameras", self.cameras)
+        for name, camera in cameras:
+            values.instance(f"RobotSpec.cameras[{name!r}]", camera, CameraSpec)
+        topics = values.entries("RobotSpec.topics", self.topics)
+        for name, topic in topics:
+            values.text(f"RobotSpec.topics[{name!r}]", topic)
+        _set(self, "cameras", values.read_only(dict(cameras)))
+        _set(self, "topics", values.read_only(dict(topics)))
+
+    def _check_joints(self) -> None:
+        given = values.sequence("RobotSpec.joint_names", self.joint_names)
+        names = tuple(values.text("RobotSpec.joint_names", name, empty=False) for name in given)
+        if not names or len(set(names)) < len(names):
+            raise InvalidValueError(
+                f"RobotSpec.joint_names: {values.shown(names)}, expected at least one, each once"
+            )
+        _set(self, "joint_names", names)
         for name in ("joint_lower", "joint_upper", "joint_velocity", "home"):
-            _set(self, name, _array(f"RobotSpec.{name}", getattr(self, name), np.float64, (n,)))
-        _set(self, "workspace", _array("RobotSpec.workspace", self.workspace, np.float64, (2, 3)))
+            limits = values.array(f"RobotSpec.{name}", getattr(self, name), np.float64, (len(names),))
+            _set(self, name, limits)
         if not (self.joint_lower < self.joint_upper).all():
             raise InvalidValueError("RobotSpec: joint_lower must be below joint_upper for every joint")
-        if self.control_hz <= 0:
-            raise InvalidValueError(f"RobotSpec.control_hz: {self.control_hz}, expected > 0")
-        _set(self, "cameras", MappingProxyType(dict(self.cameras)))
-        _set(self, "topics", MappingProxyType(dict(self.topics)))
+        if max(np.abs(self.joint_lower).max(), np.abs(self.joint_upper).max()) > 1e3:
+            raise InvalidValueError("RobotSpec: joint limits, expected at most 1000 rad")
+        if not ((self.joint_velocity >= 1e-4) & (self.joint_velocity <= 1e3)).all():
+            raise InvalidValueError(
+                f"RobotSpec.joint_velocity: {self.joint_velocity.tolist()}, expected 0.0001 to 1000 rad/s"
+            )
+        if not ((self.home >= self.joint_lower - 1e-6) & (self.home <= self.joint_upper + 1e-6)).all():
+            raise InvalidValueError(f"RobotSpec.home: {self.home.tolist()}, expected within the joint limits")
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation(Value):
     """What the robot senses at ``stamp_ns`` [ns, robot clock].
 
     ``images`` {camera: u8 (H, W, 3) RGB}; ``depth`` {camera: f32 (H, W) [m], NaN invalid};
@@ -173,24 +207,39 @@ class Observation:
     depth: Mapping[str, F32] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        checked = {cam: check_image(f"Observation.images[{cam!r}]", im) for cam, im in self.images.items()}
-        _set(self, "images", MappingProxyType(checked))
-        _set(self, "joint_pos", _array("Observation.joint_pos", self.joint_pos, np.float32, (None,)))
-        _set(self, "joint_vel", _array("Observation.joint_vel", self.joint_vel, np.float32, (None,)))
+        _set(self, "stamp_ns", values.whole("Observation.stamp_ns", self.stamp_ns))
+        _set(self, "images", _images("Observation.images", self.images))
+        for name in ("joint_pos", "joint_vel"):
+            _set(self, name, values.array(f"Observation.{name}", getattr(self, name), np.float32, (None,)))
         if self.joint_pos.shape != self.joint_vel.shape:
             raise InvalidValueError(
                 f"Observation: joint_pos {self.joint_pos.shape} and joint_vel {self.joint_vel.shape} differ"
             )
         for name in ("gripper", "gripper_command"):
-            value = float(getattr(self, name))
-            if not np.isfinite(value) or not -0.05 <= value <= 1.05:
-                raise InvalidValueError(f"Observation.{name}: {value}, expected 0 (closed) to 1 (open)")
+            value = values.number(
+                f"Observation.{name}", getattr(self, name), -0.05, 1.05, "0 (closed) to 1 (open)"
+            )
             _set(self, name, min(1.0, max(0.0, value)))
-        _set(self, "depth", MappingProxyType(dict(self.depth)))
+        rate = values.number("Observation.gripper_vel", self.gripper_vel, -1e6, 1e6)
+        _set(self, "gripper_vel", rate)
+        values.instance("Observation.ee_pose", self.ee_pose, Pose)
+        depth = values.entries("Observation.depth", self.depth)
+        _set(self, "depth", values.read_only({c: _depth(f"Observation.depth[{c!r}]", d) for c, d in depth}))
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
+def _depth(name: str, image: object) -> F32:
+    """``image`` as a read-only f32 (H, W); NaN and infinity stand for what the camera does not know."""
+    if not isinstance(image, np.ndarray) or image.dtype.kind != "f" or image.ndim != 2:
+        told = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else values.shown(image)
+        raise InvalidValueError(f"{name}: {told}, expected a float array (H, W) [m]")
+    with np.errstate(over="ignore"):
+        out = np.array(image, np.float32, subok=False)
+    out.setflags(write=False)
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection(Value):
     """One object seen: ``box`` f32 (4,) x0 y0 x1 y1 as fractions of the image width and height;
     ``position`` f64 (3,) in the base frame [m] with ``sigma_m``, its standard deviation per axis."""
 
@@ -202,10 +251,13 @@ class Detection:
     camera: str = "front"
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.score <= 1.0:
-            raise InvalidValueError(f"Detection.score: {self.score}, expected 0 to 1")
-        _set(self, "box", _array("Detection.box", self.box, np.float32, (4,)))
-        _set(self, "position", _array("Detection.position", self.position, np.float64, (3,)))
+        values.text("Detection.label", self.label)
+        _set(self, "score", values.number("Detection.score", self.score, 0.0, 1.0))
+        _set(self, "box", values.array("Detection.box", self.box, np.float32, (4,)))
+        _set(self, "position", values.position("Detection.position", self.position))
+        sigma = values.number("Detection.sigma_m", self.sigma_m, 0.0, values.FAR_M, "at least 0 m")
+        _set(self, "sigma_m", sigma)
+        values.text("Detection.camera", self.camera)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +269,10 @@ class Subtask:
     until: str = ""
 
     def __post_init__(self) -> None:
-        if not self.text.strip():
+        if not values.text("Subtask.text", self.text).strip():
             raise InvalidValueError("Subtask.text: empty, expected one short sentence")
+        _set(self, "index", values.whole("Subtask.index", self.index, 0))
+        values.text("Subtask.until", self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +281,9 @@ class Done:
 
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        values.text("Done.reason", self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Impossible:
@@ -234,9 +291,12 @@ class Impossible:
 
     reason: str
 
+    def __post_init__(self) -> None:
+        values.text("Impossible.reason", self.reason)
 
-@dataclass(frozen=True, slots=True)
-class Subgoal:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subgoal(Value):
     """What the world should look like when ``subtask`` is done.
 
     ``images`` {camera: u8 (H, W, 3) RGB}, empty for a text-only goal; ``score`` [0, 1] from the verifier;
@@ -250,14 +310,15 @@ class Subgoal:
     source_stamp_ns: int
 
     def __post_init__(self) -> None:
-        checked = {cam: check_image(f"Subgoal.images[{cam!r}]", im) for cam, im in self.images.items()}
-        _set(self, "images", MappingProxyType(checked))
-        if not 0.0 <= self.score <= 1.0:
-            raise InvalidValueError(f"Subgoal.score: {self.score}, expected 0 to 1")
+        values.instance("Subgoal.subtask", self.subtask, Subtask)
+        _set(self, "images", _images("Subgoal.images", self.images))
+        _set(self, "score", values.number("Subgoal.score", self.score, 0.0, 1.0))
+        for name in ("seed", "source_stamp_ns"):
+            _set(self, name, values.whole(f"Subgoal.{name}", getattr(self, name)))
 
 
-@dataclass(frozen=True, slots=True)
-class ActionChunk:
+@dataclass(frozen=True, slots=True, eq=False)
+class ActionChunk(Value):
     """A short plan: ``actions`` f32 (T, A), a row every ``dt_s`` [s], read as ``space`` says.
 
     Row t is due at ``start_stamp_ns`` + (t + 1) * ``dt_s``, where ``start_stamp_ns`` is the stamp of the
@@ -277,20 +338,32 @@ class ActionChunk:
 
     def __post_init__(self) -> None:
         try:
-            _set(self, "actions", _array("ActionChunk.actions", self.actions, np.float32, (None, None)))
+            rows = values.array("ActionChunk.actions", self.actions, np.float32, (None, None))
         except InvalidValueError as error:
             if "NaN" in str(error):
                 raise NonFiniteActionError(str(error)) from error
             raise
-        if len(self.actions) == 0:
+        _set(self, "actions", rows)
+        if len(rows) == 0:
             raise InvalidValueError("ActionChunk.actions: no rows, expected at least one")
+        _set(self, "space", values.word("ActionChunk.space", self.space, ActionSpace))
         if self.space is ActionSpace.EE_DELTA and self.actions.shape[1] != 7:
             raise InvalidValueError(f"ActionChunk: {self.actions.shape[1]} columns, EE_DELTA has 7")
-        if not np.isfinite(self.dt_s) or self.dt_s <= 0:
-            raise InvalidValueError(f"ActionChunk.dt_s: {self.dt_s}, expected > 0")
+        if self.actions.shape[1] < 2:
+            raise InvalidValueError("ActionChunk: 1 column, expected at least a joint and the gripper")
+        _set(self, "dt_s", values.number("ActionChunk.dt_s", self.dt_s, 1e-6, 3600.0, "> 0, at most an hour"))
+        _set(self, "start_stamp_ns", values.whole("ActionChunk.start_stamp_ns", self.start_stamp_ns))
+        for name in ("progress", "reached"):
+            if (told := getattr(self, name)) is not None:
+                _set(self, name, values.number(f"ActionChunk.{name}", told, 0.0, 1.0))
 
     def head(self, rows: int) -> ActionChunk:
-        """The first ``rows`` rows as a chunk of their own (all of them if there are fewer)."""
+        """The first ``rows`` rows as a chunk of their own (all of them if there are fewer).
+
+        Raises:
+            InvalidValueError: ``rows`` is below 1.
+        """
+        rows = values.whole("ActionChunk.head: rows", rows, 1)
         return ActionChunk(
             self.actions[:rows], self.dt_s, self.space, self.start_stamp_ns, self.progress, self.reached
         )
@@ -314,8 +387,9 @@ class Progress:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.fraction <= 1.0:
-            raise InvalidValueError(f"Progress.fraction: {self.fraction}, expected 0 to 1")
+        _set(self, "state", values.word("Progress.state", self.state, State))
+        _set(self, "fraction", values.number("Progress.fraction", self.fraction, 0.0, 1.0))
+        values.text("Progress.reason", self.reason)
 
 
 class Decision(StrEnum):
@@ -338,8 +412,14 @@ class Verdict:
     chunk: ActionChunk | None
 
     def __post_init__(self) -> None:
+        _set(self, "decision", values.word("Verdict.decision", self.decision, Decision))
+        values.text("Verdict.rule", self.rule)
+        values.text("Verdict.reason", self.reason)
+        if self.chunk is not None:
+            values.instance("Verdict.chunk", self.chunk, ActionChunk)
         if (self.chunk is None) != (self.decision in (Decision.HOLD, Decision.STOP)):
-            raise InvalidValueError(f"Verdict: {self.decision} with chunk {self.chunk!r}")
+            held = "no chunk" if self.chunk is None else "a chunk"
+            raise InvalidValueError(f"Verdict: {self.decision} with {held}")
 
 
 class Outcome(StrEnum):
@@ -361,9 +441,18 @@ class SubtaskResult:
     reason: str = ""
     score: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("text", "reason"):
+            values.text(f"SubtaskResult.{name}", getattr(self, name))
+        for name in ("start_s", "end_s"):
+            value = values.number(f"SubtaskResult.{name}", getattr(self, name), 0.0, LONGEST_S)
+            _set(self, name, value)
+        _set(self, "state", values.word("SubtaskResult.state", self.state, State))
+        _set(self, "score", values.number("SubtaskResult.score", self.score, 0.0, 1.0))
 
-@dataclass(frozen=True, slots=True)
-class EpisodeResult:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EpisodeResult(Value):
     """One task as it went.
 
     ``outcome``: what the stack believes; ``truth``: the task's own predicate (simulation only, else
@@ -379,6 +468,25 @@ class EpisodeResult:
     subtasks: tuple[SubtaskResult, ...] = ()
     timings: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     truth: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("instruction", "cause"):
+            values.text(f"EpisodeResult.{name}", getattr(self, name))
+        _set(self, "outcome", values.word("EpisodeResult.outcome", self.outcome, Outcome))
+        _set(self, "steps", values.whole("EpisodeResult.steps", self.steps, 0))
+        _set(self, "seconds", values.number("EpisodeResult.seconds", self.seconds, 0.0, LONGEST_S))
+        subtasks = values.sequence("EpisodeResult.subtasks", self.subtasks)
+        _set(self, "subtasks", tuple(values.instance("EpisodeResult.subtasks", each, SubtaskResult)
+                                     for each in subtasks))  # fmt: skip
+        timings = {}
+        for stage, calls in values.entries("EpisodeResult.timings", self.timings):
+            name = f"EpisodeResult.timings[{stage!r}]"
+            timings[stage] = tuple(
+                values.number(name, each, 0.0, LONGEST_S) for each in values.sequence(name, calls)
+            )
+        _set(self, "timings", values.read_only(timings))
+        if self.truth is not None:
+            _set(self, "truth", values.flag("EpisodeResult.truth", self.truth))
 
 
 @dataclass(frozen=True, slots=True)
