@@ -11,23 +11,33 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import IO
 
+from vista.cli.checks import (
+    EXAMPLE,
+    LONGEST_TASK_S,
+    fraction,
+    instruction_text,
+    writable_folder,
+)
+from vista.cli.graphs import running
 from vista.cli.processes import DIE_WITH_PARENT, remove_orphans
 from vista.cli.progress_view import ProgressView
-from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out
+from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
 from vista.cli.stack import Value, load_stack
-from vista.cli.up import STOP_S, add_stack_arguments, free_domain, stack_values
-from vista.errors import InstructionError, InvalidValueError, VistaError
+from vista.cli.staging import scene_of
+from vista.cli.up import STOP_S, add_stack_arguments, place, stack_values
+from vista.errors import VistaError
+from vista.redaction import conceal
+from vista.robots import load_robot
 
-if TYPE_CHECKING:
-    from vista_sim.tasks import Task
-
-INSTRUCTION = "put the blue mug in the tray"
+INSTRUCTION = EXAMPLE
+LONGEST_WAIT_S = 86_400.0
 # What is searched for is to show the memory: the expert reaches it, the oracle sees it, and the page says so.
 SEARCH: Mapping[str, str] = {
     "planner": "memory", "policy": "scripted", "world_model": "mock", "detector": "oracle",
@@ -46,9 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``vista demo`` and ``vista run``."""
-    parser.add_argument("--timeout", type=float, default=0.0, help="stop after so much robot time [s]")
-    parser.add_argument("--ready", type=float, default=180.0, help="wait so long for the nodes [s]")
+    parser.add_argument("--timeout", default=0.0, help="stop after so much robot time [s] (the agent's)")
+    parser.add_argument("--ready", default=180.0, help="wait so long for the nodes [s] (180)")
     parser.add_argument("--runs", default="runs", help="folder of the reports (runs)")
+
+
+def task_limits(args: argparse.Namespace) -> tuple[float, float]:
+    """``--timeout`` and ``--ready`` [s], checked; InvalidValueError names the one that is wrong."""
+    return (
+        fraction("--timeout", args.timeout, 0.0, LONGEST_TASK_S),
+        fraction("--ready", args.ready, 0.0, LONGEST_WAIT_S),
+    )
 
 
 class Graph:
@@ -57,14 +75,17 @@ class Graph:
     def __init__(self, words: Sequence[str], domain: int) -> None:
         self._words, self._domain, self._began = words, domain, time.time()
         self._child: subprocess.Popen[bytes] | None = None
+        self._said: IO[bytes] | None = None
 
     def __enter__(self) -> Graph:
-        env = {**os.environ, DIE_WITH_PARENT: "1", "ROS_DOMAIN_ID": str(self._domain)}
+        env = {**os.environ, DIE_WITH_PARENT: str(os.getpid()), "ROS_DOMAIN_ID": str(self._domain)}
+        # A file: a pipe that nobody reads would stop whoever writes a lot into it.
+        self._said = tempfile.TemporaryFile()
         command = [sys.executable, "-m", "vista.cli.up", *self._words, "--domain", str(self._domain)]
         # A session of its own: Ctrl-C is ours to handle, the nodes must live until the task is cancelled.
         self._child = subprocess.Popen(
             command, env=env, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=self._said, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         return self
 
@@ -73,7 +94,10 @@ class Graph:
         child = self._child
         if child is None or child.poll() is None:
             return None
-        said = child.stderr.read().decode(errors="replace").strip().splitlines() if child.stderr else []
+        said = []
+        if self._said is not None:
+            self._said.seek(0)
+            said = self._said.read().decode(errors="replace").strip().splitlines()
         return said[-1].removeprefix("vista: ") if said else f"the nodes ended with status {child.returncode}"
 
     def __exit__(
@@ -90,7 +114,6 @@ class Graph:
             child.wait(STOP_S + 12.0)
         except subprocess.TimeoutExpired:
             from vista.cli.down import stop
-            from vista.cli.up import running
 
             for state in running():
                 if state.pid == child.pid:
@@ -125,28 +148,31 @@ def main(args: argparse.Namespace) -> int:
     if "target" not in values and "scene" not in values and (label := named(instruction, objects)):
         values["target"] = label  # a scene without it would be no demonstration
     chosen = stack.chosen(values)
-    check(chosen)
-    domain = free_domain() if args.domain is None else args.domain
-    if not 0 <= domain <= 232:
-        raise InvalidValueError(f"--domain {domain}: expected 0 to 232")
+    load_robot(str(chosen["robot"]))
+    scene_of(chosen)
+    timeout_s, ready_s = task_limits(args)
+    domain, namespace = place(args)
+    for option, folder in (("--runs", args.runs), ("--logs", args.logs)):
+        if folder:
+            writable_folder(option, folder)
     os.environ["ROS_DOMAIN_ID"] = str(domain)
     words = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
-    words += [f"--namespace={args.namespace}", f"--logs={args.logs}"]
+    words += [f"--namespace={namespace}", f"--logs={args.logs}"]
     seed = int(str(chosen["seed"]))
-    facts = {"command": "demo", **{name: str(value) for name, value in chosen.items() if value != ""}}
+    # The page is shown to others: no password of an address belongs on it.
+    told_of = {name: conceal(str(value)) for name, value in chosen.items() if value != ""}
+    facts = {"command": "demo", **told_of}
     if chosen["policy"] == "scripted":
         facts["executor"] = EXPERT_SAYS
     nodes = [node.name for node in stack.select()]
-    job = Job(instruction, nodes, facts, seed, args.timeout, args.ready, args.runs)
+    job = Job(instruction, nodes, facts, seed, timeout_s, ready_s, args.runs)
     view = ProgressView()
     with Interrupt() as interrupt, Graph(words, domain) as graph, view:
         view.stage("starting")
-        try:
+        with orderly("the ROS client"):
             from vista_ros.client import GraphClient
-        except ImportError as error:
-            raise VistaError(f"the graph needs ROS 2 ({error}); './run setup' brings it") from error
 
-        with GraphClient(args.namespace, str(chosen["robot"])) as client:
+        with orderly("the task"), GraphClient(namespace, str(chosen["robot"])) as client:
             try:
                 return carry_out(job, client, view, interrupt, graph.ended)
             except VistaError as error:
@@ -160,13 +186,11 @@ def told(instruction: str | None, chosen: Mapping[str, Value]) -> str:
     """What to do: ``instruction``; without one the usual sentence, or that of another task's scene.
 
     Raises:
-        InstructionError: it is empty.
+        InstructionError: it is empty, too long or no text.
     """
     if instruction is None:
-        return INSTRUCTION if chosen["task"] == "pick_place" else _task(chosen).instruction
-    if not instruction.strip():
-        raise InstructionError(f"the instruction is empty; expected a sentence such as {INSTRUCTION!r}")
-    return instruction.strip()
+        return INSTRUCTION if chosen["task"] == "pick_place" else scene_of(chosen).instruction
+    return instruction_text(instruction)
 
 
 def named(instruction: str, objects: str) -> str | None:
@@ -177,20 +201,3 @@ def named(instruction: str, objects: str) -> str | None:
     labels = [*(load_objects(Path(objects)) if objects else ()), *lab_choice().labels]
     said = instruction.lower()
     return next((label for label in labels if label.lower() in said), None)
-
-
-def check(chosen: Mapping[str, Value]) -> None:
-    """Say what is wrong with the scene that was asked for before any node starts."""
-    if int(str(chosen["seed"])) < 0:
-        raise InvalidValueError(f"--seed {chosen['seed']}: expected at least 0")
-    _task(chosen)
-
-
-def _task(chosen: Mapping[str, Value]) -> Task:
-    from vista.cli.scenes import scene_task
-
-    return scene_task(
-        str(chosen["task"]), int(str(chosen["seed"])), objects=str(chosen["objects"]) or None,
-        scene=str(chosen["scene"]) or None, target=str(chosen["target"]) or None,
-        distractors=int(str(chosen["distractors"])),
-    )  # fmt: skip

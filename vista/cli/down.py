@@ -9,19 +9,28 @@ from __future__ import annotations
 import argparse
 import time
 
+from vista.cli.checks import ros_domain, ros_namespace
+from vista.cli.graphs import (
+    SETTLED_S,
+    Running,
+    clean_up,
+    clear_killed,
+    find_running,
+    running,
+    supervisor,
+    where,
+)
 from vista.cli.processes import remove_orphans
-from vista.cli.up import STOP_S, Running, clean_up, find_running, running, supervisor
+from vista.cli.up import STOP_S
+from vista.errors import VistaError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--domain", type=int, help="ROS domain of the graph, where several are up")
+    parser.add_argument("--domain", metavar="N", help="ROS domain of the graph, where several are up")
+    parser.add_argument("--namespace", help="of the graph, where several are up in one domain")
     parser.add_argument(
         "--all", action="store_true", help="every graph of this user; clear up after killed ones"
     )
-
-
-SETTLED_S = 30.0
-"""A file so young may belong to a process that is only starting [s]."""
 
 
 def stop(state: Running) -> None:
@@ -40,10 +49,21 @@ def stop(state: Running) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    graphs = running() if args.all else [find_running(args.domain)]
+    domain = None if args.domain is None else ros_domain("--domain", args.domain)
+    namespace = None if args.namespace is None else ros_namespace(args.namespace)
+    killed = clear_killed()
+    for state in killed:
+        print(f"cleared away {', '.join(state.nodes)} in {where(state.domain, state.namespace)}: "
+              "their supervisor had been killed")  # fmt: skip
+    try:
+        graphs = running() if args.all else [find_running(domain, namespace)]
+    except VistaError:
+        if killed and not running():
+            return 0
+        raise
     for state in graphs:
         stop(state)
-        print(f"stopped {', '.join(state.nodes)} in ROS domain {state.domain}")
+        print(f"stopped {', '.join(state.nodes)} in {where(state.domain, state.namespace)}")
     if args.all and (left := remove_orphans(0.0, until_s=time.time() - SETTLED_S)):
         size = sum(left.values()) / 1e6
         print(f"removed {len(left)} shared memory files of killed processes ({size:.0f} MB)")

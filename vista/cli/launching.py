@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from vista.cli.stack import NodeEntry, argument_of, load_stack
+from vista.cli.stack import OWN_CLOCK, NodeEntry, argument_of, load_stack
 
 
 def launch_description(*, sim: bool) -> Any:
@@ -19,17 +19,18 @@ def launch_description(*, sim: bool) -> Any:
         actions.DeclareLaunchArgument(
             "use_sim_time",
             default_value=str(sim).lower(),
-            description="whether the nodes go by /clock, as they must with the simulator",
+            description="whether the nodes go by a clock topic, as they must with the simulator",
         ),
     ]
     for name, each in stack.arguments.items():
         shown = str(each.default).lower() if isinstance(each.default, bool) else str(each.default)
         declared.append(actions.DeclareLaunchArgument(name, default_value=shown, description=each.help))
     kinds = {name: type(each.default) for name, each in stack.arguments.items()}
-    return launch.LaunchDescription([*declared, *(_node(entry, kinds) for entry in stack.select(sim=sim))])
+    nodes = [_node(entry, kinds, sim) for entry in stack.select(sim=sim)]
+    return launch.LaunchDescription([*declared, *nodes])
 
 
-def _node(entry: NodeEntry, kinds: dict[str, type]) -> Any:
+def _node(entry: NodeEntry, kinds: dict[str, type], sim: bool) -> Any:
     configuration = import_module("launch.substitutions").LaunchConfiguration
     node = import_module("launch_ros.actions").Node
     value_of = import_module("launch_ros.parameter_descriptions").ParameterValue
@@ -41,14 +42,17 @@ def _node(entry: NodeEntry, kinds: dict[str, type]) -> Any:
     }
     for key, value in entry.parameters.items():
         name = argument_of(value)
-        parameters[key] = value if name is None else value_of(configuration(name), value_type=kinds[name])
+        if name is not None:
+            parameters[key] = value_of(configuration(name), value_type=kinds[name])
+        else:  # without its type a text such as "5" would be read as a number
+            parameters[key] = value_of(value, value_type=str) if isinstance(value, str) else value
     return node(
         package=entry.package,
         executable=entry.executable,
         name=entry.name,
         namespace=configuration("namespace"),
         parameters=[parameters],
-        remappings=list(entry.remaps.items()),
+        remappings=[*entry.remaps.items(), *([OWN_CLOCK] if sim else [])],
         additional_env=dict(entry.env),
         respawn=entry.respawn,
         respawn_delay=1.0,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 from collections.abc import Iterable
@@ -21,11 +23,14 @@ _PREFIXES = ("fastrtps_", "fastdds_", "sem.fastrtps_", "sem.fastdds_")
 def die_with_parent() -> None:
     """Have Linux send SIGTERM to this process when the one that started it dies, however it dies.
 
-    Does nothing unless the environment variable :data:`DIE_WITH_PARENT` is set, as ``vista up`` does.
+    Does nothing unless the environment variable :data:`DIE_WITH_PARENT` is set, as ``vista up`` does. It
+    holds the process number of who started this one: a node takes seconds to get here, and its parent may
+    have been killed by then. "1" leaves it open.
     """
-    if not os.environ.get(DIE_WITH_PARENT):
+    given = os.environ.get(DIE_WITH_PARENT, "")
+    if not given:
         return
-    parent = os.getppid()
+    parent = int(given) if given.isdecimal() and given != "1" else os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
     if os.getppid() != parent:  # it died in between
         os.kill(os.getpid(), signal.SIGTERM)
@@ -64,16 +69,41 @@ def in_use(pids: Iterable[int] | None = None, *, without: int = 0) -> set[str]:
         if process.name == str(without):
             continue
         try:
+            # What is open first: a file is opened, then mapped, then closed. Its maps are read later, so it
+            # is seen in one of the two at least.
+            for handle in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):  # closed in between
+                    target = os.readlink(handle)
+                    if target.startswith("/dev/shm/"):
+                        used.add(target.removesuffix(" (deleted)"))
             for line in (process / "maps").read_text().splitlines():
                 if " /dev/shm/" in line:
                     used.add(line[line.index("/dev/shm/") :].removesuffix(" (deleted)"))
-            for handle in (process / "fd").iterdir():
-                target = os.readlink(handle)
-                if target.startswith("/dev/shm/"):
-                    used.add(target)
         except OSError:
             continue  # it ended, or is somebody else's
     return used
+
+
+def _locked(path: Path) -> bool:
+    """Whether a process holds the lock of ``path``, also one in another container that /proc doesn't show."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _thing(name: str) -> str:
+    """What a file belongs to: Fast DDS keeps a lock (``_el``, ``_sl``) and a mutex beside each segment."""
+    return name.removeprefix("sem.").removesuffix("_mutex").removesuffix("_el").removesuffix("_sl")
 
 
 def remove_orphans(
@@ -86,14 +116,22 @@ def remove_orphans(
     removed: dict[str, int] = {}
     first = 7400 + 250 * domain if domain is not None else 0
     ports = {f"fastrtps_port{p}" for p in range(first, first + 250)} if domain is not None else set()
+    files = sorted(shared_memory())  # before it is asked what is in use: what comes later is left alone
     used = in_use(without=os.getpid() if leaving else 0)
-    for path in sorted(shared_memory()):
+    own = in_use([os.getpid()]) if leaving else set()
+    kept = {_thing(p.name) for p in files if str(p) in used}
+    locks = [p for p in files if p.name.endswith(("_el", "_sl")) and str(p) not in own]
+    for path in files:
         try:
             info = path.stat()
-            ours = since_s <= info.st_ctime <= until_s or path.name.removesuffix("_el") in ports
-            if info.st_uid == os.getuid() and ours and str(path) not in used:
-                path.unlink()
-                removed[path.name] = info.st_size
+            thing = _thing(path.name)
+            ours = since_s <= info.st_ctime <= until_s or thing in ports
+            if info.st_uid != os.getuid() or not ours or thing in kept:
+                continue
+            if any(_locked(p) for p in locks if _thing(p.name) == thing):
+                continue
+            path.unlink()
+            removed[path.name] = info.st_size
         except OSError:
             continue
     return removed

@@ -5,38 +5,50 @@ from __future__ import annotations
 import argparse
 import os
 
-from vista.cli.demo import INSTRUCTION, add_task_arguments
+from vista.cli.checks import INT64, instruction_text, ros_domain, ros_namespace, whole, writable_folder
+from vista.cli.demo import INSTRUCTION, add_task_arguments, task_limits
+from vista.cli.graphs import find_running
 from vista.cli.progress_view import ProgressView
-from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out
-from vista.cli.up import find_running
-from vista.errors import InstructionError, VistaError
+from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
+from vista.errors import VistaError
+from vista.robots import load_robot
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("instruction", nargs="?", default=INSTRUCTION, help=f"what to do ({INSTRUCTION!r})")
     add_task_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the first image that is imagined (0)")
-    parser.add_argument("--reset", type=int, metavar="SEED", help="simulation: lay out this scene first")
-    parser.add_argument("--domain", type=int, help="ROS domain of the graph, where several are up")
-    parser.add_argument("--namespace", help="of the graph, where `ros2 launch` started it")
+    parser.add_argument("--seed", default=0, help="of the first image that is imagined (0)")
+    parser.add_argument("--reset", metavar="SEED", help="simulation: lay out this scene first")
+    parser.add_argument("--domain", metavar="N", help="ROS domain of the graph, where several are up")
+    parser.add_argument("--namespace", help="of the graph, where several are up or `ros2 launch` started it")
     parser.add_argument("--robot", default="panda", help="contract of its arm (panda)")
 
 
 def main(args: argparse.Namespace) -> int:
-    if not args.instruction.strip():
-        raise InstructionError(f"the instruction is empty; expected a sentence such as {INSTRUCTION!r}")
-    state = find_running(args.domain, elsewhere=True)
+    instruction = instruction_text(args.instruction)
+    seed = whole("--seed", args.seed, 0, INT64[1])
+    reset = None if args.reset is None else whole("--reset", args.reset, 0, INT64[1])
+    timeout_s, ready_s = task_limits(args)
+    load_robot(args.robot)
+    domain = None if args.domain is None else ros_domain("--domain", args.domain)
+    namespace = None if args.namespace is None else ros_namespace(args.namespace)
+    writable_folder("--runs", args.runs)
+    state = find_running(domain, namespace, elsewhere=True)
     os.environ["ROS_DOMAIN_ID"] = str(state.domain)
-    from vista_ros.client import GraphClient
+    with orderly("the ROS client"):
+        from vista_ros.client import GraphClient
 
     facts = {"command": "run", "domain": str(state.domain)}
-    job = Job(args.instruction.strip(), state.nodes, facts, args.seed, args.timeout, args.ready, args.runs)
+    if state.namespace:
+        facts["namespace"] = state.namespace
+    job = Job(instruction, state.nodes, facts, seed, timeout_s, ready_s, args.runs)
     view = ProgressView()
-    with Interrupt() as interrupt, view, GraphClient(args.namespace or state.namespace, args.robot) as client:
+    graph = GraphClient(state.namespace, args.robot)
+    with Interrupt() as interrupt, view, orderly("the task"), graph as client:
         try:
-            if args.reset is not None:
-                client.wait_ready(state.nodes, args.ready, should_stop=interrupt, on_change=view.ready)
-                client.reset(args.reset)
+            if reset is not None:
+                client.wait_ready(state.nodes, ready_s, should_stop=interrupt, on_change=view.ready)
+                client.reset(reset)
             return carry_out(job, client, view, interrupt)
         except VistaError as error:
             if interrupt.cause is None:

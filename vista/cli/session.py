@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
 from vista.cli.progress_view import ProgressView, sentence
-from vista.events import fan_out
-from vista.halting import ShouldStop, never
-from vista.recording import RecordingError, RunRecorder
+from vista.errors import VistaError
+from vista.events import Event, EventKind, fan_out
+from vista.halting import ShouldStop, describe, never
+from vista.recording import RunRecorder
 from vista.types import EpisodeResult, Outcome
 
 INTERRUPTED = 130
 SETTLE_S = 1.0  # what was let go comes to rest before the truth is asked
+
+_log = logging.getLogger(__name__)
 
 
 class Interrupt:
@@ -51,6 +56,24 @@ class Interrupt:
             signal.signal(number, handler)
 
 
+@contextmanager
+def orderly(what: str) -> Iterator[None]:
+    """Whatever ``what`` raises in the block ends as one sentence.
+
+    Raises:
+        VistaError: something else was raised; a traceback of it is in the debug log.
+    """
+    try:
+        yield
+    except (VistaError, KeyboardInterrupt):
+        raise
+    except ImportError as error:
+        raise VistaError(f"the graph needs ROS 2 ({describe(error)}); './run setup' brings it") from error
+    except Exception as error:
+        _log.debug("%s ended by an error", what, exc_info=error)
+        raise VistaError(f"{what} ended by an error: {describe(error)}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What to do: ``instruction``; ``seed`` of the first image; ``timeout_s`` [s] of robot time, 0: the
@@ -69,7 +92,10 @@ def carry_out(
     job: Job, client: Any, view: ProgressView, interrupt: Interrupt, ended: ShouldStop = never
 ) -> int:
     """Run ``job`` through ``client`` (a ``vista_ros.client.GraphClient``). Returns the exit status: 0 only
-    when outcome and truth are both success. ``ended``: why the graph is no longer there, or None."""
+    when outcome and truth are both success. ``ended``: why the graph is no longer there, or None.
+
+    Whatever the client raises is written into the report as the cause, and raised.
+    """
 
     def should_stop() -> str | None:
         return interrupt.cause or ended()
@@ -88,6 +114,12 @@ def carry_out(
         view.stage("judging")
         time.sleep(SETTLE_S)
         truth = client.truth(job.instruction)
+    except BaseException as error:
+        if result is None:
+            cause = interrupt.cause or describe(error)
+            cut_off = EpisodeResult(job.instruction, Outcome.STOPPED, cause, 0, 0.0)
+            recorder(Event(EventKind.TASK_ENDED, result=cut_off))
+        raise
     finally:
         page = _write(recorder, client, truth, view, hurry=result is None)
     assert result is not None
@@ -123,6 +155,6 @@ def _write(
             graph = recorder.folder / "memory.svg"
             graph.write_text(svg, encoding="utf-8")
         return recorder.close(truth=truth, memory_graph=graph).resolve()
-    except (RecordingError, OSError) as error:
-        view.say(f"the report is not complete: {error}", "red")
+    except Exception as error:
+        view.say(f"the report is not complete: {describe(error)}", "red")
         return None
