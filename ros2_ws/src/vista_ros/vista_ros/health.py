@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from vista.plain_text import plain
+
 T = TypeVar("T")
 
 _WINDOW_S = 5.0
@@ -100,12 +102,15 @@ class Meter:
 
 
 def status(name: str, values: dict[str, str], *, error: str = "", warning: str = "") -> DiagnosticStatus:
-    """One status: ``error`` or ``warning`` in words decides its level."""
+    """One status: ``error`` or ``warning`` in words decides its level.
+
+    What ROS cannot carry is escaped: a status that is never sent leaves everybody waiting.
+    """
     level = DiagnosticStatus.ERROR if error else DiagnosticStatus.WARN if warning else DiagnosticStatus.OK
     return DiagnosticStatus(
         level=level,
         name=name,
-        message=error or warning or "ok",
+        message=plain(error or warning or "ok"),
         hardware_id="vista",
-        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        values=[KeyValue(key=plain(key), value=plain(value)) for key, value in values.items()],
     )

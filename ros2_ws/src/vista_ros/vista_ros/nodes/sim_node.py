@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -32,6 +33,8 @@ from vista_sim.world import World
 
 IMAGE_TICKS, JOINT_TICKS = 5, 2  # of 20 ms: 10 Hz and 25 Hz
 MAX_LAG_S = 0.1  # what is behind by more than this is given up, so that the simulation never races
+MEET_S = 1.5  # so long after its start [s] a node has met those that were there before
+CLOCK = "/clock"  # our launch table maps it into the node's namespace
 
 
 class SimNode(VistaNode):
@@ -39,10 +42,13 @@ class SimNode(VistaNode):
 
     def __init__(self) -> None:
         super().__init__("sim")
+        self._failed = False
         self._jobs: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._camera: Camera | None = None
+        self._born = time.monotonic()
+        self._clock_out: Any = None
 
     def setup(self) -> None:
         self._spec = load_robot(self.param("robot", "panda"))
@@ -55,11 +61,17 @@ class SimNode(VistaNode):
             target=self.param("target", "") or None, distractors=self.param("distractors", DISTRACTORS),
         )  # fmt: skip
         self.param("silent_camera", "")  # a fault to try: this camera publishes nothing
-        self._make_outputs()
         self._ended.clear()
         self._thread = threading.Thread(target=self._run, name="physics", daemon=True)
         self._thread.start()
         self._in_thread(lambda: self._lay_out(task))
+        time.sleep(max(0.0, self._born + MEET_S - time.monotonic()))
+        if others := self._other_clocks():
+            raise VistaError(
+                f"{others} publishes {self.resolve_topic_name(CLOCK)!r} already: one clock is allowed; stop "
+                "that one, or start this graph in another --namespace or --domain"
+            )
+        self._make_outputs()
         topics = self._spec.topics
         self.subscribe(JointTrajectory, topics["arm_command"], self._on_arm, 10)
         self.subscribe(JointTrajectory, topics["gripper_command"], self._on_gripper, 10)
@@ -67,16 +79,34 @@ class SimNode(VistaNode):
         self.serve(Truth, "sim/truth", self._truth)
         self.serve(OracleAct, "oracle/act", self._oracle_act)
         self.serve(Detect, "oracle/detect", self._oracle_detect)
+        self.every(1.0, self._look_for_clocks, "clocks")
 
     def teardown(self) -> None:
         self._ended.set()
         if self._thread is not None:
             self._thread.join(5.0)
             self._thread = None
+        self._clock_out = None
+
+    def _other_clocks(self) -> str:
+        """Who else publishes this graph's clock, by name; empty when nobody does."""
+        topic = self.resolve_topic_name(CLOCK)
+        names = [
+            f"{each.node_namespace.rstrip('/')}/{each.node_name}"
+            for each in self.get_publishers_info_by_topic(topic, no_mangle=False)
+        ]
+        with contextlib.suppress(ValueError):
+            if self._clock_out is not None:
+                names.remove(self.get_fully_qualified_name())
+        return ", ".join(sorted(names))
+
+    def _look_for_clocks(self) -> None:
+        others = self._other_clocks()
+        self.warn("clocks", f"{others} publishes the clock, too: time runs back and forth" if others else "")
 
     def _make_outputs(self) -> None:
         topics, make = self._spec.topics, self.create_publisher
-        self._clock_out = self.owns(make(Clock, "/clock", 1), self.destroy_publisher)
+        self._clock_out = self.owns(make(Clock, CLOCK, 1), self.destroy_publisher)
         self._joints_out = self.owns(make(JointState, topics["joint_states"], 5), self.destroy_publisher)
         self._images_out, self._infos, self._messages = {}, {}, {}
         for name, spec in self._spec.cameras.items():
@@ -111,7 +141,7 @@ class SimNode(VistaNode):
                 job, future = self._jobs.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
                 if self.active:
-                    self._tick()
+                    self._try_tick()
                     due += self._arm.tick_s
                     if (late := time.monotonic() - due) > MAX_LAG_S:
                         due += late
@@ -133,6 +163,8 @@ class SimNode(VistaNode):
             self._camera.close()
         self._camera = Camera(world.model)
         self._task, self._world, self._arm = task, world, FreeArm(world)
+        self._failed = False
+        self.warn("physics", "")
         self._images = self._render()
 
     def _render(self) -> dict[str, np.ndarray]:
@@ -141,6 +173,16 @@ class SimNode(VistaNode):
             n: self._camera.render(self._world.data, n, s.width, s.height)
             for n, s in self._spec.cameras.items()
         }
+
+    def _try_tick(self) -> None:
+        """One tick; physics that fails stops the clock, which all see, but not the answers of this node."""
+        if self._failed:
+            return
+        try:
+            self._tick()
+        except Exception as error:
+            self._failed = True
+            self.warn("physics", f"the simulation stands still: {self.note_error('physics', error)}")
 
     def _tick(self) -> None:
         with self.meter.measure("physics"):
@@ -179,13 +221,17 @@ class SimNode(VistaNode):
 
     # --- callbacks ---
     def _on_arm(self, msg: JointTrajectory) -> None:
-        due = np.array([c.time_from_msg(p.time_from_start) for p in msg.points], np.float64) / c.NS
+        due = _due_s(msg)
         rows = rows_of([p.positions for p in msg.points], list(msg.joint_names), self._spec)
         self._jobs.put((lambda: self._arm.move(rows, due), Future()))
 
     def _on_gripper(self, msg: JointTrajectory) -> None:
-        due = np.array([c.time_from_msg(p.time_from_start) for p in msg.points], np.float64) / c.NS
-        openings = np.array([p.positions[0] for p in msg.points]) / (self._spec.gripper_width_m / 2)
+        due = _due_s(msg)
+        if any(len(point.positions) != 1 for point in msg.points):
+            raise InvalidValueError("gripper trajectory: expected one position in each point")
+        openings = np.array([p.positions[0] for p in msg.points], np.float64) / (
+            self._spec.gripper_width_m / 2
+        )
         if not np.isfinite(openings).all():
             raise InvalidValueError("gripper trajectory: holds NaN or infinity")
         self._jobs.put((lambda: self._arm.grip(openings, due), Future()))
@@ -236,6 +282,14 @@ class SimNode(VistaNode):
         found, stamp_ns = self._in_thread(look)
         response.ok, response.detections = True, c.detections_to_msg(found, stamp_ns)
         return response
+
+
+def _due_s(msg: JointTrajectory) -> np.ndarray:
+    """When each point of a trajectory is due (T,) [s from now]; InvalidValueError: not one after the other."""
+    due = np.array([c.time_from_msg(p.time_from_start) for p in msg.points], np.float64) / c.NS
+    if (due < 0.0).any() or (np.diff(due) < 0.0).any():
+        raise InvalidValueError(f"trajectory: times from start {due[:5].tolist()} s, expected 0 and rising")
+    return due
 
 
 def main() -> int:
