@@ -285,7 +285,7 @@ class SimNode(VistaNode):
 
 
 def _due_s(msg: JointTrajectory) -> np.ndarray:
-    """When each point of a trajectory is due (T,) [s from now]; InvalidValueError: not one after the other."""
+    """When each point of a trajectory is due (T,) [s from now]; InvalidValueError: not in this order."""
     due = np.array([c.time_from_msg(p.time_from_start) for p in msg.points], np.float64) / c.NS
     if (due < 0.0).any() or (np.diff(due) < 0.0).any():
         raise InvalidValueError(f"trajectory: times from start {due[:5].tolist()} s, expected 0 and rising")
