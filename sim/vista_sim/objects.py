@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.errors import InvalidValueError, UnknownNameError
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (0.85, 0.12, 0.12),
@@ -71,7 +70,8 @@ class ObjectSpec:
         return f"{self.colour} {self.shape}".strip()
 
 
-def _grasp_above(half_height: float) -> float:
+def grasp_above(half_height: float) -> float:
+    """Where the pads hold an object: height above its centre [m]."""
     # 12 mm above the centre; for a flat object 12 mm below its top, so that the pads hold it whole.
     return min(half_height - 0.012, 0.012)
 
@@ -90,34 +90,34 @@ Dims = tuple[tuple[Geom, ...], float, float, float, float]
 
 
 def _cube(s: float, rng: np.random.Generator) -> Dims:
-    return (Geom("box", (s, s, s)),), s, s, np.pi / 2, _grasp_above(s)
+    return (Geom("box", (s, s, s)),), s, s, np.pi / 2, grasp_above(s)
 
 
 def _box(s: float, rng: np.random.Generator) -> Dims:
     length, hh = rng.uniform(0.03, 0.045), rng.uniform(0.015, 0.03)
-    return (Geom("box", (length, s, hh)),), hh, s, np.pi, _grasp_above(hh)
+    return (Geom("box", (length, s, hh)),), hh, s, np.pi, grasp_above(hh)
 
 
 def _cylinder(s: float, rng: np.random.Generator) -> Dims:
     hh = rng.uniform(0.015, 0.03)
-    return (Geom("cylinder", (s, hh)),), hh, s, ANY_YAW, _grasp_above(hh)
+    return (Geom("cylinder", (s, hh)),), hh, s, ANY_YAW, grasp_above(hh)
 
 
 def _can(s: float, rng: np.random.Generator) -> Dims:
     hh = rng.uniform(0.035, 0.05)
-    return (Geom("cylinder", (s, hh)),), hh, s, ANY_YAW, _grasp_above(hh)
+    return (Geom("cylinder", (s, hh)),), hh, s, ANY_YAW, grasp_above(hh)
 
 
 def _hexprism(s: float, rng: np.random.Generator) -> Dims:
     hh = rng.uniform(0.018, 0.03)
     r = 1.1 * s
-    return (Geom("mesh", vertices=_prism(6, r, hh)),), hh, r * 0.87, np.pi / 3, _grasp_above(hh)
+    return (Geom("mesh", vertices=_prism(6, r, hh)),), hh, r * 0.87, np.pi / 3, grasp_above(hh)
 
 
 def _triprism(s: float, rng: np.random.Generator) -> Dims:
     hh = rng.uniform(0.018, 0.03)
     r = 1.25 * s
-    return (Geom("mesh", vertices=_prism(3, r, hh)),), hh, r * 0.87, 2 * np.pi / 3, _grasp_above(hh)
+    return (Geom("mesh", vertices=_prism(3, r, hh)),), hh, r * 0.87, 2 * np.pi / 3, grasp_above(hh)
 
 
 def _ball(s: float, rng: np.random.Generator) -> Dims:
@@ -138,7 +138,7 @@ def _mug(s: float, rng: np.random.Generator) -> Dims:
         (out, 0.0, -0.3 * hh, s, 0.0, -0.55 * hh),
     )
     geoms = (Geom("cylinder", (s, hh)), *(Geom("capsule", (0.005,), fromto=f) for f in handle))
-    return geoms, hh, s, np.pi, _grasp_above(hh)
+    return geoms, hh, s, np.pi, grasp_above(hh)
 
 
 SHAPES: dict[str, Callable[[float, np.random.Generator], Dims]] = {
@@ -202,7 +202,7 @@ def low(spec: ObjectSpec, rng: np.random.Generator) -> ObjectSpec:
     hh = float(rng.uniform(0.012, 0.022))
     hw = float(rng.uniform(0.012, 0.020)) if spec.shape == "box" else spec.half_width
     geoms = tuple(_flattened(g, hh / spec.half_height, hw / spec.half_width) for g in spec.geoms)
-    return replace(spec, geoms=geoms, half_height=hh, half_width=hw, grasp_above=_grasp_above(hh))
+    return replace(spec, geoms=geoms, half_height=hh, half_width=hw, grasp_above=grasp_above(hh))
 
 
 def fallen(spec: ObjectSpec, rng: np.random.Generator) -> ObjectSpec:
@@ -236,92 +236,15 @@ def _flattened(geom: Geom, tall: float, wide: float) -> Geom:
     return replace(geom, fromto=(x, y, z * tall, x2, y2, z2 * tall))
 
 
-def _mesh_bounds(path: Path) -> np.ndarray:
-    """Corners (2, 3) of a Wavefront OBJ or binary STL mesh [m]."""
-    if path.suffix.lower() == ".obj":
-        rows = [line.split()[1:4] for line in path.read_text().splitlines() if line.startswith("v ")]
-        points = np.array(rows, np.float64)
-    else:
-        raw = path.read_bytes()
-        count = int.from_bytes(raw[80:84], "little")
-        facets = np.frombuffer(raw, np.uint8, offset=84, count=count * 50).reshape(count, 50)
-        points = facets[:, 12:48].copy().view("<f4").reshape(-1, 3).astype(np.float64)
-    if points.size == 0:
-        raise ConfigError(f"{path}: holds no vertices")
-    return np.stack([points.min(0), points.max(0)])
+def load_object(path: str | Path) -> ObjectSpec:
+    """The object of a YAML file; see :func:`vista_sim.object_file.load_object`."""
+    from vista_sim import object_file
+
+    return object_file.load_object(path)
 
 
-def load_object(path: Path) -> ObjectSpec:
-    """A user's object from a YAML file.
+def load_objects(folder: str | Path) -> dict[str, ObjectSpec]:
+    """Every object of a folder, by label; see :func:`vista_sim.object_file.load_objects`."""
+    from vista_sim import object_file
 
-    Keys: ``shape`` (its noun), ``colour``, and either ``primitive`` (box, cylinder, sphere, capsule) with
-    ``size`` (half lengths; radius and half height; radius; radius and half length) [m], or ``mesh`` (OBJ or
-    STL beside the file, in m, z up) with an optional ``hull`` (a convex mesh for contact, default: the
-    mesh's own hull). Optional: ``rgb``, ``density``, ``grasp: {symmetry_deg, above, half_width}``.
-
-    Raises:
-        ConfigError: a missing or malformed key; the file and the key are named.
-    """
-    try:
-        data = yaml.safe_load(path.read_text())
-        colour, shape = str(data.get("colour", "")), str(data["shape"])
-        rgb = tuple(float(v) for v in data.get("rgb", COLOURS.get(colour, (0.6, 0.6, 0.6))))
-        grasp = data.get("grasp", {})
-        geoms: tuple[Geom, ...]
-        if "mesh" in data:
-            visual = path.resolve().parent / data["mesh"]
-            hull = path.resolve().parent / data.get("hull", data["mesh"])
-            for file in (visual, hull):
-                if not file.is_file():
-                    raise ConfigError(f"{path}: mesh file {file} does not exist")
-            low, high = _mesh_bounds(visual)
-            centre = (low + high) / 2
-            hh, hw = float(high[2] - centre[2]), float(high[1] - centre[1])
-            offset = (float(-centre[0]), float(-centre[1]), float(-centre[2]))
-            geoms = (
-                Geom("mesh", mesh=str(visual), pos=offset, collides=False),
-                Geom("mesh", mesh=str(hull), pos=offset),
-            )
-        else:
-            kind, size = str(data["primitive"]), tuple(float(v) for v in data["size"])
-            wanted = {"box": 3, "cylinder": 2, "sphere": 1, "capsule": 2}
-            if kind not in wanted:
-                raise UnknownNameError(f"primitive in {path}", kind, wanted)
-            if len(size) != wanted[kind] or min(size) <= 0:
-                raise ConfigError(f"{path}: size {size}: {kind} takes {wanted[kind]} numbers > 0 [m]")
-            if kind == "capsule":
-                geoms = (Geom(kind, (size[0],), fromto=(-size[1], 0, 0, size[1], 0, 0)),)
-                hh, hw = size[0], size[0]
-            else:
-                geoms = (Geom(kind, size),)
-                hh = {"box": size[-1], "cylinder": size[-1], "sphere": size[0]}[kind]
-                hw = size[1] if kind == "box" else size[0]
-        round_ = geoms[0].type in ("cylinder", "sphere")
-        hw = float(grasp.get("half_width", hw))
-        if hw > 0.038:
-            raise ConfigError(f"{path}: {2 * hw * 1000:.0f} mm across the grasp; the gripper opens 76 mm")
-        return ObjectSpec(
-            colour,
-            shape,
-            (rgb[0], rgb[1], rgb[2]),
-            geoms,
-            hh,
-            hw,
-            float(np.deg2rad(grasp.get("symmetry_deg", 0.0 if round_ else 180.0))),
-            float(grasp.get("above", 0.0 if geoms[0].type in ("sphere", "capsule") else _grasp_above(hh))),
-            density=float(data.get("density", 400.0)),
-            rolls=geoms[0].type in ("sphere", "capsule"),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
-        if isinstance(error, ConfigError | UnknownNameError):
-            raise
-        raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
-
-
-def load_objects(folder: Path) -> dict[str, ObjectSpec]:
-    """Every object of a folder of YAML files, by label. An empty or missing folder is an error."""
-    files = sorted(Path(folder).glob("*.yaml")) if Path(folder).is_dir() else []
-    if not files:
-        raise ConfigError(f"objects folder {folder}: no *.yaml files there")
-    specs = [load_object(f) for f in files]
-    return {s.label: s for s in specs}
+    return object_file.load_objects(folder)

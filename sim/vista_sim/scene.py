@@ -65,7 +65,7 @@ class Scene:
         raise InvalidValueError(f"no {label!r} in scene {self.seed}; it holds: {known}")
 
 
-def load_scene(path: Path, library: Mapping[str, ObjectSpec] | None = None) -> Scene:
+def load_scene(path: str | Path, library: Mapping[str, ObjectSpec] | None = None) -> Scene:
     """The scene of a YAML file; see :func:`vista_sim.scene_file.load_scene`."""
     from vista_sim import scene_file
 

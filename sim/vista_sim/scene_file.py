@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.plain_text import plain
+from vista.values import shown
+from vista.yaml_file import LONGEST_NAME, Reader, read_yaml, user_path
 from vista_sim import cabinet
 from vista_sim.objects import COLOURS, ObjectSpec, load_objects, sample_object
 from vista_sim.scene import (
@@ -28,53 +30,28 @@ from vista_sim.textures import PATTERNS
 
 KEYS = ("seed", "objects_from", "table", "tray", "light", "camera_shift", "drawers", "objects", "instruction")
 LIMIT_X, LIMIT_Y = (0.3, 0.72), (-0.32, 0.32)
+MOST_OBJECTS = 32
+"""More things leave the arm no room, and finding places for them takes minutes."""
+LONGEST_SENTENCE = 500
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Values of one file, each checked; an error names the file and the key."""
+class _Reader(Reader):
+    """Values of one scene file, each checked; an error names the file and the key."""
 
-    path: Path
+    __slots__ = ()
 
-    def fail(self, key: str, why: str) -> ConfigError:
-        return ConfigError(f"scene {self.path}: {key}: {why}")
-
-    def mapping(self, value: Any, key: str, allowed: tuple[str, ...]) -> Mapping[str, Any]:
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise self.fail(key, f"{value!r}, expected a mapping with {', '.join(allowed)}")
-        for name in value:
-            if name not in allowed:
-                raise self.fail(key, f"unknown key {name!r}; known: {', '.join(allowed)}")
-        return value
-
-    def number(self, value: Any, key: str, low: float, high: float) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise self.fail(key, f"{value!r}, expected a number from {low:g} to {high:g}")
-        return float(value)
-
-    def numbers(self, value: Any, key: str, count: int, low: float, high: float) -> tuple[float, ...]:
-        if not isinstance(value, list) or len(value) != count:
-            raise self.fail(key, f"{value!r}, expected {count} numbers")
-        return tuple(self.number(v, key, low, high) for v in value)
-
-    def colour(self, value: Any, key: str) -> RGB:
+    def colour(self, value: object, key: str) -> RGB:
         if isinstance(value, str):
             if value not in COLOURS:
-                raise self.fail(key, f"unknown colour {value!r}; known: {', '.join(COLOURS)}, or [r, g, b]")
+                known = ", ".join(COLOURS)
+                raise self.fail(key, f"unknown colour {shown(value)}; known: {known}, or [r, g, b]")
             return COLOURS[value]
         r, g, b = self.numbers(value, key, 3, 0, 1)
         return r, g, b
 
-    def word(self, value: Any, key: str, known: tuple[str, ...]) -> str:
-        if value not in known:
-            raise self.fail(key, f"unknown {value!r}; known: {', '.join(known) or 'none'}")
-        return str(value)
 
-
-def load_scene(path: Path, library: Mapping[str, ObjectSpec] | None = None) -> Scene:
+def load_scene(path: str | Path, library: Mapping[str, ObjectSpec] | None = None) -> Scene:
     """The scene of a YAML file.
 
     Keys, all optional but ``objects``: ``seed`` of everything left out; ``objects_from`` (a folder of one's
@@ -89,26 +66,27 @@ def load_scene(path: Path, library: Mapping[str, ObjectSpec] | None = None) -> S
     Raises:
         ConfigError: the file can't be read, or a key is unknown or holds a wrong value; both are named.
     """
-    path, read = Path(path), _Reader(Path(path))
-    try:
-        data = read.mapping(yaml.safe_load(path.read_text()), "file", KEYS)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"scene {path}: {type(error).__name__}: {error}") from error
+    path = user_path(path, "scene")
+    read = _Reader(f"scene {plain(str(path))}")
+    data = read.mapping(read_yaml(path, "scene"), "file", KEYS)
     known = dict(library or {})
     if "objects_from" in data:
-        known |= load_objects(path.parent / str(data["objects_from"]))
-    seed = int(read.number(data.get("seed", 0), "seed", 0, 2**31))
+        named = user_path(read.file_name(data["objects_from"], "objects_from"), "objects_from")
+        try:
+            known |= load_objects(path.parent / named)
+        except ConfigError as error:
+            raise read.fail("objects_from", str(error)) from error
+    seed = read.whole(data.get("seed", 0), "seed", 0, 2**31)
     rng = np.random.default_rng(seed)
     scene = _surroundings(read, data, sample_surroundings(rng, seed, PATTERNS))
     drawers = data.get("drawers", 0)
-    if drawers not in cabinet.DRAWER_NAMES or isinstance(drawers, bool):
-        raise read.fail(
-            "drawers", f"{drawers!r}, expected one of {', '.join(map(str, cabinet.DRAWER_NAMES))}"
-        )
+    if type(drawers) is not int or drawers not in cabinet.DRAWER_NAMES:
+        counts = ", ".join(map(str, cabinet.DRAWER_NAMES))
+        raise read.fail("drawers", f"{shown(drawers)}, expected one of {counts}")
     return _fill(read, replace(scene, drawers=drawers), data, known, rng)
 
 
-def _surroundings(read: _Reader, data: Mapping[str, Any], scene: Scene) -> Scene:
+def _surroundings(read: _Reader, data: Mapping[str, object], scene: Scene) -> Scene:
     changes: dict[str, Any] = {}
     table = read.mapping(data.get("table"), "table", ("pattern", "colour", "colour2"))
     light = read.mapping(data.get("light"), "light", ("position", "diffuse", "ambient"))
@@ -142,7 +120,7 @@ def _spec(
 def _fill(
     read: _Reader,
     scene: Scene,
-    data: Mapping[str, Any],
+    data: Mapping[str, object],
     known: Mapping[str, ObjectSpec],
     rng: np.random.Generator,
 ) -> Scene:
@@ -155,7 +133,9 @@ def _fill(
     names = cabinet.DRAWER_NAMES[scene.drawers]
     entries = data.get("objects")
     if not isinstance(entries, list) or not entries:
-        raise read.fail("objects", f"{entries!r}, expected a list of at least one {{label: ...}}")
+        raise read.fail("objects", f"{shown(entries)}, expected a list of at least one {{label: ...}}")
+    if len(entries) > MOST_OBJECTS:
+        raise read.fail("objects", f"{len(entries)} of them, expected at most {MOST_OBJECTS}")
     places: list[Point | None] = []
     radii: list[float] = []
     tray = data.get("tray", {})
@@ -163,7 +143,7 @@ def _fill(
         tray = read.mapping(None if tray is True else tray, "tray", ("at", "colour"))
         if "colour" in tray:
             scene = replace(scene, tray_rgb=read.colour(tray["colour"], "tray.colour"))
-        places.append(_at(read, "tray.at", *tray["at"]) if _pair(read, tray) else None)
+        places.append(_tray_at(read, tray["at"]) if "at" in tray else None)
         radii.append(TRAY_RADIUS)
     fixed: list[tuple[ObjectSpec, float | None, int | None]] = []
     for i, entry in enumerate(entries):
@@ -171,7 +151,8 @@ def _fill(
         item = read.mapping(entry, key, ("label", "x", "y", "yaw_deg", "drawer"))
         if "label" not in item:
             raise read.fail(key, "`label` is missing")
-        spec = _spec(read, f"{key}.label", str(item["label"]), known, rng)
+        label = read.text(item["label"], f"{key}.label", 2 * LONGEST_NAME + 1)
+        spec = _spec(read, f"{key}.label", label, known, rng)
         if any(spec.label == other.label for other, _, _ in fixed):
             raise read.fail(f"{key}.label", f"a second {spec.label!r}; words could not tell them apart")
         yaw = (
@@ -209,18 +190,21 @@ def _fill(
     return _instructed(read, replace(scene, objects=tuple(objects)), data)
 
 
-def _pair(read: _Reader, tray: Mapping[str, Any]) -> bool:
-    if "at" in tray:
-        read.numbers(tray["at"], "tray.at", 2, -1, 1)
-    return "at" in tray
+def _tray_at(read: _Reader, at: object) -> Point:
+    x, y = read.numbers(at, "tray.at", 2, -1, 1)
+    return _at(read, "tray.at", x, y)
 
 
-def _at(read: _Reader, key: str, x: Any, y: Any) -> Point:
+def _at(read: _Reader, key: str, x: object, y: object) -> Point:
     return read.number(x, f"{key} x", *LIMIT_X), read.number(y, f"{key} y", *LIMIT_Y)
 
 
 def _places(
-    read: _Reader, places: list[Point | None], radii: list[float], rng: np.random.Generator, draw: Any
+    read: _Reader,
+    places: list[Point | None],
+    radii: list[float],
+    rng: np.random.Generator,
+    draw: Callable[[], Point],
 ) -> list[Point]:
     # The given places first, so that the drawn ones keep away from them; given ones may be closer together.
     order = sorted(range(len(places)), key=lambda i: places[i] is None)
@@ -239,10 +223,9 @@ def _places(
     return out
 
 
-def _instructed(read: _Reader, scene: Scene, data: Mapping[str, Any]) -> Scene:
-    text = data.get("instruction", "")
-    if not isinstance(text, str):
-        raise read.fail("instruction", f"{text!r}, expected a sentence")
+def _instructed(read: _Reader, scene: Scene, data: Mapping[str, object]) -> Scene:
+    given = data.get("instruction", "")
+    text = read.text(given, "instruction", LONGEST_SENTENCE) if given != "" else ""
     if text and not scene.named(text):
         labels = ", ".join(p.spec.label for p in scene.objects)
         raise read.fail("instruction", f"{text!r} names none of the objects: {labels}")
