@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from vista.types import ActionChunk, ActionSpace, Observation, Subgoal
+from vista.types import ActionChunk, ActionSpace, Done, Impossible, Observation, Subgoal, Subtask
 
 
 class Sweep:
@@ -25,3 +27,36 @@ class Sweep:
         rows[:, 1] = np.clip(-(wanted - y), -0.03 * np.arange(1, 5), 0.03 * np.arange(1, 5))
         rows[:, 6] = 1.0
         return ActionChunk(rows, 0.1, self.action_space, obs.stamp_ns, 0.0, 0.0)
+
+
+class Unreadable(Exception):
+    """An exception that cannot even say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+RAISES: dict[str, BaseException] = {
+    "surrogate": ValueError("mug \ud800 fell"),
+    "escape": ValueError("\x1b[31mmug\x1b[0m\0"),
+    "long": ValueError("x" * 200_000 + " the reason stands last"),
+    "exit": SystemExit(0),
+    "interrupt": KeyboardInterrupt(),
+    "unreadable": Unreadable(),
+    "empty": RuntimeError(),
+    "group": ExceptionGroup("many", [ValueError("one"), KeyError("two")]),
+}
+
+
+class Moody:
+    """A planner that raises what its instruction asks for ("raise exit"), and is done at once otherwise."""
+
+    def reset(self) -> None: ...
+
+    def next(
+        self, obs: Observation, instruction: str, recall: Sequence[object]
+    ) -> Subtask | Done | Impossible:
+        word = instruction.removeprefix("raise ")
+        if word in RAISES:
+            raise RAISES[word]
+        return Subtask("grasp the blue mug") if word == "move" else Done("there is nothing to do")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from action_msgs.msg import GoalStatus
-from rclpy.exceptions import InvalidHandle
 
 from vista.errors import VistaError
 from vista.halting import Halt, ShouldStop, never
@@ -73,19 +72,27 @@ class _Client:
     def _meet(self, there: Callable[[], bool], timeout_s: float, why: ShouldStop = never) -> None:
         """Wait until the server is there, and before the first call until it has seen this client."""
         deadline = time.monotonic() + timeout_s
-        try:
-            while not there():
-                if (cause := why()) is not None:
-                    raise NodeGoneError(cause)
-                if time.monotonic() >= deadline:
-                    self._settled = False
-                    raise NodeGoneError(f"{self._owner} is not there: nobody serves {self._name!r}")
-                time.sleep(_POLL_S)
-        except InvalidHandle as error:
-            raise NodeGoneError(f"this node is shutting down: {self._name!r} is no longer called") from error
+        while not self._living(there):
+            if (cause := why()) is not None:
+                raise NodeGoneError(cause)
+            if time.monotonic() >= deadline:
+                self._settled = False
+                raise NodeGoneError(f"{self._owner} is not there: nobody serves {self._name!r}")
+            time.sleep(_POLL_S)
         if not self._settled:
             time.sleep(_SETTLE_S)
             self._settled = True
+
+    def _living(self, call: Callable[[], Any]) -> Any:
+        """What ``call`` of rclpy returns.
+
+        Raises:
+            NodeGoneError: this node is being shut down; rclpy then fails with errors of its C library.
+        """
+        try:
+            return call()
+        except RuntimeError as error:
+            raise NodeGoneError(f"this node is shutting down: {self._name!r} is no longer called") from error
 
 
 class Service(_Client):
@@ -105,10 +112,7 @@ class Service(_Client):
         """
         start = time.monotonic()
         self._meet(self._client.service_is_ready, timeout_s)
-        try:
-            future = self._client.call_async(request)
-        except InvalidHandle as error:
-            raise NodeGoneError(f"this node is shutting down: {self._name!r} is no longer called") from error
+        future = self._living(lambda: self._client.call_async(request))
         if not _await(future, max(0.1, timeout_s - (time.monotonic() - start))):
             self._client.remove_pending_request(future)
             raise NodeGoneError(f"{self._owner} did not answer {self._name!r} within {timeout_s:g} s")
@@ -151,7 +155,7 @@ class Action(_Client):
             Halt: ``should_stop`` had a cause and no result came any more.
         """
         self._meet(self.ready, accept_s, should_stop)
-        call = _Call(self._client, goal, on_feedback)
+        call = self._living(lambda: _Call(self._client, goal, on_feedback))
         if not _await(call.sent, accept_s, should_stop):
             call.abandon()
             if (cause := should_stop()) is not None:
@@ -161,7 +165,7 @@ class Action(_Client):
         if not handle.accepted:
             raise RejectedError(f"{self._owner} rejected {self._name!r}")
         call.heard_s = time.monotonic()
-        result, deadline = handle.get_result_async(), time.monotonic() + timeout_s
+        result, deadline = self._living(handle.get_result_async), time.monotonic() + timeout_s
 
         def give_up() -> str | None:
             now = time.monotonic()
@@ -178,7 +182,7 @@ class Action(_Client):
             return give_up()
 
         if not _await(result, timeout_s, why):
-            handle.cancel_goal_async()
+            self._living(handle.cancel_goal_async)
             if not (stop and _await(result, cancel_s)):
                 raise Halt(stop[0]) if stop else NodeGoneError(give_up() or f"{self._owner}: no result")
         response = result.result()
@@ -193,10 +197,7 @@ class _Call:
     def __init__(self, client: OrderedClient, goal: Any, on_feedback: Callable[[Any], None]) -> None:
         self.heard_s = time.monotonic()
         self._on_feedback = on_feedback
-        try:
-            self.sent = client.send_goal_async(goal, feedback_callback=self._hear)
-        except InvalidHandle as error:
-            raise NodeGoneError("this node is shutting down: no goal is sent any more") from error
+        self.sent = client.send_goal_async(goal, feedback_callback=self._hear)
 
     def _hear(self, message: Any) -> None:
         self.heard_s = time.monotonic()

@@ -70,5 +70,7 @@ class Spinner:
             error = task.exception() if task.done() else None
             if isinstance(error, Exception) and not isinstance(error, _SHUTTING_DOWN):
                 self._on_error(error)
-        self._executor.shutdown(timeout_sec=0.0)
-        return not (waiting.is_alive() or self._thread.is_alive())
+        ended = not (waiting.is_alive() or self._thread.is_alive())
+        if ended:  # what still runs would fail at what the executor destroys
+            self._executor.shutdown(timeout_sec=0.0)
+        return ended
