@@ -119,14 +119,13 @@ def remove_orphans(
     files = sorted(shared_memory())  # before it is asked what is in use: what comes later is left alone
     used = in_use(without=os.getpid() if leaving else 0)
     own = in_use([os.getpid()]) if leaving else set()
-    kept = {_thing(p.name) for p in files if str(p) in used}
     locks = [p for p in files if p.name.endswith(("_el", "_sl")) and str(p) not in own]
     for path in files:
         try:
             info = path.stat()
             thing = _thing(path.name)
             ours = since_s <= info.st_ctime <= until_s or thing in ports
-            if info.st_uid != os.getuid() or not ours or thing in kept:
+            if info.st_uid != os.getuid() or not ours or str(path) in used:
                 continue
             if any(_locked(p) for p in locks if _thing(p.name) == thing):
                 continue
