@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vista.cli import stack as table
+from vista.cli.parameters import as_yaml
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,8 +35,64 @@ def test_values_reach_the_command_line(tmp_path: Path, monkeypatch: pytest.Monke
     assert words[0] == str(program)
     for word in ("seed:=7", 'scene:=""', "use_sim_time:=false", "__ns:=/left", "__node:=sim"):
         assert word in words
+    assert "/clock:=clock" in words  # each graph goes by the clock of its own namespace
+    words = table.command(sim, stack.chosen({}), use_sim_time=False)
+    assert "/clock:=clock" not in words  # a real arm's clock, where it has one, is the domain's
     with pytest.raises(ConfigError, match="AMENT_PREFIX_PATH"):
         table.find_executable("vista_ros", "no_node")
+
+
+VALUES = (
+    "", "5", "-5", "true", "no", "null", "nan", ".inf", "1e3", "0x10", "~", "a: b", "# x", "'", '"', "\\",
+    "two\nlines", "grüne Tasse", "青いマグカップ", "mug 🤖", "mug [/red]", "\x1b[31m", "\x7f\x85\x9b", "\u2028",
+    "\ufeff\uffff", "$(circus.wid)", "((circus.env))", "$WID", "{scene}", "!!python/object:os.system", "&a *a",
+    "---", "%", "=", ":=",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_text_reaches_a_node_as_it_is(value: str):
+    assert parameter(value) == value
+
+
+@pytest.mark.parametrize(
+    "value", [1.0, -0.5, 1e16, 1e-5, 1e300, 5, -5, 0, 2**63 - 1, -(2**63), True, False, ["a", "5", "🤖"]]
+)
+def test_a_value_reaches_a_node_in_its_type(value: object):
+    got = parameter(value)
+    assert (type(got), got) == (type(value), value)
+
+
+def test_a_whole_number_for_a_fraction_is_sent_as_a_fraction():
+    rate = table.Argument("rate_hz", 5.0, "rate")
+    assert as_yaml("rate_hz", rate.parse("1")) == "1.0"
+    assert isinstance(parameter(rate.parse("1")), float)
+    name = table.Argument("scene_name", "scene", "name")
+    assert [parameter(name.parse(text)) for text in ("5", "true", "nan")] == ["5", "true", "nan"]
+    for given in ("nan", "inf", "1_0", "1e999", "", "one"):
+        with pytest.raises(InvalidValueError, match=f"rate_hz: '{given}', expected a finite number"):
+            rate.parse(given)
+    with pytest.raises(InvalidValueError, match="expected text in UTF-8"):
+        name.parse("mug\ud83d")
+
+
+def parameter(value: object) -> object:
+    """``value`` as a node gets it from its command line."""
+    rclpy = pytest.importorskip("rclpy")
+    word = as_yaml("value", value)
+    assert word.isascii()
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    try:
+        node = rclpy.create_node(
+            "reader", context=context, cli_args=["--ros-args", "-p", f"value:={word}"], enable_rosout=False,
+            automatically_declare_parameters_from_overrides=True, start_parameter_services=False,
+        )  # fmt: skip
+        got = node.get_parameter("value").value
+        node.destroy_node()
+        return got
+    finally:
+        rclpy.try_shutdown(context=context)
 
 
 def test_bad_input_is_named():
@@ -52,11 +109,20 @@ DANGLING = "{name: a, package: b, executable: c, parameters: {x: '{y}'}}"
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "arguments: {}", f"arguments: {{}}\nnodes: [{DANGLING}]"]
+    "text",
+    [
+        "[]", "arguments: {}", f"arguments: {{}}\nnodes: [{DANGLING}]", "\ud83d", "a: &a [*a]", "{",
+        "[" * 3000,
+        "arguments: {a: {default: null, help: h}}\nnodes: []", "arguments: {a: {help: h}}\nnodes: []",
+        "arguments: {}\nnodes: [{name: a, package: b, executable: c, parameters: {x: .nan}}]",
+        "arguments: {}\nnodes: [{name: a, package: b, executable: c, parameters: 5}]",
+        "arguments: {}\nnodes: [{name: a, package: b, executable: c, env: {X: 1}}]",
+        "arguments: {}\nnodes: [{name: a, package: b, executable: c}, {name: a, package: b, executable: c}]",
+    ],
 )  # fmt: skip
 def test_malformed_table_is_named(tmp_path: Path, text: str):
     file = tmp_path / "stack.yaml"
-    file.write_text(text)
+    file.write_text(text, errors="surrogatepass")
     with pytest.raises(ConfigError, match=r"stack\.yaml"):
         table.load_stack(file)
 
