@@ -51,6 +51,7 @@ from vista.types import (
 from vista_msgs import msg as m
 
 NS = 1_000_000_000
+MOST_JOINT = 1e6  # no joint is farther or faster than this [rad, m, rad/s, m/s]: a broken driver's numbers
 
 _Word = TypeVar("_Word", State, Decision, Outcome)
 
@@ -263,15 +264,20 @@ def joint_state_from_msg(msg: JointState, spec: RobotSpec) -> JointReading:
     velocity = np.zeros(len(wanted))
     if len(msg.velocity) == len(msg.name):
         velocity = np.asarray(msg.velocity, np.float64)[order]
-    if not np.isfinite(position).all():
-        raise InvalidValueError(f"joint state of {spec.name}: positions hold NaN or infinity")
+    velocity = np.where(np.isnan(velocity), 0.0, velocity)  # how some drivers say that they measure none
+    for what, values in (("positions", position), ("velocities", velocity)):
+        if not (np.abs(values) <= MOST_JOINT).all():  # NaN is not <= either
+            raise InvalidValueError(
+                f"joint state of {spec.name}: {what} {values.tolist()}, expected finite numbers up to "
+                f"{MOST_JOINT:g} rad, m, rad/s or m/s"
+            )
     finger = _finger_m(spec)
     return JointReading(
         time_from_msg(msg.header.stamp),
         position[:-1].astype(np.float32),
-        np.nan_to_num(velocity[:-1]).astype(np.float32),
+        velocity[:-1].astype(np.float32),
         float(np.clip(position[-1] / finger, 0.0, 1.0)),
-        float(np.nan_to_num(velocity[-1]) / finger),
+        float(velocity[-1] / finger),
     )
 
 
@@ -426,6 +432,24 @@ def chunk_from_msg(msg: JointTrajectory, spec: RobotSpec) -> ActionChunk:
     rows = rows[:, [msg.joint_names.index(name) for name in names]]
     rows[:, -1] /= _finger_m(spec)
     return ActionChunk(rows, dt_ns / NS, ActionSpace.JOINT_POSITION, time_from_msg(msg.header.stamp))
+
+
+def gripper_points(msg: JointTrajectory, spec: RobotSpec) -> list[tuple[int, float]]:
+    """What a trajectory of the gripper's joint commands: (due [ns] after it arrives, opening [0, 1]).
+
+    Raises:
+        InvalidValueError: another joint, a point without a position, or a value that is not finite.
+    """
+    if list(msg.joint_names) != [spec.gripper_joint] or any(len(p.positions) != 1 for p in msg.points):
+        raise InvalidValueError(
+            f"gripper trajectory for {list(msg.joint_names)} with {[len(p.positions) for p in msg.points]} "
+            f"positions a point; expected one of {spec.gripper_joint!r} a point"
+        )
+    rows = np.array([p.positions[0] for p in msg.points], np.float64)
+    if not np.isfinite(rows).all():
+        raise InvalidValueError("gripper trajectory: holds NaN or infinity")
+    openings = np.clip(rows / _finger_m(spec), 0.0, 1.0)
+    return [(time_from_msg(p.time_from_start), float(v)) for p, v in zip(msg.points, openings, strict=True)]
 
 
 def controller_commands(msg: JointTrajectory, spec: RobotSpec) -> tuple[JointTrajectory, JointTrajectory]:

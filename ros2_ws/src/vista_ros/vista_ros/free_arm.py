@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vista.errors import InvalidValueError
 from vista.types import F64, RobotSpec
 from vista_sim.world import World
 
@@ -67,11 +68,15 @@ def rows_of(msg_positions: list[object], names: list[str], spec: RobotSpec) -> F
     """Positions of a trajectory's points (T, J) in the order of the contract.
 
     Raises:
-        ValueError: other joints than the arm's, or values that are not finite.
+        InvalidValueError: other joints than the arm's, a point that leaves some out, or values that are not
+            finite.
     """
     if sorted(names) != sorted(spec.joint_names):
-        raise ValueError(f"trajectory for {names}; the arm has {list(spec.joint_names)}")
-    rows = np.array([list(p) for p in msg_positions], np.float64).reshape(-1, len(names))  # type: ignore[call-overload]
+        raise InvalidValueError(f"trajectory for {names}; the arm has {list(spec.joint_names)}")
+    points = [list(p) for p in msg_positions]  # type: ignore[call-overload]
+    if any(len(point) != len(names) for point in points):
+        raise InvalidValueError(f"trajectory: a point without {len(names)} positions")
+    rows = np.array(points, np.float64).reshape(-1, len(names))
     if not np.isfinite(rows).all():
-        raise ValueError("trajectory: holds NaN or infinity")
+        raise InvalidValueError("trajectory: holds NaN or infinity")
     return rows[:, [names.index(name) for name in spec.joint_names]]

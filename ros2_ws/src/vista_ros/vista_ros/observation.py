@@ -34,11 +34,9 @@ class GripperCommand:
         self._points: deque[tuple[int, float]] = deque(maxlen=100)
         self._lock = threading.Lock()
 
-    def add(self, arrived_ns: int, msg: JointTrajectory, finger_m: float) -> None:
-        points = [
-            (arrived_ns + c.time_from_msg(p.time_from_start), float(np.clip(p.positions[0] / finger_m, 0, 1)))
-            for p in msg.points
-        ]
+    def add(self, arrived_ns: int, msg: JointTrajectory, spec: RobotSpec) -> None:
+        """Raises InvalidValueError for a trajectory that is none of this gripper's; nothing is kept of it."""
+        points = [(arrived_ns + due_ns, opening) for due_ns, opening in c.gripper_points(msg, spec)]
         with self._lock:  # a new trajectory replaces what is left of the last one
             kept = [(due, value) for due, value in self._points if due <= arrived_ns]
             self._points = deque([*kept, *points], maxlen=100)
@@ -106,7 +104,7 @@ class ObservationSource:
 
     def _on_command(self, msg: JointTrajectory) -> None:
         if msg.points:
-            self._command.add(self._node.now_ns(), msg, self.spec.gripper_width_m / 2)
+            self._command.add(self._node.now_ns(), msg, self.spec)
 
     def _pick(self, newer_than_ns: int) -> tuple[c.JointReading, dict[str, Image]] | None:
         """Images and the joints nearest to them, all newer than ``newer_than_ns``; the lock is held."""

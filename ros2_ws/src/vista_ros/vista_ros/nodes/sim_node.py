@@ -227,13 +227,7 @@ class SimNode(VistaNode):
 
     def _on_gripper(self, msg: JointTrajectory) -> None:
         due = _due_s(msg)
-        if any(len(point.positions) != 1 for point in msg.points):
-            raise InvalidValueError("gripper trajectory: expected one position in each point")
-        openings = np.array([p.positions[0] for p in msg.points], np.float64) / (
-            self._spec.gripper_width_m / 2
-        )
-        if not np.isfinite(openings).all():
-            raise InvalidValueError("gripper trajectory: holds NaN or infinity")
+        openings = np.array([opening for _, opening in c.gripper_points(msg, self._spec)], np.float64)
         self._jobs.put((lambda: self._arm.grip(openings, due), Future()))
 
     def _reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
