@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
+import json
 import mmap
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from vista.cli import down, processes
+from vista.cli import down, graphs, main, processes
+from vista.errors import VistaError
 
 
 @pytest.fixture
@@ -86,3 +91,130 @@ def test_down_all_clears_up_after_killed_processes_and_says_so(shared: Path, mon
     assert down.main(arguments) == 0
     assert left(shared) == set()
     assert "removed 1 shared memory files of killed processes (3 MB)" in capsys.readouterr().out
+
+
+def test_what_is_locked_is_in_use_though_its_process_is_not_seen(shared: Path, monkeypatch):
+    """In another container: its process numbers are not ours, the shared memory is."""
+    names = ("fastrtps_a", "fastrtps_a_el", "fastrtps_b", "fastrtps_b_el")
+    for name in names:
+        (shared / name).touch()
+    monkeypatch.setattr(processes, "in_use", lambda *_, **__: set())
+    with (shared / "fastrtps_a_el").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert set(processes.remove_orphans(0.0)) == {"fastrtps_b", "fastrtps_b_el"}
+    assert set(processes.remove_orphans(0.0)) == {"fastrtps_a", "fastrtps_a_el"}
+
+
+def test_what_comes_while_it_is_looked_is_left_alone(shared: Path, monkeypatch):
+    (shared / "fastrtps_a").touch()
+
+    def look(*_: object, **__: object) -> set[str]:
+        (shared / "fastrtps_new").touch()  # by a process that the look just missed
+        return set()
+
+    monkeypatch.setattr(processes, "in_use", look)
+    assert set(processes.remove_orphans(0.0)) == {"fastrtps_a"}
+    assert left(shared) == {"fastrtps_new"}
+
+
+def test_files_of_other_users_stay(shared: Path, monkeypatch):
+    (shared / "fastrtps_a").touch()
+    monkeypatch.setattr(processes.os, "getuid", lambda: os.stat(shared).st_uid + 1)
+    assert processes.remove_orphans(0.0) == {}
+    assert left(shared) == {"fastrtps_a"}
+
+
+@pytest.fixture
+def states(tmp_path: Path, monkeypatch) -> Path:
+    folder = tmp_path / "states"
+    folder.mkdir()
+    monkeypatch.setattr(graphs, "state_folder", lambda: folder)
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    return folder
+
+
+def write(folder: Path, name: str, **fields: object) -> None:
+    state = {
+        "pid": os.getpid(), "mark": "a1", "domain": 7, "namespace": "", "nodes": ["sim"],
+        "started_s": time.time(), "logs": "",
+    }  # fmt: skip
+    (folder / name).write_text(json.dumps(state | fields))
+
+
+def test_state_files_that_make_no_sense_are_passed_over(states: Path):
+    for n, text in enumerate(("", "[]", "{", "null", "\x00", "[" * 9000)):
+        (states / f"{n}.json").write_text(text)
+    for n, wrong in enumerate(
+        ({"pid": "x"}, {"pid": -1}, {"pid": 2**80}, {"domain": 999}, {"nodes": 5}, {"started_s": "soon"},
+         {"mark": "../.."}, {"mark": ""}, {"domain": 1e400})
+    ):  # fmt: skip
+        write(states, f"wrong{n}.json", **wrong)
+    (states / "bytes.json").write_bytes(b"\xff\xfe")
+    assert graphs.running() == []
+    write(states, "7.json")
+    assert [each.domain for each in graphs.running()] == [7]
+
+
+def test_graphs_of_one_domain_are_told_apart_by_namespace(states: Path, monkeypatch):
+    for namespace in ("", "left", "cell/left"):
+        assert graphs.state_file(7, namespace).parent == states
+        graphs.write_down(graphs.Running(os.getpid(), "a1", 7, namespace, ("sim",), time.time(), ""))
+    assert {each.namespace for each in graphs.running()} == {"", "left", "cell/left"}
+    assert graphs.find_running(7, "").namespace == ""
+    assert graphs.find_running(None, "cell/left").namespace == "cell/left"
+    with pytest.raises(VistaError, match=r"several graphs are up in domain 7, under .*--namespace"):
+        graphs.find_running()
+    write(states, "8.json", domain=8)
+    with pytest.raises(VistaError, match="in the domains 7, 8; choose one with --domain"):
+        graphs.find_running()
+    monkeypatch.setenv("ROS_DOMAIN_ID", "8")
+    assert graphs.find_running().domain == 8
+
+
+def test_a_place_is_claimed_once_and_free_again_when_its_holder_was_killed(states: Path):
+    code = (
+        "import sys, time; from pathlib import Path; from vista.cli import graphs\n"
+        "graphs.state_folder = lambda: Path(sys.argv[1])\n"
+        "with graphs.claimed(7, 'left'): print('held', flush=True); time.sleep(60)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(states)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"held\n"
+    taken = graphs.claimed(7, "left")
+    with pytest.raises(VistaError, match="a graph is up in ROS domain 7 under /left already"), taken:
+        pass
+    with graphs.claimed(7, "right"), graphs.claimed(7, ""), graphs.claimed(8, "left"):
+        pass
+    child.kill()
+    child.wait()
+    with graphs.claimed(7, "left"):
+        pass
+
+
+def test_down_clears_away_what_a_killed_supervisor_left(states: Path, shared: Path, capsys):
+    """The shared memory goes at once, however young it is: whose it was is known."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"],
+        env={**os.environ, graphs.MARK: "dead1"}, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert orphan.stdout is not None
+    assert orphan.stdout.readline() == b"here\n"
+    write(states, "9.left.json", pid=dead.pid, mark="dead1", domain=9, namespace="left")
+    (shared / "fastrtps_a").touch()
+    assert main.main(["down"]) == 0
+    assert capsys.readouterr().out.startswith("cleared away sim in ROS domain 9 under /left: their")
+    orphan.wait(10.0)
+    assert "fastrtps_a" not in left(shared)
+    assert not list(states.glob("*.json"))
+    assert main.main(["down"]) == 2
+    assert "no graph is up" in capsys.readouterr().err
+
+
+def test_a_graph_whose_place_is_held_is_not_taken_for_killed(states: Path):
+    """Its supervisor may look younger than the graph: somebody has set the clock of the wall."""
+    with graphs.claimed(7, ""):
+        write(states, "7.json", started_s=1.0)
+        assert graphs.clear_killed() == []
+    assert [each.domain for each in graphs.clear_killed()] == [7]

@@ -38,7 +38,11 @@ def graph(folder: Path, namespace: str, domain: int | None = None, nodes: tuple[
 def refused(*words: str) -> str:
     """What ``vista up`` says as it ends with status 2."""
     done = subprocess.run(
-        [sys.executable, "-m", "vista.cli.up", *words], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "vista.cli.up", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 2, done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -108,7 +112,10 @@ def test_a_second_clock_is_refused_by_name(tmp_path: Path):
         other = client.node.create_publisher(Clock, "clock", 1)
         assert other.topic_name == "/third/clock"
         name = client.node.get_fully_qualified_name()
-        with made, pytest.raises(VistaError, match=rf"sim cannot start: {name} publishes '/third/clock' already"):
+        with (
+            made,
+            pytest.raises(VistaError, match=rf"sim cannot start: {name} publishes '/third/clock' already"),
+        ):
             client.wait_ready(("sim",), READY_S)
 
 

@@ -7,25 +7,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from vista import __version__
+from vista.cli.checks import writable_folder
 from vista.cli.episode import Refs
 from vista.cli.results import Record
 from vista.cli.suites import SUITES, Settings, make_suite
 from vista.cli.suites.base import Cell, Job, Progress
-from vista.errors import ConfigError, InvalidValueError
+from vista.errors import ConfigError, InvalidValueError, VistaError
+from vista.plain_text import plain
 from vista.report.machine import machine_info
 
 _REF = "FOLDER|module:Class"
+FEWEST_RECORDS = 1_000
 _HIDDEN = ("believed", "failed_seeds", "threads", "product_ms")  # of the table; the report has them
 
 
@@ -60,17 +67,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run a suite, print its table, write its report."""
     suite = make_suite(args.suite)
-    if args.episodes is not None and args.episodes < 1:
-        raise InvalidValueError(f"--episodes {args.episodes}, expected at least 1")
-    if any(n < 1_000 for n in args.records):
-        raise InvalidValueError(f"--records {min(args.records)}, expected at least 1000")
-    if args.workers < 1:
-        raise InvalidValueError(f"--workers {args.workers}, expected at least 1")
+    for option in ("policy", "world_model", "planner", "critic", "preprocessor", "detector", "switcher",
+                   "guard", "robot"):  # fmt: skip
+        if (value := getattr(args, option)) is not None and not value.strip():
+            name = option.replace("_", "-")
+            raise InvalidValueError(f"--{name} {value!r} is empty; leave the option out instead")
+    if any(n < FEWEST_RECORDS for n in args.records):
+        raise InvalidValueError(f"--records {min(args.records)}, expected at least {FEWEST_RECORDS}")
     if args.json is not None and not args.json.resolve().parent.is_dir():
         raise ConfigError(f"--json {args.json}: the folder {args.json.parent} does not exist")
+    if args.json is not None and args.json.is_dir():
+        raise ConfigError(f"--json {args.json}: a folder stands there, expected a file")
     for option in ("scene", "guard"):
-        if (file := getattr(args, option)) is not None and not Path(file).is_file():
+        if (file := getattr(args, option)) is not None and file.strip() and not Path(file).is_file():
             raise ConfigError(f"--{option} {file}: no such file")
+    if args.page is not None and not suite.paged:
+        raise ConfigError(f"--page {args.page}: suite {suite.name!r} has no page; 'vista' has one")
     refs = Refs(
         args.policy, args.world_model, args.planner, args.detector, args.switcher, args.guard, args.robot,
         args.critic, args.preprocessor,
@@ -79,10 +91,15 @@ def main(args: argparse.Namespace) -> int:
         tuple(args.cell), tuple(args.method), args.seed, args.episodes, args.split, args.task,
         args.objects, args.scene, args.workers, refs, tuple(args.records),
     )  # fmt: skip
+    suite.check(settings)
+    out = writable_folder("--out", args.out or Path("runs") / "bench" / args.suite)
+    if args.page is not None:
+        writable_folder("--page", args.page)
     console = Console(stderr=True)
-    out = args.out or Path("runs") / "bench" / args.suite
     with Shown(console) as shown:
         cells = suite.measure(settings, out, shown)
+    if not cells or any(not cell.get("n") for cell in cells):
+        raise VistaError("nothing was measured; a cell without episodes has no result")
     report = {
         "suite": args.suite,
         "seed": args.seed,
@@ -94,7 +111,7 @@ def main(args: argparse.Namespace) -> int:
     }
     if args.json is not None:
         scratch = args.json.with_name(args.json.name + ".part")
-        scratch.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        scratch.write_text(json.dumps(plainly(report), indent=1) + "\n", encoding="utf-8")
         os.replace(scratch, args.json)
     if args.page is not None:
         print(suite.page(settings, out, report, args.page), file=sys.stderr)
@@ -119,7 +136,7 @@ class Shown(Progress):
         self._done += 1
         self._good += bool(record["success"])
         text = f"{job.cell}, {job.method}: {self._good} of {self._done}"
-        self._bar.update(self._task, advance=1, description=text)
+        self._bar.update(self._task, advance=1, description=escape(text))
 
     def __enter__(self) -> Shown:
         return self
@@ -127,6 +144,15 @@ class Shown(Progress):
     def __exit__(self, *_: object) -> None:
         if self._bar.live.is_started:
             self._bar.stop()
+
+
+def plainly(value: object) -> object:
+    """``value`` without the numbers that JSON does not know: NaN and infinity become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {name: plainly(each) for name, each in value.items()}
+    return [plainly(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def commit() -> str:
@@ -153,7 +179,7 @@ def table(suite: str, cells: list[Cell]) -> Table:
             no_wrap=name == "interval",
         )
     for cell in cells:
-        shown.add_row(*(_text(name, cell.get(name)) for name in names))
+        shown.add_row(*(Text(plain(_text(name, cell.get(name)))) for name in names))
     return shown
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from vista import __version__
-from vista.errors import VistaError
+from vista.cli.words import Parser, readable
+from vista.errors import UnknownNameError, VistaError
+from vista.plain_text import plain
 
 # Command -> (module of vista.cli, what it does in one line).
 COMMANDS = {
@@ -21,6 +23,7 @@ COMMANDS = {
     "bench": ("bench", "measure: success, speed, the scripted expert"),
     "memory": ("memory", "look into a memory, write it out, read it in"),
     "train": ("train", "make data from seeds and train a part"),
+    "calibrate": ("calibrate", "fit the switcher to an executor, on seeds for development"),
     "info": ("info", "what is installed, which device is used, which models are there"),
 }
 INTERRUPTED = 130
@@ -65,13 +68,15 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     name = argv[0]
     if name not in COMMANDS:
-        print(f"vista: unknown command {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
+        raise UnknownNameError("command", name, COMMANDS)
     module = _module(name)
-    parser = argparse.ArgumentParser(prog=f"vista {name}", description=module.__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = Parser(f"vista {name}", module.__doc__)
     module.add_arguments(parser)
-    return int(module.main(parser.parse_args(argv[1:])))
+    try:
+        args = parser.parse_args(argv[1:])
+    except SystemExit as end:  # --help has been told
+        return int(end.code or 0)
+    return int(module.main(args))
 
 
 def _expected() -> tuple[type[Exception], ...]:
@@ -80,23 +85,84 @@ def _expected() -> tuple[type[Exception], ...]:
     return (VistaError,) if robomemory is None else (VistaError, robomemory.RoboMemoryError)
 
 
+def _say(text: str) -> None:
+    """One line on stderr, without secrets and without what a terminal can't show."""
+    from vista.redaction import conceal
+
+    with contextlib.suppress(OSError, ValueError):  # nobody is left to be told
+        print(f"vista: {plain(conceal(text))}", file=sys.stderr, flush=True)
+
+
+def _say_os(error: OSError) -> None:
+    """What the system says, and of what."""
+    about = " to ".join(repr(str(name)) for name in (error.filename, error.filename2) if name is not None)
+    _say(f"{error.strerror or type(error).__name__}{': ' + about if about else ''}")
+
+
+def _prepare_streams() -> None:
+    """What a locale cannot spell is escaped, and a stream that was closed takes everything."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (kept until the end)
+        elif hasattr(stream, "reconfigure"):
+            with contextlib.suppress(ValueError, OSError):
+                stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up_stdout() -> None:
+    """Nobody reads what is printed: let Python not try once more at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 2 for what the user can mend, 130 after Ctrl-C."""
+    """Run one command.
+
+    Returns:
+        What the command says, 0 for success; 2 for what the user can mend, 1 for what goes wrong otherwise,
+        130 after Ctrl-C. Nothing is raised: what went wrong is one line on stderr, and where, with
+        ``VISTA_DEBUG=1``.
+    """
     for variable, value in DEFAULTS.items():
         os.environ.setdefault(variable, value)
+    _prepare_streams()
     try:
-        return _run(sys.argv[1:] if argv is None else argv)
+        status = _run(readable(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
-        print("vista: interrupted", file=sys.stderr)
+        _say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # "vista info | head": nobody is left to be told
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 1
     except Exception as error:
-        if not isinstance(error, _expected()):
-            raise
-        print(f"vista: {' '.join(str(error).split())}", file=sys.stderr)
+        return _tell(error)
+
+
+def _tell(error: Exception) -> int:
+    """Say what went wrong; returns the exit status."""
+    debug = bool(os.environ.get("VISTA_DEBUG"))
+    if debug:
+        import traceback
+
+        from vista.redaction import conceal
+
+        trace = "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError, ValueError):
+            print(conceal(trace), file=sys.stderr)
+    if isinstance(error, _expected()):
+        _say(str(error) or type(error).__name__)
         return 2
+    if isinstance(error, OSError) and error.errno is not None:
+        _say_os(error)
+        if error.filename is None:  # a stream of ours, such as a full disk behind stdout
+            _give_up_stdout()
+        return 2
+    hint = "" if debug else "; VISTA_DEBUG=1 shows where"
+    _say(f"something went wrong that should not: {type(error).__name__}: {error}{hint}")
+    return 1
 
 
 if __name__ == "__main__":

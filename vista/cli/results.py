@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -50,16 +51,20 @@ def summary(cell: str, method: str, records: Sequence[Record]) -> dict[str, obje
 class Results:
     """The file ``episodes.jsonl`` of ``folder``; one process at a time writes to it.
 
-    A line that was torn by a kill is cut off when the file is opened. The first line of a key counts.
+    A line that was torn by a kill or a full disk is cut off when the file is opened. The first line of a key
+    counts.
 
     Raises:
-        ConfigError: another bench is writing there, or a line is not a result.
+        ConfigError: another bench is writing there, a line is not a result, or nothing can be written there.
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "episodes.jsonl"
-        self._file = self.path.open("a+b")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a+b", buffering=0)
+        except OSError as error:
+            raise ConfigError(f"--out {folder}: nothing can be written there: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -69,14 +74,15 @@ class Results:
         self._file.seek(0)
         data = self._file.read()
         whole = data.rfind(b"\n") + 1
+        lines = data[:whole].splitlines(keepends=True)
+        while lines and b"\0" in lines[-1]:  # what a lost power supply leaves of a block
+            whole -= len(lines.pop())
         if whole != len(data):
             self._file.truncate(whole)
-        for number, line in enumerate(data[:whole].splitlines(), 1):
+        for number, line in enumerate(lines, 1):
             try:
-                record = json.loads(line)
-                key = Key(record["cell"], record["method"], int(record["seed"]), record["fingerprint"])
-                bool(record["success"])
-            except (ValueError, KeyError, TypeError) as error:
+                key, record = _read(line)
+            except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
                 self._file.close()
                 raise ConfigError(f"{self.path} line {number} is not a result; delete or mend it") from error
             self._records.setdefault(key, record)
@@ -91,9 +97,23 @@ class Results:
             return
         line = {"cell": key.cell, "method": key.method, "seed": key.seed, "fingerprint": key.fingerprint}
         self._records[key] = {**line, **record}
-        self._file.write(json.dumps(self._records[key]).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._write(json.dumps(self._records[key]).encode() + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        """Append ``line`` whole, or nothing of it."""
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            left = memoryview(line)
+            while left:
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):  # else the torn line is cut off at the next start
+                self._file.truncate(before)
+            raise ConfigError(
+                f"{self.path}: the result of an episode cannot be written: {error.strerror}; what was "
+                "finished before is kept, and the same command goes on from there"
+            ) from error
 
     def close(self) -> None:
         """Let another bench write."""
@@ -106,3 +126,13 @@ class Results:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _read(line: bytes) -> tuple[Key, Record]:
+    """One line of the file; whatever it holds else is an error of some kind."""
+    record = json.loads(line)
+    key = Key(record["cell"], record["method"], record["seed"], record["fingerprint"])
+    texts = all(isinstance(value, str) for value in (key.cell, key.method, key.fingerprint))
+    if not texts or type(key.seed) is not int or type(record["success"]) is not bool:
+        raise TypeError("a name, seed or success of another type")
+    return key, record

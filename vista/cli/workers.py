@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
-from vista.errors import VistaError
+from vista.errors import ConfigError, InvalidValueError, ModelMismatchError, UnknownNameError, VistaError
 from vista.halting import describe
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Opened = Callable[[Job], Result]
+
+SETTINGS_ERRORS = (ConfigError, InvalidValueError, ModelMismatchError, UnknownNameError)
+"""What is wrong with the settings, and so with every job."""
+DEBUG = "VISTA_DEBUG"
+_ENDED_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A job that has no result: its ``cause``, in one line; ``mine``: raised on purpose, by a part that says
+    what is wrong; ``settings``: every other job will meet it, too."""
+
+    cause: str
+    mine: bool = False
+    settings: bool = False
+
+    @classmethod
+    def of(cls, error: Exception) -> Crash:
+        """What ``error`` comes to; its traceback is shown where :data:`DEBUG` is set."""
+        mine = isinstance(error, VistaError)
+        if not mine and os.environ.get(DEBUG):
+            traceback.print_exception(error, file=sys.stderr)
+        return cls(describe(error), mine, isinstance(error, SETTINGS_ERRORS))
 
 
 def one_thread() -> None:
@@ -24,80 +51,104 @@ def one_thread() -> None:
     os.environ.setdefault("LP_NUM_THREADS", "0")
 
 
+class _Worker(Generic[Job, Result]):
+    """Does one job after the other; after a mistake everything is opened anew, as what it left is unknown."""
+
+    def __init__(self, open_: Callable[[Any], Opened[Job, Result]], settings: object) -> None:
+        self._open, self._settings = open_, settings
+        self._work: Opened[Job, Result] | None = None
+
+    def __call__(self, job: Job) -> Result | Crash:
+        try:
+            if self._work is None:
+                self._work = self._open(self._settings)
+            return self._work(job)
+        except Exception as error:
+            crash = Crash.of(error)
+            self._work = self._work if crash.mine else None
+            return crash
+
+
 def _serve(open_: Callable[[Any], Opened[Any, Any]], settings: object, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its children
     one_thread()
+    work = _Worker(open_, settings)
     try:
-        work = open_(settings)
         while True:
-            job = pipe.recv()
-            pipe.send(("done", work(job)))
-    except EOFError:  # the parent has no more work, or is gone
+            pipe.send(work(pipe.recv()))
+    except (EOFError, BrokenPipeError):  # the parent has no more work, or is gone
         return
-    except VistaError as error:
-        pipe.send(("refused", str(error)))
-    except Exception as error:
-        import traceback
-
-        pipe.send(("failed", f"{describe(error)}\n{traceback.format_exc()}"))
 
 
-def spread(
+def attempts(
     open_: Callable[[Any], Opened[Job, Result]], settings: object, jobs: Sequence[Job], workers: int
-) -> Iterator[tuple[Job, Result]]:
-    """Yield every job with its result, in the order in which they end.
+) -> Iterator[tuple[Job, Result | Crash]]:
+    """Yield every job with its result, or with what became of it, in the order in which they end.
 
     Args:
         open_: Module-level function; called once a process with ``settings``, returns what does a job.
-        workers: Processes; with 1 the jobs run here.
-
-    Raises:
-        VistaError: what a job raised on purpose, or a process that died; the message says which.
-        RuntimeError: what a job raised by mistake, with its traceback.
+        workers: Processes; with 1 the jobs run here. One that dies is replaced.
     """
-    if workers <= 1 and jobs:
-        work = open_(settings)
+    if workers <= 1:
+        work = _Worker(open_, settings)
         for job in jobs:
             yield job, work(job)
         return
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(jobs))
-    busy: dict[Any, tuple[Any, Job]] = {}
+    busy: dict[Connection, tuple[Any, Job]] = {}
     processes = []
+
+    def start() -> None:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(open_, settings, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        processes.append(process)
+        give(ours, process)
+
+    def give(pipe: Connection, process: Any) -> None:
+        job = waiting.pop()
+        busy[pipe] = process, job
+        with contextlib.suppress(OSError):  # it died in between: the pipe tells so below
+            pipe.send(job)
+
     try:
         for _ in range(min(workers, len(jobs))):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(open_, settings, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            processes.append(process)
-            job = waiting.pop()
-            ours.send(job)
-            busy[ours] = process, job
+            start()
         while busy:
             for pipe in cast("list[Connection]", wait(list(busy))):
                 process, job = busy.pop(pipe)
                 try:
-                    kind, value = pipe.recv()
-                except (EOFError, OSError) as error:
-                    process.join(5)
-                    raise VistaError(
-                        f"a worker process died (exit status {process.exitcode}) at {job}; what was finished "
-                        "is kept, the same command goes on from there"
-                    ) from error
-                if kind == "refused":
-                    raise VistaError(value)
-                if kind == "failed":
-                    raise RuntimeError(f"{job}: {value}")
-                if waiting:
-                    following = waiting.pop()
-                    pipe.send(following)
-                    busy[pipe] = process, following
-                else:
+                    result: Result | Crash = pipe.recv()
+                except (EOFError, OSError):
                     pipe.close()
-                yield job, value
+                    process.join(_ENDED_S)
+                    result = Crash(f"a worker process died (exit status {process.exitcode})", mine=True)
+                    if waiting:
+                        start()
+                else:
+                    if waiting:
+                        give(pipe, process)
+                    else:
+                        pipe.close()
+                yield job, result
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
-            process.join(5)
+            process.join(_ENDED_S)
+
+
+def spread(
+    open_: Callable[[Any], Opened[Job, Result]], settings: object, jobs: Sequence[Job], workers: int
+) -> Iterator[tuple[Job, Result]]:
+    """As :func:`attempts`, for jobs that are of no use without all their results.
+
+    Raises:
+        VistaError: a job has none; the message says which and why.
+    """
+    for job, result in attempts(open_, settings, jobs, workers):
+        if isinstance(result, Crash):
+            raise VistaError(result.cause if result.settings else f"{job}: {result.cause}")
+        yield job, result

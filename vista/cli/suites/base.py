@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,16 +10,25 @@ from pathlib import Path
 from vista.cli.episode import Refs
 from vista.cli.fingerprint import code_digest, fingerprint, libraries
 from vista.cli.results import Key, Record, Results, summary
-from vista.cli.workers import spread
-from vista.errors import ConfigError, UnknownNameError
+from vista.cli.tolerance import Tolerance, crashes
+from vista.cli.workers import attempts
+from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.splits import load_splits
 
 Cell = dict[str, object]
+MOST = 10**6
+MOST_WORKERS = 1024
+MOST_RECORDS = 10**8
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The arguments of one bench; ``seed`` is an offset into the range ``split``; ``records`` are sizes of
-    a memory (empty: the cell's own)."""
+    a memory (empty: the cell's own).
+
+    Raises:
+        InvalidValueError: a number that means nothing, or would mean everything; an empty name.
+    """
 
     cells: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
@@ -32,6 +42,20 @@ class Settings:
     refs: Refs = field(default_factory=Refs)
     records: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        for option, value, low, high in (
+            ("seed", self.seed, 0, MOST),
+            ("episodes", 1 if self.episodes is None else self.episodes, 1, MOST),
+            ("workers", self.workers, 1, MOST_WORKERS),
+            *(("records", size, 1, MOST_RECORDS) for size in self.records),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise InvalidValueError(f"--{option} {value}, expected {low} to {high}")
+        for option in ("split", "task", "objects", "scene"):
+            value = getattr(self, option)
+            if value is not None and not value.strip():
+                raise InvalidValueError(f"--{option} {value!r} is empty; leave the option out instead")
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -43,6 +67,23 @@ class Job:
 
     def __str__(self) -> str:
         return f"{self.cell}, {self.method}, seed {self.seed}"
+
+
+def seeds_of(settings: Settings, count: int, first: int = 0, *, split: str | None = None) -> list[int]:
+    """``count`` seeds of the range that ``settings`` name, or of ``split``, from ``first`` and the offset on.
+
+    Raises:
+        UnknownNameError: no such range. InvalidValueError: it has not as many.
+    """
+    name, splits = split or settings.split, load_splits()
+    begin = splits.seed(name, 0)
+    size = splits.seeds[name][1] - begin
+    if first + settings.seed + count > size:
+        room = max(0, size - first)
+        raise InvalidValueError(
+            f"--seed {settings.seed}, {count} episodes: range {name!r} has {room} seeds for them"
+        )
+    return [begin + first + settings.seed + i for i in range(count)]
 
 
 class Progress:
@@ -68,6 +109,9 @@ class Suite:
     episodes: Mapping[str, int] = {}
     default_episodes = 50
     in_parent: tuple[str, ...] = ()  # cells whose episodes cannot share the machine with others
+    whole = False  # a cell counts only when every episode of it ended
+    paged = False  # whether there is a page to write
+    resumes = True  # whether it has episodes with seeds, which are kept
 
     def check(self, settings: Settings) -> None:
         """Raise what is wrong with ``settings`` before any work starts."""
@@ -77,6 +121,13 @@ class Suite:
         for method in settings.methods:
             if method not in self.methods:
                 raise UnknownNameError(f"method of suite {self.name!r}", method, self.methods)
+        if self.resumes:
+            for cell in settings.cells or self.default_cells:
+                self.seeds(settings, cell, self.count(settings, cell))
+
+    def count(self, settings: Settings, cell: str) -> int:
+        """How many episodes ``cell`` has."""
+        return settings.episodes or self.episodes.get(cell, self.default_episodes)
 
     def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
         """The seeds of ``count`` episodes."""
@@ -106,10 +157,10 @@ class Suite:
         self.check(settings)
         plan: list[tuple[str, str, list[Key]]] = []
         for cell in dict.fromkeys(settings.cells or self.default_cells):
-            count = settings.episodes or self.episodes.get(cell, self.default_episodes)
+            count = self.count(settings, cell)
             for method in dict.fromkeys(settings.methods or self.default_methods):
-                mine = {**self.identity(settings, cell, method), "code": code_digest()}
-                mark = fingerprint({**mine, "libraries": dict(libraries())})
+                told = {**self.identity(settings, cell, method), "code": code_digest()}
+                mark = fingerprint({**told, "libraries": dict(libraries())})
                 seeds = self.seeds(settings, cell, count)
                 plan.append((cell, method, [Key(cell, method, s, mark) for s in seeds]))
         with Results(out) as results:
@@ -119,9 +170,10 @@ class Suite:
             for cell in dict.fromkeys(key.cell for key in missing):
                 mine = {Job(k.cell, k.method, k.seed): k for k in missing if k.cell == cell}
                 workers = 1 if cell in self.in_parent else settings.workers
-                for job, record in spread(self.opener(cell), settings, list(mine), workers):
-                    results.add(mine[job], record)
-                    progress.step(job, record)
+                kept = any(results.get(key) is not None for key in keys)
+                with Tolerance(results, mine, progress, kept=kept, strict=self.whole) as tolerance:
+                    for job, result in attempts(self.opener(cell), settings, list(mine), workers):
+                        tolerance.add(job, result)
             return [
                 (cell, method, [r for k in mine if (r := results.get(k)) is not None])
                 for cell, method, mine in plan
@@ -136,4 +188,16 @@ class Suite:
         raise ConfigError(f"--page: suite {self.name!r} has no page; 'vista' has one")
 
     def _cell(self, cell: str, method: str, records: Sequence[Record]) -> Cell:
-        return {**summary(cell, method, records), **self.describe(records)}
+        """What is told of a cell. An episode that crashed has failed; there is nothing more to tell of it."""
+        broken = crashes(records)
+        if not broken:
+            return {**summary(cell, method, records), **self.describe(records)}
+        whole = [record for record in records if record not in broken]
+        told = self.describe(whole) if whole else {}
+        failures = Counter(str(r.get("failure", "failed")) for r in records if not r["success"])
+        recounted = {
+            "failures": dict(failures.most_common()),
+            "failed_seeds": [r["seed"] for r in records if not r["success"]],
+        }
+        told |= {name: value for name, value in recounted.items() if name in told}
+        return {**summary(cell, method, records), **told, "crashed": len(broken)}

@@ -25,11 +25,10 @@ from vista.cli.fingerprint import (
 )
 from vista.cli.results import Record
 from vista.cli.scenes import scene_task
-from vista.cli.suites.base import Cell, Job, Settings, Suite
+from vista.cli.suites.base import Cell, Job, Settings, Suite, seeds_of
 from vista.cli.workers import one_thread
 from vista.errors import ConfigError
 from vista.robots import load_robot
-from vista.splits import load_splits
 from vista_sim.looks import arm_looks
 
 _PARTS = ("policy", "world_model", "planner", "detector", "switcher")
@@ -75,8 +74,7 @@ class BasicSuite(Suite):
                 raise ConfigError("method 'oracle' reads the simulator's truth: cell 'ros' cannot use it")
 
     def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
-        splits = load_splits()
-        return [splits.seed(settings.split, settings.seed + i) for i in range(count)]
+        return seeds_of(settings, count)
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
         refs = asdict(self.refs(settings, method))

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from vista.cli.results import Record
 from vista.cli.scenes import known_tasks, scene_task
-from vista.cli.suites.base import Cell, Job, Settings, Suite
+from vista.cli.suites.base import Cell, Job, Settings, Suite, seeds_of
 from vista.cli.suites.basic import scene_identity
 from vista.cli.truth import SETTLE_STEPS
 from vista.kinematics import Kinematics
 from vista.robots import load_robot
-from vista.splits import load_splits
 from vista_sim.world import World
 
 MAX_STEPS = 100  # of 0.1 s, for one subtask
@@ -35,7 +34,7 @@ class ExpertSuite(Suite):
 
     def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
         split = "expert" if settings.split == "bench" else settings.split
-        return [load_splits().seed(split, settings.seed + i) for i in range(count)]
+        return seeds_of(settings, count, split=split)
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
         return {**scene_identity(settings), "task": cell}

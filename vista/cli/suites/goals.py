@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -55,6 +54,7 @@ class GoalsSuite(VistaSuite):
         "oracle",
     )
     default_methods: tuple[str, ...] = ("ours",)
+    paged = False
 
     def check(self, settings: Settings) -> None:
         super().check(replace(settings, methods=tuple("ours" for m in settings.methods if m != "oracle")))
@@ -66,9 +66,6 @@ class GoalsSuite(VistaSuite):
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_goals
-
-    def page(self, settings: Settings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
-        return Suite.page(self, settings, out, report, folder)
 
     def describe(self, records: Sequence[Record]) -> Cell:
         def middle(name: str, share: float = 50.0) -> float:

@@ -50,6 +50,7 @@ class LatencySuite(Suite):
     default_cells = STAGES
     default_methods = methods
     default_episodes = 50
+    resumes = False
 
     def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
         """Time every stage in turn with the product, in one process. Nothing is resumed."""

@@ -24,7 +24,7 @@ from scipy.stats import norm
 from vista.cli.episode import Refs, Stack
 from vista.cli.results import Record
 from vista.cli.scenes import lab_choice
-from vista.cli.suites.base import Cell, Job, Progress, Settings
+from vista.cli.suites.base import Cell, Job, Progress, Settings, seeds_of
 from vista.cli.suites.basic import BasicSuite
 from vista.cli.suites.columns import vista_refs
 from vista.cli.workers import one_thread
@@ -129,12 +129,12 @@ class LongSuite(BasicSuite):
         # What is disturbed are the scenes of "two": what the disturbance costs is a paired difference. What
         # is novel has the seeds of what is not.
         place = "two" if cell in KINDS else cell.removeprefix(NOVEL) or "two"
-        first = _FIRST + self.cells.index(place) * _APART // 2 + settings.seed
+        first = _FIRST + self.cells.index(place) * _APART // 2
         if count + settings.seed > _APART // 2:
             raise InvalidValueError(
                 f"--seed {settings.seed}, {count} episodes: a cell has {_APART // 2} seeds"
             )
-        return [load_splits().seed(settings.split, first + i) for i in range(count)]
+        return seeds_of(settings, count, first)
 
     def refs(self, settings: Settings, method: str) -> Refs:
         return long_refs(settings, method)

@@ -21,13 +21,12 @@ from typing import Any
 
 from vista.cli.episode import Refs, Stack
 from vista.cli.results import Record, wilson
-from vista.cli.suites.base import Cell, Job, Settings
+from vista.cli.suites.base import Cell, Job, Settings, seeds_of
 from vista.cli.suites.basic import BasicSuite
 from vista.cli.suites.columns import APART, episode_task, index_of, meeting, vista_refs
 from vista.cli.truth import NEAR_M
 from vista.cli.workers import one_thread
 from vista.errors import InvalidValueError
-from vista.splits import load_splits
 from vista.switcher.timing import Switch, agreement
 
 
@@ -40,6 +39,7 @@ class VistaSuite(BasicSuite):
     episodes: Mapping[str, int] = {"novel": 189, "heldout": 180}
     default_episodes = 45
     in_parent = ()
+    paged = True
 
     def check(self, settings: Settings) -> None:
         super().check(settings)
@@ -55,7 +55,7 @@ class VistaSuite(BasicSuite):
         first = self.cells.index(cell) * APART if cell else 0
         if count + settings.seed > APART:
             raise InvalidValueError(f"--seed {settings.seed}, {count} episodes: a cell has {APART} seeds")
-        return [load_splits().seed(settings.split, first + settings.seed + i) for i in range(count)]
+        return seeds_of(settings, count, first)
 
     def refs(self, settings: Settings, method: str) -> Refs:
         return vista_refs(settings, method)
@@ -83,8 +83,8 @@ class VistaSuite(BasicSuite):
         return {
             "approach_rate": round(approached / n, 3),
             "grasp_rate": round(grasped / n, 3),
-            "switch_precision": round(switches.precision, 3),
-            "switch_recall": round(switches.recall, 3),
+            "switch_precision": round(switches.precision, 3) if switches.said else None,
+            "switch_recall": round(switches.recall, 3) if switches.true else None,
             **({"groups": groups} if groups else {}),
             **{k: v for k, v in cell.items() if k != "grasped"},
         }

@@ -43,6 +43,7 @@ class LatencyCell(Suite):
     default_cells = cells
     default_methods = METHODS
     default_episodes = 200
+    resumes = False
 
     def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
         """Nothing is resumed, as the times of a table belong to one run."""

@@ -19,10 +19,9 @@ from vista.cli.lifelong.scenarios import FAMILIES, NEEDED, make_scenario
 from vista.cli.lifelong.stage import Stage
 from vista.cli.lifelong.trial import ATTEMPTS, METHODS, run_trial
 from vista.cli.results import Record, wilson
-from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite
+from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite, seeds_of
 from vista.kinematics import Kinematics
 from vista.robots import load_robot
-from vista.splits import load_splits
 
 COUNTS = (*(f"attempt_{n + 1}" for n in range(ATTEMPTS)), "unseen", "unseen_fresh")
 
@@ -36,7 +35,7 @@ class LifelongCell(Suite):
     default_episodes = 100
 
     def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
-        return [load_splits().seed(settings.split, settings.seed + i) for i in range(count)]
+        return seeds_of(settings, count)
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
         return {"robot": robot_digest(settings.refs.robot), "embedder": default_embedder().name}

@@ -16,9 +16,8 @@ from robomemory.names import normal_name
 from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.vectors import VectorIndex
 from vista.cli.results import Record, wilson
-from vista.cli.suites.base import Cell, Job, Settings, Suite
+from vista.cli.suites.base import Cell, Job, Settings, Suite, seeds_of
 from vista.cli.suites.memory.house import THINGS, Question, make_run
-from vista.splits import load_splits
 
 K = 5
 KINDS = ("location", "time", "relation", "identifier", "latest")
@@ -40,9 +39,10 @@ class RecallCell(Suite):
     default_cells = cells
     default_methods = methods
     default_episodes = 20
+    whole = True  # questions are counted, not runs: one that is missing would change what is asked
 
     def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
-        return [load_splits().seed(settings.split, settings.seed + i) for i in range(count)]
+        return seeds_of(settings, count)
 
     def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
         return {"options": str(OPTIONS[method]), "embedder": _embedder().name}

@@ -16,10 +16,12 @@ import numpy as np
 from vista.cli.results import Record, wilson
 from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite
 from vista.cli.suites.memory.textworlds.play import FOLDS, METHODS, WORLDS, Player, missing
-from vista.errors import ConfigError
+from vista.errors import ConfigError, InvalidValueError
 
 FIRST_SEED = {"tuning": 10_000, "bench": 20_000}
 """As TextWorldExpress divides its seeds into dev and test; the other worlds follow it."""
+SEEDS = 10_000
+"""Of each split."""
 
 
 class TextWorldsCell(Suite):
@@ -40,6 +42,8 @@ class TextWorldsCell(Suite):
                 raise ConfigError(f"cell textworlds, game {game}: {why}")
 
     def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+        if settings.seed + count > SEEDS:
+            raise InvalidValueError(f"--seed {settings.seed}, {count} episodes: a split has {SEEDS} seeds")
         first = FIRST_SEED[settings.split] + settings.seed
         return range(first, first + count)
 
