@@ -46,7 +46,7 @@ def _field(kind: str) -> st.SearchStrategy[Any]:
     return st.deferred(lambda: messages(getattr(importlib.import_module(f"{package}.msg"), name)))
 
 
-def messages(kind: Any, **known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def messages(kind: Any, /, **known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Messages of type ``kind``. ``known``: strategies for some of its fields, for values that go further."""
     fields = {
         name: st.one_of(_field(of), known[name]) if name in known else _field(of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,14 +50,18 @@ RAISES: dict[str, BaseException] = {
 
 
 class Moody:
-    """A planner that raises what its instruction asks for ("raise exit"), and is done at once otherwise."""
+    """A planner that raises what its instruction asks for ("raise exit"). It is done at once with "done", in
+    a while with "wait", has something grasped with "move", and can do nothing else."""
 
     def reset(self) -> None: ...
 
     def next(
         self, obs: Observation, instruction: str, recall: Sequence[object]
     ) -> Subtask | Done | Impossible:
-        word = instruction.removeprefix("raise ")
-        if word in RAISES:
-            raise RAISES[word]
-        return Subtask("grasp the blue mug") if word == "move" else Done("there is nothing to do")
+        if instruction.startswith("raise "):
+            raise RAISES[instruction.removeprefix("raise ")]
+        if instruction == "wait":
+            time.sleep(0.5)
+        if instruction in ("done", "wait"):
+            return Done("there is nothing to do")
+        return Subtask("grasp the blue mug") if instruction == "move" else Impossible("nobody taught me that")
