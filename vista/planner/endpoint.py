@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import os
+import logging
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
@@ -15,48 +16,20 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from vista.errors import ConfigError
-from vista.halting import describe
+from vista.plain_text import plain
+from vista.planner.attempts import failure_of, pause_before, told
+from vista.planner.endpoint_settings import EndpointSettings, key_from_environment
 from vista.planner.language.answers import MalformedAnswerError
 from vista.planner.language.critic import LanguageCritic
 from vista.planner.language.model import LanguageModelError, Prompt
 from vista.planner.language.planner import LanguagePlanner, PlannerSettings
 from vista.planner.language.preprocess import LanguagePreprocessor
+from vista.planner.reply import MAX_BYTES, Unanswered, read_reply
+from vista.redaction import conceal
 from vista.types import U8
 
 T = TypeVar("T")
-LIMITS = ("max_tokens", "max_completion_tokens")
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointSettings:
-    """Where a language model is served and how it is asked.
-
-    ``base_url`` up to and including ``/v1``; ``model`` as the server names it; ``api_key_env``: environment
-    variable with the key (a server that wants none gets the word "none"); ``attempts`` of one request, with
-    growing pauses between them; ``attempt_timeout_s`` of one of them [s]; ``max_tokens`` of an answer, sent
-    under the name ``token_limit``; ``send_images``: whether the model sees; ``send_seed``: whether the server
-    takes a seed.
-    """
-
-    base_url: str
-    model: str
-    api_key_env: str = "OPENAI_API_KEY"
-    attempts: int = 3
-    attempt_timeout_s: float = 15.0
-    max_tokens: int = 300
-    token_limit: str = "max_tokens"
-    send_images: bool = True
-    send_seed: bool = True
-
-    def __post_init__(self) -> None:
-        if not self.base_url.startswith(("http://", "https://")) or not self.model:
-            raise ConfigError(
-                f"endpoint: base_url {self.base_url!r}, model {self.model!r}; expected http://... and a name"
-            )
-        if self.token_limit not in LIMITS:
-            raise ConfigError(f"endpoint: token_limit {self.token_limit!r}; expected {' or '.join(LIMITS)}")
-        if self.attempts < 1 or self.max_tokens < 1 or not self.attempt_timeout_s > 0:
-            raise ConfigError(f"{self}: expected at least one attempt, one token and some seconds")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +50,45 @@ class EndpointModel:
     """
 
     def __init__(self, settings: EndpointSettings) -> None:
+        """Read the key.
+
+        Raises:
+            ConfigError: the environment variable holds what cannot be a key.
+        """
         self._settings = settings
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None  # an openai.AsyncOpenAI
-        self._key = os.environ.get(settings.api_key_env, "") or "none"
+        self._key = key_from_environment(settings.api_key_env) or "none"
 
     def answer(self, prompt: Prompt, *, temperature: float = 0.0, seed: int = 0, timeout_s: float) -> str:
         """As :class:`vista.planner.language.model.LanguageModel`."""
         loop, client = self._connected()
+        failures: list[Unanswered] = []
         try:
-            completion = _within(loop, self._ask(client, prompt, temperature, seed), timeout_s)
-        except (FutureTimeoutError, TimeoutError) as error:
-            raise self._error(f"no answer within {timeout_s:.3g} s") from error
+            asked = self._ask(client, prompt, temperature, seed, time.monotonic() + timeout_s, failures)
+            return _within(loop, asked, timeout_s)
+        except MalformedAnswerError:
+            raise
+        except (FutureTimeoutError, TimeoutError):
+            before = f"; before that: {told(failures)}" if failures else ""
+            what = f"no answer within {timeout_s:.3g} s{before}"
+        except Unanswered:
+            what = told(failures)
         except Exception as error:
-            status = getattr(error, "status_code", None)
-            what = f"HTTP {status}: {describe(error)}" if status else describe(error.__cause__ or error)
-            raise self._error(what) from error
-        choices = getattr(completion, "choices", None)
-        if not choices:
-            raise self._error(f"answered no chat completion but {str(completion)[:80]!r}")
-        text = choices[0].message.content if choices[0].message is not None else None
-        if choices[0].finish_reason == "length":
-            raise MalformedAnswerError(f"answer cut off after {self._settings.max_tokens} tokens")
-        if not isinstance(text, str) or not text.strip():
-            raise MalformedAnswerError("empty answer")
-        return text
+            what = told([failure_of(error, self._settings.attempt_timeout_s)])
+        # Raised outside of the handler: what a transport raised may hold the key, also in its own causes.
+        raise self._error(what)
 
     def close(self) -> None:
         """Close all connections; a later question opens them again."""
         with self._lock:
             loop, client, self._loop, self._client = self._loop, self._client, None, None
         if loop is not None and client is not None:
-            asyncio.run_coroutine_threadsafe(client.close(), loop).result(5.0)
+            try:
+                asyncio.run_coroutine_threadsafe(client.close(), loop).result(5.0)
+            except Exception as error:  # the connections go with the process
+                _log.warning("endpoint: not closed: %s", failure_of(error, 5.0))
             loop.call_soon_threadsafe(loop.stop)
 
     def _connected(self) -> tuple[asyncio.AbstractEventLoop, Any]:
@@ -121,17 +100,57 @@ class EndpointModel:
                     raise ConfigError(
                         "an endpoint needs the Python package 'openai': pip install 'vista-stack[endpoint]'"
                     ) from error
+                why = ""
+                try:
+                    self._client = AsyncOpenAI(
+                        base_url=self._settings.base_url,
+                        api_key=self._key,
+                        max_retries=0,  # attempts are counted here: no wait is late, no cause is lost
+                        timeout=self._settings.attempt_timeout_s,
+                    )
+                except Exception as error:  # an address, a proxy, a header from the environment
+                    why = str(failure_of(error, 0.0))
+                if why:
+                    raise ConfigError(f"endpoint {self._where}: cannot be asked: {why}")
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=_serve, args=(self._loop,), name="endpoint", daemon=True).start()
-                self._client = AsyncOpenAI(
-                    base_url=self._settings.base_url,
-                    api_key=self._key,
-                    max_retries=self._settings.attempts - 1,
-                    timeout=self._settings.attempt_timeout_s,
-                )
             return self._loop, self._client
 
-    async def _ask(self, client: Any, prompt: Prompt, temperature: float, seed: int) -> Any:
+    async def _ask(
+        self,
+        client: Any,
+        prompt: Prompt,
+        temperature: float,
+        seed: int,
+        deadline: float,
+        failures: list[Unanswered],
+    ) -> str:
+        """The answer of the first attempt that gets one; ``failures`` of the others are kept as they come.
+
+        Raises:
+            Unanswered: none did, or the next one would come after ``deadline`` [s, monotonic].
+        """
+        settings = self._settings
+        for i in range(settings.attempts):
+            try:
+                async with asyncio.timeout(settings.attempt_timeout_s):
+                    body, headers = await self._send(client, prompt, temperature, seed)
+                # A server that echoes its headers must not bring the key into a memory.
+                return conceal(read_reply(body, headers, settings.max_tokens))
+            except MalformedAnswerError:
+                raise
+            except Exception as error:
+                failures.append(failure_of(error, settings.attempt_timeout_s))
+            pause = pause_before(i, failures[-1])
+            if not failures[-1].again or i + 1 == settings.attempts or time.monotonic() + pause >= deadline:
+                break
+            await asyncio.sleep(pause)
+        raise failures[-1]
+
+    async def _send(
+        self, client: Any, prompt: Prompt, temperature: float, seed: int
+    ) -> tuple[bytes, dict[str, str]]:
+        """Body and headers of the reply to one request."""
         settings = self._settings
         images = prompt.images if settings.send_images else ()
         parts: list[object] = [{"type": "text", "text": prompt.question}]
@@ -143,19 +162,24 @@ class EndpointModel:
         messages: list[object] = [
             {"role": "system", "content": prompt.rules}, {"role": "user", "content": question},
         ]  # fmt: skip
-        return await client.chat.completions.create(
-            model=settings.model,
-            messages=messages,
-            temperature=temperature,
-            extra_body=more,
+        body = bytearray()
+        asked = client.chat.completions.with_streaming_response.create(
+            model=settings.model, messages=messages, temperature=temperature, extra_body=more
         )
+        async with asked as response:
+            headers = {str(k).lower(): str(v) for k, v in response.headers.items()}
+            async for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise Unanswered(f"answered more than {MAX_BYTES:,} bytes; expected a short answer")
+        return bytes(body), headers
+
+    @property
+    def _where(self) -> str:
+        return f"{self._settings.model!r} at {conceal(self._settings.base_url)}"
 
     def _error(self, what: str) -> LanguageModelError:
-        if self._key != "none":
-            what = what.replace(self._key, "***")
-        return LanguageModelError(
-            f"language model {self._settings.model!r} at {self._settings.base_url}: {what[:400]}"
-        )
+        return LanguageModelError(conceal(plain(f"language model {self._where}: {what}", 800)))
 
 
 class EndpointPlanner(LanguagePlanner):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -45,7 +46,7 @@ class Finder(Protocol):
 
 def words_of(sentence: str) -> list[str]:
     """The words of ``sentence``, in lower case, without punctuation."""
-    return re.findall(r"[a-z]+", sentence.lower())
+    return re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", sentence).lower())
 
 
 def named_labels(instruction: str) -> list[str]:

@@ -8,10 +8,12 @@ such text gets through unless it is a short sentence about a known skill.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
 from dataclasses import dataclass
 
 from vista.errors import ConfigError, VistaError
+from vista.plain_text import plain
+from vista.planner.language.reasoning import without_reasoning
 from vista.types import Done, Impossible, Subtask
 
 # What an arm with a gripper does; the configuration may name others.
@@ -20,7 +22,18 @@ SKILLS = (
     "pull", "slide", "turn", "press", "move", "reach", "pour", "wipe",
 )  # fmt: skip
 UNTIL = "the switcher says reached"
-_WORDS = re.compile(r"[a-z0-9][a-z0-9 ,'#-]*")
+_ENDS = ".\u3002\uff0e\uff61"  # full stops of other scripts as well
+_WRAPPING = "\"'`*_\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb "  # quotes and Markdown's emphasis
+_PUNCTUATION = " ,'#-\u2019\u3001\uff0c\u060c\u2010\u200c\u200d"
+_JOINERS = "\u200c\u200d"  # belong to letters of some scripts
+_COLON = r"[:\uff1a\ufe13\ufe55]"
+_IMPOSSIBLE = re.compile(rf"impossible[\s*_`]*{_COLON}[\s*_`]*(?P<reason>\S.*)", re.IGNORECASE)
+_NO = re.compile(
+    rf"[^\w\n]*no[\s*_`'\"]*(?:{_COLON}|[.;!](?=\s)|(?:(?<=\s)|(?<=[*_`]))[-\u2013\u2014]+(?=\s))"
+    r"[\s*_`]*(?P<reason>\S.*)",
+    re.IGNORECASE,
+)
+_OBJECTION = re.compile(r"[^\w\n]*no\b(?![-'\u2019\w])\W*(?P<reason>.*)", re.IGNORECASE)
 
 
 class MalformedAnswerError(VistaError, ValueError):
@@ -57,18 +70,18 @@ class Grammar:
         """
         line = _line(text)
         lower = line.lower()
-        if lower.rstrip(".") == "done":
+        if lower.rstrip(_ENDS) == "done":
             return Done("the language model sees the instruction fulfilled")
         if lower.startswith("impossible"):
-            reason = line[len("impossible") :].lstrip(" :")
-            if not lower.startswith("impossible:") or not reason or len(reason) > 3 * self.max_chars:
+            match = _IMPOSSIBLE.fullmatch(line)
+            if match is None or len(match["reason"]) > 3 * self.max_chars:
                 raise _malformed(text, "impossible: and a short reason")
-            return Impossible(reason)
-        sentence = lower.rstrip(".").strip()
+            return Impossible(match["reason"])
+        sentence = lower.rstrip(_ENDS).strip()
         words = sentence.split()
-        if not _WORDS.fullmatch(sentence) or len(words) > self.max_words or len(sentence) > self.max_chars:
+        if not _made_of_words(sentence) or len(words) > self.max_words or len(sentence) > self.max_chars:
             raise _malformed(text, self.told())
-        if self.skills and words[0] not in self.skills:
+        if self.skills and words[0].casefold() not in map(_folded, self.skills):
             raise _malformed(text, f"a first word out of {', '.join(self.skills)}")
         return Subtask(" ".join(words), index, UNTIL)
 
@@ -78,7 +91,7 @@ class Grammar:
         Raises:
             MalformedAnswerError: no line, too many, or one that is no step; nothing after an end is allowed.
         """
-        lines = [line for line in text.strip().splitlines() if line.strip()]
+        lines = [line for line in without_reasoning(text).strip().splitlines() if line.strip()]
         if not 1 <= len(lines) <= self.max_steps:
             raise _malformed(text, f"1 to {self.max_steps} lines")
         steps = [self.step(re.sub(r"^\s*\d+[.)]\s+", "", line), index + i) for i, line in enumerate(lines)]
@@ -94,12 +107,23 @@ def verdict(text: str, max_chars: int = 300) -> str | None:
         MalformedAnswerError: anything else.
     """
     line = _line(text)
-    if line.lower().rstrip(".") == "yes":
+    if line.lower().rstrip(_ENDS + "!" + _WRAPPING) == "yes":
         return None
-    head, _, reason = line.partition(":")
-    if head.strip().lower() != "no" or not reason.strip() or len(line) > max_chars:
+    match = _NO.fullmatch(line)
+    if match is None or len(line) > max_chars:
         raise _malformed(text, "yes, or: no: and the reason")
-    return reason.strip()
+    return match["reason"].strip(_WRAPPING)
+
+
+def objection(text: str, max_chars: int = 300) -> str | None:
+    """The reason in an answer that is no verdict and yet says no on one of its lines; None if none does.
+
+    A critic's "no" without a reason, or with a lengthy one, must not count as consent.
+    """
+    for line in unicodedata.normalize("NFC", without_reasoning(text)).splitlines():
+        if (match := _OBJECTION.match(line)) is not None:
+            return plain(match["reason"].strip(_WRAPPING), max_chars) or "the critic said no without a reason"
+    return None
 
 
 def sentences(text: str, most: int, max_chars: int = 200) -> tuple[str, ...]:
@@ -108,9 +132,10 @@ def sentences(text: str, most: int, max_chars: int = 200) -> tuple[str, ...]:
     Raises:
         MalformedAnswerError: none, too many, or one longer than ``max_chars``.
     """
-    lines = [re.sub(r"^\s*(?:\d+[.)]|[-*])\s+", "", line).strip() for line in text.strip().splitlines()]
+    said = unicodedata.normalize("NFC", without_reasoning(text)).strip()
+    lines = [re.sub(r"^\s*(?:\d+[.)]|[-*])\s+", "", line).strip() for line in said.splitlines()]
     lines = [line for line in lines if line]
-    if not 1 <= len(lines) <= most or any(len(x) > max_chars or not x.isprintable() for x in lines):
+    if not 1 <= len(lines) <= most or any(len(x) > max_chars or not _printable(x) for x in lines):
         raise _malformed(text, f"1 to {most} lines of at most {max_chars} characters")
     return tuple(lines)
 
@@ -121,12 +146,30 @@ def key(step: Subtask | Done | Impossible) -> str:
 
 
 def _line(text: str) -> str:
-    lines: Sequence[str] = text.strip().splitlines()
-    if len(lines) != 1 or not lines[0].isprintable():
+    lines = unicodedata.normalize("NFC", without_reasoning(text)).strip().splitlines()
+    if len(lines) != 1 or not _printable(lines[0]):
         raise _malformed(text, "one line")
-    return lines[0].strip().strip("\"'`").strip()
+    return lines[0].strip().strip(_WRAPPING)
+
+
+def _printable(line: str) -> bool:
+    return all(c.isprintable() or c in _JOINERS for c in line)
+
+
+def _made_of_words(sentence: str) -> bool:
+    """Letters and digits of any script with their marks, and what stands between words."""
+    if not sentence or not sentence[0].isalnum():
+        return False
+    return all(c in _PUNCTUATION or unicodedata.category(c)[0] in "LMN" for c in sentence)
+
+
+def _folded(word: str) -> str:
+    return unicodedata.normalize("NFC", word).casefold()
 
 
 def _malformed(text: str, expected: str) -> MalformedAnswerError:
-    short = text if len(text) <= 80 else text[:77] + "..."
-    return MalformedAnswerError(f"answer {short!r}; expected {expected}")
+    if text.strip() and not without_reasoning(text).strip():
+        return MalformedAnswerError(
+            f"the answer holds thoughts only, and ends before it says anything; expected {expected}"
+        )
+    return MalformedAnswerError(f"answer {plain(text, 80)!r}; expected {expected}")

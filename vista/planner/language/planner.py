@@ -12,10 +12,12 @@ import numpy as np
 from vista.errors import ConfigError, InstructionError
 from vista.halting import describe
 from vista.images import resize
+from vista.plain_text import plain
 from vista.planner.language import prompts
 from vista.planner.language.answers import Grammar, MalformedAnswerError, key
 from vista.planner.language.calls import Call, run_calls
 from vista.planner.language.model import LanguageModel, LanguageModelError, Prompt
+from vista.planner.language.reasoning import without_reasoning
 from vista.planner.language.voting import NoMajorityError, first_to_ahead_by
 from vista.protocols import MemoryItem
 from vista.types import F32, Done, Impossible, Observation, Subtask
@@ -163,7 +165,7 @@ class LanguagePlanner:
 
         def ask(_: Mapping[str, str | Step], left_s: float) -> str:
             try:
-                return self._model.answer(prompt, timeout_s=min(left_s, limit_s))
+                return without_reasoning(self._model.answer(prompt, timeout_s=min(left_s, limit_s)))
             except (LanguageModelError, MalformedAnswerError) as error:
                 _log.warning("planning without %r: %s", name, describe(error))
                 return ""
@@ -198,13 +200,16 @@ class LanguagePlanner:
                 return first_to_ahead_by(settings.ahead, sample, key, most=settings.most_samples).winner
             except NoMajorityError as error:
                 return Impossible(f"the language model does not agree with itself: {describe(error)}")
-        why = ""
+        why: list[str] = []
         for i in range(settings.attempts):
             try:
                 return sample(i)
             except MalformedAnswerError as error:
-                why = describe(error)
-        return Impossible(f"the language model gave no valid step in {settings.attempts} attempts: {why}")
+                why.append(plain(describe(error), 350))
+        first = f"; the first time: {why[0]}" if why[0] != why[-1] else ""
+        return Impossible(
+            f"the language model gave no valid step in {settings.attempts} attempts: {why[-1]}{first}"
+        )
 
 
 def _thumbnails(obs: Observation) -> F32:

@@ -80,6 +80,8 @@ def first_to_ahead_by(
                 return Vote(first[winner], dict(counts), tuple(flagged))
     told = ", ".join(f"{n} x {name!r}" for name, n in counts.most_common(5)) or "no valid answer"
     why = f"; last red flag: {flagged[-1]}" if flagged else ""
+    if flagged and flagged[0] != flagged[-1]:
+        why += f"; first: {flagged[0]}"
     raise NoMajorityError(
         f"no answer is ahead by {ahead} after {drawn} samples ({len(flagged)} red-flagged): {told}{why}"
     )
