@@ -6,17 +6,25 @@ Poses are 4 x 4 homogeneous matrices f64 here: ``T_ab`` maps points of frame b i
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 # MuJoCo chooses its OpenGL library when it is first imported, whoever imports it first.
 os.environ.setdefault("MUJOCO_GL", "egl")
 
-import mink
-import mujoco
+from vista.errors import ConfigError, InvalidValueError
+
+try:
+    import mink
+    import mujoco
+except RuntimeError as error:
+    raise ConfigError(f"{error}; expected egl, glfw, osmesa or off") from error
 import numpy as np
 
-from vista.errors import ConfigError
+from vista.plain_text import plain
 from vista.types import F64, Pose, RobotSpec
+from vista.values import FAR_M, array
+from vista.yaml_file import existing
 
 
 def pose_to_matrix(pose: Pose) -> F64:
@@ -70,19 +78,25 @@ def matrix_to_delta(matrix: F64) -> F64:
 class Kinematics:
     """Forward and inverse kinematics of one arm.
 
+    It may be shared by threads: one of them reckons at a time.
+
     Args:
         spec: The robot's contract; ``spec.kinematics`` names the MJCF file and ``spec.ee_site`` the
             end-effector site in it.
 
     Raises:
-        ConfigError: the file is missing or lacks a joint or the site named in the contract.
+        ConfigError: the file is missing, is no MJCF, or lacks a joint or the site named in the contract.
     """
 
     def __init__(self, spec: RobotSpec) -> None:
-        if not Path(spec.kinematics).is_file():
-            raise ConfigError(f"robot {spec.name}: kinematics file {spec.kinematics} does not exist")
+        existing(Path(spec.kinematics), f"robot {spec.name}: kinematics file")
         self.spec = spec
-        self.model = mujoco.MjModel.from_xml_path(spec.kinematics)
+        try:
+            self.model = mujoco.MjModel.from_xml_path(spec.kinematics)
+        except (ValueError, mujoco.FatalError) as error:
+            told = f"robot {spec.name}: kinematics file {spec.kinematics}"
+            raise ConfigError(f"{told}: {plain(str(error), 300)}") from error
+        self._lock = threading.Lock()
         # The table is no business of the solver: contacts and dynamics are never evaluated here.
         try:
             self._qpos = np.array([self.model.joint(j).qposadr[0] for j in spec.joint_names])
@@ -103,12 +117,21 @@ class Kinematics:
         return q
 
     def forward(self, joints: F64) -> F64:
-        """End-effector pose (4, 4) in the base frame at ``joints`` (J,) [rad]."""
-        self._config.update(self._full(np.asarray(joints, np.float64)))
+        """End-effector pose (4, 4) in the base frame at ``joints`` (J,) [rad].
+
+        Raises:
+            InvalidValueError: another number of joints, or one that is not finite.
+        """
+        full = self._full(self._joints("forward: joints", joints))
         out = np.eye(4)
-        out[:3, :3] = self._config.data.site_xmat[self._site].reshape(3, 3)
-        out[:3, 3] = self._config.data.site_xpos[self._site]
+        with self._lock:
+            self._config.update(full)
+            out[:3, :3] = self._config.data.site_xmat[self._site].reshape(3, 3)
+            out[:3, 3] = self._config.data.site_xpos[self._site]
         return out
+
+    def _joints(self, name: str, joints: F64) -> F64:
+        return array(name, joints, np.float64, (len(self.spec.joint_names),))
 
     def inverse(
         self, target: F64, seed: F64, *, iterations: int = 8, tol_m: float = 3e-4, tol_rad: float = 3e-3
@@ -117,9 +140,21 @@ class Kinematics:
 
         Returns the best reached within ``iterations``: a target out of reach gives the nearest pose, never
         a jump to another arm configuration. Joint limits are kept.
+
+        Raises:
+            InvalidValueError: ``target`` or ``seed`` has another shape, is not finite, or is farther than any
+                arm.
         """
+        target = array("inverse: target", target, np.float64, (4, 4))
+        if np.abs(target).max() > FAR_M:
+            raise InvalidValueError(f"inverse: target {target[:3, 3].tolist()}, expected at most {FAR_M:g} m")
+        seed = self._joints("inverse: seed", seed)
+        with self._lock:
+            return self._solve(target, seed, iterations, tol_m, tol_rad)
+
+    def _solve(self, target: F64, seed: F64, iterations: int, tol_m: float, tol_rad: float) -> F64:
         lower, upper = self.spec.joint_lower + 0.02, self.spec.joint_upper - 0.02
-        seed = np.clip(np.asarray(seed, np.float64), lower, upper)
+        seed = np.clip(seed, lower, upper)
         self._config.update(self._full(seed))
         quat = np.empty(4)
         mujoco.mju_mat2Quat(quat, np.ascontiguousarray(target[:3, :3]).reshape(9))
@@ -128,9 +163,12 @@ class Kinematics:
             error = self._task.compute_error(self._config)
             if np.abs(error[:3]).max() < tol_m and np.abs(error[3:]).max() < tol_rad:
                 break
-            velocity = mink.solve_ik(
-                self._config, [self._task, self._posture], 1.0, "daqp", damping=1e-6, limits=self._limits
-            )
+            try:
+                velocity = mink.solve_ik(
+                    self._config, [self._task, self._posture], 1.0, "daqp", damping=1e-6, limits=self._limits
+                )
+            except mink.NoSolutionFound:
+                break  # the nearest so far
             q = self._config.q[self._qpos] + np.clip(velocity[self._qpos], -0.3, 0.3)
             self._config.update(self._full(np.clip(q, lower, upper)))
         return np.array(self._config.q[self._qpos])

@@ -52,7 +52,8 @@ def array(name: str, value: object, dtype: type, shape: tuple[int | None, ...]) 
     except Exception as error:  # whatever is handed in converts itself, and may raise anything
         raise InvalidValueError(f"{name}: not an array of {kind}: {shown_error(error)}") from error
     if out.ndim != len(shape) or any(w not in (None, g) for w, g in zip(shape, out.shape, strict=True)):
-        want = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ")"
+        sizes = ", ".join("any" if s is None else str(s) for s in shape)
+        want = f"({sizes},)" if len(shape) == 1 else f"({sizes})"
         raise InvalidValueError(f"{name}: shape {out.shape}, expected {want}")
     if out.dtype.kind == "f" and not np.isfinite(out).all():
         raise InvalidValueError(f"{name}: holds NaN or infinity")

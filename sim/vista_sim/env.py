@@ -12,19 +12,25 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from vista.errors import InvalidValueError, UnknownNameError
+from vista.errors import InvalidValueError, UnknownNameError, VistaError
 from vista.kinematics import Kinematics, delta_to_matrix, matrix_to_pose
 from vista.robots import load_robot
 from vista.splits import load_splits
 from vista.types import U8
+from vista.values import array, entries, shown, whole
 from vista_sim.render import Camera
 from vista_sim.tasks import TASKS, Choice, Task, make_task
 from vista_sim.world import World
 
 Obs = dict[str, NDArray[Any]]
 CAMERAS = ("front", "wrist")
+OPTIONS = ("scene_seed", "target")
 REACH = (0.1, 0.1, 0.1, 0.5, 0.5, 0.5)
 """Largest change of a single action [m, rad]."""
+
+
+class ResetNeededError(VistaError, gymnasium.error.ResetNeeded):
+    """The environment has no scene: ``reset`` was not called yet, or ``close`` was."""
 
 
 class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
@@ -54,14 +60,15 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
         render_mode: str | None = None,
     ) -> None:
         splits = load_splits()
-        if task not in TASKS:
-            raise UnknownNameError("task", task, TASKS)
-        if split not in splits.seeds:
-            raise UnknownNameError("seed range", split, splits.seeds)
+        if not isinstance(task, str) or task not in TASKS:
+            raise UnknownNameError("task", str(task), TASKS)
+        if not isinstance(split, str) or split not in splits.seeds:
+            raise UnknownNameError("seed range", str(split), splits.seeds)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UnknownNameError("render mode", str(render_mode), self.metadata["render_modes"])
-        if not 16 <= image_size <= 480:
-            raise InvalidValueError(f"image_size {image_size}, expected 16 to 480")
+        good = isinstance(image_size, int | np.integer) and not isinstance(image_size, bool)
+        if not good or not 16 <= image_size <= 480:
+            raise InvalidValueError(f"image_size {shown(image_size)}, expected 16 to 480")
         self.render_mode = render_mode
         self._task_name, self._size, self._range = task, image_size, splits.seeds[split]
         self._choice = choice or Choice(splits.demo_objects, splits.demo_patterns)
@@ -83,13 +90,21 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Obs, dict[str, Any]]:
-        """A new scene. ``options``: ``scene_seed`` for a certain scene, ``target`` for what it is about."""
+        """A new scene. ``options``: ``scene_seed`` for a certain scene, ``target`` for what it is about.
+
+        Raises:
+            InvalidValueError: a seed below 0. UnknownNameError: another option, or no such object.
+        """
+        if seed is not None:
+            seed = whole("seed", seed, 0)
         super().reset(seed=seed)
-        options = options or {}
+        options = dict(entries("options", options or {}))
+        for name in options:
+            if name not in OPTIONS:
+                raise UnknownNameError("option of reset", name, OPTIONS)
         drawn = int(self.np_random.integers(*self._range))
-        task = make_task(
-            self._task_name, int(options.get("scene_seed", drawn)), self._choice, options.get("target")
-        )
+        scene_seed = whole("options['scene_seed']", options.get("scene_seed", drawn), 0)
+        task = make_task(self._task_name, scene_seed, self._choice, options.get("target"))
         world = World(task.scene, self._robot, self._kinematics)
         task.prepare(world)
         self.close()
@@ -98,9 +113,10 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
 
     def step(self, action: NDArray[Any]) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         world, task = self._running()
-        row = np.asarray(action, np.float64)
-        if row.shape != (7,) or not np.isfinite(row).all():
-            raise InvalidValueError(f"action {row!r}, expected 7 finite numbers")
+        try:
+            row = array("action", action, np.float64, (7,))
+        except InvalidValueError as error:
+            raise InvalidValueError(f"{error}; expected 7 finite numbers") from error
         row = np.clip(row, self._low, self._high)
         world.move_to(world.ee_pose() @ delta_to_matrix(row[:6]), float(row[6]))
         done = bool(task.success(world))
@@ -122,7 +138,7 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
 
     def _running(self) -> tuple[World, Task]:
         if self.world is None or self.task is None or self._camera is None:
-            raise gymnasium.error.ResetNeeded(f"{self._task_name}: call reset first")
+            raise ResetNeededError(f"{self._task_name}: call reset first")
         return self.world, self.task
 
     def _info(self, task: Task, success: bool) -> dict[str, Any]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from functools import cache
+from pathlib import Path
 
 import mujoco
 import numpy as np
 
+from vista.errors import ConfigError
+from vista.plain_text import plain
 from vista.types import RobotSpec
 from vista_sim.cabinet import add_cabinet
 from vista_sim.elements import add as _add
 from vista_sim.looks import arm_looks, dress
+from vista_sim.mesh_file import mesh_bytes
 from vista_sim.objects import Geom, ObjectSpec
 from vista_sim.scene import Scene
 from vista_sim.textures import draw, png
@@ -19,19 +23,36 @@ from vista_sim.textures import draw, png
 
 @cache
 def _arm_text(path: str) -> str:
-    with open(path) as file:
-        return file.read()
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"kinematics file {plain(path)}: cannot be read: {plain(str(error), 200)}"
+        ) from error
 
 
 def build_model(scene: Scene, robot: RobotSpec, looks: str | None = None) -> mujoco.MjModel:
     """Compile ``scene`` with the arm of ``robot``. Objects are bodies ``object0``… with free joints.
 
-    ``looks``: how the arm is drawn, see :func:`vista_sim.looks.arm_looks`.
+    ``looks``: how the arm is drawn, see :func:`vista_sim.looks.arm_looks`. No name from outside stands in
+    the MJCF text: objects and files are numbered.
+
+    Raises:
+        ConfigError: the arm's file is no MJCF, has no camera ``front`` to look with, or MuJoCo cannot
+            compile the scene; its reason is told.
     """
-    root = ET.fromstring(_arm_text(robot.kinematics))
+    told = f"robot {robot.name}: kinematics file {plain(robot.kinematics)}"
+    try:
+        root = ET.fromstring(_arm_text(robot.kinematics))
+    except ET.ParseError as error:
+        raise ConfigError(f"{told}: {error}") from error
     assets: dict[str, bytes] = {}
     asset, world = ET.SubElement(root, "asset"), root.find("worldbody")
-    assert world is not None
+    if world is None:
+        raise ConfigError(f"{told}: no MJCF, for it has no worldbody")
+    if "front" not in robot.cameras:
+        has = ", ".join(robot.cameras) or "none"
+        raise ConfigError(f"robot {robot.name}: the simulator needs a camera 'front'; the contract has {has}")
     if arm_looks(looks) == "mesh":
         dress(root, asset, assets)
     if any(geom.mesh for placed in scene.objects for geom in placed.spec.geoms):
@@ -72,7 +93,10 @@ def build_model(scene: Scene, robot: RobotSpec, looks: str | None = None) -> muj
         add_cabinet(world, scene.drawers)
     for i, placed in enumerate(scene.objects):
         _object(world, asset, assets, f"object{i}", placed.spec)
-    return mujoco.MjModel.from_xml_string(ET.tostring(root, encoding="unicode"), assets)
+    try:
+        return mujoco.MjModel.from_xml_string(ET.tostring(root, encoding="unicode"), assets)
+    except (ValueError, mujoco.FatalError) as error:
+        raise ConfigError(f"scene {scene.seed} cannot be built: {plain(str(error), 300)}") from error
 
 
 def _tray(world: ET.Element, scene: Scene) -> None:
@@ -101,7 +125,7 @@ def _object(
     if spec.rolls and spec.geoms[0].type == "sphere":
         contact = {"condim": "6", "friction": "1 .01 .0005", "solimp": ".95 .99 .001"}
     for k, geom in enumerate(spec.geoms):
-        attrs = _geom(asset, f"{name}_{k}", geom)
+        attrs = _geom(asset, assets, f"{name}_{k}", geom)
         if geom.collides:
             attrs |= {"density": [spec.density], **contact}
             if geom.mesh:
@@ -113,13 +137,15 @@ def _object(
         _add(body, "geom", **attrs, **looks)
 
 
-def _geom(asset: ET.Element, name: str, geom: Geom) -> dict[str, object]:
+def _geom(asset: ET.Element, assets: dict[str, bytes], name: str, geom: Geom) -> dict[str, object]:
     attrs: dict[str, object] = {"type": geom.type}
     if geom.vertices:
         _add(asset, "mesh", name=name, vertex=geom.vertices)
         return attrs | {"mesh": name}
     if geom.mesh:
-        _add(asset, "mesh", name=name, file=geom.mesh)
+        file = f"{name}{Path(geom.mesh).suffix.lower()}"
+        assets[file] = mesh_bytes(Path(geom.mesh))
+        _add(asset, "mesh", name=name, file=file)
         return attrs | {"mesh": name, "pos": geom.pos}
     attrs |= {"size": geom.size}
     return attrs | ({"fromto": geom.fromto} if geom.fromto else {"pos": geom.pos})

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
 
 from vista.errors import InvalidValueError, RobotStoppedError
 from vista.kinematics import delta_to_matrix, matrix_to_pose
-from vista.types import ActionChunk, ActionSpace, Observation, RobotSpec
+from vista.types import F64, ActionChunk, ActionSpace, Observation, RobotSpec
 from vista_sim.render import Camera
 from vista_sim.world import SUBSTEPS, World
 
 
 class SimRobot:
-    """Runs chunks in a :class:`World`. One thread; ``close`` frees the camera.
+    """Runs chunks in a :class:`World`. Any thread may call it; one moves or looks at a time.
 
     ``lockstep``: its time waits for whoever plans (:class:`vista.protocols.Lockstep`).
 
@@ -29,6 +30,8 @@ class SimRobot:
         self.world = world
         self._camera = Camera(world.model) if render else None
         self._cause: str | None = None
+        self._closed = False
+        self._lock = threading.RLock()
         self.control_steps = 0
         self.on_row: Callable[[], None] | None = None  # called after every control step
 
@@ -42,8 +45,17 @@ class SimRobot:
         return round(self.world.time * 1e9)
 
     def observe(self, timeout_s: float = 1.0) -> Observation:
-        """What the arm senses now; never stale, for time stands still while it is looked at."""
+        """What the arm senses now; never stale, for time stands still while it is looked at.
+
+        Raises:
+            RobotStoppedError: after ``close``, for nothing is seen any more.
+        """
+        with self._lock:
+            return self._observe()
+
+    def _observe(self) -> Observation:
         w = self.world
+        self._check_open()
         images = {}
         if self._camera is not None:
             for name, camera in w.robot.cameras.items():
@@ -63,30 +75,49 @@ class SimRobot:
         """Run the whole chunk, a row per control step.
 
         Raises:
-            RobotStoppedError: after ``stop``. InvalidValueError: rows of another rate than the arm's.
+            RobotStoppedError: after ``stop`` or ``close``. InvalidValueError: rows of another rate than the
+                arm's, or of another length.
         """
+        self._check_open()
         if self._cause is not None:
             raise RobotStoppedError(f"robot {self.spec.name} was stopped: {self._cause}")
+        columns = chunk.actions.shape[1]
+        if chunk.space is ActionSpace.JOINT_POSITION and columns != len(self.spec.joint_names) + 1:
+            joints = len(self.spec.joint_names)
+            raise InvalidValueError(
+                f"chunk.actions: {columns} columns, this arm has {joints} joints and a gripper"
+            )
         if abs(chunk.dt_s - SUBSTEPS * self.world.model.opt.timestep) > 1e-6:
             raise InvalidValueError(f"chunk.dt_s {chunk.dt_s}: this arm runs rows of 0.1 s")
         start = self.world.ee_pose()
         for row in np.asarray(chunk.actions, np.float64):
-            if chunk.space is ActionSpace.EE_DELTA:
-                self.world.move_to(start @ delta_to_matrix(row[:6]), float(np.clip(row[6], 0, 1)))
-            else:
-                self.world.move_joints(row[:-1], float(np.clip(row[-1], 0, 1)))
-            self.control_steps += 1
+            with self._lock:
+                self._move(start, row, chunk.space)
             if self.on_row is not None:
                 self.on_row()
 
+    def _move(self, start: F64, row: F64, space: ActionSpace) -> None:
+        if space is ActionSpace.EE_DELTA:
+            self.world.move_to(start @ delta_to_matrix(row[:6]), float(np.clip(row[6], 0, 1)))
+        else:
+            self.world.move_joints(row[:-1], float(np.clip(row[-1], 0, 1)))
+        self.control_steps += 1
+
     def stop(self, cause: str) -> None:
         """Hold still from now on; the first cause is kept."""
-        if self._cause is None:
-            self._cause = cause
-            self.world.joint_target = self.world.joints
+        with self._lock:
+            if self._cause is None:
+                self._cause = cause
+                self.world.joint_target = self.world.joints
 
     def close(self) -> None:
-        """Free the camera."""
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+        """Free the camera; idempotent. Nothing is seen or moved afterwards."""
+        with self._lock:
+            self._closed = True
+            if self._camera is not None:
+                self._camera.close()
+                self._camera = None
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RobotStoppedError(f"robot {self.spec.name} is closed; make a new one")

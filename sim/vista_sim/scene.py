@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from vista.errors import InvalidValueError
+from vista.values import whole
 from vista_sim.objects import COLOURS, ObjectSpec, sample_object
 
 RGB = tuple[float, float, float]
 OBJECT_X, OBJECT_Y = (0.37, 0.64), (-0.235, 0.235)
 TRAY_RADIUS, OBJECT_RADIUS = 0.085, 0.048
 TRAY_HALF = 0.057
+MOST_OBJECTS = 32
+"""More things leave the arm no room, and finding places for them takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,13 @@ def place(
 
 
 def sample_surroundings(rng: np.random.Generator, seed: int, patterns: Sequence[str]) -> Scene:
-    """An empty tabletop: light, table colours and pattern, camera shift, tray colour."""
+    """An empty tabletop: light, table colours and pattern, camera shift, tray colour.
+
+    Raises:
+        InvalidValueError: there are no ``patterns`` to draw from.
+    """
+    if not patterns:
+        raise InvalidValueError("patterns: none, expected at least one to draw the table from")
     first = rng.uniform(0.3, 0.85, 3)
     second = np.clip(first + rng.uniform(-0.15, 0.15, 3), 0, 1)
     tray = np.clip(np.array(COLOURS[str(rng.choice(list(COLOURS)))]) + rng.uniform(-0.05, 0.05, 3), 0, 1)
@@ -139,7 +148,7 @@ def sample_tabletop(
     ``required`` labels are always there. ``library`` holds a user's own objects by label; other labels are
     drawn by shape and colour.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed, 0))
     scene = sample_surroundings(rng, seed, patterns)
     others = [label for label in dict.fromkeys(labels) if label not in required]
     if len(required) + len(others) < count:

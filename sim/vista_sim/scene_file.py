@@ -16,6 +16,7 @@ from vista.yaml_file import LONGEST_NAME, Reader, read_yaml, user_path
 from vista_sim import cabinet
 from vista_sim.objects import COLOURS, ObjectSpec, load_objects, sample_object
 from vista_sim.scene import (
+    MOST_OBJECTS,
     OBJECT_RADIUS,
     OBJECT_X,
     OBJECT_Y,
@@ -30,8 +31,6 @@ from vista_sim.textures import PATTERNS
 
 KEYS = ("seed", "objects_from", "table", "tray", "light", "camera_shift", "drawers", "objects", "instruction")
 LIMIT_X, LIMIT_Y = (0.3, 0.72), (-0.32, 0.32)
-MOST_OBJECTS = 32
-"""More things leave the arm no room, and finding places for them takes minutes."""
 LONGEST_SENTENCE = 500
 Point = tuple[float, float]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from vista.errors import InvalidValueError
+from vista.values import whole
 from vista_sim import cabinet
 from vista_sim.objects import ObjectSpec, sample_object
 from vista_sim.scene import (
@@ -111,7 +112,7 @@ def sample_cabinet(
 
     ``hidden``: the subject lies in one of the closed drawers, else it stands on the table like the others.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed, 0))
     scene = sample_surroundings(rng, seed, patterns)
     others = [label for label in dict.fromkeys(labels) if label != subject]
     if len(others) < distractors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from vista.errors import ConfigError
 from vista.kinematics import Kinematics
 from vista.types import F64, RobotSpec
 from vista_sim.mjcf import build_model
@@ -13,6 +14,7 @@ from vista_sim.scene import Scene
 SUBSTEPS = 25
 SEGMENTS = 5
 READY = (0.48, 0.0, 0.32)
+ARM_JOINTS = 7
 
 
 def top_down(x: float, y: float, z: float, yaw: float) -> F64:
@@ -37,6 +39,9 @@ class World:
         robot: The arm's contract.
         kinematics: Shared inverse kinematics (one per process is enough); made here if None.
         looks: ``primitive`` or ``mesh``; None: the environment variable ``VISTA_ARM_LOOKS``, or primitive.
+
+    Raises:
+        ConfigError: the contract does not fit the arm's file, or the scene cannot be built.
     """
 
     def __init__(
@@ -51,7 +56,19 @@ class World:
         self.kinematics = kinematics or Kinematics(robot)
         self.model = build_model(scene, robot, looks)
         self.data = mujoco.MjData(self.model)
+        try:
+            self._find_parts(scene, robot)
+        except KeyError as error:
+            raise ConfigError(f"robot {robot.name}: {robot.kinematics}: {error.args[0]}") from error
+        self.reset()
+
+    def _find_parts(self, scene: Scene, robot: RobotSpec) -> None:
         m = self.model
+        if len(robot.joint_names) != ARM_JOINTS or m.nu != ARM_JOINTS + 2:
+            raise ConfigError(
+                f"robot {robot.name}: {len(robot.joint_names)} joints and {m.nu} actuators; the simulator "
+                f"moves arms with {ARM_JOINTS} joints and two fingers"
+            )
         self._arm_q = np.array([m.joint(j).qposadr[0] for j in robot.joint_names])
         self._arm_v = np.array([m.joint(j).dofadr[0] for j in robot.joint_names])
         self._fingers = [m.joint(f"finger_{s}").qposadr[0] for s in ("left", "right")]
@@ -60,7 +77,6 @@ class World:
         self._object_q = [m.joint(f"object{i}").qposadr[0] for i in range(len(scene.objects))]
         self._object_v = [m.joint(f"object{i}").dofadr[0] for i in range(len(scene.objects))]
         self._drawer_q = [m.joint(f"drawer{i}").qposadr[0] for i in range(scene.drawers)]
-        self.reset()
 
     def reset(self, start: F64 | None = None) -> None:
         """Objects at their places, the arm at ``start`` (4, 4) or the ready pose, 0.2 s to settle."""
@@ -150,9 +166,9 @@ class World:
 
     # --- motion ---
     def _write_ctrl(self, joints: F64, gripper: float) -> None:
-        self.data.ctrl[:7] = joints
+        self.data.ctrl[:ARM_JOINTS] = joints
         # Closed means 10 mm beyond contact of the pads, so that the servo squeezes what is between them.
-        self.data.ctrl[7:9] = -0.01 + 0.05 * gripper
+        self.data.ctrl[ARM_JOINTS : ARM_JOINTS + 2] = -0.01 + 0.05 * gripper
 
     def step(self, substeps: int) -> None:
         """Physics only, with the commands as they are."""

@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from vista.errors import UnknownNameError
+from vista.values import sequence, text, whole
 from vista_sim.expert import Action
 from vista_sim.objects import ObjectSpec
-from vista_sim.scene import Placed, Scene
+from vista_sim.scene import MOST_OBJECTS, Placed, Scene
 from vista_sim.world import World
 
 
@@ -28,6 +29,13 @@ class Choice:
     distractors: int = 3
     library: Mapping[str, ObjectSpec] | None = None
     fixed: Scene | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InvalidValueError for anything else."""
+        for name in ("labels", "patterns"):
+            for each in sequence(f"Choice.{name}", getattr(self, name)):
+                text(f"Choice.{name}", each)
+        whole("Choice.distractors", self.distractors, 0, MOST_OBJECTS - 1)
 
 
 class Task(Protocol):
