@@ -98,7 +98,12 @@ def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (graphs, up, down):
         monkeypatch.setattr(module, "running", lambda: list(alive))
     monkeypatch.setattr(graphs, "state_folder", lambda: tmp_path / "state")
-    for module, name in ((up, "clear_killed"), (up, "clear_old"), (down, "clear_killed")):
+    for module, name in (
+        (up, "clear_killed"),
+        (up, "clear_old"),
+        (down, "clear_killed"),
+        (demo, "clear_killed"),
+    ):
         monkeypatch.setattr(module, name, list)
     monkeypatch.setattr(down, "remove_orphans", lambda *_, **__: {})
     monkeypatch.setattr(down, "stop", lambda state: None)

@@ -25,7 +25,7 @@ from vista.cli.checks import (
     instruction_text,
     writable_folder,
 )
-from vista.cli.graphs import running
+from vista.cli.graphs import clear_killed, refuse_taken, running
 from vista.cli.processes import DIE_WITH_PARENT, remove_orphans
 from vista.cli.progress_view import ProgressView
 from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
@@ -33,6 +33,7 @@ from vista.cli.stack import Value, load_stack
 from vista.cli.staging import scene_of
 from vista.cli.up import STOP_S, add_stack_arguments, place, stack_values
 from vista.errors import VistaError
+from vista.halting import ShouldStop
 from vista.redaction import conceal
 from vista.robots import load_robot
 
@@ -88,6 +89,20 @@ class Graph:
             stdout=subprocess.DEVNULL, stderr=self._said, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         return self
+
+    def wait_there(self, timeout_s: float, should_stop: ShouldStop) -> None:
+        """Return once the supervisor holds its place: a client that looks earlier may meet another graph.
+
+        Raises:
+            VistaError: it has ended, there is a cause to stop, or ``timeout_s`` [s] are over.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._child is not None and all(each.pid != self._child.pid for each in running()):
+            if (cause := self.ended() or should_stop()) is not None:
+                raise VistaError(cause)
+            if time.monotonic() > deadline:
+                raise VistaError(f"not ready within {timeout_s:g} s: 'vista up' has not come up")
+            time.sleep(0.1)
 
     def ended(self) -> str | None:
         """Why the nodes' supervisor has ended by itself, None while it lives."""
@@ -152,6 +167,8 @@ def main(args: argparse.Namespace) -> int:
     scene_of(chosen)
     timeout_s, ready_s = task_limits(args)
     domain, namespace = place(args)
+    clear_killed()
+    refuse_taken(domain, namespace)
     for option, folder in (("--runs", args.runs), ("--logs", args.logs)):
         if folder:
             writable_folder(option, folder)
@@ -169,17 +186,18 @@ def main(args: argparse.Namespace) -> int:
     view = ProgressView()
     with Interrupt() as interrupt, Graph(words, domain) as graph, view:
         view.stage("starting")
-        with orderly("the ROS client"):
-            from vista_ros.client import GraphClient
+        try:
+            with orderly("the ROS client"):
+                from vista_ros.client import GraphClient
 
-        with orderly("the task"), GraphClient(namespace, str(chosen["robot"])) as client:
-            try:
+            graph.wait_there(ready_s, interrupt)
+            with orderly("the task"), GraphClient(namespace, str(chosen["robot"])) as client:
                 return carry_out(job, client, view, interrupt, graph.ended)
-            except VistaError as error:
-                if interrupt.cause is None:
-                    raise
-                view.say(str(error), "bold red")
-                return INTERRUPTED
+        except VistaError as error:
+            if interrupt.cause is None:
+                raise
+            view.say(str(error), "bold red")
+            return INTERRUPTED
 
 
 def told(instruction: str | None, chosen: Mapping[str, Value]) -> str:

@@ -177,15 +177,26 @@ def claimed(domain: int, namespace: str) -> Iterator[None]:
     except OSError as error:
         raise VistaError(f"cannot write down that a graph is up: {error}") from error
     try:
-        if _taken(lock) or any((e.domain, e.namespace) == (domain, namespace) for e in running()):
-            words = f" --namespace {namespace}" if namespace else ""
-            raise VistaError(
-                f"a graph is up in {where(domain, namespace)} already; 'vista down --domain {domain}{words}' "
-                "stops it, and another --namespace or --domain starts one beside it"
-            )
+        if _taken(lock):
+            raise _occupied(domain, namespace)
+        refuse_taken(domain, namespace)
         yield
     finally:
         os.close(lock)
+
+
+def refuse_taken(domain: int, namespace: str) -> None:
+    """Raise VistaError when a graph is up in this place already."""
+    if any((each.domain, each.namespace) == (domain, namespace) for each in running()):
+        raise _occupied(domain, namespace)
+
+
+def _occupied(domain: int, namespace: str) -> VistaError:
+    words = f" --namespace {namespace}" if namespace else ""
+    return VistaError(
+        f"a graph is up in {where(domain, namespace)} already; 'vista down --domain {domain}{words}' "
+        "stops it, and another --namespace or --domain starts one beside it"
+    )
 
 
 def _taken(lock: int, tries: int = 5) -> bool:
