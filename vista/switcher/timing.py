@@ -53,8 +53,9 @@ class Agreement:
         return self.hits / self.true if self.true else 1.0
 
     def __str__(self) -> str:
-        calls = f"precision {self.precision:.3f} of {self.said} calls"
-        return f"{calls}, recall {self.recall:.3f} of {self.true} moments"
+        precision = f"{self.precision:.3f}" if self.said else "-"
+        recall = f"{self.recall:.3f}" if self.true else "-"
+        return f"precision {precision} of {self.said} calls, recall {recall} of {self.true} moments"
 
 
 def agreement(switches: Iterable[Switch]) -> Agreement:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -66,6 +67,9 @@ class GoalsSuite(VistaSuite):
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_goals
+
+    def page(self, settings: Settings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
+        return Suite.page(self, settings, out, report, folder)
 
     def describe(self, records: Sequence[Record]) -> Cell:
         def middle(name: str, share: float = 50.0) -> float:
