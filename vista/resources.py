@@ -33,11 +33,19 @@ def resource_path(relative: str | Path) -> Path:
         ConfigError: it is in none of the folders, which the message lists; or ``relative`` is absolute
             or climbs out of them.
     """
-    wanted = Path(relative)
+    try:
+        wanted = Path(relative)
+    except TypeError as error:
+        raise ConfigError(
+            f"resource {relative!r}: expected a path such as config/robots/panda.yaml"
+        ) from error
     if wanted.is_absolute() or ".." in wanted.parts or not wanted.parts:
         raise ConfigError(f"resource {str(relative)!r}: expected a path such as config/robots/panda.yaml")
     roots = resource_roots()
     for root in roots:
-        if (root / wanted).exists():
-            return root / wanted
+        try:
+            if (root / wanted).exists():
+                return root / wanted
+        except OSError:  # too long for a name, or a folder that may not be looked into
+            continue
     raise ConfigError(f"resource {str(wanted)!r} not found; looked in: {', '.join(map(str, roots))}")

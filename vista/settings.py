@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
-
-from vista.errors import ConfigError, UnknownNameError
+from vista.errors import ConfigError, UnknownNameError, VistaError
+from vista.plain_text import plain
+from vista.values import shown
+from vista.yaml_file import read_yaml, user_path
 
 T = TypeVar("T")
 Options = Mapping[str, object]
+LARGEST = 1e300
 
 
 def read_options(path: str | Path) -> tuple[str, Options]:
@@ -23,12 +25,11 @@ def read_options(path: str | Path) -> tuple[str, Options]:
     Raises:
         ConfigError: no readable YAML mapping, or one without ``type``.
     """
-    try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    file = user_path(path, "settings")
+    data = read_yaml(file, "settings")
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
-        raise ConfigError(f"{path}: expected a mapping whose entry 'type' says what it configures")
+        told = plain(str(file))
+        raise ConfigError(f"{told}: expected a mapping whose entry 'type' says what it configures")
     return data["type"], {str(k): v for k, v in data.items() if k != "type"}
 
 
@@ -39,7 +40,8 @@ def from_options(cls: type[T], options: Options, where: str) -> T:
         where: What holds the options, for messages.
 
     Raises:
-        UnknownNameError: an entry that is no field. ConfigError: one is missing or of another type.
+        UnknownNameError: an entry that is no field. ConfigError: one is missing, of another type, or refused
+            by ``cls``.
     """
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(typing.cast(typing.Any, cls))}
@@ -51,7 +53,12 @@ def from_options(cls: type[T], options: Options, where: str) -> T:
         if no_default and name not in options:
             raise ConfigError(f"{where}: the entry {name!r} is missing")
     values = {name: _value(hints[name], value, f"{where}: {name}") for name, value in options.items()}
-    return cls(**values)
+    try:
+        return cls(**values)
+    except VistaError:
+        raise
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ConfigError(f"{where}: {plain(str(error))}") from error
 
 
 def _value(hint: object, value: object, where: str) -> object:
@@ -67,10 +74,12 @@ def _value(hint: object, value: object, where: str) -> object:
     if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
         return {str(k): _value(arguments[1], each, f"{where}.{k}") for k, each in value.items()}
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) <= LARGEST:
+            raise ConfigError(f"{where}: {shown(value)}, expected a finite number")
         return float(value)
     if hint in (str, int, bool) and type(value) is hint:
         return value
     if hint == str | int | float | bool and isinstance(value, str | int | float | bool):
         return value
     name = hint.__name__ if isinstance(hint, type) else str(hint)
-    raise ConfigError(f"{where}: {value!r}, expected {name}")
+    raise ConfigError(f"{where}: {shown(value)}, expected {name}")

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.plain_text import plain
 from vista.resources import resource_path
+from vista.values import shown, whole
+from vista.yaml_file import Reader, read_yaml, user_path
+
+KEYS = ("shapes", "colours", "patterns", "demonstrations", "heldout", "novel", "seeds")
+HELD_OUT = ("shapes", "combinations", "patterns")
+MOST_SEED = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,10 @@ class Splits:
 
     def seed(self, name: str, index: int) -> int:
         """The ``index``-th seed of the range ``name``; outside of it raises InvalidValueError."""
-        if name not in self.seeds:
-            raise UnknownNameError("seed range", name, self.seeds)
+        if not isinstance(name, str) or name not in self.seeds:
+            raise UnknownNameError("seed range", str(name), self.seeds)
         first, end = self.seeds[name]
+        index = whole(f"seed of range {name!r}", index)
         if not 0 <= index < end - first:
             raise InvalidValueError(f"seed {index} of range {name!r}: allowed 0 to {end - first - 1}")
         return first + index
@@ -59,30 +65,46 @@ def load_splits(path: Path | None = None) -> Splits:
     """Read ``config/splits.yaml`` (or ``path``).
 
     Raises:
-        ConfigError: a missing key, or a label outside shapes x colours.
+        ConfigError: the file can't be read, a key is missing, unknown or holds a wrong value, or a label is
+            outside shapes x colours.
     """
-    path = path or resource_path("config/splits.yaml")
-    try:
-        data = yaml.safe_load(Path(path).read_text())
-        splits = Splits(
-            tuple(data["shapes"]),
-            tuple(data["colours"]),
-            tuple(data["patterns"]),
-            tuple(data["demonstrations"]["objects"]),
-            tuple(data["demonstrations"]["patterns"]),
-            tuple(data["novel"]["objects"]),
-            tuple(data["novel"]["patterns"]),
-            tuple(data["heldout"]["shapes"]),
-            tuple(data["heldout"]["combinations"]),
-            tuple(data["heldout"]["patterns"]),
-            {k: (int(v[0]), int(v[1])) for k, v in data["seeds"].items()},
-        )
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ConfigError(f"{path}: missing or malformed entry {error}") from error
+    file = resource_path("config/splits.yaml") if path is None else user_path(path, "splits")
+    raw = read_yaml(file, "splits")
+    read = Reader(f"splits {plain(str(file))}: missing or malformed entry")
+    data = read.mapping(raw, "file", KEYS, required=KEYS)
+    demos, novel = (
+        read.mapping(data[key], key, ("objects", "patterns"), required=("objects", "patterns"))
+        for key in ("demonstrations", "novel")
+    )
+    heldout = read.mapping(data["heldout"], "heldout", HELD_OUT, required=HELD_OUT)
+    splits = Splits(
+        read.texts(data["shapes"], "shapes"),
+        read.texts(data["colours"], "colours"),
+        read.texts(data["patterns"], "patterns"),
+        read.texts(demos["objects"], "demonstrations.objects"),
+        read.texts(demos["patterns"], "demonstrations.patterns"),
+        read.texts(novel["objects"], "novel.objects"),
+        read.texts(novel["patterns"], "novel.patterns"),
+        read.texts(heldout["shapes"], "heldout.shapes", empty=True),
+        read.texts(heldout["combinations"], "heldout.combinations", empty=True),
+        read.texts(heldout["patterns"], "heldout.patterns", empty=True),
+        _seeds(read, data["seeds"]),
+    )
     for label in (*splits.demo_objects, *splits.novel_objects, *splits.heldout_combinations):
         colour, _, shape = label.partition(" ")
         if colour not in splits.colours or shape not in splits.shapes:
-            raise ConfigError(f"{path}: {label!r} is not a known colour and shape")
+            raise ConfigError(f"{plain(str(file))}: {label!r} is not a known colour and shape")
     return splits
+
+
+def _seeds(read: Reader, value: object) -> dict[str, tuple[int, int]]:
+    out = {}
+    for name, ends in read.mapping(value, "seeds").items():
+        key = f"seeds.{name}"
+        if not isinstance(ends, list) or len(ends) != 2:
+            raise read.fail(key, f"{shown(ends)}, expected the first seed and the one after the last")
+        first = read.whole(ends[0], key, 0, MOST_SEED)
+        out[name] = first, read.whole(ends[1], key, first + 1, MOST_SEED)
+    if not out:
+        raise read.fail("seeds", "none, expected at least one range")
+    return out

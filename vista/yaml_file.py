@@ -91,7 +91,7 @@ def read_yaml(path: Path, what: str) -> object:
             f"{told}: no UTF-8 text, byte {error.start + 1} is {raw[error.start]:#x}"
         ) from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{told}: {_problem(error)}") from error
+        raise ConfigError(f"{told}: cannot be read: {_problem(error)}") from error
     except RecursionError as error:
         raise ConfigError(f"{told}: nested too deeply") from error
     # A scalar that says what it is, and is not: "!!int many", "!!bool maybe", the date 2024-99-99.

@@ -6,9 +6,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from vista.errors import ConfigError, InvalidValueError
+from vista.plain_text import plain
 from vista.resources import resource_path
+from vista.values import number, shown
 
 _MAY_BE_ZERO = ("joint_margin_rad", "workspace_margin_m")
+# Products of the smallest and of the largest stay far from where arithmetic under- or overflows.
+_LEAST, _MOST_OF_ALL = 1e-6, 1e4
+_MOST = {"dt_tolerance": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,8 @@ class GuardLimits:
     ``dt_tolerance`` is relative.
 
     Raises:
-        InvalidValueError: a value is not finite, negative, or zero where zero would stop the arm.
+        InvalidValueError: a value is not finite, negative, zero where zero would stop the arm, or larger
+            than any arm is fast.
     """
 
     max_speed_m_s: float = 1.0
@@ -36,12 +42,12 @@ class GuardLimits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            lowest_fits = number and (value >= 0 if field.name in _MAY_BE_ZERO else value > 0)
-            if not lowest_fits or value == float("inf"):
-                least = "at least 0" if field.name in _MAY_BE_ZERO else "above 0"
-                raise InvalidValueError(f"{field.name}: {value!r}, expected a number {least}")
+            least = "at least 0" if field.name in _MAY_BE_ZERO else "above 0"
+            low = 0.0 if field.name in _MAY_BE_ZERO else _LEAST
+            high = _MOST.get(field.name, _MOST_OF_ALL)
+            what = f"a number {least}, at most {high:g}"
+            value = number(field.name, getattr(self, field.name), low, high, what)
+            object.__setattr__(self, field.name, value)
 
 
 def load_limits(path: str | Path | None = None) -> GuardLimits:
@@ -51,20 +57,21 @@ def load_limits(path: str | Path | None = None) -> GuardLimits:
         ConfigError: the file is missing or malformed, has an unknown key or a value out of range; the
             file, the key and what is allowed are named.
     """
-    import yaml
+    from vista.yaml_file import read_yaml, user_path
 
-    file = resource_path("config/guard/default.yaml") if path is None else Path(path)
-    try:
-        entries = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"guard limits {file}: {' '.join(str(error).split())}") from error
+    shipped = path is None
+    file = resource_path("config/guard/default.yaml") if path is None else user_path(path, "guard limits")
+    told = f"guard limits {plain(str(file))}"
+    entries = read_yaml(file, "guard limits")
+    if entries is None and not shipped:
+        entries = {}
     if not isinstance(entries, dict):
-        raise ConfigError(f"guard limits {file}: {type(entries).__name__}, expected lines 'name: number'")
+        raise ConfigError(f"{told}: {type(entries).__name__}, expected lines 'name: number'")
     known = [field.name for field in fields(GuardLimits)]
-    unknown = [str(key) for key in entries if key not in known]
+    unknown = [shown(key) for key in entries if key not in known]
     if unknown:
-        raise ConfigError(f"guard limits {file}: unknown {', '.join(unknown)}; known: {', '.join(known)}")
+        raise ConfigError(f"{told}: unknown {', '.join(unknown[:5])}; known: {', '.join(known)}")
     try:
         return GuardLimits(**entries)
     except InvalidValueError as error:
-        raise ConfigError(f"guard limits {file}: {error}") from error
+        raise ConfigError(f"{told}: {error}") from error

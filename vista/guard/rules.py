@@ -105,6 +105,8 @@ def reach(case: Case) -> str | None:
     now = _outside(case, case.obs.ee_pose.position)
     for row, joints in enumerate(case.chunk.actions[:, :-1].astype(np.float64)):
         gap = _outside(case, case.forward(joints))
+        if not np.isfinite(gap):
+            return f"row {row} ends nobody knows where"
         if gap > 1e-3 and gap > now:
             return f"row {row} ends {gap:.3f} m outside the workspace"
     return None
