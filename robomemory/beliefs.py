@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from robomemory.moments import FOREVER, Moment
 from robomemory.names import METRIC, PLACE, STATE, exclusive, opposite
 from robomemory.parts import Update
 from robomemory.records import MemoryRecord
-from robomemory.scene import FOREVER_NS, Fact
+from robomemory.scene import Fact
 from robomemory.state import SceneState
 
 
@@ -76,10 +77,9 @@ class Beliefs:
         self._set(replace(fact, expired_ns=now))
         self._set(replace(revised, id=self._update.ids.fact(), recorded_ns=now))
 
-    def end(self, fact: Fact, until_ns: int, ended_by: int) -> None:
-        """``fact`` was true until before ``until_ns``, as the record ``ended_by`` shows (0: it got old)."""
-        until = max(until_ns, fact.valid_from_ns)
-        self._revise(fact, replace(fact, valid_until_ns=until, ended_by=ended_by))
+    def end(self, fact: Fact, until: Moment, ended_by: int) -> None:
+        """``fact`` was true until before ``until``, as the record ``ended_by`` shows (0: it got old)."""
+        self._revise(fact, replace(fact, valid_until=max(until, fact.valid_from), ended_by=ended_by))
 
     def rival(self, subject: int, relation: str, obj: int) -> Fact | None:
         """A fact of the same two things that no rule can tell to agree with ``relation`` or to end."""
@@ -99,35 +99,35 @@ class Beliefs:
     ) -> bool:
         """Whether it is news that ``subject`` ``relation`` ``obj``. Closes what it contradicts and what
         ``ends`` names; a note that comes late ends where the next contradicting fact begins."""
-        stamp, group = record.stamp_ns, exclusive(relation) if self._ends else frozenset[str]()
-        same, after = None, FOREVER_NS
+        moment, group = record.moment, exclusive(relation) if self._ends else frozenset[str]()
+        same, after = None, FOREVER
         for fact in self.open_of(subject):
             if (fact.relation, fact.object) == (relation, obj):
                 same = fact
             elif fact.relation in group or fact.id in ends or self._opposed(fact, relation, obj):
-                if fact.valid_from_ns > stamp:
-                    after = min(after, fact.valid_from_ns)
+                if fact.valid_from > moment:
+                    after = min(after, fact.valid_from)
                 else:
-                    self.end(fact, stamp, record.id)
+                    self.end(fact, moment, record.id)
         for fact in self.open_of(obj) if opposite(relation) and self._ends else ():
             turned = (fact.relation, fact.object) == (relation, subject)  # b left of a, now a left of b
-            if turned and fact.valid_from_ns <= stamp:
-                self.end(fact, stamp, record.id)
-        if same is not None and same.valid_from_ns <= stamp:
+            if turned and fact.valid_from <= moment:
+                self.end(fact, moment, record.id)
+        if same is not None and same.valid_from <= moment:
             sure = max(same.confidence, record.confidence)
-            self._set(replace(same, confidence=sure, seen_ns=max(same.seen_ns, stamp)))
+            self._set(replace(same, confidence=sure, seen=max(same.seen, moment)))
             return False
-        if group and (same is not None or after < FOREVER_NS):
+        if group and (same is not None or after < FOREVER):
             told, after = self._fit_in(subject, relation, obj, record, after)
             if told:
                 return False
-        if same is not None and after >= same.valid_from_ns:  # nothing lies between: it began earlier
-            self._revise(same, replace(same, valid_from_ns=stamp))
+        if same is not None and after >= same.valid_from:  # nothing lies between: it began earlier
+            self._revise(same, replace(same, valid_from=moment))
             return True
-        key, until = self._update.ids.fact(), None if after == FOREVER_NS else after
+        key, until = self._update.ids.fact(), None if after == FOREVER else after
         now = self._update.recorded_ns
         self._set(
-            Fact(key, subject, relation, obj, stamp, until, now, None, stamp, record.confidence, record.id)
+            Fact(key, subject, relation, obj, moment, until, now, None, moment, record.confidence, record.id)
         )
         return True
 
@@ -135,25 +135,25 @@ class Beliefs:
         return self._ends and fact.object == obj and fact.relation == opposite(relation)
 
     def _fit_in(
-        self, subject: int, relation: str, obj: int, record: MemoryRecord, after: int
-    ) -> tuple[bool, int]:
+        self, subject: int, relation: str, obj: int, record: MemoryRecord, after: Moment
+    ) -> tuple[bool, Moment]:
         """A late fact among those that have ended: cuts the one it falls into. Returns whether that one
-        says the same already, and where the next one begins [ns]."""
-        stamp, group = record.stamp_ns, exclusive(relation)
+        says the same already, and where the next one begins."""
+        moment, group = record.moment, exclusive(relation)
         ended = {f.id: f for f in self._history(subject)}
         ended.update({i: self.facts[i] for i in self._at[subject] if self.facts[i].subject == subject})
         for fact in ended.values():
-            until = fact.valid_until_ns
+            until = fact.valid_until
             if fact.relation not in group or fact.expired_ns is not None or until is None:
                 continue
-            if fact.valid_from_ns <= stamp < until:
+            if fact.valid_from <= moment < until:
                 if (fact.relation, fact.object) == (relation, obj):
                     return True, after
-                if fact.valid_from_ns < stamp:
-                    self.end(fact, stamp, record.id)
+                if fact.valid_from < moment:
+                    self.end(fact, moment, record.id)
                 after = min(after, until)
-            elif fact.valid_from_ns > stamp:
-                after = min(after, fact.valid_from_ns)
+            elif fact.valid_from > moment:
+                after = min(after, fact.valid_from)
         return False, after
 
     def merge(self, gone: int, kept: int, record: MemoryRecord) -> None:
@@ -162,14 +162,14 @@ class Beliefs:
         mine = {f.id: f for f in self.open_at(kept)}
         for fact in mine.values():
             if fact.subject == fact.object:
-                self._revise(fact, replace(fact, valid_until_ns=fact.valid_from_ns, ended_by=record.id))
+                self._revise(fact, replace(fact, valid_until=fact.valid_from, ended_by=record.id))
         for group in (PLACE, STATE):
             rivals = sorted(
                 (f for f in self.open_of(kept) if f.relation in group),
-                key=lambda f: (f.valid_from_ns, f.recorded_ns),
+                key=lambda f: (f.valid_from, f.recorded_ns),
             )
             for fact in rivals[:-1]:
-                self.end(fact, rivals[-1].valid_from_ns, record.id)
+                self.end(fact, rivals[-1].valid_from, record.id)
 
     def _moved(self, fact: Fact) -> Fact:
         ends = [self._final(end) for end in (fact.subject, fact.object)]

@@ -31,11 +31,12 @@ class StoreError(RoboMemoryError):
 
 
 class StoreInUseError(StoreError):
-    """Another process, or another ``RoboMemory`` of this one, holds the file."""
+    """Another process, or another ``RoboMemory`` of this one, holds the file; or a forked child uses what its
+    parent has opened."""
 
 
-class StoreCorruptError(StoreError):
-    """The file is torn or not a RoboMemory store."""
+class StoreCorruptError(StoreError, ValueError):
+    """The file is torn, not whole, or not a RoboMemory store."""
 
 
 class StoreVersionError(StoreError):

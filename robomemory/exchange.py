@@ -12,11 +12,12 @@ from typing import Protocol
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
+from robomemory.checks import shown
 from robomemory.errors import InvalidNoteError
 from robomemory.records import MemoryKind, MemoryRecord
 from robomemory.scene import Scene
 
-FIELDS = ("kind", "text", "stamp_ns", "entities", "position", "triple", "confidence", "source")
+FIELDS = ("kind", "text", "stamp_ns", "entities", "position", "triple", "confidence", "source", "run")
 BATCH = 200
 LONGEST = 1_000_000  # characters of one line: nothing that was remembered is longer
 
@@ -52,7 +53,7 @@ def from_lines(memory: Writable, lines: Iterable[str]) -> int:
         InvalidNoteError: a line that is no record; its number and what is wrong are named.
     """
     records = [_record(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    records.sort(key=lambda record: record.stamp_ns)
+    records.sort(key=lambda record: record.moment)
     for start in range(0, len(records), BATCH):
         memory.remember(records[start : start + BATCH])
     return len(records)
@@ -63,10 +64,14 @@ def _record(number: int, line: str) -> MemoryRecord:
         if len(line) > LONGEST:
             raise ValueError(f"{len(line)} characters, at most {LONGEST} are allowed")
         values = json.loads(line)
-        if not isinstance(values, dict) or set(values) != set(FIELDS):
-            found = sorted(values) if isinstance(values, dict) else type(values).__name__
+        if isinstance(values, dict):
+            values.setdefault("run", 0)  # written before runs had numbers
+        if not isinstance(values, dict) or set(values) != set(FIELDS) or values["run"] is None:
+            found = shown(sorted(values)) if isinstance(values, dict) else type(values).__name__
             raise ValueError(f"keys {found}, expected {sorted(FIELDS)}")
-        return MemoryRecord(id=0, **{**values, "kind": MemoryKind(values["kind"])})
+        return MemoryRecord(id=0, **values)
+    except RecursionError as error:
+        raise InvalidNoteError(f"line {number}: nested too deeply for a record") from error
     except (ValueError, TypeError) as error:
         raise InvalidNoteError(f"line {number}: {error}") from error
 

@@ -2,61 +2,101 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from robomemory import checks
 from robomemory.errors import InvalidQueryError
+from robomemory.moments import Moment
 from robomemory.parts import LIVE
 from robomemory.reading import tokens
-from robomemory.records import MemoryKind, Query, check_k
+from robomemory.records import MemoryKind, Query, check_kinds
 from robomemory.schema import WORDS, unindex
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which records to forget: those that every given rule chooses, of ``kinds`` (empty: of all).
+    """Which records to forget: those that every given rule chooses, of ``kinds`` (None: of all).
 
-    ``before_ns``: older than this stamp [ns, the robot's clock]; ``keep``: all but the newest so many of
-    each kind; ``query``: whose texts hold all words of its text, within its place and time; ``ids``: these.
+    ``before_ns``: older than this stamp [ns, the robot's clock] of the run ``run`` (None: the run that the
+    store is in); records of earlier runs are older. ``keep``: all but the newest so many of each kind;
+    ``query``: whose texts hold all words of its text, within its place and time; ``ids``: these;
+    ``everything``: all.
 
     Raises:
-        InvalidQueryError: no rule is given, or one is out of range.
+        InvalidQueryError: no rule is given, one is out of range, or one chooses nothing or everything by
+            accident: no kind, no id, a query without a word.
     """
 
-    kinds: Collection[str] = frozenset()
+    kinds: Collection[str] | None = None
     before_ns: int | None = None
     keep: int | None = None
     query: Query | None = None
     ids: Collection[int] | None = None
+    everything: bool = False
+    run: int | None = None
 
     def __post_init__(self) -> None:
         err = InvalidQueryError
-        if self.before_ns is None and self.keep is None and self.query is None and self.ids is None:
-            raise err("forget: no rule given; expected at least one of before_ns, keep, query, ids")
+        if not isinstance(self.everything, bool):
+            raise err(f"forget: everything {checks.shown(self.everything)}, expected True or False")
+        if not self.everything and all(
+            rule is None for rule in (self.before_ns, self.keep, self.query, self.ids)
+        ):
+            raise err(
+                "forget: no rule given; expected at least one of before_ns, keep, query, ids, everything"
+            )
         if self.before_ns is not None:
-            checks.stamp("forget: before_ns [ns]", self.before_ns, err)
-        if self.keep is not None and (isinstance(self.keep, bool) or self.keep < 0):
-            raise err(f"forget: keep {self.keep!r}, expected a whole number from 0")
-        if self.query is not None and not isinstance(self.query, Query):
-            raise err(f"forget: query {self.query!r}, expected a Query")
-        if self.query is not None and self.query.k is not None:
-            check_k("forget: k", self.query.k)
-        kinds = (self.kinds,) if isinstance(self.kinds, str) else self.kinds
-        known = {str(kind) for kind in MemoryKind}
-        for kind in kinds:
-            if kind not in known:
-                raise err(f"forget: unknown kind {kind!r}; allowed are {', '.join(MemoryKind)}")
-        asked = frozenset(MemoryKind(kind) for kind in kinds)
-        if self.query is not None and self.query.kinds:
-            mine = frozenset(MemoryKind(kind) for kind in self.query.kinds)
-            asked = asked & mine if asked else mine
-            if not asked:
-                raise err("forget: the kinds of the call and of its query have none in common")
+            object.__setattr__(self, "before_ns", checks.stamp("forget: before_ns [ns]", self.before_ns, err))
+        if self.run is not None:
+            object.__setattr__(self, "run", checks.run("forget: run", self.run, err))
+        if self.keep is not None:
+            keep = checks.whole("forget: keep", self.keep, 2**63 - 1, "2**63 - 1", "records", err)
+            object.__setattr__(self, "keep", keep)
+        if self.ids is not None:
+            object.__setattr__(self, "ids", _keys(self.ids))
+        asked = check_kinds("forget: kinds", self.kinds)
+        if self.query is not None:
+            asked = self._with_query(self.query, asked)
         object.__setattr__(self, "kinds", asked)
+
+    def _with_query(self, query: object, asked: frozenset[MemoryKind]) -> frozenset[MemoryKind]:
+        """The kinds that the call and its query agree on; the query is checked."""
+        err = InvalidQueryError
+        if not isinstance(query, Query):
+            raise err(f"forget: query {checks.shown(query)}, expected a text or a Query")
+        if not tokens(query.text):
+            raise err(
+                f"forget: query {checks.shown(query.text)} holds no word of letters or digits, which would choose"
+                " every record; say which words, or everything=True"
+            )
+        if query.k is not None:
+            raise err(f"forget: query with k {query.k}: all records that fit are forgotten, so leave k out")
+        mine = frozenset(MemoryKind(kind) for kind in query.kinds or ())
+        if asked and mine and not asked & mine:
+            raise err("forget: the kinds of the call and of its query have none in common")
+        return asked & mine if asked and mine else asked | mine
+
+    @property
+    def before(self) -> Moment | None:
+        """``before_ns`` as a moment of its run."""
+        return None if self.before_ns is None else Moment(self.run or 0, self.before_ns)
+
+
+def _keys(ids: object) -> frozenset[int]:
+    err = InvalidQueryError
+    if isinstance(ids, str | bytes | Mapping) or not isinstance(ids, Iterable):
+        raise err(f"forget: ids {checks.shown(ids)}, expected keys of records")
+    keys = frozenset(
+        checks.whole("forget: ids", i, 2**63 - 1, "2**63 - 1", "keys of records", err) for i in ids
+    )
+    if not keys:
+        raise err("forget: ids is empty, which chooses no record; name at least one")
+    return keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +153,23 @@ def _choose(db: sqlite3.Connection, choice: Choice) -> None:
     if choice.kinds:
         where.append(f"kind IN ({','.join('?' * len(choice.kinds))})")
         values += sorted(map(str, choice.kinds))
-    if choice.before_ns is not None:
-        where.append("stamp_ns < ?")
-        values.append(choice.before_ns)
+    if choice.before is not None:
+        where.append("(run, stamp_ns) < (?, ?)")
+        values += choice.before
     if choice.keep is not None:
         where.append("place > ?")
         values.append(choice.keep)
     if choice.ids is not None:
         db.execute("CREATE TEMP TABLE wanted (id INTEGER PRIMARY KEY)")
-        db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((int(i),) for i in choice.ids))
+        db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((i,) for i in choice.ids))
         where.append("id IN (SELECT id FROM temp.wanted)")
     if choice.query is not None:
         db.create_function("holds", 4, holds(choice.query), deterministic=True)
         where.append("holds(text, x, y, z)")
-        if choice.query.between is not None:
-            where.append("stamp_ns BETWEEN ? AND ?")
-            values += choice.query.between
-    place = "row_number() OVER (PARTITION BY kind ORDER BY stamp_ns DESC, id DESC)"
+        if choice.query.span is not None:
+            where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
+            values += (*choice.query.span[0], *choice.query.span[1])
+    place = "row_number() OVER (PARTITION BY kind ORDER BY run DESC, stamp_ns DESC, id DESC)"
     ranked = (
         f"SELECT *, {place} AS place FROM records" if choice.keep is not None else "SELECT * FROM records"
     )
@@ -149,7 +189,7 @@ def holds(query: Query) -> Callable[..., bool]:
         if x is None or y is None or z is None:
             return False
         center, radius = query.near
-        return sum((a - b) ** 2 for a, b in zip((x, y, z), center, strict=True)) <= radius**2
+        return math.dist((x, y, z), center) <= radius
 
     return says
 
@@ -179,13 +219,12 @@ def _delete(db: sqlite3.Connection, seq: int) -> None:
     db.execute(f"DELETE FROM vectors WHERE record_id IN {gone}")
     db.execute(f"INSERT OR REPLACE INTO deleted SELECT id, {seq} FROM doomed")
     db.execute(f"DELETE FROM records WHERE id IN {gone}")
-    for axis in ("x", "y", "z", "stamp_ns"):
-        column = "position_ns" if axis == "stamp_ns" else axis
+    for axis, column in (*((a, a) for a in "xyz"), ("stamp_ns", "position_ns"), ("run", "position_run")):
         last = (
             f"SELECT {axis} FROM sightings s WHERE s.entity_id = entities.id AND s.x IS NOT NULL"
-            " ORDER BY s.stamp_ns DESC LIMIT 1"
+            " ORDER BY s.run DESC, s.stamp_ns DESC LIMIT 1"
         )
-        value = f"coalesce(({last}), 0)" if axis == "stamp_ns" else f"({last})"
+        value = f"({last})" if axis == column else f"coalesce(({last}), 0)"
         db.execute(f"UPDATE entities SET {column} = {value} WHERE id IN (SELECT id FROM hit)")
     left = (
         "SELECT subject FROM facts UNION SELECT object FROM facts UNION SELECT entity_id FROM sightings"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from robomemory.parts import Asked
-from robomemory.records import MemoryKind, Recall, RecallResult
+from robomemory.records import MemoryKind, MemoryRecord, Recall, RecallResult
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -53,6 +53,11 @@ def reciprocal(likeness: Sequence[int], words: Sequence[int], age: Sequence[int]
     return sorted(total, key=lambda key: -total[key])
 
 
+def _newest_first(record: MemoryRecord) -> tuple[int, int]:
+    run, ns = record.moment
+    return -run, -ns
+
+
 def merge(
     asked: Sequence[Asked],
     answers: Mapping[MemoryKind, Sequence[Sequence[Recall]]],
@@ -72,6 +77,6 @@ def merge(
             known = best.get(recall.record.id)
             if known is None or recall.score > known.score:
                 best[recall.record.id] = recall
-    ordered = sorted(best.values(), key=lambda r: (-r.score, -r.record.stamp_ns, r.record.id))
+    ordered = sorted(best.values(), key=lambda r: (-r.score, *_newest_first(r.record), r.record.id))
     partial = bool(missing)
     return RecallResult((replace(r, rank=i, partial=partial) for i, r in enumerate(ordered)), missing)

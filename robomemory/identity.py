@@ -10,6 +10,7 @@ from typing import Protocol
 
 from robomemory.embedding import F32
 from robomemory.helpers import Ambiguity, Helpers, settle
+from robomemory.moments import Moment
 from robomemory.names import kin, normal_name, normal_triple
 from robomemory.parts import Update
 from robomemory.records import MemoryRecord
@@ -39,6 +40,10 @@ class Lookup(Protocol):
         ...
 
     def text_of(self, record_id: int) -> str: ...
+
+    def began_ns(self, run: int) -> int:
+        """The stamp at which ``run`` began [ns]; 0 where nobody said."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class Identities:
         near = [
             e
             for e in (self.get(k) for k in self._state.near(spot, ONE_THING_M))
-            if e.position_ns != record.stamp_ns and not in_frame & {e.name, e.label}
+            if e.position_at != record.moment and not in_frame & {e.name, e.label}
         ]
         kindred = [e for e in near if kin(name, e.name)]
         if len(kindred) == 1:
@@ -140,7 +145,7 @@ class Identities:
 
     def find(self, name: str, record: MemoryRecord) -> Entity:
         """The thing that ``name`` means without a position: of several the one seen last."""
-        known = sorted(self.meant(name), key=lambda e: (-e.last_seen_ns, e.ordinal))
+        known = sorted(self.meant(name), key=lambda e: (e.last_seen, -e.ordinal), reverse=True)
         if not known:
             return self.add(name, record)
         if len(known) > 1 and self._helpers.resolve is not None and record.triple is not None:
@@ -151,12 +156,20 @@ class Identities:
 
     def add(self, name: str, record: MemoryRecord) -> Entity:
         """A thing that was not known before."""
-        stamp = record.stamp_ns
+        moment = record.moment
         alike = [e.ordinal for k in self._new_names.get(name, ()) if (e := self.get(k)).name == name]
         ordinal = max([self._state.ordinals.get(name, 0), *alike]) + 1
         key = self._update.ids.entity()
         self.entities[key] = Entity(
-            key, name, ordinal, None, 0, stamp, stamp, record.confidence, self._update.recorded_ns
+            key,
+            name,
+            ordinal,
+            None,
+            Moment(0, 0),
+            moment,
+            moment,
+            record.confidence,
+            self._update.recorded_ns,
         )
         self._new_names[name].append(key)
         self.named_now.add(key)
@@ -164,9 +177,9 @@ class Identities:
 
     def touch(self, entity: Entity, record: MemoryRecord) -> None:
         """``record`` is about ``entity``."""
-        first = min(entity.first_seen_ns, record.stamp_ns)
-        last = max(entity.last_seen_ns, record.stamp_ns)
-        self.entities[entity.id] = replace(entity, first_seen_ns=first, last_seen_ns=last)
+        first = min(entity.first_seen, record.moment)
+        last = max(entity.last_seen, record.moment)
+        self.entities[entity.id] = replace(entity, first_seen=first, last_seen=last)
 
 
 def primary_name(record: MemoryRecord) -> str:

@@ -122,9 +122,9 @@ class LongTermMemory:
             pool = new if target.record.id in new else changed
             if revision.action is Action.NOOP:
                 old = target.record
-                stamp = max(old.stamp_ns, row.record.stamp_ns)
+                run, ns = max(old.moment, row.record.moment)
                 sure = max(old.confidence, row.record.confidence)
-                pool[old.id] = replace(target, record=replace(old, stamp_ns=stamp, confidence=sure))
+                pool[old.id] = replace(target, record=replace(old, run=run, stamp_ns=ns, confidence=sure))
             else:
                 by = row.record.id if revision.action is Action.UPDATE else REMOVED
                 pool[target.record.id] = replace(target, replaced_by=by)
@@ -179,8 +179,9 @@ class LongTermMemory:
         for key, vector in self._index.rows(sorted(records.keys() - likeness.keys())).items():
             scores[key] = weighed(float(vector @ asked.vector), records[key].confidence)
         kept = [key for key in records if scores[key] > 0]
-        by_likeness = sorted(kept, key=lambda key: (-scores[key], -records[key].stamp_ns))
-        by_age = sorted(kept, key=lambda key: -records[key].stamp_ns) if self._recency else []
+        newest_first = sorted(kept, key=lambda key: records[key].moment, reverse=True)
+        by_likeness = sorted(newest_first, key=lambda key: -scores[key])
+        by_age = newest_first if self._recency else []
         order = reciprocal(by_likeness, words, by_age)
         if newest:
             order = list(dict.fromkeys([*(key for key in newest if key in records), *order]))

@@ -80,8 +80,8 @@ def markers_of(scene: Scene, most: int = MOST_THINGS) -> tuple[Marker, ...]:
     return (*spheres, *labels, *lines)
 
 
-def _newest_first(thing: SceneObject) -> tuple[int, str]:
-    return -thing.last_seen_ns, thing.name
+def _newest_first(thing: SceneObject) -> tuple[int, int, str]:
+    return -thing.run, -thing.last_seen_ns, thing.name
 
 
 def _said(fact: SceneFact, name: str) -> str:

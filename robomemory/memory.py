@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from robomemory.checks import MAX_TEXT, shown, stamp
 from robomemory.embedding import F32, CachedEmbedder, Embedder, default_embedder, embedder_named
 from robomemory.errors import InvalidNoteError, InvalidQueryError, MemoryClosedError
 from robomemory.following import Follower
@@ -23,7 +24,7 @@ from robomemory.identity import names_in
 from robomemory.locks import FairLock
 from robomemory.longterm import LongTermMemory
 from robomemory.names import SAME
-from robomemory.opening import embedder_of, open_store, where_scene_is
+from robomemory.opening import checked_path, embedder_of, make_folder, open_store, where_scene_is
 from robomemory.parts import Asked, Change, Part, Row, Update
 from robomemory.postgres.address import is_url
 from robomemory.questions import SceneQuestions
@@ -36,6 +37,7 @@ from robomemory.records import (
     Recall,
     RecallResult,
     check_k,
+    check_kinds,
     record_from_note,
 )
 from robomemory.saved import Saved
@@ -44,6 +46,7 @@ from robomemory.temporal import TemporalMemory
 from robomemory.vectors import FLAT_LIMIT, Nearest
 
 T = TypeVar("T")
+_AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,13 @@ class RoboMemory(SceneQuestions):
         clock_ns: Callable[[], int] = time.time_ns,
         options: Options | None = None,
     ) -> None:
-        if steps < 2:
-            raise InvalidQueryError(f"RoboMemory.steps: {steps}, expected at least 2")
-        if expire_s is not None and not expire_s > 0:
-            raise InvalidQueryError(f"RoboMemory.expire_s: {expire_s} s, expected > 0")
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
+            raise InvalidQueryError(f"RoboMemory.steps: {shown(steps)}, expected at least 2")
+        if expire_s is not None and not (isinstance(expire_s, int | float) and 0 < expire_s <= _AGES_S):
+            raise InvalidQueryError(
+                f"RoboMemory.expire_s: {shown(expire_s)} s, expected > 0 and at most {_AGES_S:g}"
+            )
+        path = checked_path(path)
         self._own_embedder = embedder is None
         self._raw_embedder = _embedder_of(path) if embedder is None else embedder
         self._embedder = CachedEmbedder(self._raw_embedder)
@@ -145,11 +151,14 @@ class RoboMemory(SceneQuestions):
 
         Raises:
             InvalidQueryError: ``scene`` can't be a file name: letters, digits, "-", "_" are allowed.
+            StoreError: ``folder`` can't be made, or ``scene`` is too long for it.
         """
-        if not re.fullmatch(r"[\w-]{1,100}", scene):
-            raise InvalidQueryError(f"scene {scene!r}: allowed are 1 to 100 letters, digits, '-' and '_'")
+        if not isinstance(scene, str) or not re.fullmatch(r"[\w-]{1,100}", scene):
+            raise InvalidQueryError(
+                f"scene {shown(scene)}: allowed are 1 to 100 letters, digits, '-' and '_'"
+            )
         if not is_url(folder):
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            make_folder(folder, scene)
         return cls(where_scene_is(folder, scene), embedder=embedder)
 
     def remember(self, notes: Sequence[NoteLike]) -> None:
@@ -174,8 +183,44 @@ class RoboMemory(SceneQuestions):
             self._check_open()
             self._follower.follow()
             now = self._now()
+            records = [r if r.run is not None else replace(r, run=self._store.run) for r in records]
             changes = self._plan(records, vectors, now)
             self._follower.commit(changes, now, lambda: self._apply(changes))
+
+    def begin_run(self, start_ns: int) -> int:
+        """Begins a run of the robot's clock, which stands at ``start_ns`` [ns], and gives its number, from 1,
+        for the notes of that run; notes without one are of the run that was begun last. What is of a later
+        run is newer, whatever its stamps say. A wall clock never begins anew: where the run before had one
+        (stamps from 10**18 on) and this one has, the number stays, so that robots can share a memory in real
+        time.
+
+        Raises:
+            InvalidQueryError: ``start_ns`` is no stamp. StoreError: the disk failed. MemoryClosedError.
+        """
+        start_ns = stamp("begin_run: start_ns", start_ns, InvalidQueryError)
+        self._check_open()
+        with self._writing, self._store.turn():
+            self._check_open()
+            self._follower.follow()
+            return self._store.begin_run(start_ns, self._now())
+
+    def backup(self, target: str | os.PathLike[str]) -> Path:
+        """Copies everything that is committed by now to the new file ``target``, a whole store, while this
+        one goes on; a plain copy of an open store lacks its newest records, and says so when it is opened.
+
+        Raises:
+            StoreError: ``target`` is there already, or can't be written; or the store is in a database, which
+                has its own tools for that. MemoryClosedError.
+        """
+        self._check_open()
+        return self._store.backup(checked_path(target))
+
+    def _run(self) -> int:
+        return self._store.latest().run if self._store.shared else self._store.run
+
+    def _placed(self, query: Query) -> Query:
+        """``query`` with the run that its span of time is of."""
+        return query if query.between is None or query.run is not None else replace(query, run=self._run())
 
     def _now(self) -> int:
         """The time of recording; later than every one before, even when the computer's clock is set back."""
@@ -213,16 +258,19 @@ class RoboMemory(SceneQuestions):
             InvalidQueryError: an empty text, ``k`` or ``timeout_s`` out of range. MemoryClosedError.
         """
         check_k("recall: k", k)
-        if not isinstance(timeout_s, int | float) or not math.isfinite(timeout_s) or timeout_s <= 0:
-            raise InvalidQueryError(f"recall: timeout_s {timeout_s!r}, expected seconds > 0")
+        if not isinstance(timeout_s, int | float) or not 0 < timeout_s <= threading.TIMEOUT_MAX:
+            raise InvalidQueryError(f"recall: timeout_s {shown(timeout_s)}, expected seconds > 0")
         if isinstance(queries, str | Query) or not isinstance(queries, Iterable):
-            raise InvalidQueryError(f"recall: queries {queries!r}, expected a sequence of texts or Query")
+            raise InvalidQueryError(
+                f"recall: queries {shown(queries)}, expected a sequence of texts or Query"
+            )
         questions = [_question(i, q) for i, q in enumerate(queries)]
         start = time.monotonic()
         deadline = start + timeout_s
         self._check_open()
         if not questions:
             return RecallResult()
+        questions = [self._placed(q) for q in questions]
         wanted = {kind for kind in MemoryKind if any(q.asks(kind) for q in questions)}
         texts = [q.text for q in questions]
         embedded = self._submit(self._embedding, self._embedder.embed, texts)
@@ -248,45 +296,58 @@ class RoboMemory(SceneQuestions):
         part = self._parts[kind]
         return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
 
-    def merge(self, name: str, other: str, *, stamp_ns: int = 0) -> None:
+    def merge(self, name: str, other: str, *, stamp_ns: int = 0, run: int | None = None) -> None:
         """``name`` and ``other`` are the same thing from now on; what is known of both is kept under the
-        name known longer, and both names find it. Remembered as a fact "``name`` same as ``other``".
+        name known longer, and both names find it. Remembered as a fact "``name`` same as ``other``" at
+        ``stamp_ns`` of ``run`` (0: when one of them was seen last).
 
         Raises:
-            InvalidQueryError: one of the names is empty, or means nothing that is known.
+            InvalidQueryError: one of the names is empty, or means nothing that is known; or a bad time.
         """
+        stamp_ns = stamp("merge: stamp_ns", stamp_ns, InvalidQueryError)
         for each in (name, other):
             if self._called(each) is None:
-                raise InvalidQueryError(f"merge: nothing known is called {each!r}")
+                raise InvalidQueryError(f"merge: nothing known is called {shown(each)}")
         one, two = (self._spatial.called(each) for each in (name, other))
         assert one is not None
         assert two is not None
-        text = f"{one.label} is the same thing as {two.label}"
-        stamp = stamp_ns or max(one.last_seen_ns, two.last_seen_ns)
+        text = f"{one.label} is the same thing as {two.label}"[:MAX_TEXT]
+        at = max(one.last_seen, two.last_seen)
+        if stamp_ns:
+            at = self._moment("merge: stamp_ns", stamp_ns, run)
         triple = (one.label, SAME, two.label)
-        self.remember([MemoryRecord(0, MemoryKind.SPATIAL, stamp, text, (), None, triple, 1.0, "merge")])
+        note = MemoryRecord(0, MemoryKind.SPATIAL, at.ns, text, (), None, triple, 1.0, "merge", at.run)
+        self.remember([note])
 
     def forget(
         self,
         *,
-        kinds: Collection[str] = frozenset(),
+        kinds: Collection[str] | None = None,
         before_ns: int | None = None,
         keep: int | None = None,
         query: str | Query | None = None,
         ids: Collection[int] | None = None,
+        everything: bool = False,
+        run: int | None = None,
     ) -> int:
         """Forgets the records that every given rule chooses and returns how many; see
         :class:`robomemory.forgetting.Choice`. They are gone from the disk, and from every answer, once this
         returns. What was drawn from them goes, too: compressed lines, facts, positions.
 
         Raises:
-            InvalidQueryError: no rule is given, or one is out of range. StoreError: the disk failed; nothing
-                was forgotten. MemoryClosedError.
+            InvalidQueryError: no rule is given, one is out of range, or one chooses nothing or everything by
+                accident. StoreError: the disk failed; nothing was forgotten. MemoryClosedError.
         """
         asked = Query(query) if isinstance(query, str) else query
-        choice = Choice(kinds, before_ns, keep, asked, ids)
+        choice = Choice(kinds, before_ns, keep, asked, ids, everything, run)
+        self._check_open()
         with self._writing, self._store.turn():
             self._check_open()
+            placed = None if choice.query is None else self._placed(choice.query)
+            choice = replace(
+                choice, kinds=choice.kinds or None, query=placed,
+                run=self._store.run if choice.run is None else choice.run,
+            )  # fmt: skip
             gone = self._store.forget(choice, self._now())
             self._follower.follow()
             if self._store.shared:
@@ -305,7 +366,13 @@ class RoboMemory(SceneQuestions):
         return self._temporal.steps()
 
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
-        """Everything in the file, compressed steps too, in the order it came."""
+        """Everything in the file, compressed steps too, in the order it came.
+
+        Raises:
+            InvalidQueryError: an unknown ``kind``. StoreError: the disk is gone. MemoryClosedError.
+        """
+        if kind is not None:
+            (kind,) = check_kinds("records: kind", (kind,))
         return self._store.records(kind)
 
     @property
@@ -344,6 +411,7 @@ class RoboMemory(SceneQuestions):
 
     def index_of(self, kind: MemoryKind) -> Nearest:
         """The vectors of the episodic or semantic memory, for whoever measures them."""
+        self._check_open()
         return self._long_term[(MemoryKind.EPISODIC, MemoryKind.SEMANTIC).index(kind)].index
 
     def vectors_of(self, kind: MemoryKind) -> Iterator[tuple[list[int], F32]]:
@@ -351,7 +419,10 @@ class RoboMemory(SceneQuestions):
         return self._store.vectors(kind)
 
     def close(self) -> None:
-        """Waits for a running ``remember``, then gives the file back. A second call does nothing."""
+        """Waits for a running ``remember``, then gives the file back. A second call, and one in a forked
+        child, does nothing."""
+        if not self._store.owner.here:
+            return
         with self._writing:
             if self._closed:
                 return
@@ -374,6 +445,7 @@ class RoboMemory(SceneQuestions):
         self.close()
 
     def _check_open(self) -> None:
+        self._store.owner.check()
         if self._closed:
             raise MemoryClosedError(f"{self._store.path}: the memory is closed")
 

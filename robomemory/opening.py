@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from robomemory.backend import Backend
+from robomemory.checks import shown
+from robomemory.errors import StoreError
 from robomemory.postgres.address import is_url, with_scene
 from robomemory.store import Store
 from robomemory.store import embedder_of as _embedder_of_file
@@ -23,6 +26,42 @@ def open_store(path: str | os.PathLike[str], embedder: str, dim: int) -> Backend
     from robomemory.postgres.store import PostgresStore
 
     return PostgresStore(os.fspath(path), embedder, dim)
+
+
+def checked_path(path: object) -> str:
+    """``path`` as a text that a file system takes.
+
+    Raises:
+        StoreError: it is no path, empty, or holds what no file name can.
+    """
+    try:
+        said = os.fspath(path)  # type: ignore[call-overload]
+    except TypeError as error:
+        raise StoreError(f"{shown(path)}: expected the path of a file, or a URL") from error
+    if not isinstance(said, str) or not said.strip() or "\0" in said:
+        raise StoreError(f"{shown(said)}: expected the path of a file, or a URL")
+    try:
+        os.fsencode(said)
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{shown(said)}: holds a lone surrogate, which no file name can") from error
+    return said
+
+
+def make_folder(folder: str | os.PathLike[str], scene: str) -> None:
+    """Makes ``folder`` where it is missing.
+
+    Raises:
+        StoreError: it can't be made, or the name of ``scene`` is too long for a file in it.
+    """
+    path = Path(checked_path(folder))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        longest = os.pathconf(path, "PC_NAME_MAX")
+    except OSError as error:
+        raise StoreError(f"{path}: can't make this folder: {error.strerror}") from error
+    taken = len(os.fsencode(f"{scene}.sqlite3-index"))
+    if 0 < longest < taken:
+        raise StoreError(f"scene {shown(scene)}: {taken} bytes as a file name, at most {longest} are allowed")
 
 
 def where_scene_is(folder: str | os.PathLike[str], scene: str) -> str:

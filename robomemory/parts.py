@@ -109,7 +109,8 @@ class Part(Protocol):
 
 def fits(query: Query, record: MemoryRecord) -> bool:
     """Whether ``record`` lies in the query's ball [m] and span of time [ns]."""
-    if query.between is not None and not query.between[0] <= record.stamp_ns <= query.between[1]:
+    span = query.span
+    if span is not None and not span[0] <= record.moment <= span[1]:
         return False
     return within(query, record.position)
 

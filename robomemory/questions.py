@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from robomemory import checks
 from robomemory.errors import InvalidQueryError
+from robomemory.moments import FOREVER, Moment
 from robomemory.records import Query
-from robomemory.scene import FOREVER_NS, Entity, Scene, SceneChange, Stay, Whereabouts
+from robomemory.scene import Entity, Scene, SceneChange, Stay, Whereabouts
 from robomemory.spatial import SpatialMemory
 
 
 class SceneQuestions:
-    """The part of ``RoboMemory`` that asks its spatial memory."""
+    """The part of ``RoboMemory`` that asks its spatial memory. A time is a stamp of the robot's clock [ns] in
+    the run ``run`` (None: in the run that the store is in)."""
 
     _spatial: SpatialMemory
+
+    def _run(self) -> int:
+        """The run that the store is in."""
+        raise NotImplementedError
 
     def _up_to_date(self) -> None:
         """Open, and knows what others have committed.
@@ -22,22 +28,32 @@ class SceneQuestions:
         """
         raise NotImplementedError
 
-    def scene(self, at_ns: int | None = None, known_ns: int | None = None) -> Scene:
+    def scene(
+        self, at_ns: int | None = None, known_ns: int | None = None, *, run: int | None = None
+    ) -> Scene:
         """What is known of the scene now: things with positions, facts that hold, facts that ended.
 
         ``at_ns``: what was true then [ns, the robot's clock]. ``known_ns``: as it was believed then [ns, the
         clock of recording], before what was learned later.
 
         Raises:
-            InvalidQueryError: a time is no whole number of nanoseconds.
+            InvalidQueryError: a time is no whole number of nanoseconds, or ``run`` is given without one.
         """
         self._up_to_date()
+        if at_ns is None and run is not None:
+            raise InvalidQueryError(f"scene: run {checks.shown(run)} without at_ns, which is a time of it")
         if at_ns is None and known_ns is None:
             return self._spatial.snapshot()
-        for name, value in (("at_ns", at_ns), ("known_ns", known_ns)):
-            if value is not None:
-                checks.stamp(f"scene: {name}", value, InvalidQueryError)
-        return self._spatial.past.scene(at_ns, known_ns)
+        at = FOREVER if at_ns is None else self._moment("scene: at_ns", at_ns, run)
+        if known_ns is not None:
+            known_ns = checks.stamp("scene: known_ns", known_ns, InvalidQueryError)
+        return self._spatial.past.scene(at, known_ns)
+
+    def _moment(self, where: str, ns: object, run: object) -> Moment:
+        stamp = checks.stamp(where, ns, InvalidQueryError)
+        if run is None:
+            return Moment(self._run(), stamp)
+        return Moment(checks.run(f"{where.partition(':')[0]}: run", run, InvalidQueryError), stamp)
 
     def where_is(self, name: str) -> Whereabouts | None:
         """Where the thing called ``name`` is, None if none is known; see ``SpatialMemory.where_is``.
@@ -48,45 +64,47 @@ class SceneQuestions:
         self._up_to_date()
         return self._spatial.where_is(Query(name).text)
 
-    def where_was(self, name: str, at_ns: int | None = None) -> Whereabouts | None:
+    def where_was(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> Whereabouts | None:
         """Where the thing called ``name`` was at ``at_ns`` [ns]; without a time, where it was before it came
         to where it is now. None if nothing is known of that. Raises as :meth:`where_is`."""
         entity = self._called(name)
+        at = None if at_ns is None else self._moment("where_was: at_ns", at_ns, run)
         if entity is None:
             return None
-        if at_ns is None:
-            return self._spatial.past.before(entity)
-        return self._spatial.past.where_was(
-            entity, checks.stamp("where_was: at_ns", at_ns, InvalidQueryError)
-        )
+        past = self._spatial.past
+        return past.before(entity) if at is None else past.where_was(entity, at)
 
     def history(self, name: str) -> tuple[Stay, ...]:
         """Everywhere the thing called ``name`` has been, oldest first. Raises as :meth:`where_is`."""
         entity = self._called(name)
         return () if entity is None else self._spatial.past.stays(entity)
 
-    def inside(self, name: str, at_ns: int | None = None) -> tuple[str, ...]:
+    def inside(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> tuple[str, ...]:
         """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns]. Raises
         as :meth:`where_is`."""
         entity = self._called(name)
+        at = None if at_ns is None else self._moment("inside: at_ns", at_ns, run)
         if entity is None:
             return ()
-        if at_ns is None:
+        if at is None:
             return tuple(self._spatial.inside(entity.label))
-        at_ns = checks.stamp("inside: at_ns", at_ns, InvalidQueryError)
-        return tuple(self._spatial.past.inside(entity, at_ns))
+        return tuple(self._spatial.past.inside(entity, at))
 
-    def changes(self, since_ns: int, until_ns: int | None = None) -> tuple[SceneChange, ...]:
+    def changes(
+        self, since_ns: int, until_ns: int | None = None, *, run: int | None = None
+    ) -> tuple[SceneChange, ...]:
         """What changed in the scene after ``since_ns`` [ns] and up to ``until_ns`` (None: now), oldest
         first.
 
         Raises:
-            InvalidQueryError: a time is no whole number of nanoseconds.
+            InvalidQueryError: a time is no whole number of nanoseconds, or the last is before the first.
         """
         self._up_to_date()
-        until = FOREVER_NS if until_ns is None else until_ns
-        first, last = (checks.stamp("changes [ns]", t, InvalidQueryError) for t in (since_ns, until))
-        return self._spatial.past.changes(first, last)
+        since = self._moment("changes: since_ns", since_ns, run)
+        until = FOREVER if until_ns is None else self._moment("changes: until_ns", until_ns, run)
+        if until < since:
+            raise InvalidQueryError(f"changes: until {until.ns} ns is before since {since.ns} ns")
+        return self._spatial.past.changes(since, until)
 
     def _called(self, name: str) -> Entity | None:
         self._up_to_date()

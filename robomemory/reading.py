@@ -15,6 +15,7 @@ import numpy as np
 from robomemory import tables as t
 from robomemory.embedding import F32
 from robomemory.errors import StoreCorruptError
+from robomemory.moments import Moment
 from robomemory.parts import LIVE, REMOVED, Row
 from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.scene import Entity, Fact, Sighting
@@ -113,15 +114,15 @@ class Reader:
         """Keys of the records of ``kind`` that stand within the query's span of time and in the box around
         its ball, the newest first, at most ``limit``."""
         where, values = ["kind = ?", "replaced_by = 0"], list[object]([str(kind)])
-        if query.between is not None:
-            where.append("stamp_ns BETWEEN ? AND ?")
-            values += query.between
+        if query.span is not None:
+            where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
+            values += (*query.span[0], *query.span[1])
         if query.near is not None:
             center, radius = query.near
             for axis, middle in zip("xyz", center, strict=True):
                 where.append(f"{axis} BETWEEN ? AND ?")
                 values += (middle - radius, middle + radius)
-        sql = f"SELECT id FROM records WHERE {' AND '.join(where)} ORDER BY stamp_ns DESC LIMIT ?"
+        sql = f"SELECT id FROM records WHERE {' AND '.join(where)} ORDER BY run DESC, stamp_ns DESC LIMIT ?"
         return [int(str(i)) for (i,) in self._all(sql, [*values, limit])]
 
     def _rare(self, db: sqlite3.Connection, table: str, word: str) -> bool:
@@ -212,19 +213,21 @@ class Reader:
         """The standing records of a small memory with their vectors, in the order they came."""
         return self._rows("r.kind = ? AND r.replaced_by = 0 ORDER BY r.id", (str(kind),))
 
-    def rows_between(self, kind: MemoryKind, first_ns: int, last_ns: int, limit: int) -> list[Row]:
+    def rows_between(self, kind: MemoryKind, first: Moment, last: Moment, limit: int) -> list[Row]:
         """The newest ``limit`` records of ``kind`` within the span, inclusive, replaced ones too, oldest
         first."""
-        where = "r.kind = ? AND r.stamp_ns BETWEEN ? AND ? ORDER BY r.stamp_ns DESC, r.id DESC LIMIT ?"
-        return self._rows(where, (str(kind), first_ns, last_ns, limit))[::-1]
+        where = (
+            "r.kind = ? AND (r.run, r.stamp_ns) >= (?, ?) AND (r.run, r.stamp_ns) <= (?, ?)"
+            " ORDER BY r.run DESC, r.stamp_ns DESC, r.id DESC LIMIT ?"
+        )
+        return self._rows(where, (str(kind), *first, *last, limit))[::-1]
 
     def _rows(self, where: str, values: Sequence[object]) -> list[Row]:
         sql = f"SELECT {t.RECORD}, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE {where}"
         found = []
         for r in self._all(sql, values):
-            assert isinstance(r[12], bytes)
             try:
-                found.append(Row(t.record_from(r), t.vector_from(f"record {r[0]}", r[12], self.dim)))
+                found.append(Row(t.record_from(r), t.vector_from(f"record {r[0]}", _bytes(r[-1]), self.dim)))
             except (ValueError, TypeError) as error:
                 raise StoreCorruptError(f"{self.path}: {error}") from error
         return found
@@ -234,7 +237,7 @@ class Reader:
         rows = self._all(f"SELECT {t.ENTITY}, vector FROM entities WHERE merged_into IS NULL ORDER BY id")
         try:
             return [
-                (t.entity_from(e), t.vector_from(f"entity {e[0]}", _bytes(e[12]), self.dim)) for e in rows
+                (t.entity_from(e), t.vector_from(f"entity {e[0]}", _bytes(e[-1]), self.dim)) for e in rows
             ]
         except (ValueError, TypeError) as error:
             raise StoreCorruptError(f"{self.path}: {error}") from error
@@ -261,10 +264,16 @@ class Reader:
     def last_sightings(self) -> list[Sighting]:
         """The newest sighting of each thing with a position, and without one."""
         rows = self._all(
-            "SELECT record_id, entity_id, max(stamp_ns), x, y, z, recorded_ns FROM sightings"
-            " GROUP BY entity_id, x IS NULL"
+            "SELECT record_id, entity_id, max(stamp_ns), x, y, z, recorded_ns, run FROM sightings"
+            " GROUP BY entity_id, x IS NULL, run ORDER BY run"
         )
-        return [t.sighting_from(s) for s in rows]
+        newest = {(s.entity_id, s.position is None): s for s in map(t.sighting_from, rows)}
+        return list(newest.values())
+
+    def run_start(self, run: int) -> int | None:
+        """The stamp at which ``run`` began [ns]; None where nobody said."""
+        rows = self._all("SELECT start_ns FROM runs WHERE run = ?", (run,))
+        return int(str(rows[0][0])) if rows else None
 
 
 def tokens(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The words of RoboMemory: what is kept, what is asked, what comes back.
 
-Positions are in the robot's base frame [m]; stamps in nanoseconds of the robot's clock.
+Positions are in the robot's base frame [m]; stamps in nanoseconds of the robot's clock, in one of its runs
+(:mod:`robomemory.moments`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from robomemory import checks
 from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryError
+from robomemory.moments import Moment
 
 Position = tuple[float, float, float]
 Triple = tuple[str, str, str]
@@ -30,7 +32,9 @@ class MemoryKind(StrEnum):
 
 
 class NoteLike(Protocol):
-    """What ``remember`` accepts: any object with these attributes, such as ``vista.types.Note``."""
+    """What ``remember`` accepts: any object with these attributes, such as ``vista.types.Note``. One that
+    also has ``run`` says with it which run its stamp is of; without it, or with 0, the run that the store is
+    in."""
 
     @property
     def kind(self) -> str: ...
@@ -55,7 +59,26 @@ def _kind(where: str, value: object, error: type[RoboMemoryError]) -> MemoryKind
         return MemoryKind(value)  # type: ignore[arg-type]
     except ValueError as cause:
         known = ", ".join(MemoryKind)
-        raise error(f"{where}: unknown kind {value!r}; allowed are {known}") from cause
+        raise error(f"{where}: unknown kind {checks.shown(value)}; allowed are {known}") from cause
+
+
+def check_kinds(
+    where: str, kinds: object, error: type[RoboMemoryError] = InvalidQueryError
+) -> frozenset[MemoryKind]:
+    """The memories that ``kinds``, one name or several, says; empty for None, which says all of them.
+
+    Raises:
+        InvalidQueryError: an unknown name, or no name at all: that would choose nothing, or everything.
+    """
+    if kinds is None:
+        return frozenset()
+    given: object = (kinds,) if isinstance(kinds, str) else kinds
+    if not isinstance(given, Iterable):
+        raise error(f"{where}: {checks.shown(kinds)}, expected names of memories")
+    found = frozenset(_kind(where, kind, error) for kind in given)
+    if not found:
+        raise error(f"{where}: no memory is named; leave it out for all of them")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +87,8 @@ class MemoryRecord:
 
     ``id`` is the record's key in the store (0: not stored yet); ``entities`` the names it is about;
     ``position`` (3,) [m] of the first entity, or of the triple's subject; ``triple`` (subject, relation,
-    object) of a spatial fact; ``confidence`` [0, 1]; ``source`` says who told it.
+    object) of a spatial fact; ``confidence`` [0, 1]; ``source`` says who told it; ``run`` is the run of the
+    clock that ``stamp_ns`` is of (None: not stored yet, and of the run that the store is in).
 
     Raises:
         InvalidNoteError: a field breaks the contract; the field and its value are named.
@@ -79,18 +103,19 @@ class MemoryRecord:
     triple: Triple | None = None
     confidence: float = 1.0
     source: str = ""
+    run: int | None = None
 
     def __post_init__(self) -> None:
         err = InvalidNoteError
         if isinstance(self.id, bool) or not isinstance(self.id, int) or self.id < 0:
-            raise err(f"MemoryRecord.id: {self.id!r}, expected a whole number from 0")
+            raise err(f"MemoryRecord.id: {checks.shown(self.id)}, expected a whole number from 0")
         kind = _kind("MemoryRecord.kind", self.kind, err)
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "stamp_ns", checks.stamp("MemoryRecord.stamp_ns", self.stamp_ns, err))
         checks.text("MemoryRecord.text", self.text, err)
         object.__setattr__(self, "entities", checks.names("MemoryRecord.entities", self.entities, err))
         if self.position is not None:
-            xyz = checks.numbers("MemoryRecord.position [m]", self.position, 3, err)
+            xyz = checks.position("MemoryRecord.position [m]", self.position, err)
             object.__setattr__(self, "position", xyz)
         if self.triple is not None:
             triple = checks.names("MemoryRecord.triple", self.triple, err)
@@ -101,10 +126,17 @@ class MemoryRecord:
         if not 0.0 <= confidence <= 1.0:
             raise err(f"MemoryRecord.confidence: {confidence}, expected 0 to 1")
         object.__setattr__(self, "confidence", confidence)
-        if self.source:
+        if self.source != "":
             checks.text("MemoryRecord.source", self.source, err)
+        if self.run is not None:
+            object.__setattr__(self, "run", checks.run("MemoryRecord.run", self.run, err))
         if kind is MemoryKind.SPATIAL and not self.entities and self.triple is None:
-            raise err(f"MemoryRecord: spatial {self.text!r} names neither entities nor a triple")
+            raise err(f"MemoryRecord: spatial {checks.shown(self.text)} names neither entities nor a triple")
+
+    @property
+    def moment(self) -> Moment:
+        """When it was so, to be compared with others."""
+        return Moment(self.run or 0, self.stamp_ns)
 
 
 def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
@@ -124,6 +156,7 @@ def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
             triple=note.triple,
             confidence=note.confidence,
             source=note.source,
+            run=note.run if isinstance(note, MemoryRecord) else getattr(note, "run", None) or None,
         )
     except AttributeError as error:
         raise InvalidNoteError(f"notes[{index}]: {type(note).__name__} is no note: {error}") from error
@@ -135,43 +168,51 @@ def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
 class Query:
     """One question.
 
-    ``text`` in words; ``kinds`` of memory to ask, such as {"semantic"} (empty: all); ``k`` most items
+    ``text`` in words; ``kinds`` of memory to ask, such as {"semantic"} (None: all); ``k`` most items
     to return (None: what the call says); ``near`` ((x, y, z), radius) [m] keeps records with a position in
     that ball; ``between`` (first, last) [ns], inclusive, keeps records of that time, and facts and positions
-    that held within it.
+    that held within it, by the clock of the run ``run`` (None: the run that the store is in).
 
     Raises:
         InvalidQueryError: a field breaks the contract; the field and its value are named.
     """
 
     text: str
-    kinds: Collection[str] = frozenset()
+    kinds: Collection[str] | None = None
     k: int | None = None
     near: tuple[Position, float] | None = None
     between: tuple[int, int] | None = None
+    run: int | None = None
 
     def __post_init__(self) -> None:
         err = InvalidQueryError
         checks.text("Query.text", self.text, err)
-        kinds = (self.kinds,) if isinstance(self.kinds, str) else self.kinds
-        object.__setattr__(self, "kinds", frozenset(_kind("Query.kinds", kind, err) for kind in kinds))
+        if self.kinds is not None:
+            object.__setattr__(self, "kinds", check_kinds("Query.kinds", self.kinds))
         if self.k is not None:
             check_k("Query.k", self.k)
         if self.near is not None:
-            if len(self.near) != 2:
-                raise err(f"Query.near: {self.near!r}, expected ((x, y, z), radius_m)")
-            center = checks.numbers("Query.near center [m]", self.near[0], 3, err)
-            (radius,) = checks.numbers("Query.near radius [m]", (self.near[1],), 1, err)
-            if radius <= 0:
-                raise err(f"Query.near radius: {radius} m, expected > 0")
+            center, radius = _pair("Query.near", self.near, "((x, y, z), radius_m)")
+            center = checks.position("Query.near center [m]", center, err)
+            (radius,) = checks.numbers("Query.near radius [m]", (radius,), 1, err)
+            if not 0 < radius <= checks.MAX_M:
+                raise err(f"Query.near radius: {radius} m, expected > 0 and at most {checks.MAX_M:g} m")
             object.__setattr__(self, "near", (center, radius))
         if self.between is not None:
-            if len(self.between) != 2:
-                raise err(f"Query.between: {self.between!r}, expected (first_ns, last_ns)")
-            first, last = (checks.stamp("Query.between [ns]", t, err) for t in self.between)
+            said = _pair("Query.between", self.between, "(first_ns, last_ns)")
+            first, last = (checks.stamp("Query.between [ns]", t, err) for t in said)
             if first > last:
                 raise err(f"Query.between: first {first} ns is after last {last} ns")
             object.__setattr__(self, "between", (first, last))
+        if self.run is not None:
+            object.__setattr__(self, "run", checks.run("Query.run", self.run, err))
+
+    @property
+    def span(self) -> tuple[Moment, Moment] | None:
+        """``between`` as moments of its run, inclusive; None: of any time."""
+        if self.between is None:
+            return None
+        return Moment(self.run or 0, self.between[0]), Moment(self.run or 0, self.between[1])
 
     def asks(self, kind: MemoryKind) -> bool:
         """Whether the memory of ``kind`` is asked."""
@@ -185,8 +226,14 @@ def check_k(where: str, k: object) -> int:
         InvalidQueryError: it is not.
     """
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MAX_K:
-        raise InvalidQueryError(f"{where}: {k!r}, expected a whole number from 1 to {MAX_K}")
+        raise InvalidQueryError(f"{where}: {checks.shown(k)}, expected a whole number from 1 to {MAX_K}")
     return k
+
+
+def _pair(where: str, value: object, expected: str) -> tuple[Any, Any]:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InvalidQueryError(f"{where}: {checks.shown(value)}, expected {expected}")
+    return value[0], value[1]
 
 
 @dataclass(frozen=True, slots=True)

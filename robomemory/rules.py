@@ -15,6 +15,7 @@ from dataclasses import replace
 from robomemory.beliefs import Beliefs
 from robomemory.helpers import Helpers
 from robomemory.identity import Identities, Lookup, Rules, primary_name
+from robomemory.moments import Moment
 from robomemory.names import METRIC, SAME, normal_name, normal_triple
 from robomemory.parts import Change, Row, Update
 from robomemory.records import MemoryRecord, Position
@@ -50,9 +51,13 @@ class SceneUpdate:
         wherever in the graph they are."""
         rows, expire_ns = self._update.rows, self._rules.expire_ns
         if expire_ns is not None and rows:
-            newest = max(row.record.stamp_ns for row in rows)
-            for fact in self._state.older_than(newest - expire_ns):
-                self._beliefs.end(fact, fact.seen_ns + expire_ns, 0)
+            newest = max(row.record.moment for row in rows)
+            began_ns = self._lookup.began_ns(newest.run)
+            for fact in self._state.older_than(Moment(newest.run, newest.ns - expire_ns)):
+                if fact.seen.run == newest.run:
+                    self._beliefs.end(fact, Moment(newest.run, fact.seen.ns + expire_ns), 0)
+                elif newest.ns - expire_ns >= began_ns:  # it was not said in all the time of this run
+                    self._beliefs.end(fact, Moment(newest.run, began_ns + expire_ns), 0)
         meant = self._match_frames(rows)
         for i, row in enumerate(rows):
             self._note(row, meant.get(i))
@@ -70,20 +75,20 @@ class SceneUpdate:
     def _match_frames(self, rows: Sequence[Row]) -> dict[int, int]:
         """{index of the row: entity} for rows with a position: in one frame each thing is seen once, so
         things and sightings of a name are paired one to one, the nearest pair first."""
-        frames: dict[tuple[int, str], list[int]] = defaultdict(list)
-        named: dict[int, set[str]] = defaultdict(set)
+        frames: dict[tuple[Moment, str], list[int]] = defaultdict(list)
+        named: dict[Moment, set[str]] = defaultdict(set)
         for i, row in enumerate(rows):
             if row.record.position is not None:
-                frames[row.record.stamp_ns, primary_name(row.record)].append(i)
-                named[row.record.stamp_ns].add(primary_name(row.record))
+                frames[row.record.moment, primary_name(row.record)].append(i)
+                named[row.record.moment].add(primary_name(row.record))
         meant: dict[int, int] = {}
-        for (stamp, name), members in sorted(frames.items()):
+        for (moment, name), members in sorted(frames.items()):
             spots = {i: rows[i].record.position or (0.0, 0.0, 0.0) for i in members}
             pairs = sorted(
                 (0.0 if e.position is None else math.dist(e.position, spot), i, e.id)
                 for i, spot in spots.items()
                 for e in self._who.meant(name)
-                if _may_be(e, spot, stamp)
+                if _may_be(e, spot, moment)
             )
             taken: set[int] = set()
             for _, i, key in pairs:
@@ -92,7 +97,7 @@ class SceneUpdate:
                     taken.add(key)
             for i in members:
                 if i not in meant:
-                    twin = self._who.twin(name, rows[i].record, named[stamp])
+                    twin = self._who.twin(name, rows[i].record, named[moment])
                     meant[i] = twin if twin is not None else self._who.add(name, rows[i].record).id
                 self._move(meant[i], rows[i])
         return meant
@@ -139,7 +144,7 @@ class SceneUpdate:
         before = self._mentions.get(key) or self._state.mentions.get(key)
         if before is not None and record.text == self._text_of(before):
             return False
-        self._see(Sighting(record.id, key, record.stamp_ns, None, self._update.recorded_ns))
+        self._see(Sighting(record.id, key, record.moment, None, self._update.recorded_ns))
         return True
 
     def _text_of(self, sighting: Sighting) -> str:
@@ -152,26 +157,26 @@ class SceneUpdate:
         if sighting.position is None:
             kept, known = self._mentions, self._state.mentions
         before = kept.get(sighting.entity_id) or known.get(sighting.entity_id)
-        if before is None or before.stamp_ns <= sighting.stamp_ns:
+        if before is None or before.at <= sighting.at:
             kept[sighting.entity_id] = sighting
 
     def _move(self, key: int, row: Row) -> None:
         record, entity = row.record, self._who.get(key)
         before = self._last.get(key) or self._state.last.get(key)
-        late = entity.position is not None and record.stamp_ns < entity.position_ns
+        late = entity.position is not None and record.moment < entity.position_at
         if not late:
-            moved = replace(entity, position=record.position, position_ns=record.stamp_ns)
+            moved = replace(entity, position=record.position, position_at=record.moment)
             self._who.entities[key] = replace(moved, confidence=record.confidence)
         self._who.touch(self._who.get(key), record)
         step = math.inf
         if before is not None and before.position is not None and record.position is not None:
             step = math.dist(before.position, record.position)
         if step > SAME_PLACE_M or late:
-            self._see(Sighting(record.id, key, record.stamp_ns, record.position, self._update.recorded_ns))
+            self._see(Sighting(record.id, key, record.moment, record.position, self._update.recorded_ns))
         if not late and SAME_PLACE_M < step < math.inf:
             for fact in self._beliefs.open_at(key):
-                if fact.relation in METRIC and fact.valid_from_ns < record.stamp_ns:
-                    self._beliefs.end(fact, record.stamp_ns, record.id)
+                if fact.relation in METRIC and fact.valid_from < record.moment:
+                    self._beliefs.end(fact, record.moment, record.id)
 
     def _merge(self, one: int, other: int, record: MemoryRecord) -> bool:
         """Two things turn out to be one; the one known longer stays. Whether that is news."""
@@ -179,13 +184,13 @@ class SceneUpdate:
             return False
         kept, gone = sorted((one, other))
         a, b = self._who.get(kept), self._who.get(gone)
-        newer = max((a, b), key=lambda e: (e.position is not None, e.position_ns))
+        newer = max((a, b), key=lambda e: (e.position is not None, e.position_at))
         self._who.entities[kept] = replace(
             a,
             position=newer.position,
-            position_ns=newer.position_ns,
-            first_seen_ns=min(a.first_seen_ns, b.first_seen_ns),
-            last_seen_ns=max(a.last_seen_ns, b.last_seen_ns),
+            position_at=newer.position_at,
+            first_seen=min(a.first_seen, b.first_seen),
+            last_seen=max(a.last_seen, b.last_seen),
         )
         self._who.entities[gone] = replace(b, merged_into=kept)
         self._who.aliases[b.label] = kept
@@ -194,8 +199,8 @@ class SceneUpdate:
         return True
 
 
-def _may_be(entity: Entity, spot: Position, stamp_ns: int) -> bool:
+def _may_be(entity: Entity, spot: Position, moment: Moment) -> bool:
     """A thing can't be at two places at one time."""
-    if entity.position is None or entity.position_ns != stamp_ns:
+    if entity.position is None or entity.position_at != moment:
         return True
     return math.dist(entity.position, spot) <= TWO_THINGS_M

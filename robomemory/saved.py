@@ -13,6 +13,7 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from robomemory.forks import Owner
 from robomemory.lists import Lists
 
 VERSION = 1
@@ -40,10 +41,12 @@ class Saved:
     def __init__(self, path: str, embedder: str, dim: int) -> None:
         self._folder = None if path == ":memory:" else Path(f"{path}-index")
         self._embedder, self._dim = embedder, dim
+        self._owner = Owner(str(self._folder))
 
     def save(self, kind: str, lists: Lists, seq: int) -> None:
         """Keeps ``lists``: the vectors first, then the label that makes them count, each written beside,
         synced and moved into place. A disk that is full leaves what was there."""
+        self._owner.check()
         if self._folder is None:
             return
         name = f"{kind}-{seq}.faiss"
@@ -68,6 +71,7 @@ class Saved:
 
     def load(self, kind: str) -> tuple[Lists, int] | None:
         """The saved lists of ``kind`` and the update they hold; None if there are none to trust."""
+        self._owner.check()
         if self._folder is None:
             return None
         try:

@@ -10,10 +10,11 @@ from robomemory.embedding import F32
 from robomemory.helpers import Helpers
 from robomemory.history import History
 from robomemory.identity import Rules
+from robomemory.moments import Moment
 from robomemory.names import METRIC, PLACE, content, normal_name, normal_triple
 from robomemory.parts import Asked, Change, Update, weighed, within
 from robomemory.reading import Reader
-from robomemory.records import MemoryRecord, Query, Recall
+from robomemory.records import MemoryRecord, Position, Query, Recall
 from robomemory.rules import SceneUpdate
 from robomemory.scene import Entity, Fact, Scene, SceneFact, SceneObject, Whereabouts, scene_fact
 from robomemory.state import SceneState
@@ -102,8 +103,8 @@ class SpatialMemory:
             if known:
                 self._applied_ns = max(known)
             if self._rules.expire_ns is not None and change.entities:
-                newest = max(e.last_seen_ns for e in change.entities)
-                self._state.forget_ages(newest - self._rules.expire_ns)
+                run, newest = max(e.last_seen for e in change.entities)
+                self._state.forget_ages(Moment(run, newest - self._rules.expire_ns))
 
     def name_vector(self, key: int) -> F32 | None:
         """The unit vector f32 (dim,) of the name of the thing ``key``."""
@@ -113,6 +114,10 @@ class SpatialMemory:
         """The text of a record; empty if it is not kept any more."""
         found = self._store.by_id([record_id])
         return found[record_id].text if record_id in found else ""
+
+    def began_ns(self, run: int) -> int:
+        """The stamp at which ``run`` began [ns]; 0 where nobody said."""
+        return self._store.run_start(run) or 0
 
     def history(self, subject: int) -> list[Fact]:
         """The facts of ``subject`` that have ended."""
@@ -136,7 +141,7 @@ class SpatialMemory:
         query = asked.query
         with self._lock:
             seeds = self._seeds(asked)
-        found = self._now(seeds, query) if query.between is None else self._then(seeds, query)
+        found = self._now(seeds, query) if query.span is None else self._then(seeds, *query.span, query)
         best: dict[int, _Found] = {}
         for item in found:
             if item.record_id not in best or best[item.record_id].score < item.score:
@@ -152,7 +157,7 @@ class SpatialMemory:
                     answer.append(Recall(record, item.score))
             if len(answer) >= asked.k:
                 break
-        answer.sort(key=lambda r: (-r.score, -r.record.stamp_ns))
+        answer.sort(key=lambda r: (r.score, r.record.moment), reverse=True)
         return answer[: asked.k]
 
     def _seeds(self, asked: Asked) -> dict[int, float]:
@@ -195,10 +200,8 @@ class SpatialMemory:
                         found.append(_found(fact, key, reach))
             return found
 
-    def _then(self, seeds: dict[int, float], query: Query) -> Iterable[_Found]:
+    def _then(self, seeds: dict[int, float], first: Moment, last: Moment, query: Query) -> Iterable[_Found]:
         """As :meth:`_now`, of a span of time: from the store, as the graph holds the present only."""
-        assert query.between is not None
-        first, last = query.between
         reach, edge, facts = dict(seeds), list(seeds), dict[int, Fact]()
         for _ in range(HOPS + 1):
             grown: list[int] = []
@@ -224,8 +227,8 @@ class SpatialMemory:
         if record.triple is None:
             return True
         said = normal_triple(*record.triple)
-        if query.between is not None:
-            facts = self.past.facts_of([key], *query.between)
+        if (span := query.span) is not None:
+            facts = self.past.facts_of([key], *span)
         else:
             with self._lock:
                 facts = self._state.facts_at(key)
@@ -255,11 +258,11 @@ class SpatialMemory:
             holders = [self._state.entities[f.object] for f in said if f.relation in PLACE]
             lines = tuple(" ".join(self._words(f)) for f in said)
             if entity.position is not None:
-                return Whereabouts(entity.label, entity.position, entity.position_ns, lines)
+                return _whereabouts(entity, entity.position, entity.position_at, lines)
             for holder in holders:
                 if holder.position is not None:
-                    return Whereabouts(entity.label, holder.position, holder.position_ns, lines, holder.label)
-            return Whereabouts(entity.label, None, entity.last_seen_ns, lines)
+                    return _whereabouts(entity, holder.position, holder.position_at, lines, holder.label)
+            return _whereabouts(entity, None, entity.last_seen, lines)
 
     def called(self, name: str) -> Entity | None:
         """The thing that ``name`` means, as :meth:`where_is` looks for it."""
@@ -272,7 +275,7 @@ class SpatialMemory:
                 keys += [k for k in state.by_name.get(plain, ()) if state.entities[k].ordinal == int(number)]
             keys = keys or [k for n in state.names_holding(content(wanted)) for k in state.by_name[n]]
             found = [state.entities[k] for k in keys]
-        return max(found, key=lambda e: (e.last_seen_ns, -e.ordinal), default=None)
+        return max(found, key=lambda e: (e.last_seen, -e.ordinal), default=None)
 
     def inside(self, name: str) -> list[str]:
         """Labels of what is in the thing called ``name`` now, and in what is in it, the nearest first."""
@@ -310,7 +313,8 @@ class SpatialMemory:
             facts = tuple(self._scene_fact(f) for _, f in sorted(state.facts.items()))
             applied = self._applied_ns
         objects = tuple(
-            SceneObject(e.label, e.position, e.first_seen_ns, e.last_seen_ns, e.confidence) for e in known
+            SceneObject(e.label, e.position, e.first_seen.ns, e.last_seen.ns, e.confidence, e.last_seen.run)
+            for e in known
         )
         return Scene(objects, facts, self.past.ended(applied, PAST))
 
@@ -321,6 +325,12 @@ class SpatialMemory:
     def _scene_fact(self, f: Fact) -> SceneFact:
         subject, _, obj = self._words(f)
         return scene_fact(f, subject, obj)
+
+
+def _whereabouts(
+    entity: Entity, position: Position | None, at: Moment, lines: tuple[str, ...], via: str = ""
+) -> Whereabouts:
+    return Whereabouts(entity.label, position, at.ns, lines, via, at.run)
 
 
 def _spread(reach: dict[int, float], fact: Fact, key: int, grown: list[int]) -> None:

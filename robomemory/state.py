@@ -11,6 +11,7 @@ from itertools import islice
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
+from robomemory.moments import Moment
 from robomemory.names import content
 from robomemory.records import Position
 from robomemory.scene import Entity, Fact, Sighting
@@ -42,7 +43,7 @@ class SceneState:
         self._longest = 1
         self._out: dict[int, dict[int, None]] = defaultdict(dict)  # facts of a subject, as they came
         self._into: dict[int, dict[int, None]] = defaultdict(dict)  # facts of an object
-        self._ages: list[tuple[int, int]] = []  # heap of (seen_ns, fact)
+        self._ages: list[tuple[Moment, int]] = []  # heap of (last said, fact)
 
     def put_entity(self, entity: Entity) -> None:
         known = self.entities.get(entity.id)
@@ -88,7 +89,7 @@ class SceneState:
     def put_fact(self, fact: Fact) -> None:
         if fact.open:
             self._link(fact)
-            heapq.heappush(self._ages, (fact.seen_ns, fact.id))
+            heapq.heappush(self._ages, (fact.seen, fact.id))
             return
         known = self.facts.get(fact.id)
         if known is not None:
@@ -108,7 +109,7 @@ class SceneState:
     def put_sighting(self, sighting: Sighting) -> None:
         kept = self.mentions if sighting.position is None else self.last
         before = kept.get(sighting.entity_id)
-        if before is None or before.stamp_ns <= sighting.stamp_ns:
+        if before is None or before.at <= sighting.at:
             kept[sighting.entity_id] = sighting
             self.graph.add_node(sighting.entity_id)
 
@@ -143,25 +144,25 @@ class SceneState:
         sets = [self._by_word.get(word, set()) for word in words]
         return set.intersection(*sets) if sets else set()
 
-    def older_than(self, stamp_ns: int) -> list[Fact]:
-        """The facts that hold and were last said before ``stamp_ns``, from the whole graph."""
+    def older_than(self, moment: Moment) -> list[Fact]:
+        """The facts that hold and were last said before ``moment``, from the whole graph."""
         found, todo = dict[int, Fact](), [0]
         while todo:  # down the heap as far as it is old
             i = todo.pop()
-            if i < len(self._ages) and self._ages[i][0] < stamp_ns:
+            if i < len(self._ages) and self._ages[i][0] < moment:
                 seen, key = self._ages[i]
                 fact = self.facts.get(key)
-                if fact is not None and fact.seen_ns == seen:
+                if fact is not None and fact.seen == seen:
                     found[key] = fact  # a fact that was said again at that time is in the heap twice
                 todo += (2 * i + 1, 2 * i + 2)
         return list(found.values())
 
-    def forget_ages(self, stamp_ns: int) -> None:
+    def forget_ages(self, moment: Moment) -> None:
         """Drops what :meth:`older_than` need not look at again."""
-        while self._ages and self._ages[0][0] < stamp_ns:
+        while self._ages and self._ages[0][0] < moment:
             seen, key = self._ages[0]
             fact = self.facts.get(key)
-            if fact is not None and fact.seen_ns == seen:
+            if fact is not None and fact.seen == seen:
                 return
             heapq.heappop(self._ages)
 

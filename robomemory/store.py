@@ -7,6 +7,7 @@ else (vectors, graph, buffers) is a cache built from here. One process holds a f
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
@@ -15,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from robomemory import schema
+from robomemory import schema, whole
 from robomemory import tables as t
 from robomemory.backend import Backend
+from robomemory.backup import copy_into
 from robomemory.errors import (
     InvalidNoteError,
     MemoryClosedError,
@@ -28,19 +30,27 @@ from robomemory.errors import (
     StoreVersionError,
 )
 from robomemory.forgetting import Choice, Forgotten, forget
+from robomemory.forks import Owner, check_not_inherited, inherit, keep_for_ever, unwatch, watch
 from robomemory.parts import LIVE, Change, Ids, Row
+
+_log = logging.getLogger(__name__)
 
 CHECKED_BYTES = 256 * 2**20
 """A file up to this size is read through when it is opened; a larger one if it was not closed."""
 
-_PUT_RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-_PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-_PUT_SIGHTING = "INSERT OR REPLACE INTO sightings VALUES (?,?,?,?,?,?,?)"
-_PUT_ENTITY = f"INSERT OR REPLACE INTO entities ({t.ENTITY}, vector) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+def _insert(table: str, columns: str, replace: str = "OR REPLACE ") -> str:
+    return f"INSERT {replace}INTO {table} ({columns}) VALUES ({','.join('?' * len(columns.split(',')))})"
+
+
+_PUT_RECORD = _insert("records", t.RECORD_ALL, "")
+_PUT_FACT = _insert("facts", t.FACT)
+_PUT_SIGHTING = _insert("sightings", t.SIGHTING)
+_PUT_ENTITY = _insert("entities", f"{t.ENTITY}, vector")
 _SET_ENTITY = (
     "UPDATE entities SET name = ?2, ordinal = ?3, x = ?4, y = ?5, z = ?6, position_ns = ?7,"
     " first_seen_ns = ?8, last_seen_ns = ?9, confidence = ?10, recorded_ns = ?11,"
-    " merged_into = ?12 WHERE id = ?1"
+    " merged_into = ?12, position_run = ?13, first_seen_run = ?14, last_seen_run = ?15 WHERE id = ?1"
 )
 
 
@@ -56,19 +66,25 @@ class Store(Backend):
     def __init__(self, path: str | os.PathLike[str], embedder: str, dim: int) -> None:
         self.path = os.fspath(path)
         self.dim = dim
+        self.owner = Owner(self.path)
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self.common = {table: set[str]() for table in schema.WORDS.values()}
         self._pinned = threading.local()  # the connection of a thread that reads one state
         self._readers: deque[sqlite3.Connection] = deque()
         self._held: int | None = None
+        self._connections: list[sqlite3.Connection] = []  # all, for a child that must let none of them go
+        self._log_limit = whole.LOG_BYTES
         if self.path != ":memory:":
             _check_access(Path(self.path))
+            check_not_inherited(os.path.realpath(self.path))
             self._held = self._hold()
+        watch(self)
         try:
             with self._errors("open"):
+                had_log = whole.log_bytes(self.path) > 0
                 self._db = self._connect()
-                self._open(self._db, embedder)
+                self._open(self._db, embedder, had_log)
         except BaseException:
             self._let_go()
             raise
@@ -93,11 +109,12 @@ class Store(Backend):
         db = sqlite3.connect(
             self.path, timeout=0.2, isolation_level=None, check_same_thread=False, cached_statements=64
         )
+        self._connections.append(db)
         db.execute("PRAGMA cache_size = -16000")  # [KiB], of each connection
         return db
 
-    def _open(self, db: sqlite3.Connection, embedder: str) -> None:
-        db.execute("PRAGMA journal_mode = WAL")
+    def _open(self, db: sqlite3.Connection, embedder: str, had_log: bool) -> None:
+        whole.prepare(db)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -105,10 +122,12 @@ class Store(Backend):
             raise StoreCorruptError(
                 f"{self.path}: a SQLite file, but no RoboMemory store (tables {sorted(names)})"
             )
+        if names:
+            self._check_torn(db)
+            whole.check(db, self.path, had_log)
         with self._transaction(db):
             if not names:
                 schema.create(db, embedder, self.dim)
-        self._check_whole(db)
         version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
         if version != schema.SCHEMA_VERSION and version not in schema.MIGRATIONS:
             raise StoreVersionError(
@@ -122,16 +141,23 @@ class Store(Backend):
                 f"{embedder!r} ({self.dim}); open it with {name!r} or start a new file"
             )
         while version != schema.SCHEMA_VERSION:
-            with self._transaction(db):
-                schema.MIGRATIONS[version](db)
+            try:
+                with self._transaction(db):
+                    schema.MIGRATIONS[version](db)
+            except (ValueError, TypeError, LookupError) as error:
+                raise StoreCorruptError(f"{self.path}: of version {version}, torn: {error}") from error
             version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
         state = db.execute(
-            "SELECT seq, recorded_ns, last_record, last_entity, last_fact FROM state"
+            "SELECT seq, recorded_ns, run, last_record, last_entity, last_fact FROM state"
         ).fetchone()
-        self.seq, self.recorded_ns = state[:2]
-        self.ids = Ids(*state[2:])
+        if state is None:
+            raise StoreCorruptError(f"{self.path}: torn: the table state is empty")
+        self.seq, self.recorded_ns, self.run = state[:3]
+        self.ids = Ids(*state[3:])
+        if self._held is not None:
+            whole.move_log(db)  # from now on the file alone says that it is not whole
 
-    def _check_whole(self, db: sqlite3.Connection) -> None:
+    def _check_torn(self, db: sqlite3.Connection) -> None:
         size = 0 if self._held is None else os.path.getsize(self.path)
         if size > CHECKED_BYTES and db.execute("SELECT 1 FROM pragma_table_info('state')").fetchone():
             pages = (
@@ -176,6 +202,7 @@ class Store(Backend):
         Raises:
             StoreError: the disk is full or gone; nothing was kept. MemoryClosedError.
         """
+        self.owner.check()
         with self._lock, self._errors("write"):
             db = self._connection()
             with self._transaction(db):
@@ -186,12 +213,49 @@ class Store(Backend):
                     (self.seq + 1, recorded_ns, *self.ids.last),
                 )
             self.seq, self.recorded_ns = self.seq + 1, recorded_ns
+            self._tend_log(db)
+
+    def _tend_log(self, db: sqlite3.Connection) -> None:
+        """Moves a long log into the file. What was committed is safe in the log if that fails."""
+        size = 0 if self._held is None else whole.log_bytes(self.path)
+        if size < whole.LOG_BYTES:
+            self._log_limit = whole.LOG_BYTES
+        elif size >= self._log_limit:
+            try:
+                moved = whole.move_log(db)
+            except sqlite3.OperationalError as error:
+                _log.warning("%s: can't move the log into the file: %s", self.path, error)
+                moved = False
+            self._log_limit = whole.LOG_BYTES if moved else size + whole.LOG_BYTES  # a reader holds it up
 
     def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
         """Keeps ``changes``, all or none; on the disk once it returns. Raises as :meth:`writing`."""
+        newest = max((r.record.moment.run for c in changes for r in (*c.rows, *c.updates)), default=0)
         with self.writing(recorded_ns) as (db, seq):
             for change in changes:
                 _put(db, change, recorded_ns, seq)
+            if newest > self.run:
+                db.execute("UPDATE state SET run = ?", (newest,))
+        self.run = max(self.run, newest)
+
+    def begin_run(self, start_ns: int, recorded_ns: int) -> int:
+        """See ``Backend``."""
+        number = self._next_run(start_ns)
+        if number != self.run:
+            with self.writing(recorded_ns) as (db, _):
+                db.execute("INSERT OR REPLACE INTO runs (run, start_ns) VALUES (?, ?)", (number, start_ns))
+                db.execute("UPDATE state SET run = ?", (number,))
+            self.run = number
+        return number
+
+    def backup(self, target: str | os.PathLike[str]) -> Path:
+        """See ``RoboMemory.backup``."""
+        self.owner.check()
+        if self._held is None:
+            with self._lock, self._errors("read"):
+                return copy_into(self._connection(), target)
+        with self.reading() as db:
+            return copy_into(db, target)
 
     def forget(self, choice: Choice, recorded_ns: int) -> Forgotten:
         """See :func:`robomemory.forgetting.forget`."""
@@ -202,7 +266,7 @@ class Store(Backend):
         if self._held is None:
             ((pages, size),) = self._all("SELECT * FROM pragma_page_count(), pragma_page_size()")
             return int(str(pages)) * int(str(size))
-        files = (Path(self.path), Path(f"{self.path}-wal"))
+        files = (Path(self.path), whole.log_of(self.path))
         return sum(file.stat().st_size for file in files if file.exists())
 
     def scrub(self) -> None:
@@ -211,11 +275,15 @@ class Store(Backend):
         for words in self.common.values():
             words.clear()
         with self._lock, self._errors("write"):
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            db = self._connection()
+            whole.empty_log(db)
+            if self._held is not None:
+                whole.move_log(db)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """See ``Reader``. In memory, where all share one connection, writers wait for it."""
+        self.owner.check()
         if self._held is None:
             with self._lock:
                 yield
@@ -227,7 +295,8 @@ class Store(Backend):
                 yield
             finally:
                 self._pinned.db = None
-                db.execute("COMMIT")
+                if self.owner.here:
+                    db.execute("COMMIT")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -236,6 +305,7 @@ class Store(Backend):
         Raises:
             StoreError: the disk is gone. MemoryClosedError.
         """
+        self.owner.check()
         if self._held is None:  # in memory there is only the one connection
             with self._lock, self._errors("read"):
                 yield self._connection()
@@ -255,8 +325,8 @@ class Store(Backend):
             try:
                 yield db
             finally:
-                if self._db is None:
-                    db.close()
+                if self._db is None and self.owner.here:
+                    self._shut(db)
                 else:
                     self._readers.append(db)
 
@@ -266,25 +336,43 @@ class Store(Backend):
         return self._db
 
     def close(self) -> None:
-        """Gives the file back. A second call does nothing."""
+        """Gives the file back. A second call, and one in a forked child, does nothing."""
+        if not self.owner.here:
+            return
         with self._lock:
             if self._db is not None and self._held is not None:
                 try:
-                    with self._errors("close"), self._transaction(self._db):
-                        self._db.execute("UPDATE state SET clean = 1")
+                    with self._errors("close"):
+                        with self._transaction(self._db):
+                            self._db.execute("UPDATE state SET clean = 1")
+                        whole.empty_log(self._db)
                 except RoboMemoryError:  # a full disk: the file is read through when it is opened again
                     pass
             self._let_go()
 
     def _let_go(self) -> None:
+        unwatch(self)
         db, self._db = self._db, None
         while self._readers:
-            self._readers.pop().close()
+            self._shut(self._readers.pop())
         if db is not None:
-            db.close()
+            self._shut(db)
         held, self._held = self._held, None
         if held is not None:
             os.close(held)
+
+    def _shut(self, db: sqlite3.Connection) -> None:
+        with self._lock:
+            self._connections = [each for each in self._connections if each is not db]
+        db.close()
+
+    def abandon(self) -> None:
+        """In a forked child: the lock is the parent's, and so are the connections."""
+        for db in self._connections:
+            keep_for_ever(db)
+        if self._held is not None:
+            inherit(os.path.realpath(self.path))
+            os.close(self._held)
 
 
 def embedder_of(path: str | os.PathLike[str]) -> str | None:
@@ -329,8 +417,8 @@ def _update(db: sqlite3.Connection, row: Row, seq: int) -> None:
     r = row.record
     (before,) = db.execute("SELECT replaced_by FROM records WHERE id = ?", (r.id,)).fetchone()
     db.execute(
-        "UPDATE records SET stamp_ns = ?, confidence = ?, replaced_by = ?, seq = ? WHERE id = ?",
-        (r.stamp_ns, r.confidence, row.replaced_by, seq, r.id),
+        "UPDATE records SET stamp_ns = ?, confidence = ?, replaced_by = ?, seq = ?, run = ? WHERE id = ?",
+        (r.stamp_ns, r.confidence, row.replaced_by, seq, r.moment.run, r.id),
     )
     if r.kind in schema.WORDS and before == LIVE and row.replaced_by != LIVE:
         schema.unindex(db, r.kind, [(r.id, r.text)])

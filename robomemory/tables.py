@@ -8,23 +8,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from robomemory.embedding import F32
+from robomemory.moments import Moment
 from robomemory.parts import Row
 from robomemory.records import MemoryKind, MemoryRecord, Position
 from robomemory.scene import Entity, Fact, Sighting
 
-RECORD = "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by"
+RECORD = "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by, run"
 RECORD_ALL = (
-    "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, recorded_ns, replaced_by, seq"
+    "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, recorded_ns, replaced_by, seq,"
+    " run"
 )
 ENTITY = (
     "id, name, ordinal, x, y, z, position_ns, first_seen_ns, last_seen_ns, confidence, recorded_ns,"
-    " merged_into"
+    " merged_into, position_run, first_seen_run, last_seen_run"
 )
 FACT = (
     "id, subject, relation, object, valid_from_ns, valid_until_ns, recorded_ns, expired_ns, seen_ns,"
-    " confidence, record_id, ended_by"
+    " confidence, record_id, ended_by, from_run, until_run, seen_run"
 )
-SIGHTING = "record_id, entity_id, stamp_ns, x, y, z, recorded_ns"
+SIGHTING = "record_id, entity_id, stamp_ns, x, y, z, recorded_ns, run"
 
 Values = tuple[object, ...]
 
@@ -43,11 +45,11 @@ def record_from(r: Sequence[object]) -> MemoryRecord:
     Raises:
         ValueError, TypeError: the row does not hold what it should.
     """
-    key, kind, stamp, text, names, x, y, z, triple, sure, source = r[:11]
+    key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run = r[:13]
     said = json.loads(str(triple))
     return MemoryRecord(
         key, MemoryKind(kind), stamp, text, tuple(json.loads(str(names))),  # type: ignore[arg-type]
-        position(x, y, z), None if said is None else tuple(said), sure, source,  # type: ignore[arg-type]
+        position(x, y, z), None if said is None else tuple(said), sure, source, run,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -56,40 +58,47 @@ def values_of_record(row: Row, recorded_ns: int, seq: int) -> Values:
     r = row.record
     names, triple = json.dumps(r.entities, ensure_ascii=False), json.dumps(r.triple, ensure_ascii=False)
     said = (r.id, str(r.kind), r.stamp_ns, r.text, names, *coordinates(r.position), triple)
-    return (*said, r.confidence, r.source, recorded_ns, row.replaced_by, seq)
+    return (*said, r.confidence, r.source, recorded_ns, row.replaced_by, seq, r.moment.run)
 
 
 def entity_from(e: Sequence[object]) -> Entity:
     """The entity of a row of columns :data:`ENTITY`."""
-    key, name, ordinal, x, y, z, at, first, last, sure, recorded, merged = e[:12]
-    return Entity(
-        key, name, ordinal, position(x, y, z), at, first, last, sure, recorded, merged  # type: ignore[arg-type]
-    )  # fmt: skip
+    key, name, ordinal, x, y, z, at, first, last, sure, recorded, merged, *runs = e[:15]
+    seen = (Moment(run, ns) for run, ns in zip(runs, (at, first, last), strict=True))  # type: ignore[arg-type]
+    return Entity(key, name, ordinal, position(x, y, z), *seen, sure, recorded, merged)  # type: ignore[arg-type]
 
 
 def values_of_entity(e: Entity) -> Values:
-    seen = (e.position_ns, e.first_seen_ns, e.last_seen_ns, e.confidence, e.recorded_ns, e.merged_into)
+    moments = (e.position_at, e.first_seen, e.last_seen)
+    seen = (*(m.ns for m in moments), e.confidence, e.recorded_ns, e.merged_into, *(m.run for m in moments))
     return (e.id, e.name, e.ordinal, *coordinates(e.position), *seen)
 
 
 def fact_from(f: Sequence[object]) -> Fact:
     """The fact of a row of columns :data:`FACT`."""
-    return Fact(*f)  # type: ignore[arg-type]
+    key, subject, relation, obj, start, end, recorded, expired, seen, sure, record, ended, *runs = f[:15]
+    until = None if end is None else Moment(runs[1], end)  # type: ignore[arg-type]
+    return Fact(
+        key, subject, relation, obj, Moment(runs[0], start), until, recorded, expired,  # type: ignore[arg-type]
+        Moment(runs[2], seen), sure, record, ended,  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def values_of_fact(f: Fact) -> Values:
-    times = (f.valid_from_ns, f.valid_until_ns, f.recorded_ns, f.expired_ns, f.seen_ns)
-    return (f.id, f.subject, f.relation, f.object, *times, f.confidence, f.record_id, f.ended_by)
+    until = (0, None) if f.valid_until is None else f.valid_until
+    times = (f.valid_from.ns, until[1], f.recorded_ns, f.expired_ns, f.seen.ns)
+    runs = (f.valid_from.run, until[0], f.seen.run)
+    return (f.id, f.subject, f.relation, f.object, *times, f.confidence, f.record_id, f.ended_by, *runs)
 
 
 def sighting_from(s: Sequence[object]) -> Sighting:
     """The sighting of a row of columns :data:`SIGHTING`."""
-    record, entity, stamp, x, y, z, recorded = s
-    return Sighting(record, entity, stamp, position(x, y, z), recorded)  # type: ignore[arg-type]
+    record, entity, stamp, x, y, z, recorded, run = s
+    return Sighting(record, entity, Moment(run, stamp), position(x, y, z), recorded)  # type: ignore[arg-type]
 
 
 def values_of_sighting(s: Sighting) -> Values:
-    return (s.record_id, s.entity_id, s.stamp_ns, *coordinates(s.position), s.recorded_ns)
+    return (s.record_id, s.entity_id, s.at.ns, *coordinates(s.position), s.recorded_ns, s.at.run)
 
 
 def blob(vector: F32) -> bytes:

@@ -82,8 +82,8 @@ class TemporalMemory:
         span of time reaches steps that were compressed since, too."""
         with self._lock:
             steps = list(self._steps)
-        if asked.query.between is not None:
-            old = self._store.rows_between(MemoryKind.TEMPORAL, *asked.query.between, OLD)
+        if (span := asked.query.span) is not None:
+            old = self._store.rows_between(MemoryKind.TEMPORAL, *span, OLD)
             steps = [row for row in old if row.record.source != COMPRESSED]
         found = []
         for age, row in enumerate(reversed(steps)):
@@ -101,8 +101,8 @@ class TemporalMemory:
 
 
 def _ordered(rows: list[Row]) -> list[Row]:
-    """Compressed lines first, then by stamp, then as they came."""
-    return sorted(rows, key=lambda r: (r.record.source != COMPRESSED, r.record.stamp_ns, r.record.id))
+    """Compressed lines first, then by run and stamp, then as they came."""
+    return sorted(rows, key=lambda r: (r.record.source != COMPRESSED, r.record.moment, r.record.id))
 
 
 def _compress(rows: Sequence[Row], ids: Ids) -> Row:
@@ -121,10 +121,12 @@ def _compress(rows: Sequence[Row], ids: Ids) -> Row:
     mean = vectors.mean(axis=0)
     norm = float(np.linalg.norm(mean))
     vector = vectors[-1] if norm < 1e-6 else (mean / norm).astype(np.float32)
+    last = max(row.record.moment for row in rows)
     record = MemoryRecord(
         id=ids.record(),
         kind=MemoryKind.TEMPORAL,
-        stamp_ns=max(row.record.stamp_ns for row in rows),
+        stamp_ns=last.ns,
+        run=last.run,
         text=f"Earlier: {text}",
         confidence=min(row.record.confidence for row in rows),
         source=COMPRESSED,

@@ -53,7 +53,7 @@ def by_rule(record: MemoryRecord, known: Sequence[MemoryRecord]) -> Revision:
         theirs = content(other.text)
         negated = theirs != words and _without_not(theirs) == bare
         refilled = slot is not None and slot == _slot(other.text)
-        if (negated or refilled) and other.stamp_ns <= record.stamp_ns:
+        if (negated or refilled) and other.moment <= record.moment:
             return Revision(Action.UPDATE, other.id)
     return Revision(Action.ADD)
 

@@ -264,6 +264,11 @@ class MockMemory:
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
+        self.runs = 0
+
+    def begin_run(self, start_ns: int) -> int:
+        self.runs += 1
+        return self.runs
 
     def remember(self, notes: Sequence[Note]) -> None:
         self.notes.extend(notes)

@@ -162,6 +162,11 @@ class Guard(Protocol):
 class Memory(Protocol):
     """RoboMemory as the loop sees it; several memories are written and recalled in parallel behind it."""
 
+    def begin_run(self, start_ns: int) -> int:
+        """The number, from 1, of the run of the robot's clock that begins at ``start_ns`` [ns]: what is noted
+        in a later run is newer, whatever its stamps say."""
+        ...
+
     def remember(self, notes: Sequence[Note]) -> None:
         """Keep ``notes``, all or none. Returns once they are durable."""
         ...

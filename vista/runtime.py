@@ -258,6 +258,7 @@ def _run(task: Task) -> tuple[Outcome, str]:
     budget = task.budget
     task.emit(Event(EventKind.TASK_STARTED, text=task.instruction))
     obs = task.observe()
+    task.begin(obs)
     while True:
         recall = task.recall(obs)
         step = task.plan(obs, recall)

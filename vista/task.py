@@ -94,7 +94,7 @@ class Task:
         self._remarks: list[Remark] = []
         self._seen: tuple[Detection, ...] = ()
         self._start_ns: int | None = None
-        self._now_ns = 0
+        self._now_ns = self._run = 0
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -118,6 +118,11 @@ class Task:
         with self.stage("observe"):
             return self._look()
 
+    def begin(self, obs: Observation) -> None:
+        """Have the memory number this task's run of the robot's clock, which may have begun anew."""
+        if self.parts.memory is not None:
+            self._run = self.parts.memory.begin_run(obs.stamp_ns)
+
     def recall(self, obs: Observation) -> Sequence[MemoryItem]:
         """Note down what is seen and how the last step is summed up, then ask the memory what helps now."""
         if self.parts.detector is not None:
@@ -127,7 +132,7 @@ class Task:
         if self.parts.memory is None:
             return ()
         digest = self._digest(obs)
-        notes = [sighting(d, obs.stamp_ns) for d in self._seen] if self.parts.detector is not None else []
+        notes = [replace(sighting(d, obs.stamp_ns), run=self._run) for d in self._seen]
         if digest.summary and self.results and digest.summary != outcome_line(self.results[-1]):
             notes.append(self._note("temporal", digest.summary, self.results[-1].text, obs.stamp_ns))
         self._remember(notes)
@@ -260,4 +265,5 @@ class Task:
             return self.parts.preprocessor.digest(obs, self.instruction, self._seen, last)
 
     def _note(self, kind: str, text: str, about: str, stamp_ns: int) -> Note:
-        return Note(kind, text, stamp_ns, entities=tuple(named(about, self._seen)), source="agent")
+        about_whom = tuple(named(about, self._seen))
+        return Note(kind, text, stamp_ns, entities=about_whom, source="agent", run=self._run)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from robomemory.moments import Moment
 from robomemory.names import PLACE, normal_name
 from robomemory.planning.domain import ROBOT, SEEN
 from robomemory.planning.lessons import Lessons, Relation
@@ -39,9 +40,10 @@ def likely_places(
     weights: dict[str, tuple[float, list[str]]] = {place: (_PRIOR, []) for place in places}
     stays = sorted(
         (f for f in (*scene.facts, *scene.past) if f.subject == name and f.relation in PLACE),
-        key=lambda f: -f.valid_from_ns,
+        key=lambda f: f.valid_from,
+        reverse=True,
     )
-    last_stay = {f.object: f.valid_from_ns for f in reversed(stays)}
+    last_stay = {f.object: f.valid_from for f in reversed(stays)}
     fade = 1.0
     for fact in stays:
         if fact.object in weights:
@@ -52,12 +54,12 @@ def likely_places(
     if kept in weights:
         weight, why = weights[kept]
         weights[kept] = (weight + _KEPT, [*why, "it is usually kept there"])
-    looks: dict[str, int] = {}
+    looks: dict[str, Moment] = {}
     for fact in (*scene.facts, *scene.past):
         if (fact.subject, fact.relation) in ((name, NOT_IN), (ROBOT, SEEN)) and fact.object in weights:
-            looks[fact.object] = max(looks.get(fact.object, 0), fact.valid_from_ns)
-    for place, looked_ns in looks.items():
-        if last_stay.get(place, -1) < looked_ns:
+            looks[fact.object] = max(looks.get(fact.object, Moment(0, 0)), fact.valid_from)
+    for place, looked in looks.items():
+        if last_stay.get(place, Moment(0, -1)) < looked:
             weight, why = weights[place]
             weights[place] = (weight * _IN_VAIN, [*why, "that place was looked into and it was not there"])
     total = sum(weight for weight, _ in weights.values())

@@ -25,7 +25,7 @@ def lessons_of(
     scene = recalled.scene()
     for thing in attempt.about:
         stays = {
-            f.valid_from_ns: f.object
+            f.valid_from: f.object
             for f in (*scene.facts, *scene.past)
             if f.subject == thing and f.relation in PLACE and domain.lookable(kinds.get(f.object, ""))
         }

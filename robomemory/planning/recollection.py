@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from robomemory.moments import Moment
 from robomemory.planning.lessons import Failure, Lesson, Lessons, Note, read_failures
 from robomemory.scene import Scene
 
@@ -53,7 +54,7 @@ class Recollection:
         queries = [instruction, f"lesson: {user} stands for the"]
         queries += [f"lesson: {name} failed step" for name in dict.fromkeys(names)]
         found = list(reversed(self._memory.recall(queries, k=K, timeout_s=self._timeout_s)))  # best last
-        found.sort(key=_stamp)
+        found.sort(key=_moment)
         self.lessons = Lessons(item.text for item in found if item.kind == "semantic")
         told = [failure for item in found if item.kind == "episodic" for failure in read_failures(item.text)]
         self.failures = list(dict.fromkeys(told))
@@ -73,15 +74,17 @@ class Recollection:
 def _since_the_last_pause(steps: Sequence[Remembered]) -> tuple[str, ...]:
     """The texts of ``steps`` (oldest first) that belong together: "first" is not the first of all days."""
     recent: list[str] = []
-    before = 0
+    before = Moment(0, 0)
     for item in steps:
-        if _stamp(item) - before > PAUSE_NS:
+        moment = _moment(item)
+        if moment.run == before.run and moment.ns - before.ns > PAUSE_NS:  # else nobody knows how long
             recent.clear()
         recent.append(item.text)
-        before = _stamp(item)
+        before = moment
     return tuple(recent)
 
 
-def _stamp(item: Remembered) -> int:
-    """When an item was remembered [ns]; 0 where that is not told, as over a network."""
-    return int(getattr(getattr(item, "record", None), "stamp_ns", 0))
+def _moment(item: Remembered) -> Moment:
+    """When what an item says was so; the first moment of all where that is not told, as over a network."""
+    record = getattr(item, "record", None)
+    return Moment(int(getattr(record, "run", 0) or 0), int(getattr(record, "stamp_ns", 0)))

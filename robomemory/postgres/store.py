@@ -8,18 +8,22 @@ planned on the last one. Readers wait for nobody: each call reads one committed 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from pgvector import Vector
 from psycopg.pq import TransactionStatus
 
 from robomemory import tables as t
 from robomemory.backend import Backend, Latest
+from robomemory.backup import ON_A_SERVER
 from robomemory.embedding import F32
 from robomemory.errors import StoreCorruptError, StoreError
 from robomemory.forgetting import Choice, Forgotten
+from robomemory.forks import Owner
 from robomemory.parts import Change, Ids
 from robomemory.postgres import schema, writing
 from robomemory.postgres.address import Address
@@ -51,7 +55,8 @@ class PostgresStore(Backend):
         address = Address.parse(url)
         self.path, self.dim = address.name, dim
         self.common = {}
-        self.ids, self.seq, self.recorded_ns = Ids(), 0, 0
+        self.ids, self.seq, self.recorded_ns, self.run = Ids(), 0, 0, 0
+        self.owner = Owner(self.path)
         self._links = Links(address)
         self._pinned = threading.local()  # the connection of a thread that reads one state
         self._writer: Connection | None = None  # holds the turn to write
@@ -67,12 +72,12 @@ class PostgresStore(Backend):
         with self._links.use("write") as db:
             db.execute("BEGIN")
             row = db.execute(
-                "SELECT seq, recorded_ns, last_record, last_entity, last_fact FROM state FOR UPDATE"
+                "SELECT seq, recorded_ns, run, last_record, last_entity, last_fact FROM state FOR UPDATE"
             ).fetchone()
             if row is None:
                 raise StoreCorruptError(f"{self.path}: the table state is empty")
-            seq, recorded, *last = (int(str(value)) for value in row)
-            self.seq, self.recorded_ns, self.ids = seq, recorded, Ids(*last)
+            seq, recorded, run, *last = (int(str(value)) for value in row)
+            self.seq, self.recorded_ns, self.run, self.ids = seq, recorded, run, Ids(*last)
             self._writer = db
             try:
                 yield
@@ -98,9 +103,29 @@ class PostgresStore(Backend):
         self.seq, self.recorded_ns = self.seq + 1, recorded_ns
 
     def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
+        newest = max((r.record.moment.run for c in changes for r in (*c.rows, *c.updates)), default=0)
         with self._update(recorded_ns, any(change.merges for change in changes)) as (db, seq):
             for change in changes:
                 writing.put(db, change, recorded_ns, seq)
+            if newest > self.run:
+                db.execute("UPDATE state SET run = %s", (newest,))
+        self.run = max(self.run, newest)
+
+    def begin_run(self, start_ns: int, recorded_ns: int) -> int:
+        number = self._next_run(start_ns)
+        if number != self.run:
+            with self._update(recorded_ns, rebuilt=False) as (db, _):
+                db.execute(
+                    "INSERT INTO runs (run, start_ns) VALUES (%s, %s)"
+                    " ON CONFLICT (run) DO UPDATE SET start_ns = excluded.start_ns",
+                    (number, start_ns),
+                )
+                db.execute("UPDATE state SET run = %s", (number,))
+            self.run = number
+        return number
+
+    def backup(self, target: str | os.PathLike[str]) -> Path:
+        raise StoreError(f"{self.path}: {ON_A_SERVER}")
 
     def forget(self, choice: Choice, recorded_ns: int) -> Forgotten:
         """As ``Backend`` says. The tables are vacuumed; when the bytes leave the server's disk, log and
@@ -115,7 +140,7 @@ class PostgresStore(Backend):
         return gone
 
     def latest(self) -> Latest:
-        rows = self._all("SELECT seq, recorded_ns, rebuilt_seq FROM state")
+        rows = self._all("SELECT seq, recorded_ns, rebuilt_seq, run FROM state")
         if not rows:
             raise StoreCorruptError(f"{self.path}: the table state is empty")
         return Latest(*(int(str(value)) for value in rows[0]))
@@ -136,7 +161,7 @@ class PostgresStore(Backend):
         )
         entities = [t.entity_from(e) for e in changed]
         names = [
-            (e.id, t.vector_from(f"entity {e.id}", row[12], self.dim))  # type: ignore[arg-type]
+            (e.id, t.vector_from(f"entity {e.id}", row[-1], self.dim))  # type: ignore[arg-type]
             for e, row in zip(entities, changed, strict=True)
         ]
         aliases = self._all("SELECT name, entity_id FROM aliases WHERE seq > ?", (since,))
@@ -144,7 +169,7 @@ class PostgresStore(Backend):
             entities=tuple(entities),
             names=tuple(names),
             facts=tuple(self.facts("seq > ? ORDER BY id", (since,))),
-            sightings=tuple(self.sightings("seq > ? ORDER BY stamp_ns, record_id", (since,))),
+            sightings=tuple(self.sightings("seq > ? ORDER BY run, stamp_ns, record_id", (since,))),
             aliases=tuple((str(name), int(str(key))) for name, key in aliases),
         )
 
@@ -211,7 +236,7 @@ class PostgresStore(Backend):
     def last_sightings(self) -> list[Sighting]:
         rows = self._all(
             f"SELECT DISTINCT ON (entity_id, x IS NULL) {t.SIGHTING} FROM sightings"
-            " ORDER BY entity_id, x IS NULL, stamp_ns DESC, record_id DESC"
+            " ORDER BY entity_id, x IS NULL, run DESC, stamp_ns DESC, record_id DESC"
         )
         return [t.sighting_from(s) for s in rows]
 

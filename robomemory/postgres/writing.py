@@ -29,7 +29,9 @@ _PUT_ENTITY = _insert("entities", f"{t.ENTITY}, vector, seq", "id")
 _PUT_FACT = _insert("facts", f"{t.FACT}, seq", "id")
 _PUT_SIGHTING = _insert("sightings", f"{t.SIGHTING}, seq", "record_id, entity_id")
 _PUT_ALIAS = _insert("aliases", "name, entity_id, seq", "name")
-_SET_RECORD = b"UPDATE records SET stamp_ns = %s, confidence = %s, replaced_by = %s, seq = %s WHERE id = %s"
+_SET_RECORD = (
+    b"UPDATE records SET stamp_ns = %s, confidence = %s, replaced_by = %s, seq = %s, run = %s WHERE id = %s"
+)
 _RETIRE = b"UPDATE vectors SET live = false WHERE record_id = %s"
 _ENTITY_COLUMNS = ", ".join(f"{name} = %s" for name in t.ENTITY.split(", ")[1:])
 _SET_ENTITY = f"UPDATE entities SET {_ENTITY_COLUMNS}, seq = %s WHERE id = %s".encode()
@@ -53,7 +55,7 @@ def put(db: Connection, change: Change, recorded_ns: int, seq: int) -> None:
         ],
     )
     updated = [(r.record, r.replaced_by) for r in change.updates]
-    many(_SET_RECORD, [(r.stamp_ns, r.confidence, by, seq, r.id) for r, by in updated])
+    many(_SET_RECORD, [(r.stamp_ns, r.confidence, by, seq, r.moment.run, r.id) for r, by in updated])
     many(_RETIRE, [(r.id,) for r, by in updated if by != LIVE])
     names = dict(change.names)
     many(
@@ -107,9 +109,10 @@ def forget(db: Connection, choice: Choice) -> Forgotten:
         db.execute(f"DELETE FROM {table} WHERE record_id IN {gone}".encode())
     db.execute(f"DELETE FROM records WHERE id IN {gone}".encode())
     db.execute(
-        "UPDATE entities e SET x = s.x, y = s.y, z = s.z, position_ns = coalesce(s.stamp_ns, 0)"
-        " FROM hit LEFT JOIN LATERAL (SELECT x, y, z, stamp_ns FROM sightings WHERE entity_id = hit.id"
-        " AND x IS NOT NULL ORDER BY stamp_ns DESC LIMIT 1) s ON true WHERE e.id = hit.id"
+        "UPDATE entities e SET x = s.x, y = s.y, z = s.z, position_ns = coalesce(s.stamp_ns, 0),"
+        " position_run = coalesce(s.run, 0)"
+        " FROM hit LEFT JOIN LATERAL (SELECT x, y, z, stamp_ns, run FROM sightings WHERE entity_id = hit.id"
+        " AND x IS NOT NULL ORDER BY run DESC, stamp_ns DESC LIMIT 1) s ON true WHERE e.id = hit.id"
     )
     db.execute(
         "DELETE FROM entities WHERE id IN (SELECT id FROM hit) AND id NOT IN (SELECT subject FROM facts"
@@ -128,19 +131,19 @@ def _choose(db: Connection, choice: Choice) -> None:
     if choice.kinds:
         where.append("kind = ANY(%s)")
         values.append(sorted(map(str, choice.kinds)))
-    if choice.before_ns is not None:
-        where.append("stamp_ns < %s")
-        values.append(choice.before_ns)
+    if choice.before is not None:
+        where.append("(run, stamp_ns) < (%s, %s)")
+        values += choice.before
     if choice.keep is not None:
         where.append("place > %s")
         values.append(choice.keep)
     if choice.ids is not None:
         where.append("id = ANY(%s::bigint[])")
-        values.append([int(i) for i in choice.ids])
-    if choice.query is not None and choice.query.between is not None:
-        where.append("stamp_ns BETWEEN %s AND %s")
-        values += choice.query.between
-    place = "row_number() OVER (PARTITION BY kind ORDER BY stamp_ns DESC, id DESC) AS place"
+        values.append(sorted(choice.ids))
+    if choice.query is not None and choice.query.span is not None:
+        where.append("(run, stamp_ns) >= (%s, %s) AND (run, stamp_ns) <= (%s, %s)")
+        values += (*choice.query.span[0], *choice.query.span[1])
+    place = "row_number() OVER (PARTITION BY kind ORDER BY run DESC, stamp_ns DESC, id DESC) AS place"
     chosen = f"FROM (SELECT *, {place} FROM records) r WHERE {' AND '.join(where)}"
     if choice.query is None:
         db.execute(f"INSERT INTO doomed SELECT id {chosen}".encode(), values)

@@ -119,7 +119,7 @@ def _forget(memory: RoboMemory, args: argparse.Namespace) -> None:
         before_ns = max(0, newest - int(age[1]) * _UNITS[age[2]] * 10**9)
     if (before_ns, args.keep, args.words) == (None, None, None):
         raise ConfigError("forget: say what, with --older-than, --keep or --words")
-    gone = memory.forget(kinds=args.kind, before_ns=before_ns, keep=args.keep, query=args.words)
+    gone = memory.forget(kinds=args.kind or None, before_ns=before_ns, keep=args.keep, query=args.words)
     print(f"{gone} records forgotten, {len(memory.records())} left")
 
 

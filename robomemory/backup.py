@@ -1,0 +1,95 @@
+"""A whole copy of a store in SQLite, also of one that another process has open for writing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from robomemory import whole
+from robomemory.errors import StoreCorruptError, StoreError
+from robomemory.postgres.address import is_url
+
+
+def backup_store(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> Path:
+    """Copies the store in the file ``path`` to the new file ``target``, with everything that is committed by
+    now; whoever has it open goes on meanwhile. Indices of vectors are built anew when the copy is opened.
+
+    Raises:
+        StoreError: ``target`` is there, or can't be written; ``path`` can't be read, or is in a database.
+            StoreCorruptError: ``path`` is no store, or not whole.
+    """
+    if is_url(path):
+        from robomemory.postgres.address import Address
+
+        raise StoreError(f"{Address.parse(os.fspath(path)).name}: {ON_A_SERVER}")
+    source = Path(path)
+    if source.is_dir():
+        raise StoreError(f"{source}: a folder, expected a file")
+    if not source.is_file():
+        raise StoreError(f"{source}: no such file")
+    had_log = whole.log_bytes(os.fspath(source)) > 0
+    try:
+        db = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
+        with closing(db):
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if not {"schema_version", "records"} <= tables:
+                raise StoreCorruptError(f"{source}: no RoboMemory store (tables {sorted(tables)})")
+            whole.check(db, os.fspath(source), had_log)
+            return copy_into(db, target)
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{source}: can't read it: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreCorruptError(f"{source}: can't read it: {error}; torn, or no store") from error
+
+
+ON_A_SERVER = (
+    "a memory on a server is copied with the server's own pg_dump; 'vista memory export' writes records"
+)
+
+
+def copy_into(db: sqlite3.Connection, target: str | os.PathLike[str]) -> Path:
+    """Copies what ``db`` reads to the new file ``target``, written beside and moved into place. Raises as
+    :func:`backup_store`."""
+    path = Path(target)
+    if not path.name:
+        raise StoreError(f"{path}: expected the name of a new file")
+    if not path.parent.is_dir():
+        raise StoreError(f"{path}: folder {path.parent} does not exist")
+    for taken in (path, whole.log_of(os.fspath(path)), Path(f"{path}-index")):
+        if os.path.lexists(taken):
+            raise StoreError(f"{path}: {taken} is there already, and a backup overwrites nothing")
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with suppress(FileNotFoundError):
+            scratch.unlink()
+        _write(db, scratch)
+        try:
+            os.link(scratch, path)  # fails where somebody else was quicker
+        except FileExistsError as error:
+            raise StoreError(f"{path}: is there already, and a backup overwrites nothing") from error
+        except OSError:  # a file system without links
+            os.rename(scratch, path)
+        whole.sync_folder(path.parent)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path}: can't write the backup: {error}") from error
+    finally:
+        with suppress(OSError):
+            scratch.unlink()
+    return path
+
+
+def _write(db: sqlite3.Connection, scratch: Path) -> None:
+    with closing(sqlite3.connect(scratch, isolation_level=None)) as copy:
+        db.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log
+        whole.close_mark(copy)
+        (report,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+        if report != "ok":
+            raise StoreCorruptError(f"the store is torn: {report}; there is nothing whole to copy")
+    held = os.open(scratch, os.O_RDWR)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)

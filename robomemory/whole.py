@@ -1,0 +1,90 @@
+"""Tells whether a file of SQLite is whole.
+
+While a store is open its newest records stand in the log beside the file, so a plain copy of the file lacks
+them. Such a copy has to say so when it is opened. Hence two marks in the file: ``whole.mark`` is the number
+of times that the log was moved into the file, and ``state.mark`` says up to which of them the file is whole.
+Before the log is moved ``state.mark`` is set to :data:`OPEN`, and right after, in the new log, to the
+number. Whoever reads the file together with its log therefore finds two equal marks, and whoever reads a
+file that left its log behind finds the mark :data:`OPEN`. The log is moved here only; SQLite would do it
+without the marks.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from robomemory.errors import StoreCorruptError
+
+OPEN = -1
+LOG_BYTES = 4 * 2**20
+"""From this size on the log is moved into the file."""
+
+
+def log_of(path: str) -> Path:
+    """The write-ahead log of the store at ``path``."""
+    return Path(f"{path}-wal")
+
+
+def log_bytes(path: str) -> int:
+    """Size of the log [bytes]; 0 where there is none."""
+    try:
+        return log_of(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Has ``db`` write a log that is moved by :func:`move_log` alone, and cut to what it holds afterwards."""
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA wal_autocheckpoint = 0")
+    db.execute("PRAGMA journal_size_limit = 0")
+
+
+def check(db: sqlite3.Connection, path: str, had_log: bool) -> None:
+    """Raises StoreCorruptError where ``db`` reads a file without the records of its log; ``had_log``: whether
+    a log with something in it stood beside the file before it was opened."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'whole'").fetchone():
+        return  # of a version that had no marks
+    (mine, moved) = db.execute("SELECT state.mark, whole.mark FROM state, whole").fetchone() or (OPEN, 0)
+    if mine == moved or (mine == OPEN and had_log):  # the latter: killed while the log was moved
+        return
+    raise StoreCorruptError(
+        f"{path}: not whole: it was copied from a store that was open, and the newest records stood in the log"
+        " beside that; 'vista memory backup' copies an open store"
+    )
+
+
+def move_log(db: sqlite3.Connection) -> bool:
+    """Moves the log into the file, as far as nobody reads an older state; whether all of it was moved.
+    Outside of a transaction."""
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("UPDATE whole SET mark = mark + 1")
+    db.execute("UPDATE state SET mark = ?", (OPEN,))
+    db.execute("COMMIT")
+    try:
+        busy, logged, moved = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    finally:
+        db.execute("UPDATE state SET mark = (SELECT mark FROM whole)")
+    return not busy and logged == moved
+
+
+def empty_log(db: sqlite3.Connection) -> None:
+    """Moves the log into the file and leaves nothing in it; the file is then whole without it."""
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def close_mark(db: sqlite3.Connection) -> None:
+    """Marks a copy that was made through SQLite, hence whole, as such."""
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'whole'").fetchone():
+        db.execute("UPDATE state SET mark = (SELECT mark FROM whole), clean = 1")
+
+
+def sync_folder(folder: Path) -> None:
+    """Has the names in ``folder`` on the disk."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
