@@ -7,7 +7,6 @@ the third measures: calls of "reached" that come within half a second of the mom
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from vista.cli.checks import writable_folder
 from vista.cli.compose import Ref, load_detector, load_guard, load_policy, load_world_model
 from vista.cli.truth import is_done
-from vista.errors import InvalidValueError
+from vista.errors import InvalidValueError, UnknownNameError
 from vista.executor.late import EXECUTE_ROWS, late_policy
 from vista.kinematics import Kinematics
 from vista.protocols import Guard, Policy, WorldModel
@@ -30,7 +30,7 @@ from vista.switcher.calibrated import FEATURES, CalibratedSwitcher, Fingers, Swi
 from vista.switcher.timing import Agreement, Timeline, agreement, choose, switches
 from vista.types import F64, RobotSpec, Subtask
 from vista_sim.robot import SimRobot
-from vista_sim.tasks import Choice, Task, make_task
+from vista_sim.tasks import TASKS, Choice, Task, make_task
 from vista_sim.world import World
 
 SEED_RANGE = "tuning"
@@ -124,6 +124,25 @@ def _tasks(names: list[str], episodes: int) -> Iterator[tuple[int, Task]]:
         yield i, make_task(names[i % len(names)], splits.seed(SEED_RANGE, i), choice)
 
 
+def check(names: Sequence[str], episodes: int, latencies_ms: Sequence[int]) -> None:
+    """Raise what is wrong with what shall be run before anything is loaded.
+
+    Raises:
+        UnknownNameError: no such task. InvalidValueError: nothing to run, more episodes than there are seeds,
+            or a latency that no executor has.
+    """
+    for name in names:
+        if name not in TASKS:
+            raise UnknownNameError("task", name, TASKS)
+    first, end = load_splits().seeds[SEED_RANGE]
+    if not names or not 1 <= episodes <= end - first:
+        raise InvalidValueError(f"episodes: {episodes}, expected 1 to {end - first}, of at least one task")
+    for ms in latencies_ms:
+        late_policy(ms * 1e-3)
+    if not latencies_ms:
+        raise InvalidValueError("latency: none, expected at least one")
+
+
 def collect(
     names: list[str],
     episodes: int,
@@ -143,8 +162,7 @@ def collect(
         InvalidValueError: no episodes, a latency below 0. UnknownNameError, ConfigError: a task or part that
             is not there.
     """
-    if episodes < 1:
-        raise InvalidValueError(f"episodes: {episodes}, expected at least 1")
+    check(names, episodes, latencies_ms)
     modes = [late_policy(ms * 1e-3) for ms in latencies_ms]
     kinematics = Kinematics(spec)
     truthful = ("scripted", "oracle")
@@ -223,10 +241,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Collect, fit, say how good it is, save. Returns 0."""
-    tasks = args.task or ["pick_place"]
+    tasks, latencies_ms = args.task or ["pick_place"], args.latency or [0]
+    check(tasks, args.episodes, latencies_ms)
+    out = writable_folder("--out", args.out or resource_roots()[0] / "models" / "switcher")
     found = collect(
         tasks, args.episodes, load_robot(args.robot), policy=args.policy, world_model=args.world_model,
-        detector=args.detector, latencies_ms=args.latency or [0],
+        detector=args.detector, latencies_ms=latencies_ms,
     )  # fmt: skip
     held = (found.episode // len(tasks)) % 3 == 2
     if args.episodes >= 3:
@@ -236,13 +256,6 @@ def main(args: argparse.Namespace) -> int:
     print(f"all episodes:      {measured(found, config)}")
     for name, weight in zip((*FEATURES, "bias"), (*config.weights, config.bias), strict=True):
         print(f"  {name:14} {weight:8.3f}")
-    out = args.out or resource_roots()[0] / "models" / "switcher"
     CalibratedSwitcher(config).save_pretrained(out)
     print(f"threshold {config.threshold:.3f}, patience {config.patience}; saved to {out}")
     return 0
-
-
-if __name__ == "__main__":
-    cli = argparse.ArgumentParser(prog="vista calibrate", description=__doc__)
-    add_arguments(cli)
-    sys.exit(main(cli.parse_args()))

@@ -84,6 +84,8 @@ def load(
             kind, f"models/{default}", _from_folder(kind, shipped(default), classes, other), protocol
         )
     text = os.fspath(ref)
+    if not text.strip() or "\0" in text:
+        raise ConfigError(f"{kind} {text!r}: expected a reference, or nothing for what ships")
     if text in words:
         return _checked(kind, text, words[text](), protocol)
     if Path(text).is_dir():
@@ -134,10 +136,12 @@ def _own(kind: str, text: str) -> object:
         sys.path.append(here)
     try:
         target: Any = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # whatever one's own module does while it is read
+        why = str(error) if isinstance(error, ImportError) else describe(error)
+        raise ConfigError(f"{kind} {text!r}: module {module_name!r} cannot be imported: {why}") from error
+    try:
         for part in attribute.split("."):
             target = getattr(target, part)
-    except ImportError as error:
-        raise ConfigError(f"{kind} {text!r}: module {module_name!r} cannot be imported: {error}") from error
     except AttributeError as error:
         own = vars(sys.modules[module_name]).values()
         public = [c.__name__ for c in own if isinstance(c, type) and c.__module__ == module_name]
@@ -154,7 +158,7 @@ def _own(kind: str, text: str) -> object:
         return target(folder) if folder else target()
     except VistaError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         call = f"{attribute}.from_pretrained({folder!r})" if folder else f"{attribute}()"
         raise ConfigError(f"{kind} {text!r}: {call} failed: {describe(error)}") from error
 

@@ -31,14 +31,25 @@ long [s]; a step so short [m] is always taken."""
 EXECUTE_ROWS = 4
 """Rows of a chunk that are carried out before the next is asked for."""
 CONTROL_S = 0.1
+MOST_LATENCY_S = 60.0
 FINGERS_NS = 200_000_000  # by then fingers that were told to close have met what is between them
 # An arm that will have moved less than this by the time a plan arrives is at rest: its images are still true.
 _REST_M, _REST_RAD = 0.006, 0.06
 
 
+def _check_latency(latency_s: float) -> None:
+    if not 0 <= latency_s <= MOST_LATENCY_S:  # NaN is not either
+        raise InvalidValueError(f"LatePolicy: latency_s {latency_s}, expected 0 to {MOST_LATENCY_S:g} s")
+
+
 def rows_when_late(latency_s: float) -> int:
     """Rows of a chunk to carry out when the next, asked for now, comes ``latency_s`` [s] later: no more than
-    until it is there, for what it saw is old by then."""
+    until it is there, for what it saw is old by then.
+
+    Raises:
+        InvalidValueError: a latency below 0, or none.
+    """
+    _check_latency(latency_s)
     return min(EXECUTE_ROWS, max(2, round(latency_s / CONTROL_S)))
 
 
@@ -47,6 +58,7 @@ def late_policy(latency_s: float, **how: bool) -> tuple[Callable[[Policy], Polic
 
     ``how``: as for :class:`LatePolicy`, and ``fades``. One that is not late is left as it is.
     """
+    _check_latency(latency_s)
     if latency_s == 0:
         return (lambda policy: policy), EXECUTE_ROWS
 
@@ -167,10 +179,9 @@ class LatePolicy:
         settles: bool = True,
         brakes: bool = True,
     ) -> None:
-        if not np.isfinite(latency_s) or latency_s < 0 or fade_rows < 0:
-            raise InvalidValueError(
-                f"LatePolicy: latency_s {latency_s}, fade_rows {fade_rows}; expected 0 or more"
-            )
+        _check_latency(latency_s)
+        if fade_rows < 0:
+            raise InvalidValueError(f"LatePolicy: fade_rows {fade_rows}, expected 0 or more")
         if policy.action_space is not ActionSpace.EE_DELTA:
             raise InvalidValueError(f"LatePolicy: {policy.action_space} chunks, expected EE_DELTA")
         self._policy, self._latency_ns = policy, round(latency_s * 1e9)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vista.errors import ConfigError, InvalidValueError
+from vista.halting import describe
 from vista.hand import is_open
 from vista.images import resize
 from vista.types import F64, ActionChunk, Observation, Progress, State, Subgoal
@@ -30,6 +31,9 @@ FEATURES = (
     "height",
     "acted",
 )
+
+
+_MOST = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,19 @@ class SwitcherConfig:
     def __post_init__(self) -> None:
         if len(self.weights) != len(FEATURES):
             raise InvalidValueError(f"SwitcherConfig.weights: {len(self.weights)}, expected {len(FEATURES)}")
-        if not np.isfinite([*self.weights, self.bias, self.stall_s, self.min_gain, self.timeout_s]).all():
-            raise InvalidValueError(f"SwitcherConfig: NaN or infinity in {self}")
-        if not 0 < self.threshold < 1 or self.patience < 1 or self.timeout_s <= 0:
+        numbers = {f"weights[{i}]": weight for i, weight in enumerate(self.weights)}
+        names = ("bias", "threshold", "stall_s", "min_gain", "timeout_s")
+        numbers |= {name: getattr(self, name) for name in names}
+        for name, value in numbers.items():
+            sound = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST
+            if not sound:  # NaN and infinity are not below anything
+                raise InvalidValueError(f"SwitcherConfig.{name}: {value!r}, expected a finite number")
+        whole = isinstance(self.patience, int) and not isinstance(self.patience, bool)
+        positive = self.timeout_s > 0 and self.stall_s > 0
+        if not (0 < self.threshold < 1 and whole and self.patience >= 1 and positive):
             raise InvalidValueError(
-                f"SwitcherConfig: threshold in (0, 1), patience >= 1, timeout_s > 0; got {self}"
+                "SwitcherConfig: expected threshold in (0, 1), whole patience >= 1, timeout_s, stall_s > 0; "
+                f"got {self}"
             )
 
 
@@ -115,10 +127,10 @@ class CalibratedSwitcher:
         """Load ``switcher.json`` from ``folder``; ConfigError if it is missing or malformed."""
         path = Path(folder) / "switcher.json"
         try:
-            data = json.loads(path.read_text())
+            data = json.loads(path.read_text(encoding="utf-8"))
             return cls(SwitcherConfig(**{**data, "weights": tuple(data["weights"])}))
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"switcher: {path}: {error}") from error
+        except (OSError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            raise ConfigError(f"switcher: {path}: {describe(error)}") from error
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``switcher.json`` to ``folder``."""
