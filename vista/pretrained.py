@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 
 from vista.errors import ConfigError, ModelMismatchError
+from vista.plain_text import plain
+from vista.weight_files import problem_in_model
 
 Network = TypeVar("Network")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
@@ -30,19 +31,22 @@ def load_network(
 
     Raises:
         ConfigError: ``folder`` holds no model. ModelMismatchError: weights of another network or
-            configuration.
+            configuration, weights with NaN or infinity, a torn file, or a pickle in the place of safetensors;
+            the file is named.
     """
     if not (Path(folder) / "config.json").is_file():
         raise ConfigError(f"{part}: no model in {folder} (config.json and a *.safetensors file expected)")
+    who = f"{part}: {folder} does not hold a {network.__name__}"
+    if (problem := problem_in_model(Path(folder))) is not None:
+        raise ModelMismatchError(f"{who}: {problem}")
     loader: Any = network
     try:
         model, info = loader.from_pretrained(
-            str(folder), local_files_only=True, output_loading_info=True, **{dtype_argument: torch.float32}
-        )
-    except (
-        SafetensorError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, OSError,
-    ) as error:  # fmt: skip
-        raise ModelMismatchError(f"{part}: {folder} does not hold a {network.__name__}: {error}") from error
+            str(folder), local_files_only=True, output_loading_info=True, use_safetensors=True,
+            **{dtype_argument: torch.float32},
+        )  # fmt: skip
+    except Exception as error:  # a configuration may hold any value, and a library raise anything for it
+        raise ModelMismatchError(f"{who}: {type(error).__name__}: {plain(str(error), 600)}") from error
     for kind, verb in (
         ("missing_keys", "lack"),
         ("unexpected_keys", "hold"),
@@ -50,9 +54,11 @@ def load_network(
     ):
         if keys := sorted(str(k[0] if isinstance(k, tuple) else k) for k in info[kind]):
             raise ModelMismatchError(
-                f"{part}: {folder} does not hold a {network.__name__} of its own configuration: "
-                f"the weights {verb} {keys[0]} ({len(keys)} such)"
+                f"{who} of its own configuration: the weights {verb} {keys[0]} ({len(keys)} such)"
             )
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ModelMismatchError(f"{who}: the weight {name} holds NaN or infinity")
     loaded: Network = model.eval()
     return loaded
 

@@ -25,7 +25,10 @@ _NAMED_ESCAPES = {
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 _ALONE_BEFORE = r"(?:(?<![^\W_])|(?<=\\[nrt0])|(?<=%[0-9a-f]{2}))"
 _ALONE_AFTER = r"(?![^\W_])"
-_CREDENTIAL = r"\b(?:key|token|password|passwd|secret|bearer|basic|authorization)\b[^\w\n]{1,6}(?:provided\W{1,3}|is\W{1,3})?"
+_CREDENTIAL = (
+    r"\b(?:key|token|password|passwd|secret|bearer|basic|authorization)\b[^\w\n]{1,6}"
+    r"(?:provided\W{1,3}|is\W{1,3})?"
+)
 
 
 def finders(secret: str) -> tuple[Finder, ...]:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vista.errors import ConfigError, InvalidValueError
+from vista.plain_text import plain
 from vista.spread import BACKENDS, unordered
+from vista.weight_files import problem_in_json
 
 Arrays = Mapping[str, NDArray[np.generic]]
 Maker = Callable[[Sequence[int]], Arrays]
@@ -72,7 +74,9 @@ def generate(
     meta = {"kind": kind, "first": int(seeds[0]), "shard_size": shard_size}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "meta.json"
-    if path.exists() and (found := json.loads(path.read_text())) != meta:
+    if path.exists() and (problem := problem_in_json(path)) is not None:
+        raise ConfigError(f"{problem}: choose another folder or delete it")
+    if path.exists() and (found := json.loads(path.read_text(encoding="utf-8-sig"))) != meta:
         raise ConfigError(
             f"{folder} holds other data ({found}); wanted {meta}: choose another folder or delete it"
         )
@@ -107,9 +111,13 @@ def load_arrays(shard: Path, keys: Sequence[str]) -> dict[str, NDArray[Any]]:
         if not file.is_file():
             raise ConfigError(f"{shard}: lacks {key}.npy")
         try:
-            arrays[key] = np.load(file)
-        except (OSError, EOFError, ValueError) as error:
-            raise ConfigError(f"{file}: not a whole array of numbers or text: {error}") from error
+            array = np.load(file, allow_pickle=False)
+        except Exception as error:  # a header may hold anything: more bytes than there are, half a sentence
+            why = plain(str(error), 200)
+            raise ConfigError(f"{file}: not a whole array of numbers or text: {why}") from error
+        if not isinstance(array, np.ndarray) or array.ndim == 0:
+            raise ConfigError(f"{file}: not a whole array of numbers or text: expected one with rows")
+        arrays[key] = array
     return arrays
 
 
@@ -137,17 +145,24 @@ def check_lengths(shard: Path, arrays: Arrays, keys: Sequence[str]) -> None:
 def check_finite(shard: Path, arrays: Arrays, keys: Sequence[str]) -> None:
     """Raise InvalidValueError, naming file and row, if one of ``keys`` holds NaN or infinity."""
     for key in keys:
-        array = np.asarray(arrays[key], np.float64)
+        array = _numbers(shard, key, arrays[key]).astype(np.float64)
         bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(1))
         if len(bad):
             raise InvalidValueError(f"{shard}/{key}.npy: not finite at row {bad[0]}")
+
+
+def _numbers(shard: Path, key: str, array: NDArray[Any], kinds: str = "biuf") -> NDArray[Any]:
+    if array.dtype.kind not in kinds:
+        wanted = "numbers" if "f" in kinds else "whole numbers"
+        raise InvalidValueError(f"{shard}/{key}.npy: holds {array.dtype}, expected {wanted}")
+    return array
 
 
 def check_indices(shard: Path, arrays: Arrays, keys: Sequence[str], into: str) -> None:
     """Raise InvalidValueError, naming file and row, if one of ``keys`` points outside of array ``into``."""
     end = len(arrays[into])
     for key in keys:
-        index = np.asarray(arrays[key], np.int64)
+        index = _numbers(shard, key, arrays[key], "iu").astype(np.int64)
         bad = np.flatnonzero((index < 0) | (index >= end))
         if len(bad):
             raise InvalidValueError(

@@ -7,7 +7,7 @@ sees the same batches as one that was not. Checkpoints are safetensors and JSON;
 from __future__ import annotations
 
 import json
-import os
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,16 +18,22 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vista.errors import ConfigError
+from vista.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from vista.errors import ConfigError, VistaError
+from vista.plain_text import plain
 
 Model = TypeVar("Model", bound=nn.Module)
 Batch = Mapping[str, Tensor]
 LossFn = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, float]]]
 BatchFn = Callable[[np.random.Generator], Batch]
+
+
+class DivergedError(VistaError, ArithmeticError):
+    """A loss, a gradient or a weight is no finite number: what is trained is lost from this step on. The
+    message holds the step, what is not finite, and where the last good checkpoint lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,12 @@ class Ema:
         self.decay = decay
         self.shadow = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
+    def load(self, shadow: Mapping[str, Tensor]) -> None:
+        """Go on with ``shadow``; raises ValueError unless it is of the same model."""
+        if {k: v.shape for k, v in shadow.items()} != {k: v.shape for k, v in self.shadow.items()}:
+            raise ValueError("the averaged weights (ema.safetensors) are those of another model")
+        self.shadow = dict(shadow)
+
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         # Young averages forget fast: otherwise the first, bad steps still weigh in after hundreds.
@@ -89,25 +101,6 @@ def _restore(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> No
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def save_checkpoint(
-    folder: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, step: int, losses: list[float]
-) -> None:
-    """Write a checkpoint; the step is written last, so a torn one is not taken for whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = {
-        "model": {k: v.contiguous() for k, v in model.state_dict().items()},
-        "ema": {k: v.contiguous() for k, v in ema.shadow.items()},
-        "optimizer": _flat(optimizer),
-    }
-    for name, tensors in part.items():
-        save_file(tensors, folder / f"{name}.part")
-    for name in part:
-        os.replace(folder / f"{name}.part", folder / f"{name}.safetensors")
-    scratch = folder / "state.part"
-    scratch.write_text(json.dumps({"step": step, "losses": losses}))
-    os.replace(scratch, folder / "state.json")
-
-
 def plot_losses(losses: list[float], path: Path, title: str) -> None:
     """A loss curve (raw and smoothed) as PNG."""
     from matplotlib.figure import Figure
@@ -131,7 +124,8 @@ def fit(
         The model with averaged weights, the losses so far, and whether all steps are done.
 
     Raises:
-        ConfigError: the checkpoint belongs to another configuration.
+        ConfigError: the checkpoint belongs to another configuration, or one of its files is torn.
+        DivergedError: a loss, gradient or weight is not finite; nothing of that step is saved.
     """
     # Accelerate keeps the first precision of a process for good; the next training may want another.
     AcceleratorState._reset_state()
@@ -141,17 +135,18 @@ def fit(
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     ema, start, losses = Ema(model, config.ema), 0, list[float]()
     settings = {k: v for k, v in asdict(config).items() if k not in ("minutes", "save_every")}
-    if (checkpoints / "state.json").exists():
-        known = json.loads((checkpoints / "settings.json").read_text())
-        if known != settings:
+    kept = read_checkpoint(checkpoints, settings, str(accelerator.device))
+    if kept is not None:
+        start, losses = kept.step, kept.losses
+        try:
+            model.load_state_dict(kept.model)
+            ema.load(kept.ema)
+            _restore(optimizer, kept.optimizer)
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
-                f"{checkpoints} holds a run with {known}, not {settings}: delete it to start anew"
-            )
-        state = json.loads((checkpoints / "state.json").read_text())
-        start, losses = state["step"], state["losses"]
-        model.load_state_dict(load_file(checkpoints / "model.safetensors"))
-        ema.shadow = load_file(checkpoints / "ema.safetensors", device=str(accelerator.device))
-        _restore(optimizer, load_file(checkpoints / "optimizer.safetensors"))
+                f"{checkpoints} holds a checkpoint of another network: {plain(str(error), 300)}; "
+                "delete the folder to start anew"
+            ) from error
     checkpoints.mkdir(parents=True, exist_ok=True)
     (checkpoints / "settings.json").write_text(json.dumps(settings))
     wrapped = accelerator.prepare_model(model)
@@ -169,21 +164,55 @@ def fit(
             }
             with accelerator.autocast():
                 value, parts = loss(wrapped, data)
+            number = float(value.detach())
+            if not math.isfinite(number):
+                raise _diverged(title, step, config, checkpoints, _named(number, parts))
             optimizer.zero_grad(set_to_none=True)
             accelerator.backward(value)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+            norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip))
+            if not math.isfinite(norm):
+                raise _diverged(
+                    title, step, config, checkpoints, f"the gradient is {norm} (loss {number:.4g})"
+                )
             optimizer.step()
             ema.update(model, step)
-            losses.append(float(value.detach()))
+            losses.append(number)
             bar.update()
             if step % 20 == 0:
                 bar.set_postfix({k: f"{v:.3f}" for k, v in parts.items()}, refresh=False)
             late = config.minutes is not None and time.monotonic() - began > config.minutes * 60
             if late or (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-                save_checkpoint(checkpoints, model, ema, optimizer, step + 1, losses)
+                for tensors in (model.state_dict(), ema.shadow):
+                    if (bad := _not_finite(tensors)) is not None:
+                        why = f"the weight {bad} holds NaN or infinity"
+                        raise _diverged(title, step, config, checkpoints, why)
+                found = Checkpoint(step + 1, losses, model.state_dict(), ema.shadow, _flat(optimizer))
+                write_checkpoint(checkpoints, found)
                 plot_losses(losses, checkpoints / "loss.png", title)
             if late:
                 break
     model.load_state_dict(ema.shadow)
     model.eval()
     return model, losses, step + 1 >= config.steps
+
+
+def _named(loss: float, parts: Mapping[str, float]) -> str:
+    """The loss that is not finite, and those of its parts that are not."""
+    bad = ", ".join(f"{name} {value}" for name, value in parts.items() if not math.isfinite(value))
+    return f"the loss is {loss}" + (f" ({bad})" if bad else "")
+
+
+def _not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    return next(
+        (k for k, v in tensors.items() if v.is_floating_point() and not bool(torch.isfinite(v).all())), None
+    )
+
+
+def _diverged(title: str, step: int, config: TrainConfig, checkpoints: Path, what: str) -> DivergedError:
+    good = f"the last good checkpoint is in {checkpoints}"
+    if not (checkpoints / "state.json").exists():
+        good = f"there is no checkpoint in {checkpoints} yet"
+    return DivergedError(
+        f"{title}: step {step + 1} of {config.steps}: {what}, expected finite numbers; {good}: "
+        f"look at the data, or train with a lower rate than {config.lr:g}"
+    )

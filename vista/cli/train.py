@@ -6,6 +6,7 @@ Without options it reproduces what ships (config/models/*.yaml). An interrupted 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -78,8 +79,10 @@ def main(args: argparse.Namespace) -> int:
         raise UnknownNameError(f"stage of {args.what}", args.stage, recipe.stages)
     for name in ("steps", "minutes", "workers", "scenes"):
         value = getattr(args, name)
-        if value is not None and value <= 0:
-            raise InvalidValueError(f"--{name} {value:g}, expected above 0")
+        if value is not None and not 0 < value < math.inf:
+            raise InvalidValueError(f"--{name} {value:g}, expected a finite number above 0")
+    if not 0 <= args.seed < 2**63:
+        raise InvalidValueError(f"--seed {args.seed}, expected 0 to {2**63 - 1}")
     if args.backend not in BACKENDS:
         raise UnknownNameError("backend", args.backend, BACKENDS)
     if args.start is not None and args.what == "planner":

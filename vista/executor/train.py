@@ -21,6 +21,7 @@ from vista.executor.demonstrations import Demonstrations
 from vista.executor.features import MEASURED_HAND
 from vista.executor.flow import ChunkFlow
 from vista.executor.modeling import ACTION_DIM, HEADS, GoalVLA, GoalVLAConfig, GoalVLAOutput
+from vista.pretrained import load_network
 from vista.training import Batch, TrainConfig, fit
 from vista.types import I64, U8
 
@@ -181,7 +182,7 @@ def train_executor(
     shape = GoalVLAConfig(goal_image=goal_image, told=told, chunk_head=chunk_head)
     training = training or ExecutorTraining(augment_colour=goal_image)
     demonstrations = Demonstrations(data, shape, imagined, padding=training.padding)
-    model = GoalVLA.from_pretrained(start, dtype=torch.float32) if start else GoalVLA(shape)
+    model = load_network(GoalVLA, start, "executor") if start else GoalVLA(shape)
     if model.config.told == "none":  # it knows no words yet, and may learn any
         model.config.told = told
     names = ("goal_image", "told", "chunk_head")

@@ -18,7 +18,9 @@ from vista.planner.language.critic import LanguageCritic
 from vista.planner.language.model import LanguageModelError, Prompt
 from vista.planner.language.planner import LanguagePlanner, PlannerSettings
 from vista.planner.language.preprocess import LanguagePreprocessor
+from vista.planner.language.reasoning import without_reasoning
 from vista.pretrained import PRECISIONS, best_device, precision_for
+from vista.weight_files import problem_in_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +82,37 @@ class TransformersModel:
 
         device = best_device() if settings.device == "auto" else settings.device
         name = settings.model
+        if Path(name).is_dir() and (problem := problem_in_model(Path(name))) is not None:
+            raise ModelMismatchError(f"language model: {name!r} cannot be read: {problem}")
         try:
-            kind = AutoConfig.from_pretrained(name).model_type
+            kind = AutoConfig.from_pretrained(name, trust_remote_code=False).model_type
             sees = kind in SEES
             if not sees and kind not in WRITES:
                 raise ModelMismatchError(f"language model: {name!r} is a {kind}, which writes no text")
             auto = AutoModelForImageTextToText if sees else AutoModelForCausalLM
             dtype = precision_for(device, settings.precision)
             model, info = auto.from_pretrained(
-                name, dtype=dtype, use_safetensors=True, output_loading_info=True
+                name, dtype=dtype, use_safetensors=True, output_loading_info=True, trust_remote_code=False
             )
-            processor = (AutoProcessor if sees else AutoTokenizer).from_pretrained(name)
+            processor = (AutoProcessor if sees else AutoTokenizer).from_pretrained(
+                name, trust_remote_code=False
+            )
         except OSError as error:
             raise ConfigError(f"language model: no model {name!r}: {describe(error)}") from error
-        except (ValueError, RuntimeError, LookupError, TypeError, ImportError) as error:
-            if isinstance(error, ModelMismatchError):
-                raise
+        except ModelMismatchError:
+            raise
+        except Exception as error:  # a configuration may hold any value, and a library raise anything for it
             raise ModelMismatchError(f"language model: {name!r} cannot be read: {describe(error)}") from error
         if missing := sorted(info["missing_keys"]):
             raise ModelMismatchError(
                 f"language model: the weights of {name!r} lack {missing[0]} ({len(missing)} such)"
             )
-        model = model.to(device)
+        try:
+            model = model.to(device)
+        except (RuntimeError, AssertionError) as error:  # no such device, or no memory left on it
+            raise ConfigError(
+                f"language model: device {device!r} does not take it: {describe(error)}"
+            ) from error
         if device.startswith("cuda") if settings.compiled is None else settings.compiled:
             model.compile(backend=settings.backend, dynamic=True)
         return cls(model, processor, sees=sees, max_tokens=settings.max_tokens)
@@ -116,7 +127,9 @@ class TransformersModel:
             if left <= 0:
                 raise LanguageModelError(f"the language model was busy for {timeout_s:.3g} s")
             return self._generate(prompt, temperature, seed, left, timeout_s)
-        except RuntimeError as error:  # out of memory, above all
+        except (LanguageModelError, MalformedAnswerError):
+            raise
+        except Exception as error:  # out of memory, above all; a chat template may raise anything
             raise LanguageModelError(f"the language model failed: {describe(error)}") from error
         finally:
             self._lock.release()
@@ -143,9 +156,11 @@ class TransformersModel:
             if time.monotonic() - began >= left_s and len(tokens) < self._max_tokens:
                 raise LanguageModelError(f"no answer within {timeout_s:.3g} s")
             raise MalformedAnswerError(f"answer cut off after {len(tokens)} tokens")
-        text = str(self._tokenizer.decode(tokens, skip_special_tokens=True))
+        said = str(self._tokenizer.decode(tokens, skip_special_tokens=True))
+        text = without_reasoning(said)
         if not text.strip():
-            raise MalformedAnswerError("empty answer")
+            thought = "the model thought aloud and then gave no answer" if said.strip() else "empty answer"
+            raise MalformedAnswerError(f"{thought}; expected text")
         return text
 
     def _inputs(self, prompt: Prompt) -> dict[str, torch.Tensor]:

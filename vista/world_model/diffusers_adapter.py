@@ -22,6 +22,7 @@ from vista.halting import describe
 from vista.images import resize
 from vista.pretrained import PRECISIONS, best_device, precision_for
 from vista.types import F32, U8, Observation, Subgoal, Subtask
+from vista.weight_files import problem_in_model
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -92,6 +93,8 @@ class DiffusersWorldModel:
 
         if not Path(settings.model).is_dir() and settings.model.count("/") != 1:
             raise ConfigError(f"diffusers: {settings.model!r} is no folder, and no name such as owner/model")
+        if Path(settings.model).is_dir() and (problem := problem_in_model(Path(settings.model))) is not None:
+            raise ModelMismatchError(f"diffusers: {settings.model!r} cannot be read: {problem}")
         device = best_device() if settings.device == "auto" else settings.device
         dtype = precision_for(device, settings.precision)
         try:
@@ -111,10 +114,10 @@ class DiffusersWorldModel:
         for option in settings.options:
             if option not in takes:
                 raise UnknownNameError(f"option of {name}", option, takes)
-        if settings.offload and device.startswith("cuda"):
-            pipeline.enable_model_cpu_offload(device=device)
-        else:
-            pipeline.to(device)
+        try:
+            _place(pipeline, device, settings.offload)
+        except (RuntimeError, AssertionError) as error:  # no such device, or no memory left on it
+            raise ConfigError(f"diffusers: device {device!r} does not take it: {describe(error)}") from error
         pipeline.set_progress_bar_config(disable=True)
         if device.startswith("cuda") if settings.compiled is None else settings.compiled:
             _compile(pipeline, settings.backend)
@@ -149,7 +152,7 @@ class DiffusersWorldModel:
             try:
                 with torch.inference_mode():
                     out = self._pipeline(**self._arguments(image, prompt, batch))
-            except (RuntimeError, ValueError, TypeError) as error:
+            except Exception as error:  # a pipeline, its scheduler and its options may raise anything
                 raise ImaginationError(f"{self._name}: {describe(error)}") from error
             pixels = np.asarray(out.images, np.float32)
             flagged = getattr(out, "nsfw_content_detected", None) or [False] * len(batch)
@@ -202,6 +205,13 @@ def central(images: U8) -> tuple[int, float]:
     mean = apart.sum(axis=1) / (len(images) - 1)
     best = int(np.argmin(mean))
     return best, float(1 - mean[best])
+
+
+def _place(pipeline: DiffusionPipeline, device: str, offload: bool) -> None:
+    if offload and device.startswith("cuda"):
+        pipeline.enable_model_cpu_offload(device=device)
+    else:
+        pipeline.to(device)
 
 
 def _compile(pipeline: DiffusionPipeline, backend: str) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from vista.errors import ModelMismatchError
 from vista.images_torch import to_tensor
+from vista.pretrained import load_network
 from vista.shards import (
     check_finite,
     check_frames,
@@ -155,8 +156,12 @@ def make_loss(training: WorldModelTraining) -> LossFn:
 
 def begin_with(start: Path) -> GoalUNet:
     """The network of the pipeline in ``start``; unlike one that diffusers loads, it does not keep the path
-    of that folder in its configuration, where whoever gets the next pipeline could read it."""
-    known = GoalUNet.from_pretrained(start / "unet", torch_dtype=torch.float32)
+    of that folder in its configuration, where whoever gets the next pipeline could read it.
+
+    Raises:
+        ConfigError: nothing is there. ModelMismatchError: weights of another network, or a torn file.
+    """
+    known = load_network(GoalUNet, start / "unet", "world model", dtype_argument="torch_dtype")
     own = {name: value for name, value in known.config.items() if not name.startswith("_")}
     model = GoalUNet(**{**own, "tells_object": True})
     missing, unknown = model.load_state_dict(known.state_dict(), strict=False)
