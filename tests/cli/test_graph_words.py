@@ -10,7 +10,7 @@ import pytest
 from vista.cli import demo, graphs, main, run_task, up
 from vista.cli.checks import instruction_text, ros_namespace
 from vista.cli.graphs import Running
-from vista.errors import InvalidValueError
+from vista.errors import InstructionError, InvalidValueError
 
 TASK = "put the blue mug in the tray"
 
@@ -77,8 +77,8 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ),
         ("--runs=/dev/null/x", "--runs: '/dev/null/x', expected a folder that can be written"),
         ("--runs=/proc/x", "--runs: '/proc/x', expected a folder that can be written"),
-        ("--runs=a\0b", "--runs: 'a\\x00b', expected text"),
-        ("--runs=\ud800", "--runs: '\\ud800', expected text"),
+        ("--runs=a\0b", "a\\x00b', expected text"),
+        ("--runs=\ud800", "\\ud800', expected text"),
         ("--runs=" + "r" * 300, "--runs: 'rrr"),
     ],
 )
@@ -92,8 +92,8 @@ def test_words_of_a_task(command: str, word: str, sentence: str, capsys: pytest.
     [
         ("", "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"),
         (" \n ", "the instruction is empty"),
-        ("put the\0mug away", "holds control characters"),
-        ("put the mug\ud800 away", "no Unicode text"),
+        ("put the\0mug away", "'put the\\x00mug away', expected text"),
+        ("put the mug\ud800 away", "'put the mug\\ud800 away', expected text"),
         ("put \x1b[31mthe mug away", "'put \\x1b[31mthe mug away' holds control characters"),
         ("x" * 100_000, "the instruction has 100,000 characters"),
     ],
@@ -118,8 +118,8 @@ def test_instructions(command: str, instruction: str, sentence: str, capsys: pyt
         (["--scene=nowhere.yaml"], "nowhere.yaml"),
         (["--objects=nowhere"], "nowhere"),
         (["--robot=unicorn"], "unknown robot 'unicorn'"),
-        (["--scene-name=mug\ud83d"], "scene_name: 'mug\\ud83d', expected text in UTF-8"),
-        (["--target=a\0b"], "target: 'a\\x00b', expected text in UTF-8 without the character NUL"),
+        (["--scene-name=mug\ud83d"], "mug\\ud83d', expected text in UTF-8"),
+        (["--target=a\0b"], "a\\x00b', expected text in UTF-8 without the character NUL"),
         (["--logs=/dev/null"], "--logs: '/dev/null', expected a folder that can be written: a file stands"),
         (["--logs=/proc/1/x"], "--logs: '/proc/1/x', expected a folder"),
         (["--domain=233"], "--domain: '233', expected integer from 0 to 232"),
@@ -146,3 +146,6 @@ def test_what_is_right_is_taken_as_it_is():
     assert instruction_text("  leg die grüne Tasse 🤖 weg\n") == "leg die grüne Tasse 🤖 weg"
     with pytest.raises(InvalidValueError, match="--namespace: '///'"):
         ros_namespace("///")
+    for text in ("a\0b", "mug\ud800", "mug\x7f"):
+        with pytest.raises(InstructionError, match="holds control characters or characters that are no"):
+            instruction_text(text)

@@ -170,19 +170,19 @@ def claimed(domain: int, namespace: str) -> Iterator[None]:
     Raises:
         VistaError: a graph is up there already, or the place cannot be written down.
     """
-    file = state_file(domain, namespace)
+    file = state_file(domain, namespace).with_suffix(".lock")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = _lock(file)
     except OSError as error:
         raise VistaError(f"cannot write down that a graph is up: {error}") from error
+    if lock is None:
+        raise _occupied(domain, namespace)
     try:
-        if _taken(lock):
-            raise _occupied(domain, namespace)
         refuse_taken(domain, namespace)
         yield
     finally:
-        os.close(lock)
+        _unlock(file, lock)
 
 
 def refuse_taken(domain: int, namespace: str) -> None:
@@ -199,17 +199,26 @@ def _occupied(domain: int, namespace: str) -> VistaError:
     )
 
 
-def _taken(lock: int, tries: int = 5) -> bool:
-    """Whether another process holds ``lock``; else this one holds it now, until it closes it or ends."""
+def _lock(file: Path, tries: int = 5) -> int | None:
+    """The handle of ``file``, locked by this process until it is closed or the process ends, however it ends;
+    None when another process holds it."""
     for again in range(tries):
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if again < tries - 1:
-                time.sleep(0.05)  # somebody may only be looking whether it is held
-        else:
-            return False
-    return True
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(handle), file.stat()):
+                return handle
+        except (BlockingIOError, FileNotFoundError):
+            pass  # held, or removed by who held it; somebody may also only be looking whether it is held
+        os.close(handle)
+        if again < tries - 1:
+            time.sleep(0.05)
+    return None
+
+
+def _unlock(file: Path, lock: int) -> None:
+    file.unlink(missing_ok=True)
+    os.close(lock)
 
 
 def write_down(state: Running) -> None:
@@ -262,16 +271,14 @@ def _abandoned(state: Running) -> bool:
     """
     if supervisor(state) is not None:
         return False
+    file = state_file(state.domain, state.namespace).with_suffix(".lock")
     try:
-        lock = os.open(state_file(state.domain, state.namespace).with_suffix(".lock"), os.O_RDWR)
-    except FileNotFoundError:
-        return True
+        lock = _lock(file, 1)
     except OSError:
         return False
-    try:
-        return not _taken(lock, 1)
-    finally:
-        os.close(lock)
+    if lock is not None:
+        _unlock(file, lock)
+    return lock is not None
 
 
 def clear_old() -> dict[str, int]:
