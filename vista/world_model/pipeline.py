@@ -11,7 +11,9 @@ from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
 from vista.errors import ConfigError, ModelMismatchError
+from vista.plain_text import plain
 from vista.pretrained import load_network
+from vista.weight_files import problem_in_json
 from vista.world_model.unet import GoalUNet
 
 
@@ -46,12 +48,15 @@ class GoalImagePipeline(DiffusionPipeline):
         folder = Path(folder)
         if not (folder / "model_index.json").is_file():
             raise ConfigError(f"world model: no pipeline in {folder} (model_index.json expected)")
+        for file in (folder / "model_index.json", folder / "scheduler" / "scheduler_config.json"):
+            if file.is_file() and (problem := problem_in_json(file)) is not None:
+                raise ModelMismatchError(f"world model: {problem}")
         unet = load_network(GoalUNet, folder / "unet", "world model", dtype_argument="torch_dtype")
         try:
             scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler")
-        except (OSError, ValueError, TypeError) as error:
+        except Exception as error:  # a configuration may hold any value, and a library raise anything for it
             raise ModelMismatchError(
-                f"world model: {folder} holds no scheduler for its flow: {error}"
+                f"world model: {folder} holds no scheduler for its flow: {plain(str(error), 600)}"
             ) from error
         return cls(unet, scheduler)
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from vista.errors import ConfigError, ModelMismatchError
 from vista.executor.lerobot.wire import Arrays, PolicySpec
+from vista.plain_text import plain
+from vista.weight_files import problem_in_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +27,8 @@ class LeRobotCheckpoint:
         """Load ``folder``.
 
         Raises:
-            ConfigError: no checkpoint there. ModelMismatchError: weights or features that do not fit.
+            ConfigError: no checkpoint there. ModelMismatchError: weights or features that do not fit, or
+                a torn file.
         """
         import torch
         from lerobot.configs.policies import PreTrainedConfig
@@ -34,6 +37,8 @@ class LeRobotCheckpoint:
         folder = Path(folder)
         if not (folder / "config.json").is_file():
             raise ConfigError(f"LeRobot checkpoint: no config.json in {folder}")
+        if (problem := problem_in_model(folder)) is not None:
+            raise ModelMismatchError(f"LeRobot checkpoint: {problem}")
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -48,10 +53,9 @@ class LeRobotCheckpoint:
             self._before, self._after = make_pre_post_processors(
                 config, str(folder), preprocessor_overrides=placed
             )
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
-            raise ModelMismatchError(
-                f"LeRobot checkpoint {folder}: {' '.join(str(error).split())}"
-            ) from error
+        except Exception as error:  # a configuration may hold any value, and a library raise anything for it
+            why = f"{type(error).__name__}: {plain(str(error), 600)}"
+            raise ModelMismatchError(f"LeRobot checkpoint {folder}: {why}") from error
         self._torch, self._kind = torch, str(config.type)
         odd = [k for k in config.input_features if k != STATE and not k.startswith(IMAGES)]
         if odd:

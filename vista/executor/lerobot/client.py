@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vista.errors import ConfigError, ModelMismatchError, UnknownNameError
+from vista.errors import ConfigError, ModelMismatchError, NonFiniteActionError, UnknownNameError
 from vista.executor.lerobot.connection import PolicyConnection
 from vista.executor.lerobot.process import PolicyServerError, ServerProcess
 from vista.executor.lerobot.wire import PolicySpec, WireError, pack, unpack
 from vista.images import resize
+from vista.redaction import conceal, register_address
 from vista.types import F32, U8, ActionChunk, ActionSpace, Observation, Subgoal
+from vista.weight_files import problem_in_model
 
 ACTIONS = ("joint_position", "ee_delta", "ee_step")
 STATES = ("joint_pos", "joint_vel", "gripper", "gripper_command", "ee_position", "ee_quat")
@@ -51,8 +53,11 @@ class LeRobotSettings:
     def __post_init__(self) -> None:
         if (self.checkpoint is None) == (self.address is None):
             raise ConfigError("lerobot: expected either 'checkpoint' or 'address'")
-        if self.address is not None and not self.address.rpartition(":")[2].isdigit():
-            raise ConfigError(f"lerobot: address {self.address!r}; expected host:port")
+        if self.address is not None and not _is_host_and_port(self.address):
+            register_address(f"http://{self.address}")
+            raise ConfigError(
+                f"lerobot: address {conceal(self.address)!r}; expected host:port, without user and password"
+            )
         if self.actions not in ACTIONS:
             raise UnknownNameError("meaning of LeRobot's actions", self.actions, ACTIONS)
         for name in self.state:
@@ -60,7 +65,8 @@ class LeRobotSettings:
                 raise UnknownNameError("part of LeRobot's state", name, STATES)
         if (
             self.gripper_open == self.gripper_closed
-            or min(self.dt_s, self.timeout_s) <= 0
+            or not np.isfinite([self.gripper_open, self.gripper_closed]).all()
+            or not all(0 < t < 1e6 for t in (self.dt_s, self.timeout_s, self.start_timeout_s))
             or self.max_rows < 1
         ):
             raise ConfigError(f"{self}: expected positive times and rows, and a gripper that opens")
@@ -73,11 +79,15 @@ class LeRobotPolicy:
         """Start the server if one is to be started, and ask what it serves.
 
         Raises:
-            PolicyServerError: no server. ModelMismatchError: actions of another length than the settings say.
+            PolicyServerError: no server. ModelMismatchError: actions of another length than the settings say,
+                or a torn file in the checkpoint.
         """
         self._settings = settings
         self._process: ServerProcess | None = None
         if settings.checkpoint is not None:
+            folder = Path(settings.checkpoint)
+            if (folder / "config.json").is_file() and (problem := problem_in_model(folder)) is not None:
+                raise ModelMismatchError(f"LeRobot checkpoint: {problem}")
             self._process = ServerProcess.for_checkpoint(
                 settings.checkpoint, device=settings.device, timeout_s=settings.start_timeout_s
             )
@@ -119,16 +129,24 @@ class LeRobotPolicy:
 
         Raises:
             ModelMismatchError: cameras, state or actions that do not fit; both sides are named.
-            PolicyServerError: no chunk by the deadline, or the policy failed.
+            PolicyServerError: no chunk by the deadline, or the policy failed. NonFiniteActionError: NaN,
+                infinity, or more than single precision holds.
         """
         arrays: dict[str, F32 | U8] = {f"image.{c}": self._image(c, obs, subgoal) for c in self.spec.cameras}
         if self.spec.state:
             arrays["state"] = self._state(obs)
         raw = self._server.ask("/predict", pack(arrays, {"task": subgoal.subtask.text}))
         try:
-            rows = np.asarray(unpack(raw)[0]["actions"], np.float64)
-        except (WireError, KeyError) as error:
+            answered = unpack(raw)[0]["actions"]
+        except KeyError as error:
+            raise PolicyServerError(
+                f"{self._who} answered no actions: the array 'actions' is missing"
+            ) from error
+        except WireError as error:
             raise PolicyServerError(f"{self._who} answered no actions: {error}") from error
+        if answered.dtype.kind not in "fiu":
+            raise PolicyServerError(f"{self._who} answered no actions: {answered.dtype}, expected numbers")
+        rows = np.asarray(answered, np.float64)
         if rows.ndim != 2 or rows.shape[1] != self.spec.action or len(rows) == 0:
             raise ModelMismatchError(
                 f"{self._who} answered {rows.shape}, expected (rows, {self.spec.action})"
@@ -137,6 +155,13 @@ class LeRobotPolicy:
             raise ModelMismatchError(
                 f"{self._who} gives actions of {rows.shape[1]}; the robot takes "
                 f"{len(obs.joint_pos)} joints and a gripper"
+            )
+        odd = np.argwhere(~(np.abs(rows) <= np.finfo(np.float32).max))
+        if len(odd):
+            row, column = odd[0]
+            raise NonFiniteActionError(
+                f"{self._who} answered {rows[row, column]} in row {row}, column {column}; "
+                "expected finite numbers"
             )
         settings = self._settings
         rows = rows[: settings.max_rows].copy()
@@ -196,6 +221,12 @@ class LeRobotPolicy:
     @property
     def _who(self) -> str:
         return self._server.who
+
+
+def _is_host_and_port(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    odd = any(c.isspace() or not c.isprintable() or c in "@/?#" for c in host)
+    return bool(host) and not odd and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
 
 
 def accumulated(steps: np.ndarray) -> np.ndarray:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from vista.errors import ModelMismatchError
 from vista.executor.lerobot.process import PolicyServerError, ServerProcess
 from vista.executor.lerobot.wire import MAX_BYTES, PolicySpec, WireError
+from vista.plain_text import plain
+from vista.redaction import conceal
 
 _PAUSE_S = 0.05
 
@@ -107,29 +111,52 @@ class PolicyConnection:
         from http.client import HTTPException
 
         connection = self._connection
-        connection.timeout = max(0.01, deadline - time.monotonic())
+        left = max(0.01, deadline - time.monotonic())
+        connection.timeout = left
         if connection.sock is not None:
-            connection.sock.settimeout(connection.timeout)
+            connection.sock.settimeout(left)
+        # A limit on each read does not end a server that sends a byte now and then; this does.
+        cut = threading.Timer(left, _cut, [connection])
+        cut.daemon = True
+        cut.start()
         try:
             connection.request(method, path, body)
             response = connection.getresponse()
             raw: bytes = response.read(MAX_BYTES + 1)
-        except HTTPException as error:
+        except (HTTPException, OSError, ValueError, AttributeError) as error:
+            # ValueError and AttributeError: a name that is no host's, or a file closed under the reader.
+            if time.monotonic() >= deadline:
+                raise TimeoutError("no answer by the deadline") from error
+            if isinstance(error, OSError):
+                raise
             raise ConnectionResetError(f"{type(error).__name__}: {error}") from error
+        finally:
+            cut.cancel()
+        if len(raw) > MAX_BYTES:
+            self._drop()
+            raise PolicyServerError(
+                f"{self.who} answered more than {MAX_BYTES:,} bytes to {path}, expected fewer"
+            )
         if response.status == 200:
             return raw
         try:
             why = str(json.loads(raw)["error"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             why = f"HTTP {response.status}"
-        raise PolicyServerError(f"{self.who} refused {path}: {why[:500]}")
+        raise PolicyServerError(f"{self.who} refused {path}: {conceal(plain(conceal(why), 500))}")
 
     def _gone(self, why: str) -> PolicyServerError:
         if self.process is not None and (status := self.process.ended) is not None:
             why = f"its process ended with {status}: {self.process.last_words}"
-        return PolicyServerError(f"{self.who} is gone: {why}")
+        return PolicyServerError(f"{self.who} is gone: {conceal(plain(conceal(why), 2000))}")
 
     def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _cut(connection: Any) -> None:
+    """Break ``connection`` off, so that whoever reads from it is woken."""
+    with suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)

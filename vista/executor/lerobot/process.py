@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vista.errors import ConfigError, VistaError
+from vista.plain_text import plain
+from vista.redaction import conceal
 from vista.resources import resource_roots
 
 PYTHON = "VISTA_LEROBOT_PYTHON"
@@ -54,8 +56,9 @@ class ServerProcess:
                 list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 env=env, text=True, errors="replace",
             )  # fmt: skip
-        except OSError as error:
-            raise PolicyServerError(f"policy server: {command[0]} cannot be started: {error}") from error
+        except (OSError, ValueError) as error:
+            why = plain(str(error), 300)
+            raise PolicyServerError(f"policy server: {command[0]!r} cannot be started: {why}") from error
         threading.Thread(target=self._listen, name="policy-server", daemon=True).start()
         try:
             ready = self._ready.wait(timeout_s)
@@ -99,10 +102,19 @@ class ServerProcess:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             line = line.strip()
-            if self._port is None and line.startswith('{"port"'):
-                self._port = int(json.loads(line)["port"])
+            if self._port is None and (port := _port_in(line)) is not None:
+                self._port = port
                 self._ready.set()
             elif line:
-                self._said.append(line[:300])
+                self._said.append(conceal(plain(conceal(line), 300)))
         self._process.wait()
         self._ready.set()
+
+
+def _port_in(line: str) -> int | None:
+    """The port that a server's first words hold; None for whatever else it says."""
+    try:
+        port = json.loads(line)["port"] if line.startswith("{") else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return port if isinstance(port, int) and 0 < port < 65536 else None

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vista.errors import VistaError
 from vista.executor.lerobot.wire import MAX_BYTES, Arrays, PolicySpec, WireError, pack, unpack
+from vista.plain_text import plain
+from vista.redaction import conceal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,8 +41,13 @@ class PolicyServer:
     def __init__(self, predictor: Predictor, port: int = 0) -> None:
         from http.server import ThreadingHTTPServer
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(predictor))
-        self._server.daemon_threads = True
+        class Quiet(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """A client that left is no fault of the server's."""
+
+        self._server = Quiet(("127.0.0.1", port), _handler(predictor))
         self.port = int(self._server.server_address[1])
 
     def serve_forever(self) -> None:
@@ -70,22 +77,26 @@ def _handler(predictor: Predictor) -> type[Any]:
                 self._refuse(404, f"no such path {self.path!r}; known: /spec, /reset, /predict")
 
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
+            said = self.headers.get("Content-Length") or "0"
+            length = int(said) if said.isascii() and said.isdigit() and len(said) < 20 else -1
             if not 0 < length <= MAX_BYTES:
                 self.close_connection = True
-                self._refuse(413, f"a body of {length} bytes; expected 1 to {MAX_BYTES}")
+                self._refuse(413, f"a body of {said[:20]!r} bytes; expected 1 to {MAX_BYTES}")
                 return
             raw = self.rfile.read(length)
             try:
                 with asked:
                     self._answer(raw)
-            except (WireError, KeyError) as error:
+            except WireError as error:
                 self._refuse(400, f"{type(error).__name__}: {error}")
             except Exception as error:  # whatever a policy raises goes to whoever asked
-                self._refuse(500, f"{type(error).__name__}: {' '.join(str(error).split())}")
+                self._refuse(500, _told(error))
 
         def _answer(self, raw: bytes) -> None:
             arrays, words = unpack(raw)
+            wanted = {"/reset": "seed", "/predict": "task"}.get(self.path)
+            if wanted is not None and wanted not in words:
+                raise WireError(f"{self.path} without the word {wanted!r}")
             if self.path == "/reset":
                 predictor.reset(int(words["seed"]))
                 self._send(200, pack({}), "application/octet-stream")
@@ -96,7 +107,8 @@ def _handler(predictor: Predictor) -> type[Any]:
                 self._refuse(404, f"no such path {self.path!r}; known: /spec, /reset, /predict")
 
         def _refuse(self, status: int, why: str) -> None:
-            self._send(status, json.dumps({"error": why[:1000]}).encode(), "application/json")
+            said = conceal(plain(conceal(why), 1000))
+            self._send(status, json.dumps({"error": said}).encode(), "application/json")
 
         def _send(self, status: int, body: bytes, kind: str) -> None:
             self.send_response(status)
@@ -106,6 +118,12 @@ def _handler(predictor: Predictor) -> type[Any]:
             self.wfile.write(body)
 
     return Handler
+
+
+def _told(error: Exception) -> str:
+    """One line for ``error``; those that are raised on purpose speak for themselves."""
+    text = plain(str(error))
+    return conceal(text if isinstance(error, VistaError) and text else f"{type(error).__name__}: {text}")
 
 
 def _end_with_parent() -> None:
@@ -127,10 +145,10 @@ def main() -> int:
 
     try:
         checkpoint = LeRobotCheckpoint(args.checkpoint, args.device)
-    except VistaError as error:
-        print(f"policy server: {error}", file=sys.stderr, flush=True)
+        server = PolicyServer(checkpoint, args.port)
+    except Exception as error:  # a checkpoint that cannot be read, a port that is taken or is none
+        print(f"policy server: {_told(error)}", file=sys.stderr, flush=True)
         return 2
-    server = PolicyServer(checkpoint, args.port)
     print(json.dumps({"port": server.port, "kind": checkpoint.spec.kind}), flush=True)
     if not args.keep:
         threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -19,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vista.errors import ModelMismatchError, VistaError
+from vista.plain_text import plain
 
 PROTOCOL = 1
 MAX_BYTES = 64 * 1024 * 1024
+MAX_SIDE = 8192  # of an image [px]
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -55,10 +57,28 @@ class PolicySpec:
             version = data["protocol"]
             cameras = {str(k): (int(v[0]), int(v[1])) for k, v in data["cameras"].items()}
             made = cls(str(data["kind"]), cameras, int(data["state"]), int(data["action"]), int(data["rows"]))
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise WireError(f"not the specification of a policy: {str(text)[:80]!r}") from error
+        except (
+            ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError,
+        ) as error:  # fmt: skip
+            said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+            raise WireError(f"not the specification of a policy: {plain(said, 80)!r}") from error
         if version != PROTOCOL:
             raise ModelMismatchError(f"the policy server speaks protocol {version}, expected {PROTOCOL}")
+        sides = [side for size in cameras.values() for side in size]
+        if (
+            any(not 1 <= side <= MAX_SIDE for side in sides)
+            or min(made.action, made.rows) < 1
+            or made.state < 0
+        ):
+            raise WireError(
+                f"not the specification of a policy: {plain(str(made), 200)}; expected images of 1 to "
+                f"{MAX_SIDE} px, actions and rows of at least 1 and a state of at least 0"
+            )
+        for name in (made.kind, *cameras):
+            if plain(name, 100) != name or not name:
+                raise WireError(
+                    f"not the specification of a policy: the name {plain(name, 100)!r} is no name"
+                )
         return made
 
 
@@ -73,9 +93,15 @@ def pack(arrays: Arrays, words: Mapping[str, str] | None = None) -> bytes:
 def unpack(raw: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Arrays and words of ``pack``; WireError for anything else."""
     try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as parts:
+            size = sum(part.file_size for part in parts.infolist())
+        if size > MAX_BYTES:
+            raise WireError(f"an npz of {size:,} bytes once it is unpacked, expected at most {MAX_BYTES:,}")
         with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         words = json.loads(arrays.pop("words").tobytes())
         return arrays, {str(k): str(v) for k, v in words.items()}
-    except (ValueError, KeyError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except WireError:
+        raise
+    except Exception as error:  # an archive may be broken, packed or locked in any way
         raise WireError(f"not an npz of arrays and words ({len(raw)} bytes)") from error
