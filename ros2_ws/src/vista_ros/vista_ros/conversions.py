@@ -579,6 +579,7 @@ def note_to_msg(note: Note) -> m.Note:
         triple=[wire(word) for word in note.triple or ()],
         confidence=float(note.confidence),
         source=wire(note.source),
+        run=note.run,
     )
 
 
@@ -597,6 +598,7 @@ def note_from_msg(msg: m.Note) -> Note:
         triple=(msg.triple[0], msg.triple[1], msg.triple[2]) if msg.triple else None,
         confidence=msg.confidence,
         source=msg.source,
+        run=int(msg.run),
     )
 
 

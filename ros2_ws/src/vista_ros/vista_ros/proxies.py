@@ -22,7 +22,7 @@ from vista.types import (
     Subtask,
 )
 from vista_msgs.action import ExecuteSubgoal, ImagineSubgoal
-from vista_msgs.srv import Detect, Recall, Remember, Scene
+from vista_msgs.srv import BeginRun, Detect, Recall, Remember, Scene
 from vista_ros import conversions as c
 from vista_ros.calls import Action, Service
 from vista_ros.node_base import VistaNode
@@ -82,6 +82,7 @@ class GraphMemory:
     """The memory node."""
 
     def __init__(self, node: VistaNode) -> None:
+        self._begin_run = Service(node, BeginRun, "begin_run", "memory")
         self._remember = Service(node, Remember, "remember", "memory")
         self._recall = Service(node, Recall, "recall", "memory")
         self._scene = Service(node, Scene, "scene", "memory")
@@ -89,6 +90,10 @@ class GraphMemory:
     def scene(self) -> KnownScene:
         """What the spatial memory holds and held."""
         return c.scene_from_notes([c.note_from_msg(note) for note in self._scene(Scene.Request()).notes])
+
+    def begin_run(self, start_ns: int) -> int:
+        """The number of the run that begins at ``start_ns`` [ns, robot clock]; notes carry it."""
+        return int(self._begin_run(BeginRun.Request(stamp=c.time_to_msg(start_ns))).run)
 
     def remember(self, notes: Sequence[Note]) -> None:
         self._remember(Remember.Request(notes=[c.note_to_msg(note) for note in notes]))

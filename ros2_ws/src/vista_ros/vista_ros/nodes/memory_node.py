@@ -17,7 +17,7 @@ from vista.cli import compose
 from vista.errors import UnknownNameError
 from vista.halting import describe
 from vista.robots import load_robot
-from vista_msgs.srv import Recall, Remember, Scene
+from vista_msgs.srv import BeginRun, Recall, Remember, Scene
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode, run_node
 
@@ -49,6 +49,7 @@ class MemoryNode(VistaNode):
             self._memory = RoboMemory.for_scene(folder, scene, embedder=HashingEmbedder())
         else:
             self._memory = compose.open_memory(folder, scene)
+        self.serve(BeginRun, "begin_run", self._begin_run)
         self.serve(Remember, "remember", self._remember)
         self.serve(Recall, "recall", self._recall)
         self.serve(Scene, "scene", self._scene)
@@ -100,6 +101,11 @@ class MemoryNode(VistaNode):
             return None
         self.warn("store", "")
         return revision
+
+    def _begin_run(self, request: BeginRun.Request, response: BeginRun.Response) -> BeginRun.Response:
+        response.run = self._memory.begin_run(c.time_from_msg(request.stamp))
+        response.ok = True
+        return response
 
     def _remember(self, request: Remember.Request, response: Remember.Response) -> Remember.Response:
         notes = [c.note_from_msg(note) for note in request.notes]
