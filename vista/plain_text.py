@@ -23,6 +23,11 @@ def plain(text: str, limit: int = 2000) -> str:
     return f"{shown[:half]} ... {shown[-half:]}"
 
 
+def visible(text: str) -> str:
+    """``text`` with its blanks and lines as they are, and what no terminal should be sent as escapes."""
+    return "".join(c if c == "\n" or fit(c) else escaped(c) for c in text)
+
+
 def fit(character: str) -> bool:
     """Whether a terminal shows ``character`` as it is; the joiners belong to letters and emoji."""
     return character in "\u200c\u200d" or unicodedata.category(character) not in _UNFIT

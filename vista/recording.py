@@ -20,6 +20,8 @@ from types import TracebackType
 
 from vista.clock import in_lockstep
 from vista.events import Event, EventKind
+from vista.file_names import file_name
+from vista.plain_text import plain
 from vista.protocols import Robot
 from vista.report.files import RecordingError, recording_error, write_atomically
 from vista.report.machine import machine_info
@@ -34,6 +36,8 @@ from vista.report.record import (
 )
 from vista.report.video import Video
 from vista.types import U8, ActionChunk, EpisodeResult, Observation, RobotSpec, State
+from vista.values import shown
+from vista.yaml_file import user_path
 
 __all__ = ["RecordingError", "RunRecorder", "Watched"]
 
@@ -53,17 +57,20 @@ class RunRecorder:
     Args:
         root: Folder of all runs.
         facts: What else the page should say of the run (task, seed, models), in words.
-        name: Of the run's folder; the local time when left out.
+        name: Of the run's folder, any text (:func:`vista.file_names.file_name`); the local time when left
+            out.
 
     Raises:
         RecordingError: the folder cannot be made, or there is hardly any room for it.
+        InvalidValueError: a fact that is no text.
     """
 
     def __init__(
         self, root: str | Path = "runs", *, facts: Mapping[str, str] | None = None, name: str = ""
     ) -> None:
         now = datetime.now().astimezone()
-        self.folder = _make_folder(Path(root), name or now.strftime("%Y-%m-%d_%H-%M-%S"))
+        name = file_name(name) if name else now.strftime("%Y-%m-%d_%H-%M-%S")
+        self.folder = _make_folder(user_path(root, "folder of the runs"), name)
         self.error: RecordingError | None = None
         self.record = RunRecord(
             "", RUNNING, None, "", now.isoformat(timespec="seconds"),
@@ -83,7 +90,7 @@ class RunRecorder:
         with self._lock:
             if self._start_s is None:
                 self._start_s = event.at_s
-            now_s = event.at_s - self._start_s
+            now_s = _number(event.at_s - self._start_s)
             self._change(wall_seconds=now_s)
             match event.kind:
                 case EventKind.TASK_STARTED:
@@ -191,8 +198,9 @@ class RunRecorder:
             _log.warning("%s", error)
 
     def _stage_ended(self, event: Event, now_s: float) -> None:
-        span = StageSpan(event.stage, round(max(0.0, now_s - event.seconds), 4), round(now_s, 4))
-        calls = (*self.record.timings.get(event.stage, ()), round(event.seconds, 6))
+        took_s = max(0.0, _number(event.seconds))
+        span = StageSpan(event.stage, round(max(0.0, now_s - took_s), 4), round(now_s, 4))
+        calls = (*self.record.timings.get(event.stage, ()), round(took_s, 6))
         self._change(spans=(*self.record.spans, span), timings={**self.record.timings, event.stage: calls})
 
     def _keep_images(self, images: Mapping[str, U8], moment: str) -> None:
@@ -202,7 +210,7 @@ class RunRecorder:
             return
         number = len(self.record.subtasks) + 1
         for camera, image in images.items():
-            name = f"images/{number:02d}-{_safe(camera)}-{moment}.png"
+            name = f"images/{number:02d}-{file_name(camera)}-{moment}.png"
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "PNG", compress_level=3)
             try:
@@ -247,14 +255,19 @@ class RunRecorder:
         )  # fmt: skip
 
     def _copy_graph(self, source: Path) -> None:
-        target = self.folder / f"memory{source.suffix.lower()}"
+        ending = source.suffix.lower()
+        if ending not in (".png", ".svg"):
+            told = f"no picture of the memory: {shown(str(source))}, expected a .png or .svg"
+            self._change(warnings=(*self.record.warnings, told))
+            return
+        target = self.folder / f"memory{ending}"
         try:
             if source.resolve() != target.resolve():
                 write_atomically(target, source.read_bytes())
             self._change(memory_graph=target.name)
         except RecordingError as error:
             self._latch(error)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._change(warnings=(*self.record.warnings, f"no picture of the memory: {error}"))
 
 
@@ -289,17 +302,18 @@ def _make_folder(root: Path, name: str) -> Path:
     for number in range(1, 1000):
         folder = root / (name if number == 1 else f"{name}-{number}")
         try:
-            (folder / "images").mkdir(parents=True)
+            folder.mkdir(parents=True)  # one's own: nothing of another run is ever written over
+            (folder / "images").mkdir()
         except FileExistsError:
+            if root.exists() and not root.is_dir():
+                raise RecordingError(
+                    f"cannot write {plain(str(folder))}: {plain(str(root))} is no folder"
+                ) from None
             continue
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise recording_error(folder, error) from error
         return folder
     raise RecordingError(f"cannot write {root / name}: a thousand runs of that name are there")
-
-
-def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "_-" else "_" for c in name) or "camera"
 
 
 def _rounded(timings: Mapping[str, tuple[float, ...]]) -> Mapping[str, tuple[float, ...]]:
@@ -308,8 +322,8 @@ def _rounded(timings: Mapping[str, tuple[float, ...]]) -> Mapping[str, tuple[flo
 
 
 def _number(score: float) -> float:
-    """JSON knows no NaN, and a memory of somebody else's may."""
-    return float(score) if math.isfinite(score) else 0.0
+    """JSON knows no NaN, and parts of somebody else's may."""
+    return float(score) if math.isfinite(score) and abs(score) < 1e12 else 0.0
 
 
 def _seen(event: Event) -> list[SeenObject]:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from vista import __version__
 from vista.cli.bench import commit
 from vista.cli.refs import class_in
 from vista.errors import VistaError
 from vista.halting import describe
+from vista.plain_text import plain, visible
 from vista.report.machine import machine_info
 from vista.resources import resource_path, resource_roots
 
@@ -40,12 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Print every section; what cannot be found out is said in its place."""
     facts = {
-        "stack": {"version": __version__, "commit": commit(), "files": str(resource_roots()[0])},
-        "machine": machine_info(),
-        "packages": packages(),
+        "stack": _told(stack),
+        "machine": _told(machine_info),
+        "packages": _told(packages),
         "device": _told(device),
-        "models": models(),
-        "ROS": ros(),
+        "models": _told(models),
+        "ROS": _told(ros),
         "rendering": _told(rendering),
     }
     if args.json:
@@ -54,9 +56,9 @@ def main(args: argparse.Namespace) -> int:
         return 0
     console = Console()
     for title, section in facts.items():
-        table = Table(title=title, title_justify="left", show_header=False)
+        table = Table(title=Text(title), title_justify="left", show_header=False)
         for name, value in section.items():
-            table.add_row(name, value)
+            table.add_row(Text(visible(name)), Text(visible(value)))
         console.print(table)
     return 0
 
@@ -65,9 +67,14 @@ def _told(section: Callable[[], Section]) -> Section:
     try:
         return section()
     except ImportError as error:
-        return {"missing": str(error)}
+        return {"missing": plain(str(error))}
     except Exception as error:
         return {"does not work": describe(error)}
+
+
+def stack() -> Section:
+    """This stack, and where its files are."""
+    return {"version": __version__, "commit": commit(), "files": str(resource_roots()[0])}
 
 
 def packages() -> Section:
@@ -75,7 +82,7 @@ def packages() -> Section:
     found = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            found[name] = version(name) or "installed, of no known version"  # what its metadata leave out
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
@@ -96,12 +103,16 @@ def models() -> Section:
     for name in MODELS:
         try:
             folder = resource_path(f"models/{name}")
+        except VistaError:
+            found[name] = f"not there: 'vista train {name.replace('_', '-')}' makes it"
+            continue
+        try:
             size = sum(
                 p.stat().st_size for p in Path(folder).rglob("*") if p.suffix in (".safetensors", ".json")
             )
             found[name] = f"{class_in(folder) or 'configuration'}, {size / 1e6:.2f} MB"
-        except VistaError:
-            found[name] = f"not there: 'vista train {name.replace('_', '-')}' makes it"
+        except (VistaError, OSError) as error:
+            found[name] = f"cannot be read: {describe(error)}"
     return found
 
 
@@ -109,8 +120,11 @@ def ros() -> Section:
     """Whether ROS 2 and this stack's own packages are in reach."""
     found = {"ROS_DISTRO": os.environ.get("ROS_DISTRO", "not set")}
     for package in ("rclpy", "vista_msgs", "vista_ros"):
-        spec = find_spec(package)
-        found[package] = "found" if spec is not None else "not found (./run setup brings it)"
+        try:
+            there = find_spec(package) is not None
+        except (ImportError, ValueError):  # half installed
+            there = False
+        found[package] = "found" if there else "not found (./run setup brings it)"
     for variable in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "RMW_IMPLEMENTATION"):
         found[variable] = os.environ.get(variable, "not set")
     return found

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vista.events import Event, EventKind
+from vista.plain_text import plain, visible
 from vista.types import EpisodeResult, Outcome, State
 
 _MARKS = {State.REACHED: ("✓", "green"), State.FAILED: ("✗", "red"), State.TIMED_OUT: ("✗", "yellow")}
@@ -55,7 +56,7 @@ class ProgressView:
 
     def say(self, text: str, style: str = "") -> None:
         """A line that stays."""
-        self.console.print(Text(text, style=style), soft_wrap=True)
+        self.console.print(Text(visible(text), style=style), soft_wrap=True)
 
     def __call__(self, event: Event) -> None:
         match event.kind:
@@ -85,12 +86,13 @@ class ProgressView:
     def _draw(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         elapsed = time.monotonic() - self._since_s
-        table.add_row(Text(self._stage or "waiting", style="bold cyan"), f"{elapsed:.1f} s", self._subtask)
+        stage = Text(plain(self._stage) or "waiting", style="bold cyan")
+        table.add_row(stage, Text(f"{elapsed:.1f} s"), Text(plain(self._subtask)))
         if self._subtask:
             bar = ProgressBar(total=1.0, completed=self._fraction, width=30)
             table.add_row("", f"{self._fraction:.0%}", bar)
         spent = " · ".join(f"{name} {seconds:.1f} s" for name, seconds in self._spent.items())
-        return Group(table, Text(self._note, style="dim"), Text(spent, style="dim"))
+        return Group(table, Text(plain(self._note), style="dim"), Text(plain(spent), style="dim"))
 
 
 def sentence(result: EpisodeResult, truth: bool | None) -> tuple[str, str]:

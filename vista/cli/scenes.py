@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vista.errors import ConfigError
 from vista.splits import load_splits
-from vista_sim import scene as scenes
+from vista.values import whole
+from vista.yaml_file import existing, user_path
 from vista_sim.objects import load_objects
-from vista_sim.scene import Scene
+from vista_sim.scene import Scene, load_scene
 from vista_sim.tasks import TASKS, Choice, Task, make_task
 
 DISTRACTORS = 3
@@ -45,13 +45,13 @@ def scene_task(
     """
     choice = lab_choice(distractors)
     if objects is not None:
-        library = load_objects(Path(objects))
+        library = load_objects(objects)
         choice = replace(choice, labels=(*library, *choice.labels), library=library)
         if target is None and scene is None:
-            rng = np.random.default_rng(seed + 3 * 10**6)
+            rng = np.random.default_rng(whole("seed", seed, 0) + 3 * 10**6)
             target = str(rng.choice(sorted(library)))
     if scene is not None:
-        choice = replace(choice, fixed=_fixed(Path(scene), choice))
+        choice = replace(choice, fixed=_fixed(scene, choice))
     return make_task(name, seed, choice, target)
 
 
@@ -65,12 +65,5 @@ def known_tasks() -> tuple[str, ...]:
     return tuple(TASKS)
 
 
-def _fixed(path: Path, choice: Choice) -> Scene:
-    if not path.is_file():
-        raise ConfigError(f"scene file {path} does not exist")
-    load = getattr(scenes, "load_scene", None)
-    if load is None:
-        raise ConfigError(f"scene file {path}: this version reads no scene files")
-    made = load(path, library=choice.library)
-    assert isinstance(made, Scene)
-    return made
+def _fixed(path: str | Path, choice: Choice) -> Scene:
+    return load_scene(existing(user_path(path, "scene file"), "scene file"), library=choice.library)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
-from urllib.parse import quote
 
 from vista.report.files import write_atomically
+from vista.report.markup import escape
+from vista.report.markup import link as _link
 from vista.report.page import asset
 
 
@@ -150,7 +150,3 @@ def _card(shot: Shot) -> str:
 def _title(shot: Shot) -> str:
     how = shot.failure or "success"
     return f"{shot.instruction}: {how} ({shot.cell}, {shot.method}, seed {shot.seed})"
-
-
-def _link(name: str) -> str:
-    return escape(quote(name))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from html import escape
 
+from vista.report.markup import escape
 from vista.report.record import StageSpan, SubtaskRecord
 
 STAGES = ("observe", "detect", "recall", "plan", "critic", "imagine", "pursue", "remember")

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 from vista.errors import VistaError
+from vista.file_names import file_name
+from vista.plain_text import plain
 
 _ADVICE = {
     errno.ENOSPC: "free some space or choose another folder",
@@ -15,6 +17,8 @@ _ADVICE = {
     errno.EACCES: "choose a folder that may be written to",
     errno.EPERM: "choose a folder that may be written to",
     errno.EROFS: "choose a folder that may be written to",
+    errno.ENOTDIR: "choose a folder, which that is not",
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 
@@ -22,11 +26,11 @@ class RecordingError(VistaError, OSError):
     """A run could not be written down; the message names the file, the reason and what to do."""
 
 
-def recording_error(path: Path, error: OSError) -> RecordingError:
+def recording_error(path: Path, error: OSError | ValueError) -> RecordingError:
     """``error`` in one sentence."""
-    why = error.strerror or str(error) or type(error).__name__
-    advice = _ADVICE.get(error.errno or 0)
-    return RecordingError(f"cannot write {path}: {why}" + (f"; {advice}" if advice else ""))
+    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    advice = _ADVICE.get(getattr(error, "errno", None) or 0)
+    return RecordingError(f"cannot write {plain(str(path))}: {why}" + (f"; {advice}" if advice else ""))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -35,14 +39,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         RecordingError: the folder is full, read-only or gone.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft = path.with_name(f".{file_name(path.name, 60)}.{os.getpid()}")
+    except ValueError as error:  # a path without a name
+        raise recording_error(path, error) from error
     try:
         with draft.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError, ValueError):
             draft.unlink(missing_ok=True)
         raise recording_error(path, error) from error

@@ -5,13 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping
 from functools import cache
-from html import escape
 from importlib import resources
 from pathlib import Path
-from urllib.parse import quote
 
 from vista.report.charts import calls, ordered, seconds, stage_class, subtask_bar, timeline
 from vista.report.files import write_atomically
+from vista.report.markup import escape
+from vista.report.markup import link as _link
 from vista.report.record import MOMENTS, RecalledItem, RunRecord, SubtaskRecord
 
 _ITEMS_SHOWN = 6
@@ -221,7 +221,3 @@ def _about(record: RunRecord) -> str:
         f'<section>{warnings}<h2>Run and machine</h2><dl class="about">{listed}</dl></section>'
         '<footer>All of this as data: <a href="result.json">result.json</a></footer>'
     )
-
-
-def _link(name: str) -> str:
-    return escape(quote(name))

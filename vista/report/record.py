@@ -9,8 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from vista.errors import ConfigError
+from vista import values
+from vista.errors import ConfigError, InvalidValueError
+from vista.plain_text import plain
+from vista.yaml_file import user_path
 
+_LARGEST = 1e12
+"""No number of a run is larger; a page shows durations to the second."""
 RUNNING = "running"
 MOMENTS = ("before", "goal", "after")
 
@@ -24,6 +29,11 @@ class RecalledItem:
     score: float
     index: int = -1
 
+    def __post_init__(self) -> None:
+        _texts(self, "kind", "text")
+        _numbers(self, "score")
+        values.whole("RecalledItem.index", self.index, -1)
+
 
 @dataclass(frozen=True, slots=True)
 class SeenObject:
@@ -33,6 +43,12 @@ class SeenObject:
     score: float
     position: tuple[float, float, float]
     sigma_m: float
+
+    def __post_init__(self) -> None:
+        _texts(self, "label")
+        _numbers(self, "score", "sigma_m")
+        for each in _long(values.sequence("SeenObject.position", self.position), 3):
+            values.number("SeenObject.position", each, -_LARGEST, _LARGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,13 @@ class SubtaskRecord:
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     why: str = ""
 
+    def __post_init__(self) -> None:
+        _texts(self, "text", "state", "reason", "why")
+        _numbers(self, "start", "end", "score")
+        for camera, files in values.entries("SubtaskRecord.images", self.images):
+            for moment, file in values.entries(f"SubtaskRecord.images[{camera!r}]", files):
+                values.text(f"SubtaskRecord.images[{camera!r}][{moment!r}]", file)
+
 
 @dataclass(frozen=True, slots=True)
 class StageSpan:
@@ -58,6 +81,10 @@ class StageSpan:
     stage: str
     start: float
     end: float
+
+    def __post_init__(self) -> None:
+        _texts(self, "stage")
+        _numbers(self, "start", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +112,23 @@ class RunRecord:
     video: str = ""
     memory_graph: str = ""
 
+    def __post_init__(self) -> None:
+        """Raise InvalidValueError for what no page could show; the parts have checked themselves."""
+        _texts(self, "instruction", "outcome", "cause", "started", "video", "memory_graph")
+        _numbers(self, "seconds", "wall_seconds")
+        values.whole("RunRecord.steps", self.steps, 0)
+        if self.truth is not None:
+            values.flag("RunRecord.truth", self.truth)
+        for name in ("facts", "machine"):
+            for key, value in values.entries(f"RunRecord.{name}", getattr(self, name)):
+                values.text(f"RunRecord.{name}[{key!r}]", value)
+
     def to_json(self) -> str:
-        """The text of ``result.json``; each stage also gets its count, median, maximum and total [s]."""
+        """The text of ``result.json``; each stage also gets its count, median, maximum and total [s].
+        Lone surrogates, which no file in UTF-8 can hold, are escaped as JSON does it."""
         data = {**asdict(self), "timings": {name: _stage(calls) for name, calls in self.timings.items()}}
-        return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _stage(calls: Sequence[float]) -> dict[str, float | list[float]]:
@@ -107,17 +147,37 @@ def load_record(folder: str | Path) -> RunRecord:
     Raises:
         ConfigError: there is no ``result.json``, or it is not one of ours; the file is named.
     """
-    file = Path(folder) / "result.json"
+    file = user_path(folder, "run") / "result.json"
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        data["timings"] = {name: tuple(stage["calls_s"]) for name, stage in data["timings"].items()}
+        data["timings"] = {
+            name: tuple(values.number(f"timings[{name!r}]", each, 0, _LARGEST) for each in stage["calls_s"])
+            for name, stage in data["timings"].items()
+        }
         data["subtasks"] = tuple(SubtaskRecord(**each) for each in data["subtasks"])
         data["spans"] = tuple(StageSpan(**each) for each in data["spans"])
         data["recalled"] = tuple(RecalledItem(**each) for each in data["recalled"])
         data["seen"] = tuple(
             SeenObject(**{**each, "position": tuple(each["position"])}) for each in data["seen"]
         )
-        data["warnings"] = tuple(data["warnings"])
+        data["warnings"] = tuple(values.text("warnings", each) for each in data["warnings"])
         return RunRecord(**data)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"run {file}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        told = plain(f"{type(error).__name__}: {error}", 300)
+        raise ConfigError(f"run {plain(str(file))}: {told}") from error
+
+
+def _texts(record: object, *names: str) -> None:
+    for name in names:
+        values.text(f"{type(record).__name__}.{name}", getattr(record, name))
+
+
+def _numbers(record: object, *names: str) -> None:
+    for name in names:
+        values.number(f"{type(record).__name__}.{name}", getattr(record, name), -_LARGEST, _LARGEST)
+
+
+def _long(value: Sequence[object], length: int) -> Sequence[object]:
+    if len(value) != length:
+        raise InvalidValueError(f"{values.shown(value)}, expected {length} numbers")
+    return value

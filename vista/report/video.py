@@ -134,7 +134,7 @@ class Video:
             "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(self.fps), "-i", "-",
             "-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-bf", "0", "-threads", "1",
             "-pix_fmt", "yuv420p", "-movflags", "+frag_keyframe+empty_moov+default_base_moof",
-            str(self.path),
+            str(self.path.absolute()),  # never taken for an option or for an address
         ]  # fmt: skip
         # Its own session: Ctrl-C in the terminal must end the run, not the film of it.
         return subprocess.Popen(
