@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import math
 import os
+import warnings
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from robomemory.checks import shown
 from robomemory.errors import MissingDependencyError, RoboMemoryError
+from robomemory.plain_text import short
 from robomemory.scene import Scene
 
 FORMATS = ("svg", "png")
 _APART = 0.35  # least distance of two things, where the seen ones span 1
+_LONGEST = 60  # characters of a name
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8}
 
 
@@ -43,9 +47,12 @@ def graph_image(memory: HasScene, fmt: str = "svg") -> bytes:
         ) from error
     scene = memory.scene()
     spots = _layout(scene)
-    with matplotlib.rc_context({"svg.hashsalt": "robomemory"}):  # the same scene gives the same file
-        figure = Figure(figsize=(8, 6), layout="constrained")  # not pyplot: no window, no global state
-        axes = figure.add_subplot()
+    # The same scene gives the same file, and a name that looks like a formula is a name.
+    settings: dict[Any, Any] = {"svg.hashsalt": "robomemory", "text.parse_math": False, "text.usetex": False}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks is drawn as a box
+        figure = Figure(figsize=(8, 6))  # not pyplot: no window, no global state
+        axes = figure.add_axes((0.02, 0.02, 0.96, 0.96))
         axes.set_axis_off()
         axes.margins(0.15)
         if not spots:
@@ -56,7 +63,9 @@ def graph_image(memory: HasScene, fmt: str = "svg") -> bytes:
                 arrow = {"arrowstyle": "->", "color": colour, "linestyle": style, "shrinkB": 14}
                 axes.annotate("", xy=end, xytext=start, arrowprops=arrow)
                 middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-                label = axes.text(*middle, fact.relation, fontsize=8, ha="center", va="center")
+                label = axes.text(
+                    *middle, short(fact.relation, _LONGEST), fontsize=8, ha="center", va="center"
+                )
                 label.set(color=colour, bbox=_PAPER)
         positions = {thing.name: thing.position for thing in scene.objects}
         for thing, (x, y) in spots.items():
@@ -64,11 +73,18 @@ def graph_image(memory: HasScene, fmt: str = "svg") -> bytes:
             axes.scatter([x], [y], s=260, color="#d9d9d9" if position is None else "#4c8eda", zorder=3)
             where = "" if position is None else "\n({:.2f}, {:.2f}, {:.2f}) m".format(*position)
             name = axes.annotate(
-                f"{thing}{where}", (x, y), (0, -14), textcoords="offset points", ha="center", va="top"
+                f"{short(thing, _LONGEST)}{where}",
+                (x, y),
+                (0, -14),
+                textcoords="offset points",
+                ha="center",
+                va="top",
             )
             name.set(fontsize=9, bbox=_PAPER)
         out = io.BytesIO()
-        figure.savefig(out, format=fmt, dpi=120, metadata={"Date": None} if fmt == "svg" else {})
+        figure.savefig(
+            out, format=fmt, dpi=120, bbox_inches="tight", metadata={"Date": None} if fmt == "svg" else {}
+        )
     return out.getvalue()
 
 
@@ -76,10 +92,14 @@ def draw_graph(memory: HasScene, path: str | os.PathLike[str]) -> Path:
     """Writes the picture to ``path``, whose ending (.svg or .png) says the format; returns the path.
 
     Raises:
-        RoboMemoryError: another ending. MissingDependencyError: no matplotlib. OSError: can't write.
+        RoboMemoryError: another ending, or ``path`` can't be written. MissingDependencyError: no matplotlib.
     """
     target = Path(path)
-    target.write_bytes(graph_image(memory, target.suffix.lstrip(".").lower()))
+    image = graph_image(memory, target.suffix.lstrip(".").lower())
+    try:
+        target.write_bytes(image)
+    except (OSError, ValueError) as error:
+        raise RoboMemoryError(f"graph picture: can't write {shown(str(target))}: {error}") from error
     return target
 
 

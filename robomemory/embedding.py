@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from robomemory.errors import EmbeddingError
 
 F32 = NDArray[np.float32]
+MAX_DIM = 65_536
 _log = logging.getLogger(__name__)
 
 
@@ -65,8 +66,8 @@ class HashingEmbedder:
     )
 
     def __init__(self, dim: int = 512) -> None:
-        if dim < 16:
-            raise EmbeddingError(f"HashingEmbedder.dim: {dim}, expected at least 16")
+        if not 16 <= dim <= MAX_DIM:
+            raise EmbeddingError(f"HashingEmbedder.dim: {dim}, expected 16 to {MAX_DIM}")
         self.dim = dim
 
     @property
@@ -150,4 +151,4 @@ def embedder_named(name: str) -> Embedder | None:
         if embedder.name == name:
             return embedder()
     hashing = re.fullmatch(r"hashing-(\d+)", name)
-    return HashingEmbedder(int(hashing[1])) if hashing else None
+    return HashingEmbedder(int(hashing[1][:9])) if hashing else None

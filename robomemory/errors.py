@@ -7,7 +7,12 @@ from __future__ import annotations
 
 
 class RoboMemoryError(Exception):
-    """Root of all errors raised by ``robomemory``."""
+    """Root of all errors raised by ``robomemory``.
+
+    ``for_people``: the message is a sentence that says it all; the name of the class adds nothing.
+    """
+
+    for_people = True
 
 
 class InvalidNoteError(RoboMemoryError, ValueError):

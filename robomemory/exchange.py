@@ -14,6 +14,7 @@ import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
 from robomemory.checks import shown
 from robomemory.errors import InvalidNoteError
+from robomemory.plain_text import plain, told_apart
 from robomemory.records import MemoryKind, MemoryRecord
 from robomemory.scene import Scene
 
@@ -79,22 +80,28 @@ def _record(number: int, line: str) -> MemoryRecord:
 def to_graph(memory: Readable) -> nx.MultiDiGraph:
     """The things and the facts between them, those that have ended too, as a graph of networkx.
 
-    Nodes carry ``x``, ``y``, ``z`` [m] where known, ``first_seen_ns``, ``last_seen_ns`` and ``confidence``;
-    edges ``relation``, ``valid_from_ns``, ``recorded_ns``, ``record_id``, ``confidence`` and, when they have
-    ended, ``valid_until_ns``.
+    Nodes carry ``x``, ``y``, ``z`` [m] where known, ``first_seen_ns``, ``last_seen_ns``, ``run`` and
+    ``confidence``; edges ``relation``, ``valid_from_ns``, ``run``, ``recorded_ns``, ``record_id``,
+    ``confidence`` and, when they have ended, ``valid_until_ns`` and ``until_run``. What XML forbids in a name
+    is written as an escape.
     """
     graph, scene = nx.MultiDiGraph(), memory.scene()
+    facts = (*scene.facts, *scene.past)
+    ends = (name for fact in facts for name in (fact.subject, fact.object))
+    nodes = told_apart((*(thing.name for thing in scene.objects), *ends))
     for thing in scene.objects:
         place = {} if thing.position is None else dict(zip("xyz", map(float, thing.position), strict=True))
         graph.add_node(
-            thing.name, first_seen_ns=thing.first_seen_ns, last_seen_ns=thing.last_seen_ns,
-            confidence=thing.confidence, **place,
+            nodes[thing.name], first_seen_ns=thing.first_seen_ns, last_seen_ns=thing.last_seen_ns,
+            run=thing.run, confidence=thing.confidence, **place,
         )  # fmt: skip
-    for fact in (*scene.facts, *scene.past):
+    for fact in facts:
         ended = {} if fact.valid_until_ns is None else {"valid_until_ns": fact.valid_until_ns}
+        ended |= {"until_run": fact.until_run} if ended else {}
         graph.add_edge(
-            fact.subject, fact.object, relation=fact.relation, valid_from_ns=fact.valid_from_ns,
-            recorded_ns=fact.recorded_ns, record_id=fact.record_id, confidence=fact.confidence, **ended,
+            nodes[fact.subject], nodes[fact.object], relation=plain(fact.relation),
+            valid_from_ns=fact.valid_from_ns, run=fact.run, recorded_ns=fact.recorded_ns,
+            record_id=fact.record_id, confidence=fact.confidence, **ended,
         )  # fmt: skip
     return graph
 

@@ -71,8 +71,8 @@ class Choice:
             raise err(f"forget: query {checks.shown(query)}, expected a text or a Query")
         if not tokens(query.text):
             raise err(
-                f"forget: query {checks.shown(query.text)} holds no word of letters or digits, which would choose"
-                " every record; say which words, or everything=True"
+                f"forget: query {checks.shown(query.text)} holds no word of letters or digits, which would"
+                " choose every record; say which words, or everything=True"
             )
         if query.k is not None:
             raise err(f"forget: query with k {query.k}: all records that fit are forgotten, so leave k out")

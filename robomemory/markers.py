@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from robomemory.names import METRIC, PLACE
+from robomemory.plain_text import plain, short
 from robomemory.records import Position
 from robomemory.scene import Scene, SceneFact, SceneObject
 
@@ -73,7 +74,7 @@ def markers_of(scene: Scene, most: int = MOST_THINGS) -> tuple[Marker, ...]:
         x, y, z = thing.position
         colour = _faded(_HOLDER if name in holders else _THING, thing.confidence)
         spheres.append(Marker(Shape.SPHERE, "things", number, ((x, y, z),), colour, THING_M))
-        said = [_short(line) for line in (name, *told[name][:MOST_LINES])]
+        said = [short(line, _LONGEST) for line in (name, *told[name][:MOST_LINES])]
         text = "\n".join(said)
         above = (x, y, z + THING_M + TEXT_M * 0.5 * len(said))
         labels.append(Marker(Shape.LABEL, "labels", number, (above,), _LABEL, TEXT_M, text))
@@ -88,16 +89,12 @@ def _said(fact: SceneFact, name: str) -> str:
     return f"{fact.relation} {fact.object}" if fact.subject == name else f"{fact.subject} {fact.relation} it"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
 def _line(fact: SceneFact, ends: list[SceneObject], number: int) -> Marker:
     kind = "place" if fact.relation in PLACE else "metric" if fact.relation in METRIC else "other"
     points = tuple(end.position for end in ends if end.position is not None)
     return Marker(
         Shape.LINE, f"{kind} relations", number, points, _faded(_RELATIONS[kind], fact.confidence), LINE_M,
-        fact.relation,
+        plain(fact.relation),
     )  # fmt: skip
 
 

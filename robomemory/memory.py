@@ -15,7 +15,13 @@ from typing import Any, TypeVar
 
 from robomemory.checks import MAX_TEXT, shown, stamp
 from robomemory.embedding import F32, CachedEmbedder, Embedder, default_embedder, embedder_named
-from robomemory.errors import InvalidNoteError, InvalidQueryError, MemoryClosedError
+from robomemory.errors import (
+    InvalidNoteError,
+    InvalidQueryError,
+    MemoryClosedError,
+    RoboMemoryError,
+    StoreCorruptError,
+)
 from robomemory.following import Follower
 from robomemory.forgetting import Choice
 from robomemory.fusion import collect, merge
@@ -138,6 +144,12 @@ class RoboMemory(SceneQuestions):
                 MemoryKind.EPISODIC: self._long_term[0],
                 MemoryKind.SEMANTIC: self._long_term[1],
             }
+        except RoboMemoryError:
+            self.close()
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            self.close()
+            raise StoreCorruptError(f"{store.path}: torn: its tables do not fit together: {error}") from error
         except BaseException:
             self.close()
             raise

@@ -105,4 +105,5 @@ def content(text: str) -> tuple[str, ...]:
 
 def mentions(text: str, name: str) -> bool:
     """Whether ``text`` holds the words of ``name`` one after the other."""
-    return f" {' '.join(content(name))} " in f" {' '.join(content(text))} "
+    words = content(name)
+    return bool(words) and f" {' '.join(words)} " in f" {' '.join(content(text))} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from robomemory.backend import Backend
@@ -21,6 +22,7 @@ def open_store(path: str | os.PathLike[str], embedder: str, dim: int) -> Backend
         StoreError: it can't be used; it says which and why. MissingDependencyError: a database needs the
             extra ``postgres``.
     """
+    path = checked_path(path)
     if not is_url(path):
         return Store(path, embedder, dim)
     from robomemory.postgres.store import PostgresStore
@@ -40,6 +42,10 @@ def checked_path(path: object) -> str:
         raise StoreError(f"{shown(path)}: expected the path of a file, or a URL") from error
     if not isinstance(said, str) or not said.strip() or "\0" in said:
         raise StoreError(f"{shown(said)}: expected the path of a file, or a URL")
+    if not is_url(said) and re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]*:/", said):
+        raise StoreError(  # not repeated: there may be a password in it
+            "the memory's address can't be read: expected the path of a file, or postgresql://host/database"
+        )
     try:
         os.fsencode(said)
     except UnicodeEncodeError as error:
@@ -77,6 +83,7 @@ def embedder_of(path: str | os.PathLike[str]) -> str | None:
     Raises:
         StoreError: ``path`` says a database that can't be reached.
     """
+    path = checked_path(path)
     if not is_url(path):
         return _embedder_of_file(path)
     from robomemory.postgres.store import embedder_of_url

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from robomemory import schema, whole
-from robomemory import tables as t
 from robomemory.backend import Backend
 from robomemory.backup import copy_into
+from robomemory.checks import shown
 from robomemory.errors import (
     InvalidNoteError,
     MemoryClosedError,
@@ -31,27 +31,13 @@ from robomemory.errors import (
 )
 from robomemory.forgetting import Choice, Forgotten, forget
 from robomemory.forks import Owner, check_not_inherited, inherit, keep_for_ever, unwatch, watch
-from robomemory.parts import LIVE, Change, Ids, Row
+from robomemory.parts import Change, Ids
+from robomemory.writing import put
 
 _log = logging.getLogger(__name__)
 
 CHECKED_BYTES = 256 * 2**20
 """A file up to this size is read through when it is opened; a larger one if it was not closed."""
-
-
-def _insert(table: str, columns: str, replace: str = "OR REPLACE ") -> str:
-    return f"INSERT {replace}INTO {table} ({columns}) VALUES ({','.join('?' * len(columns.split(',')))})"
-
-
-_PUT_RECORD = _insert("records", t.RECORD_ALL, "")
-_PUT_FACT = _insert("facts", t.FACT)
-_PUT_SIGHTING = _insert("sightings", t.SIGHTING)
-_PUT_ENTITY = _insert("entities", f"{t.ENTITY}, vector")
-_SET_ENTITY = (
-    "UPDATE entities SET name = ?2, ordinal = ?3, x = ?4, y = ?5, z = ?6, position_ns = ?7,"
-    " first_seen_ns = ?8, last_seen_ns = ?9, confidence = ?10, recorded_ns = ?11,"
-    " merged_into = ?12, position_run = ?13, first_seen_run = ?14, last_seen_run = ?15 WHERE id = ?1"
-)
 
 
 class Store(Backend):
@@ -76,7 +62,10 @@ class Store(Backend):
         self._connections: list[sqlite3.Connection] = []  # all, for a child that must let none of them go
         self._log_limit = whole.LOG_BYTES
         if self.path != ":memory:":
-            _check_access(Path(self.path))
+            try:
+                _check_access(Path(self.path))
+            except OSError as error:
+                raise StoreError(f"{self.path}: can't be opened: {error.strerror}") from error
             check_not_inherited(os.path.realpath(self.path))
             self._held = self._hold()
         watch(self)
@@ -152,6 +141,8 @@ class Store(Backend):
         ).fetchone()
         if state is None:
             raise StoreCorruptError(f"{self.path}: torn: the table state is empty")
+        if not all(isinstance(value, int) for value in state):
+            raise StoreCorruptError(f"{self.path}: torn: the table state holds {shown(state)}")
         self.seq, self.recorded_ns, self.run = state[:3]
         self.ids = Ids(*state[3:])
         if self._held is not None:
@@ -233,7 +224,7 @@ class Store(Backend):
         newest = max((r.record.moment.run for c in changes for r in (*c.rows, *c.updates)), default=0)
         with self.writing(recorded_ns) as (db, seq):
             for change in changes:
-                _put(db, change, recorded_ns, seq)
+                put(db, change, recorded_ns, seq)
             if newest > self.run:
                 db.execute("UPDATE state SET run = ?", (newest,))
         self.run = max(self.run, newest)
@@ -377,51 +368,17 @@ class Store(Backend):
 
 def embedder_of(path: str | os.PathLike[str]) -> str | None:
     """The name of the embedder that the store at ``path`` was written with; None if that can't be told."""
-    if not Path(path).is_file():
-        return None
     try:
+        if not Path(path).is_file():
+            return None
         db = sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, timeout=0.2)
         try:
             row = db.execute("SELECT name FROM embedder").fetchone()
         finally:
             db.close()
-    except (sqlite3.DatabaseError, UnicodeDecodeError):  # opening it for good will say what is wrong
+    except (sqlite3.DatabaseError, OSError, ValueError):  # opening it for good will say what is wrong
         return None
     return None if row is None else str(row[0])
-
-
-def _put(db: sqlite3.Connection, change: Change, recorded_ns: int, seq: int) -> None:
-    db.executemany(_PUT_RECORD, (t.values_of_record(row, recorded_ns, seq) for row in change.rows))
-    vectors = ((row.record.id, t.blob(row.vector)) for row in change.rows if row.vector is not None)
-    db.executemany("INSERT INTO vectors VALUES (?,?)", vectors)
-    for kind, table in schema.WORDS.items():
-        new = [r.record for r in change.rows if r.record.kind == kind and r.replaced_by == LIVE]
-        db.executemany(f"INSERT INTO {table} (rowid, text) VALUES (?,?)", ((r.id, r.text) for r in new))
-    for row in change.updates:
-        _update(db, row, seq)
-    names = dict(change.names)
-    new_entities = [e for e in change.entities if e.id in names]
-    db.executemany(_PUT_ENTITY, ((*t.values_of_entity(e), t.blob(names[e.id])) for e in new_entities))
-    db.executemany(_SET_ENTITY, (t.values_of_entity(e) for e in change.entities if e.id not in names))
-    db.executemany(_PUT_FACT, map(t.values_of_fact, change.facts))
-    db.executemany(_PUT_SIGHTING, map(t.values_of_sighting, change.sightings))
-    db.executemany("INSERT OR REPLACE INTO aliases VALUES (?,?)", change.aliases)
-    for gone, kept in change.merges:
-        for column in ("subject", "object"):
-            db.execute(f"UPDATE facts SET {column} = ? WHERE {column} = ?", (kept, gone))
-        db.execute("UPDATE OR REPLACE sightings SET entity_id = ? WHERE entity_id = ?", (kept, gone))
-        db.execute("UPDATE aliases SET entity_id = ? WHERE entity_id = ?", (kept, gone))
-
-
-def _update(db: sqlite3.Connection, row: Row, seq: int) -> None:
-    r = row.record
-    (before,) = db.execute("SELECT replaced_by FROM records WHERE id = ?", (r.id,)).fetchone()
-    db.execute(
-        "UPDATE records SET stamp_ns = ?, confidence = ?, replaced_by = ?, seq = ?, run = ? WHERE id = ?",
-        (r.stamp_ns, r.confidence, row.replaced_by, seq, r.moment.run, r.id),
-    )
-    if r.kind in schema.WORDS and before == LIVE and row.replaced_by != LIVE:
-        schema.unindex(db, r.kind, [(r.id, r.text)])
 
 
 def _check_access(path: Path) -> None:

@@ -31,6 +31,10 @@ SIGHTING = "record_id, entity_id, stamp_ns, x, y, z, recorded_ns, run"
 Values = tuple[object, ...]
 
 
+def _moment(run: object, ns: object) -> Moment:
+    return Moment(run, ns)  # type: ignore[arg-type]
+
+
 def position(x: float | None, y: float | None, z: float | None) -> Position | None:
     return None if x is None or y is None or z is None else (x, y, z)
 
@@ -64,8 +68,10 @@ def values_of_record(row: Row, recorded_ns: int, seq: int) -> Values:
 def entity_from(e: Sequence[object]) -> Entity:
     """The entity of a row of columns :data:`ENTITY`."""
     key, name, ordinal, x, y, z, at, first, last, sure, recorded, merged, *runs = e[:15]
-    seen = (Moment(run, ns) for run, ns in zip(runs, (at, first, last), strict=True))  # type: ignore[arg-type]
-    return Entity(key, name, ordinal, position(x, y, z), *seen, sure, recorded, merged)  # type: ignore[arg-type]
+    seen, born, said = (_moment(run, ns) for run, ns in zip(runs, (at, first, last), strict=True))
+    return Entity(
+        key, name, ordinal, position(x, y, z), seen, born, said, sure, recorded, merged  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def values_of_entity(e: Entity) -> Values:
@@ -77,10 +83,10 @@ def values_of_entity(e: Entity) -> Values:
 def fact_from(f: Sequence[object]) -> Fact:
     """The fact of a row of columns :data:`FACT`."""
     key, subject, relation, obj, start, end, recorded, expired, seen, sure, record, ended, *runs = f[:15]
-    until = None if end is None else Moment(runs[1], end)  # type: ignore[arg-type]
+    until = None if end is None else _moment(runs[1], end)
     return Fact(
-        key, subject, relation, obj, Moment(runs[0], start), until, recorded, expired,  # type: ignore[arg-type]
-        Moment(runs[2], seen), sure, record, ended,  # type: ignore[arg-type]
+        key, subject, relation, obj, _moment(runs[0], start), until, recorded, expired,  # type: ignore[arg-type]
+        _moment(runs[2], seen), sure, record, ended,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -94,7 +100,7 @@ def values_of_fact(f: Fact) -> Values:
 def sighting_from(s: Sequence[object]) -> Sighting:
     """The sighting of a row of columns :data:`SIGHTING`."""
     record, entity, stamp, x, y, z, recorded, run = s
-    return Sighting(record, entity, Moment(run, stamp), position(x, y, z), recorded)  # type: ignore[arg-type]
+    return Sighting(record, entity, _moment(run, stamp), position(x, y, z), recorded)  # type: ignore[arg-type]
 
 
 def values_of_sighting(s: Sighting) -> Values:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from robomemory.errors import InvalidNoteError
 from robomemory.helpers import Helpers, ask
 from robomemory.parts import LIVE, Asked, Change, Ids, Row, Update, fits, weighed
 from robomemory.reading import Reader
 from robomemory.records import MemoryKind, MemoryRecord, Recall
+
+_log = logging.getLogger(__name__)
 
 COMPRESSED = "compressed"
 """The ``source`` of a line that stands for several steps."""
@@ -69,7 +73,11 @@ class TemporalMemory:
         if not isinstance(text, str) or not text.strip():
             return line
         said = f"Earlier: {' '.join(text.replace(chr(0), ' ').split())}"
-        return replace(line, record=replace(line.record, text=said[:_LINE]))
+        try:
+            return replace(line, record=replace(line.record, text=said[:_LINE]))
+        except InvalidNoteError as error:
+            _log.warning("a helper wrote a line that can't be kept; the rule decides: %s", error)
+            return line
 
     def apply(self, change: Change) -> None:
         new = {row.record.id: row for row in (*change.rows, *change.updates)}

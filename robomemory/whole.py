@@ -51,8 +51,8 @@ def check(db: sqlite3.Connection, path: str, had_log: bool) -> None:
     if mine == moved or (mine == OPEN and had_log):  # the latter: killed while the log was moved
         return
     raise StoreCorruptError(
-        f"{path}: not whole: it was copied from a store that was open, and the newest records stood in the log"
-        " beside that; 'vista memory backup' copies an open store"
+        f"{path}: not whole: it was copied from a store that was open, and the newest records stood in the"
+        " log beside that; 'vista memory backup' copies an open store"
     )
 
 

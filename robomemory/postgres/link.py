@@ -16,6 +16,7 @@ from robomemory.errors import (
     StoreError,
     StoreInUseError,
 )
+from robomemory.forks import Owner
 from robomemory.postgres.address import Address
 
 try:
@@ -41,6 +42,7 @@ TURN_S = 8.0
 SILENT_S = 60.0
 """A robot that says nothing for so long [s] within its turn to write loses it."""
 
+_WHOSE = "no store of RoboMemory?"
 IDLE = 8  # connections kept for the next call
 RV = TypeVar("RV")
 
@@ -63,6 +65,7 @@ class Links:
         self._address = address
         self._idle: deque[Connection] = deque()
         self._closed = False
+        self._owner = Owner(address.name)
 
     def connect(self) -> Connection:
         """A new connection that sees the scene's tables; vectors come and go as arrays f32.
@@ -78,10 +81,15 @@ class Links:
             " -c synchronous_commit=on -c client_min_messages=warning"
         )
         with self.errors("reach"):
-            db = Connection.connect(
-                self._address.conninfo, autocommit=True, connect_timeout=CONNECT_S, options=options,
-                application_name="robomemory", keepalives_idle=5, keepalives_interval=2, keepalives_count=3,
-            )  # fmt: skip
+            try:
+                db = Connection.connect(
+                    self._address.conninfo, autocommit=True, connect_timeout=CONNECT_S, options=options,
+                    application_name="robomemory", keepalives_idle=5, keepalives_interval=2,
+                    keepalives_count=3,
+                )  # fmt: skip
+            except (ValueError, TypeError) as error:  # psycopg, on an address that it can't put together
+                why = self._address.conceal(error)
+                raise StoreError(f"{self._address.name}: can't reach it: {why}") from None
             try:
                 path = sql.SQL("SET search_path = {}, public").format(sql.Identifier(self._address.schema))
                 db.execute(path)
@@ -98,8 +106,10 @@ class Links:
         those that wait for a call are given up, too: they may be as dead.
 
         Raises:
-            StoreError: the connection was lost; the next call makes a new one. MemoryClosedError.
+            StoreError: the connection was lost; the next call makes a new one. StoreInUseError: in a forked
+            child. MemoryClosedError.
         """
+        self._owner.check()
         db = self._take()
         try:
             with self.errors(doing):
@@ -139,8 +149,13 @@ class Links:
 
     @contextmanager
     def errors(self, doing: str) -> Iterator[None]:
-        """The server's errors in this library's words; they name host and database, never the password."""
+        """The server's errors in this library's words; they name host and database, never the password. What
+        psycopg said is not chained to them: it may repeat the address."""
         name = self._address.name
+
+        def said(error: Exception) -> str:
+            return self._address.conceal(error) or type(error).__name__
+
         try:
             yield
         except psycopg.errors.LockNotAvailable as error:
@@ -150,17 +165,27 @@ class Links:
         except psycopg.errors.QueryCanceled as error:
             raise StoreError(f"{name}: can't {doing} it: no answer within {ANSWER_S:g} s") from error
         except psycopg.errors.NumericValueOutOfRange as error:
-            raise InvalidNoteError(f"{name}: a number does not fit into 64 bits: {error}") from error
+            raise InvalidNoteError(f"{name}: a number does not fit into 64 bits: {said(error)}") from None
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            why = " ".join(str(error).split()) or type(error).__name__
-            raise StoreError(f"{name}: can't {doing} it: {why}") from error
+            raise StoreError(f"{name}: can't {doing} it: {said(error)}") from None
+        except psycopg.ProgrammingError as error:
+            if error.sqlstate is not None:
+                raise StoreCorruptError(
+                    f"{name}: can't {doing} it: {said(error)}; no store of RoboMemory?"
+                ) from None
+            raise StoreError(
+                f"{name}: can't {doing} it: {said(error)}"
+            ) from None  # libpq can't read the address
         except psycopg.Error as error:
             raise StoreCorruptError(
-                f"{name}: can't {doing} it: {' '.join(str(error).split())}; no store of RoboMemory?"
-            ) from error
+                f"{name}: can't {doing} it: {said(error)}; no store of RoboMemory?"
+            ) from None
 
     def close(self) -> None:
-        """Gives all idle connections back; those in use are closed when their call ends."""
+        """Gives all idle connections back; those in use are closed when their call ends. Does nothing in a
+        forked child: to say good-bye there would end the connections of its parent."""
+        if not self._owner.here:
+            return
         self._closed = True
         while self._idle:
             self._idle.popleft().close()

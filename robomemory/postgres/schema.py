@@ -146,13 +146,14 @@ def _make(db: Connection, address: Address, embedder: str, dim: int) -> None:
             db.execute(statement.encode())
     except psycopg.errors.InsufficientPrivilege as error:
         raise StoreError(
-            f"{address.name}: can't make the tables: {' '.join(str(error).split())}; as its owner:"
+            f"{address.name}: can't make the tables: {address.conceal(error)}; as its owner:"
             " CREATE EXTENSION vector; GRANT CREATE ON DATABASE ... TO ..."
-        ) from error
+        ) from None
     except (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported) as error:
         raise StoreError(
-            f"{address.name}: the server has no pgvector (packages: postgresql-NN-pgvector): {error}"
-        ) from error
+            f"{address.name}: the server has no pgvector (packages: postgresql-NN-pgvector):"
+            f" {address.conceal(error)}"
+        ) from None
     if dim <= _INLINE:  # else every vector of a search would be fetched from beside the table
         db.execute("ALTER TABLE vectors ALTER COLUMN vector SET STORAGE PLAIN")
     db.execute("INSERT INTO schema_version VALUES (%s)", (SCHEMA_VERSION,))

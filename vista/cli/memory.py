@@ -1,10 +1,12 @@
-"""Look into a memory that no graph has open: what it holds, as a table, as text, as a picture; and forget.
+"""Look into a memory that no graph has open: what it holds, as a table, as text, as a picture; forget; back
+up.
 
 vista memory inspect runs/memory/scene.sqlite3
 vista memory export  runs/memory/scene.sqlite3 --out scene.jsonl      (or .graphml, .svg, .png)
 vista memory import  copy.sqlite3 --from scene.jsonl
 vista memory inspect "postgresql://robot@lab/memory?scene=kitchen"      (one that several robots share)
 vista memory forget  runs/memory/scene.sqlite3 --kind episodic --older-than 30d   (--keep N, --words "mug")
+vista memory backup  runs/memory/scene.sqlite3 monday.sqlite3       (whole, also while a graph has it open)
 """
 
 from __future__ import annotations
@@ -13,18 +15,22 @@ import argparse
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vista.errors import ConfigError, UnknownNameError
+from vista.errors import ConfigError, UnknownNameError, VistaError
+from vista.plain_text import plain
 
 if TYPE_CHECKING:
     from robomemory.memory import RoboMemory
+    from robomemory.records import MemoryRecord
 
-ACTIONS = ("inspect", "export", "import", "forget")
+ACTIONS = ("inspect", "export", "import", "forget", "backup")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 ENDINGS = (".jsonl", ".graphml", ".svg", ".png")
 SHOWN = 12
+LONGEST = 300  # characters of a name or text that is shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", help="the memory of one scene, such as runs/memory/scene.sqlite3 or postgresql://..."
     )
+    parser.add_argument("target", nargs="?", help="backup: the new file that the copy goes to")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"export: a file ({', '.join(ENDINGS)})")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="import: a .jsonl to read")
     parser.add_argument(
@@ -43,22 +50,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep", type=int, metavar="N", help="forget: all but the newest N of each memory")
     parser.add_argument("--words", metavar="TEXT", help="forget: records that hold all these words")
+    parser.add_argument("--everything", action="store_true", help="forget: all records, or all of --kind")
     parser.add_argument("--embedder", default="", help="hashing for a memory that was made with it")
 
 
 def main(args: argparse.Namespace) -> int:
     """Do one of :data:`ACTIONS`."""
-    from robomemory.postgres.address import is_url
+    from robomemory.opening import checked_path
 
     if args.action not in ACTIONS:
         raise UnknownNameError("action of vista memory", args.action, ACTIONS)
-    if args.action != "import" and not (is_url(args.file) or Path(args.file).is_file()):
-        raise ConfigError(f"{args.file}: no such file; a memory is written by 'vista up' or 'vista demo'")
-    if args.action == "export" and (args.out is None or args.out.suffix not in ENDINGS):
-        raise ConfigError(f"--out {args.out}: expected a file that ends with {', '.join(ENDINGS)}")
-    if args.action == "import" and (args.source is None or not args.source.is_file()):
-        raise ConfigError(f"--from {args.source}: no such file; expected the .jsonl of an export")
-    with _open(args.file, args.embedder) as memory:
+    file = checked_path(args.file)
+    _check(args, file)
+    if args.action == "backup":
+        from robomemory.backup import backup_store
+
+        copy = backup_store(file, checked_path(args.target))
+        print(f"{plain(str(copy))}: {copy.stat().st_size} bytes, a whole copy of {plain(file)}")
+        return 0
+    with _open(file, args.embedder) as memory:
         if args.action == "inspect":
             _inspect(memory)
         elif args.action == "export":
@@ -66,11 +76,31 @@ def main(args: argparse.Namespace) -> int:
         elif args.action == "forget":
             _forget(memory, args)
         else:
-            from robomemory.exchange import from_lines
-
-            with args.source.open(encoding="utf-8") as lines:
-                print(f"{from_lines(memory, lines)} records read from {args.source} into {memory.where}")
+            _import(memory, args.source)
     return 0
+
+
+def _check(args: argparse.Namespace, file: str) -> None:
+    """Raises ConfigError where an option that ``args.action`` needs is missing or names no file."""
+    from robomemory.postgres.address import is_url
+
+    if args.action != "import" and not (is_url(file) or _is_file(Path(file))):
+        raise ConfigError(f"{file}: no such file; a memory is written by 'vista up' or 'vista demo'")
+    if args.action == "export" and (args.out is None or args.out.suffix not in ENDINGS):
+        raise ConfigError(f"--out {args.out}: expected a file that ends with {', '.join(ENDINGS)}")
+    if args.action == "import" and (args.source is None or not _is_file(args.source)):
+        raise ConfigError(f"--from {args.source}: no such file; expected the .jsonl of an export")
+    if args.action == "backup" and args.target is None:
+        raise ConfigError(f"backup {file}: say which new file the copy goes to")
+    if args.action != "backup" and args.target is not None:
+        raise ConfigError(f"{args.target}: only 'backup' takes a second file")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _open(path: str, embedder: str) -> RoboMemory:
@@ -87,40 +117,73 @@ def _open(path: str, embedder: str) -> RoboMemory:
 
 
 def _inspect(memory: RoboMemory) -> None:
+    """Names and texts are data: nothing in them is taken as an order to the terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     records, scene = memory.records(), memory.scene()
     kinds = Counter(str(record.kind) for record in records)
     print(f"{len(records)} records: {', '.join(f'{n} {kind}' for kind, n in kinds.most_common()) or 'none'}")
     print(f"{len(scene.objects)} things, {len(scene.facts)} facts that hold, {len(scene.past)} that ended")
     things = Table("thing", "where [m]", "confidence", title="things, seen last first")
-    for thing in sorted(scene.objects, key=lambda each: -each.last_seen_ns)[:SHOWN]:
+    for thing in sorted(scene.objects, key=lambda each: each.last_seen, reverse=True)[:SHOWN]:
         where = "-" if thing.position is None else ", ".join(f"{v:.2f}" for v in thing.position)
-        things.add_row(thing.name, where, f"{thing.confidence:.2f}")
-    console = Console()
-    console.print(things)
+        things.add_row(Text(plain(thing.name, LONGEST)), where, f"{thing.confidence:.2f}")
+    Console(emoji=False, highlight=False).print(things)
     for fact in (*scene.facts, *scene.past)[:SHOWN]:
         ended = "" if fact.valid_until_ns is None else "  (ended)"
-        print(f"{fact.subject} {fact.relation} {fact.object}{ended}")
+        print(f"{plain(str(fact), LONGEST)}{ended}")
     for record in records[-SHOWN:]:
-        print(f"[{record.kind}] {record.text}")
+        print(f"[{record.kind}] {plain(record.text, LONGEST)}")
 
 
 def _forget(memory: RoboMemory, args: argparse.Namespace) -> None:
-    before_ns = None
+    before = None
     if args.older_than is not None:
-        age = re.fullmatch(r"(\d+)([smhd])", args.older_than)
-        if age is None:
+        age = re.fullmatch(r"([0-9]{1,9})([smhd])", args.older_than)
+        if age is None or int(age[1]) == 0:
             raise ConfigError(
-                f"--older-than {args.older_than}: expected a number and s, m, h or d, such as 30d"
+                f"--older-than {args.older_than}: expected a number from 1 and s, m, h or d, such as 30d"
             )
-        newest = max((record.stamp_ns for record in memory.records()), default=0)
-        before_ns = max(0, newest - int(age[1]) * _UNITS[age[2]] * 10**9)
-    if (before_ns, args.keep, args.words) == (None, None, None):
-        raise ConfigError("forget: say what, with --older-than, --keep or --words")
-    gone = memory.forget(kinds=args.kind or None, before_ns=before_ns, keep=args.keep, query=args.words)
+        before = _moment_before(memory.records(), int(age[1]) * _UNITS[age[2]] * 10**9)
+    if (before, args.keep, args.words, args.everything) == (None, None, None, False):
+        raise ConfigError("forget: say what, with --older-than, --keep, --words or --everything")
+    run, before_ns = (None, None) if before is None else before
+    gone = memory.forget(
+        kinds=args.kind or None, before_ns=before_ns, run=run, keep=args.keep, query=args.words,
+        everything=args.everything,
+    )  # fmt: skip
     print(f"{gone} records forgotten, {len(memory.records())} left")
+
+
+def _moment_before(records: Sequence[MemoryRecord], age_ns: int) -> tuple[int, int]:
+    """(run, stamp [ns]) of ``age_ns`` before the newest of ``records``. A clock that began anew does not tell
+    how long it was off, so only the time that the robot was running counts: what is before that moment is at
+    least so old."""
+    spans: dict[int, tuple[int, int]] = {}
+    for record in records:
+        run, stamp = record.moment
+        first, last = spans.get(run, (stamp, stamp))
+        spans[run] = min(first, stamp), max(last, stamp)
+    for run, (first, last) in sorted(spans.items(), reverse=True):
+        if age_ns <= last - first:
+            return run, last - age_ns
+        age_ns -= last - first
+    return 0, 0
+
+
+def _import(memory: RoboMemory, source: Path) -> None:
+    from robomemory.exchange import from_lines
+
+    try:
+        with source.open(encoding="utf-8") as lines:
+            count = from_lines(memory, lines)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"--from {source}: not a text in UTF-8: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"--from {source}: can't be read: {error.strerror}") from error
+    print(f"{count} records read from {plain(str(source))} into {plain(memory.where)}")
 
 
 def _export(memory: RoboMemory, out: Path) -> None:
@@ -134,9 +197,20 @@ def _export(memory: RoboMemory, out: Path) -> None:
         data = to_graphml(memory).encode()
     else:
         data = graph_image(memory, out.suffix.removeprefix("."))
-    if not out.resolve().parent.is_dir():
-        raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
-    scratch = out.with_name(f"{out.name}.part")
-    scratch.write_bytes(data)
-    os.replace(scratch, out)
-    print(f"{out}: {len(data)} bytes")
+    try:
+        if not out.resolve().parent.is_dir():
+            raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
+        scratch = out.with_name(f"{out.name}.part")
+        try:
+            scratch.write_bytes(data)
+            os.replace(scratch, out)
+        except OSError:
+            scratch.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigError(f"--out {out}: can't be written: {error.strerror}") from error
+    except ValueError as error:  # which ConfigError may be
+        if isinstance(error, VistaError):
+            raise
+        raise ConfigError(f"--out {plain(str(out))}: no file can have this name") from error
+    print(f"{plain(str(out))}: {len(data)} bytes")
