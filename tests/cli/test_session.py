@@ -98,7 +98,8 @@ def test_what_is_raised_is_passed_on_and_stands_in_the_report(
             "the task ended by an error: RuntimeError: context is not valid",
         ),
         (RuntimeError("key=\ud83d"), "the task ended by an error: "),
-        (ImportError("no rclpy"), "the graph needs ROS 2"),
+        (ModuleNotFoundError("no rclpy"), "the graph needs ROS 2"),
+        (ImportError("half a file"), "the task ended by an error: ImportError: half a file"),
     ],
 )
 def test_nothing_raw_leaves_a_task(error: Exception, sentence: str):

@@ -67,7 +67,7 @@ def orderly(what: str) -> Iterator[None]:
         yield
     except (VistaError, KeyboardInterrupt):
         raise
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise VistaError(f"the graph needs ROS 2 ({describe(error)}); './run setup' brings it") from error
     except Exception as error:
         _log.debug("%s ended by an error", what, exc_info=error)
