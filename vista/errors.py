@@ -10,7 +10,13 @@ from collections.abc import Iterable
 
 
 class VistaError(Exception):
-    """Root of all errors raised by ``vista`` and ``vista_sim``."""
+    """Root of all errors raised by ``vista`` and ``vista_sim``.
+
+    ``for_people``: the message is a sentence that says it all; the name of the class adds nothing. Errors of
+    other libraries that say so of themselves are shown in the same way.
+    """
+
+    for_people = True
 
 
 class InvalidValueError(VistaError, ValueError):

@@ -54,7 +54,14 @@ def describe(error: BaseException) -> str:
         text = "(its text cannot be read)"
     # Concealed twice: an escape may split a secret, and what stands in the text may be escaped already.
     text = conceal(plain(conceal(text)))
-    return text if isinstance(error, VistaError) and text else f"{kind}: {text}" if text else kind
+    if not text:
+        return kind
+    return text if on_purpose(error) else f"{kind}: {text}"
+
+
+def on_purpose(error: BaseException) -> bool:
+    """Whether a library raised ``error`` on purpose, with a sentence for people."""
+    return bool(getattr(error, "for_people", False))
 
 
 def halt_robot(robot: Robot, cause: str) -> None:

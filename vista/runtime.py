@@ -13,9 +13,9 @@ import logging
 from collections.abc import Callable
 
 from vista.clock import CLOCK_STALL_S, ClockWatch
-from vista.errors import InstructionError, InvalidValueError, VistaError
+from vista.errors import InstructionError, InvalidValueError
 from vista.events import Event, EventKind, OnEvent, ignore
-from vista.halting import STOPPED, Halt, ShouldStop, describe, halt_robot, never, raise_if_stopped
+from vista.halting import STOPPED, Halt, ShouldStop, describe, halt_robot, never, on_purpose, raise_if_stopped
 from vista.hand import Withdrawal, closed_on_nothing
 from vista.preprocess import Preprocessor
 from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
@@ -87,7 +87,7 @@ def pursue(
         cause = str(halt)
     except Exception as error:
         cause = f"{timings.current.removeprefix('pursue.') or 'pursue'}: {describe(error)}"
-        _log.log(logging.WARNING, "%s", cause, exc_info=not isinstance(error, VistaError))
+        _log.log(logging.WARNING, "%s", cause, exc_info=not on_purpose(error))
     except BaseException as error:
         halt_robot(robot, f"interrupted by {type(error).__name__}")
         raise
@@ -242,7 +242,7 @@ def run_task(
         outcome, cause = Outcome.FAILURE, str(error)
     except Exception as error:
         outcome, cause = Outcome.STOPPED, f"{task.timings.current or 'task'}: {describe(error)}"
-        _log.log(logging.WARNING, "%s", cause, exc_info=not isinstance(error, VistaError))
+        _log.log(logging.WARNING, "%s", cause, exc_info=not on_purpose(error))
     except BaseException as error:
         cause = f"interrupted by {type(error).__name__}"
         halt_robot(robot, cause)

@@ -25,7 +25,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.signals import SignalHandlerOptions
 
 from vista.errors import VistaError
-from vista.halting import describe
+from vista.halting import describe, on_purpose
 from vista_ros import health
 from vista_ros.parameters import value_of
 from vista_ros.peers import show_life
@@ -152,7 +152,7 @@ class VistaNode(LifecycleNode):
         text = describe(error)
         self._last_error = f"{where}: {text}"
         self.get_logger().error(self._last_error)
-        if not isinstance(error, VistaError):
+        if not on_purpose(error):
             logging.getLogger(__name__).error("%s", self._last_error, exc_info=error)
         return text
 
