@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Request = dict[str, object]
@@ -24,9 +25,19 @@ def asked(request: Request) -> str:
     return content if isinstance(content, str) else content[0]["text"]
 
 
+@dataclass(frozen=True)
+class Raw:
+    """A reply as it goes over the wire: ``body``, ``status``, and ``headers`` beside the usual."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class ChatServer:
     """``reply`` gets a request's body: a text is an answer, a dict a body, an int an HTTP status, bytes are
-    sent as they are, a float is a pause [s] after which it is asked again. ``requests`` keeps all."""
+    sent as they are, ``Raw`` with its own status and headers, a float is a pause [s] after which it is asked
+    again. ``requests`` keeps all."""
 
     def __init__(self, reply: Reply | str) -> None:
         self.reply: Reply = (lambda _: reply) if isinstance(reply, str) else reply
@@ -59,6 +70,14 @@ class ChatServer:
                 self._send(made)
 
             def _send(self, made: object) -> None:
+                if isinstance(made, Raw):
+                    self.send_response(made.status)
+                    usual = {"Content-Type": "application/json", "Content-Length": str(len(made.body))}
+                    for name, value in {**usual, **made.headers}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(made.body)
+                    return
                 status = made if isinstance(made, int) else 200
                 if isinstance(made, str) or made is None:
                     made = completion(made)

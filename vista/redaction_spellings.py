@@ -42,7 +42,8 @@ def finders(secret: str) -> tuple[Finder, ...]:
         for begin in range(0, len(part), _CHUNK):
             chunk = part[begin : begin + _CHUNK]
             if begin == 0 or len(chunk) >= ANYWHERE:
-                made += [_spelled(chunk), *_encoded(chunk)]
+                made.append(_spelled(chunk))
+        made += _encoded(part[: 16 * _CHUNK])
     return tuple(made)
 
 
