@@ -98,7 +98,9 @@ def main(args: argparse.Namespace) -> int:
     name = recipe.name if args.stage == "base" else f"{recipe.name}-{args.stage}"
     out: Path = args.out or base / (stage.out or recipe.out)
     checkpoints: Path = args.checkpoints or base / "checkpoints" / name
-    if args.fresh:
+    if args.fresh and checkpoints.is_dir():
+        if any(checkpoints.iterdir()) and not (checkpoints / "settings.json").is_file():
+            raise ConfigError(f"--fresh: {checkpoints} holds no checkpoint; it is left as it is")
         shutil.rmtree(checkpoints, ignore_errors=True)
     data = make_data(recipe, args.data, base / "data", args.scenes, args.workers, smoke=args.smoke,
                      backend=args.backend, suffix="-long" if stage.data == "long" else "")  # fmt: skip
