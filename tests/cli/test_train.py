@@ -41,7 +41,7 @@ def recipe_text(kind: str, shard_size: int) -> str:
         (recipe_text("pairs", 0), "shard_size 0"),
         (recipe_text("films", 1), "unknown kind of data"),
         ("out: x\ndata: []\nstages: {}\nsmoke: {scenes: 1, shard_size: 1, steps: 1}\n", "at least one entry"),
-        ("out: x\ndata: []\nstages: {base: {step: 1}}\nsmoke: {}\n", "unexpected keyword"),
+        ("out: x\ndata: []\nstages: {base: {step: 1}}\nsmoke: {}\n", "unknown entry of recipe .*step"),
     ],
 )  # fmt: skip
 def test_a_broken_recipe_is_named(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import yaml
-
 from vista.errors import ConfigError, UnknownNameError
 from vista.resources import resource_path
+from vista.settings import from_options
+from vista.values import shown
+from vista.yaml_file import read_yaml
 
 KINDS = ("demonstrations", "recoveries", "pairs")
+ENTRIES = ("out", "data", "stages", "smoke", "long")
 TASKS = ("pick_place", "stack", "drawer", "search", "tidy", "several")
 
 
@@ -87,16 +89,16 @@ def load_recipe(name: str) -> Recipe:
     """
     folder = resource_path("config/models")
     path = folder / f"{name}.yaml"
-    if not path.is_file():
-        raise UnknownNameError("model", name, sorted(p.stem for p in folder.glob("*.yaml")))
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        parts = tuple(DataPart(**entry) for entry in data["data"])
-        stages = {stage: Stage(**entry) for stage, entry in data["stages"].items()}
-        longer = tuple(DataPart(**entry) for entry in data.get("long", ()))
-        recipe = Recipe(name, str(data["out"]), parts, stages, Smoke(**data["smoke"]), longer)
-    except (KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    known = sorted(p.stem for p in folder.glob("*.yaml"))
+    if name not in known:
+        raise UnknownNameError("model", name, known)
+    data = read_yaml(path, "recipe")
+    if not isinstance(data, dict):
+        raise ConfigError(f"recipe {path}: {shown(data)}, expected a mapping with {', '.join(ENTRIES)}")
+    for entry in data:
+        if entry not in ENTRIES:
+            raise ConfigError(f"recipe {path}: unknown entry {shown(entry)}; known: {', '.join(ENTRIES)}")
+    recipe = from_options(Recipe, {"name": name, **data}, f"recipe {path}")
     _check(path, recipe)
     return recipe
 
