@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import runpy
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +40,49 @@ def untrained(folder: Path) -> None:
 def test_the_loop_is_ten_lines():
     lines = [line for line in EXAMPLE.read_text().splitlines() if line and not line.startswith(("from", '"'))]
     assert len(lines) <= 11  # and one that frees the camera
+
+
+class Hurrying:
+    """A wall clock on which three seconds pass whenever somebody looks at it."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def __call__(self) -> float:
+        self.now += 3.0
+        return self.now
+
+
+def test_wall_time_changes_nothing_in_lockstep(monkeypatch: pytest.MonkeyPatch):
+    """An episode with memory and a plan, on a quiet machine and on one where everything takes seconds."""
+    pytest.importorskip("mujoco")
+    pytest.importorskip("unified_planning")
+    from robomemory.embedding import HashingEmbedder
+    from robomemory.memory import RoboMemory
+    from vista.cli import compose
+    from vista.cli.episode import Refs, Stack
+    from vista.cli.scenes import scene_task
+    from vista.splits import load_splits
+
+    monkeypatch.setattr(compose, "embedder", lambda name="": HashingEmbedder())
+    waited: list[float] = []
+    recall = RoboMemory.recall
+
+    def watched(memory: RoboMemory, *queries: Any, **how: Any) -> Any:
+        waited.append(how["timeout_s"])
+        return recall(memory, *queries, **how)
+
+    monkeypatch.setattr(RoboMemory, "recall", watched)
+    found = []
+    for clock in (time.monotonic, Hurrying()):
+        monkeypatch.setattr(time, "monotonic", clock)
+        stack = Stack(Refs("scripted", "oracle", "memory", "oracle", "scripted"))
+        record = stack.run(scene_task("pick_place", load_splits().seed("tuning", 3)))
+        found.append({name: value for name, value in record.items() if name != "wall_s"})
+    monkeypatch.undo()
+    assert found[0] == found[1]
+    assert found[0]["success"], found[0]
+    assert min(waited) > 100.0, "a deadline of a second is missed on a busy machine"
 
 
 def test_the_example_runs(

@@ -300,6 +300,22 @@ def test_an_empty_folder_of_objects_is_told(tmp_path: Path, capsys: pytest.Captu
     assert "no *.yaml files" in capsys.readouterr().err
 
 
+def test_to_begin_anew_deletes_checkpoints_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    from vista.cli import train
+
+    def stop(*args: object, **kwargs: object) -> None:
+        raise VistaError("this would begin to work")
+
+    monkeypatch.setattr(train, "make_data", stop)
+    (tmp_path / "letter.txt").write_text("mine")
+    call = ["train", "planner", "--fresh", "--checkpoints", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert cli.main(call) == 2
+    assert "holds no checkpoint" in capsys.readouterr().err
+    assert (tmp_path / "letter.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize("cells", [[], [{"cell": "a", "method": "b", "n": 0, "success_rate": None}]])
 def test_an_empty_measurement_is_no_success(
     cells: list[dict[str, object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
