@@ -100,7 +100,8 @@ def test_text_without_thoughts_stays_as_it_is():
     [
         "no: it is full", "No: it is full", "NO: it is full", "**no**: it is full", "**No:** it is full",
         "*no*: it is full", "`no`: it is full", "no : it is full", "NO - it is full", "No \u2013 it is full",
-        "no — it is full", "No. It is full", "no! it is full", "no\uff1ait is full", "no\uff1a\u3000it is full",
+        "no — it is full", "No. It is full", "no! it is full", "no\uff1ait is full",
+        "no\uff1a\u3000it is full",
         '"no: it is full"', "“no: it is full”", "- no: it is full", "> no: it is full", "❌ no: it is full",
         "No; it is full",
     ],
@@ -180,7 +181,8 @@ def test_skills_and_ends_of_any_script():
 @pytest.mark.parametrize(
     "text",
     [
-        "grasp the mug\u202e", "grasp \ud800", "grasp the mug; reboot", "grasp https://x", "grasp <b>", "grasp $(x)",
+        "grasp the mug\u202e", "grasp \ud800", "grasp the mug; reboot", "grasp https://x", "grasp <b>",
+        "grasp $(x)",
         "grasp the mug\x1b[2J", "grasp the mug\x00", "grasp\u2028lift", "☕", "grasp the ☕", "\u2019", "-",
     ],
 )  # fmt: skip

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vista.errors import ConfigError
-from vista.training import Batch, TrainConfig, fit
+from vista.training import Batch, DivergedError, TrainConfig, fit
 
 CONFIG = TrainConfig(6, lr=1e-2, warmup=2, save_every=3, seed=5)
 
@@ -157,3 +159,141 @@ def test_leftovers_of_a_torn_save_are_not_read(tmp_path: Path, straight):
     assert json.loads((tmp_path / "state.json").read_text())["step"] == 3
     weights, *_ = run(tmp_path)
     assert same(weights, straight[0])
+
+
+# --- what is no number, and what is torn
+
+
+def spoilt_at(step: int, value: float, where: str):
+    """A loss that is ``value``, or has such a gradient or leaves such a weight, when it is asked the step-th
+    time."""
+    asked = [0]
+
+    def spoilt(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        total, parts = loss(model, batch)
+        asked[0] += 1
+        if asked[0] != step:
+            return total, parts
+        if where == "loss":
+            return total * value, {**parts, "pixels": value}
+        if where == "gradient":
+            total.register_hook(lambda gradient: gradient * value)
+        else:
+            with torch.no_grad():
+                model.norm.bias.fill_(value)  # type: ignore[union-attr, operator]
+            return total.detach().requires_grad_() * 1.0, parts
+        return total, parts
+
+    return spoilt
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_a_loss_or_gradient_that_is_no_number_ends_the_run_before_it_is_saved(tmp_path: Path, where, value):
+    with pytest.raises(DivergedError) as caught:
+        fit(toy(), Batches(), spoilt_at(5, value, where), CONFIG, tmp_path, "toy")
+    said = str(caught.value)
+    assert said.startswith(f"toy: step 5 of 6: the {where} is ")
+    assert f"the last good checkpoint is in {tmp_path}" in said
+    assert ("pixels" in said) == (where == "loss")
+    assert json.loads((tmp_path / "state.json").read_text())["step"] == 3
+    for name in ("model", "ema", "optimizer"):
+        tensors = load_file(tmp_path / f"{name}.safetensors")
+        assert all(torch.isfinite(v).all() for v in tensors.values())
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path):
+    with pytest.raises(DivergedError, match=r"step 3 of 6: the weight norm\.bias holds NaN or infinity"):
+        fit(toy(), Batches(), spoilt_at(3, float("nan"), "weight"), CONFIG, tmp_path, "toy")
+    assert not (tmp_path / "state.json").exists()
+
+
+def test_without_a_checkpoint_it_says_that_there_is_none(tmp_path: Path):
+    with pytest.raises(DivergedError, match="there is no checkpoint in"):
+        fit(toy(), Batches(), spoilt_at(1, float("nan"), "loss"), CONFIG, tmp_path, "toy")
+
+
+def test_a_run_goes_on_after_the_cause_was_mended(tmp_path: Path, straight):
+    with pytest.raises(DivergedError):
+        fit(toy(), Batches(), spoilt_at(5, float("nan"), "loss"), CONFIG, tmp_path, "toy")
+    weights, losses, complete, _ = run(tmp_path)
+    assert complete
+    assert losses == straight[1]
+    assert same(weights, straight[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"]
+)
+@pytest.mark.parametrize("spoil", ["empty", "cut", "pointer", "gone"])
+def test_a_torn_checkpoint_is_refused_by_the_name_of_its_file(tmp_path: Path, name, spoil):
+    run(tmp_path, replace(CONFIG, minutes=0.0))
+    file = tmp_path / name
+    if spoil == "gone" and name == "state.json":
+        pytest.skip("without it there is no checkpoint")
+    raw = file.read_bytes()
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
+    file.write_bytes({"empty": b"", "cut": raw[:-9], "pointer": pointer, "gone": b""}[spoil])
+    if spoil == "gone":
+        file.unlink()
+    with pytest.raises(ConfigError) as caught:
+        run(tmp_path)
+    assert str(file) in str(caught.value)
+    assert "delete the folder" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "[]", "null", "{}", '{"step": 1}', '{"step": "1", "losses": [1.0]}', '{"step": 2, "losses": [1.0]}',
+        '{"step": 1, "losses": [NaN]}', '{"step": -1, "losses": []}', '{"step": true, "losses": [1.0]}',
+        '{"step": 1, "losses": ["x"]}', '{"step": 0, "losses": []}',
+    ],
+)  # fmt: skip
+def test_a_state_that_makes_no_sense_is_refused_by_name(tmp_path: Path, state: str):
+    run(tmp_path, replace(CONFIG, minutes=0.0))
+    (tmp_path / "state.json").write_text(state)
+    with pytest.raises(ConfigError, match="state.json"):
+        run(tmp_path)
+
+
+@pytest.mark.parametrize("settings", [None, b"", b"[]", b"{"])
+def test_settings_that_are_torn_are_refused_by_name(tmp_path: Path, settings: bytes | None):
+    run(tmp_path, replace(CONFIG, minutes=0.0))
+    (tmp_path / "settings.json").unlink()
+    if settings is not None:
+        (tmp_path / "settings.json").write_bytes(settings)
+    with pytest.raises(ConfigError, match=r"settings\.json"):
+        run(tmp_path)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path):
+    run(tmp_path, replace(CONFIG, minutes=0.0))
+    with pytest.raises(ConfigError, match="checkpoint of another network"):
+        fit(nn.Sequential(nn.Linear(3, 2)), Batches(), loss, CONFIG, tmp_path, "toy")
+
+
+@pytest.mark.parametrize("replaced", [0, 1, 2, 3])
+def test_a_save_that_was_killed_between_two_files_is_finished(tmp_path: Path, straight, replaced: int):
+    """All files of the next checkpoint were written, and ``replaced`` of them were already moved."""
+    run(tmp_path / "late", replace(CONFIG, save_every=6))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "early", stop_at=3)
+    for i, name in enumerate(("model", "ema", "optimizer")):
+        end = "safetensors" if i < replaced else "part"
+        shutil.copy(tmp_path / "late" / f"{name}.safetensors", tmp_path / "early" / f"{name}.{end}")
+    shutil.copy(tmp_path / "late" / "state.json", tmp_path / "early" / "state.part")
+    weights, losses, complete, batches = run(tmp_path / "early")
+    assert complete
+    assert batches.asked == 0
+    assert losses == straight[1]
+    assert same(weights, straight[0])
+
+
+def test_files_of_two_steps_are_refused(tmp_path: Path):
+    run(tmp_path / "late")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "early", stop_at=3)
+    shutil.copy(tmp_path / "late" / "model.safetensors", tmp_path / "early" / "model.safetensors")
+    with pytest.raises(ConfigError, match=r"model\.safetensors is of step 6, state\.json of step 3"):
+        run(tmp_path / "early")
