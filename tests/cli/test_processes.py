@@ -117,6 +117,24 @@ def test_what_comes_while_it_is_looked_is_left_alone(shared: Path, monkeypatch):
     assert left(shared) == {"fastrtps_new"}
 
 
+def test_a_port_cannot_be_taken_over_while_it_is_removed(shared: Path, monkeypatch):
+    """A node that starts takes a dead one's port, by its lock; its messages would go to a removed file."""
+    (shared / "fastrtps_port7001").touch()
+
+    def look(*_: object, **__: object) -> set[str]:
+        if (shared / "fastrtps_port7001_el").exists():  # the second look, with the locks held
+            with (shared / "fastrtps_port7001_el").open() as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            looked.append(True)
+        return set()
+
+    looked: list[bool] = []
+    monkeypatch.setattr(processes, "in_use", look)
+    assert set(processes.remove_orphans(0.0)) == {"fastrtps_port7001"}
+    assert looked
+    assert left(shared) == set()
+
+
 def test_files_of_other_users_stay(shared: Path, monkeypatch):
     (shared / "fastrtps_a").touch()
     monkeypatch.setattr(processes.os, "getuid", lambda: os.stat(shared).st_uid + 1)
@@ -191,7 +209,7 @@ def test_a_place_is_claimed_once_and_free_again_when_its_holder_was_killed(state
         pass
 
 
-def test_down_clears_away_what_a_killed_supervisor_left(states: Path, shared: Path, capsys):
+def test_down_clears_away_what_a_killed_supervisor_left(states: Path, shared: Path, monkeypatch, capsys):
     """The shared memory goes at once, however young it is: whose it was is known."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -202,12 +220,15 @@ def test_down_clears_away_what_a_killed_supervisor_left(states: Path, shared: Pa
     assert orphan.stdout is not None
     assert orphan.stdout.readline() == b"here\n"
     write(states, "9.left.json", pid=dead.pid, mark="dead1", domain=9, namespace="left")
+    write(states, "7.json")  # another graph, which is up
+    monkeypatch.setattr(down, "stop", lambda state: pytest.fail("a graph was stopped that was not meant"))
     (shared / "fastrtps_a").touch()
     assert main.main(["down"]) == 0
     assert capsys.readouterr().out.startswith("cleared away sim in ROS domain 9 under /left: their")
     orphan.wait(10.0)
     assert "fastrtps_a" not in left(shared)
-    assert not list(states.glob("*.json"))
+    assert [path.name for path in states.glob("*.json")] == ["7.json"]
+    (states / "7.json").unlink()
     assert main.main(["down"]) == 2
     assert "no graph is up" in capsys.readouterr().err
 

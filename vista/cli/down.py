@@ -22,7 +22,6 @@ from vista.cli.graphs import (
 )
 from vista.cli.processes import remove_orphans
 from vista.cli.up import STOP_S
-from vista.errors import VistaError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +54,10 @@ def main(args: argparse.Namespace) -> int:
     for state in killed:
         print(f"cleared away {', '.join(state.nodes)} in {where(state.domain, state.namespace)}: "
               "their supervisor had been killed")  # fmt: skip
-    try:
-        graphs = running() if args.all else [find_running(domain, namespace)]
-    except VistaError:
-        if killed and not running():
-            return 0
-        raise
+    meant = [each for each in killed if domain in (None, each.domain) and namespace in (None, each.namespace)]
+    if meant and not args.all:
+        return 0  # another graph that is up may not be the one that was meant
+    graphs = running() if args.all else [find_running(domain, namespace)]
     for state in graphs:
         stop(state)
         print(f"stopped {', '.join(state.nodes)} in {where(state.domain, state.namespace)}")

@@ -84,26 +84,45 @@ def in_use(pids: Iterable[int] | None = None, *, without: int = 0) -> set[str]:
     return used
 
 
-def _locked(path: Path) -> bool:
-    """Whether a process holds the lock of ``path``, also one in another container that /proc doesn't show."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-
-
 def _thing(name: str) -> str:
     """What a file belongs to: Fast DDS keeps a lock (``_el``, ``_sl``) and a mutex beside each segment."""
     return name.removeprefix("sem.").removesuffix("_mutex").removesuffix("_el").removesuffix("_sl")
+
+
+class _Locks:
+    """The locks of things that are to be removed, held while a block runs.
+
+    The owner of a segment, or who listens on a port, holds its lock, also where /proc doesn't show it (in
+    another container). A port of a dead process may be taken over by a node that is just starting: it cannot
+    while the lock is held, and takes another port.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[int] = []
+
+    def __enter__(self) -> _Locks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._held:
+            os.close(handle)
+
+    def take(self, thing: str) -> bool:
+        """Whether the locks of ``thing`` were free; they are held now."""
+        exclusive, shared = (_SHARED / f"{thing}{end}" for end in ("_el", "_sl"))
+        for path in (exclusive, shared):
+            if path == shared and not path.exists():
+                continue
+            try:
+                handle = os.open(path, os.O_RDWR | (os.O_CREAT if "_port" in thing else 0), 0o666)
+            except FileNotFoundError:
+                continue
+            self._held.append(handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
 
 
 def remove_orphans(
@@ -113,24 +132,36 @@ def remove_orphans(
     and ``until_s`` (seconds since the epoch), or a port of ROS ``domain``, however old: a client of an
     earlier graph may have kept it. Killed processes leave it behind. ``leaving``: this process has closed its
     own part of the graph; what it still has mapped it uses no more. Returns {name: size [bytes]}."""
-    removed: dict[str, int] = {}
     first = 7400 + 250 * domain if domain is not None else 0
     ports = {f"fastrtps_port{p}" for p in range(first, first + 250)} if domain is not None else set()
-    files = sorted(shared_memory())  # before it is asked what is in use: what comes later is left alone
-    used = in_use(without=os.getpid() if leaving else 0)
-    own = in_use([os.getpid()]) if leaving else set()
-    locks = [p for p in files if p.name.endswith(("_el", "_sl")) and str(p) not in own]
-    for path in files:
-        try:
-            info = path.stat()
-            thing = _thing(path.name)
+    things: dict[str, list[Path]] = {}
+    for path in sorted(shared_memory()):  # before it is asked what is in use: what comes later is left alone
+        with contextlib.suppress(OSError):
+            info, thing = path.stat(), _thing(path.name)
             ours = since_s <= info.st_ctime <= until_s or thing in ports
-            if info.st_uid != os.getuid() or not ours or str(path) in used:
-                continue
-            if any(_locked(p) for p in locks if _thing(p.name) == thing):
-                continue
-            path.unlink()
-            removed[path.name] = info.st_size
-        except OSError:
-            continue
+            if info.st_uid == os.getuid() and ours:
+                things.setdefault(thing, []).append(path)
+    if not things:
+        return {}
+    own = in_use(pids=[os.getpid()])
+    removed: dict[str, int] = {}
+    with _Locks() as locks:
+        free = [each for each, files in things.items() if own & set(map(str, files)) or locks.take(each)]
+        # The locks that are held now are no use of this process.
+        used = in_use(without=os.getpid()) | (set() if leaving else own)
+        for path in (path for each in free for path in _lock_last(each, things[each])):
+            with contextlib.suppress(OSError):
+                if str(path) not in used:
+                    size = path.stat().st_size
+                    path.unlink()
+                    if path in things[_thing(path.name)]:  # else it is a lock that was made here
+                        removed[path.name] = size
     return removed
+
+
+def _lock_last(thing: str, files: list[Path]) -> list[Path]:
+    """``files`` and the lock of ``thing``: as long as that stands nobody takes the rest over."""
+    locks = [path for path in files if path.name.endswith(("_el", "_sl"))]
+    if "_port" in thing and (made := _SHARED / f"{thing}_el") not in locks:
+        locks.append(made)
+    return [path for path in files if path not in locks] + locks
