@@ -6,10 +6,14 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,7 @@ from tests.policy_server import JOINTS, Served, StandIn
 from vista.errors import ConfigError, ModelMismatchError, NonFiniteActionError, UnknownNameError
 from vista.executor.lerobot.client import LeRobotPolicy, LeRobotSettings, accumulated
 from vista.executor.lerobot.process import PolicyServerError, ServerProcess, lerobot_python
-from vista.executor.lerobot.wire import PolicySpec, WireError, pack, unpack
+from vista.executor.lerobot.wire import MAX_BYTES, PolicySpec, WireError, pack, unpack
 from vista.types import ActionSpace, Subgoal, Subtask
 
 OBS = observation(panda())
@@ -189,6 +193,177 @@ def test_nothing_on_the_wire_can_run_code():
             unpack(raw)
     with pytest.raises(ValueError, match="pickle"):
         pack({"evil": np.array([{}], dtype=object)})
+
+
+def answering(body: bytes, path: str = "/predict", status: int = 200) -> Callable[[socket.socket], None]:
+    """A server's side of a connection: a whole specification, and ``body`` to whatever ``path`` asks for."""
+
+    def serve(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as lines:
+            while first := lines.readline():
+                length = 0
+                while (line := lines.readline().strip()) != b"":
+                    name, _, value = line.partition(b":")
+                    length = int(value) if name.lower() == b"content-length" else length
+                lines.read(length)
+                asked = first.split()[1].decode()
+                said = body if asked == path else JOINTS.to_json().encode() if asked == "/spec" else pack({})
+                code = status if asked == path else 200
+                head = f"HTTP/1.1 {code} X\r\nContent-Length: {len(said)}\r\n\r\n"
+                connection.sendall(head.encode() + said)
+
+    return serve
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    threading.Thread(target=quietly, args=(connection,), daemon=True).start()
+
+        def quietly(connection: socket.socket) -> None:
+            with suppress(OSError):
+                serve(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "said"),
+    [
+        (b"", PolicyServerError, "not an npz"),
+        (b"<html>", PolicyServerError, "not an npz"),
+        (pack({}), PolicyServerError, "the array 'actions' is missing"),
+        (pack({"actions": np.array(["a", "b"])}), PolicyServerError, "expected numbers"),
+        (pack({"actions": np.zeros((2, 8), complex)}), PolicyServerError, "expected numbers"),
+        (pack({"actions": np.zeros(8)}), ModelMismatchError, r"answered \(8,\)"),
+        (pack({"actions": np.zeros((0, 8))}), ModelMismatchError, r"answered \(0, 8\)"),
+        (pack({"actions": np.full((2, 8), 1e308)}), NonFiniteActionError, r"answered 1e\+308 in row 0"),
+        (pack({"actions": np.full((2, 8), np.inf)}), NonFiniteActionError, "answered inf in row 0"),
+    ],
+)
+def test_actions_of_any_other_kind_are_refused(body, error, said):
+    with listening(answering(body)) as address, pytest.raises(error, match=said) as caught:
+        policy(address).predict_chunk(OBS, GOAL)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action": 0}, {"rows": -1}, {"state": -1}, {"cameras": {"front": [0, 24]}}, {"rows": 1e400},
+        {"cameras": {"front": [24, 10**9]}}, {"cameras": {"a\x1b[2J": [24, 24]}}, {"cameras": [1]},
+        {"kind": ""}, {"cameras": {"front": "x"}}, {"action": None}, {"cameras": {"\ud800": [24, 24]}},
+    ],
+)  # fmt: skip
+def test_a_specification_that_no_policy_has_is_refused(change):
+    text = json.dumps({**json.loads(JOINTS.to_json()), **change})
+    with pytest.raises(WireError, match="not the specification of a policy") as caught:
+        PolicySpec.from_json(text)
+    assert str(caught.value).isprintable()
+    with (
+        listening(answering(text.encode(), "/spec")) as address,
+        pytest.raises(PolicyServerError, match="not the specification of a policy"),
+    ):
+        policy(address)
+
+
+def test_what_a_server_says_is_shown_in_one_clean_line_without_secrets():
+    why = json.dumps({"error": "\x1b[2J lost \ud800\nAuthorization: Bearer abc123 " + "x" * 5_000}).encode()
+    with listening(answering(why, status=500)) as address, pytest.raises(PolicyServerError) as caught:
+        policy(address).predict_chunk(OBS, GOAL)
+    said = str(caught.value)
+    assert said.isprintable()
+    assert "abc123" not in said
+    assert len(said) < 1_000
+    for odd in (b"[" * 50_000, b"[]", b"null", b"\xff"):
+        with (
+            listening(answering(odd, status=500)) as address,
+            pytest.raises(PolicyServerError, match="HTTP 500"),
+        ):
+            policy(address).predict_chunk(OBS, GOAL)
+
+
+def test_a_server_that_drips_is_left_at_the_deadline():
+    ended = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not ended.wait(0.02):
+            connection.sendall(b" ")
+
+    with listening(drip) as address:
+        start = time.monotonic()
+        with pytest.raises(PolicyServerError, match="is gone"):
+            policy(address, timeout_s=0.5)
+        assert time.monotonic() - start < 10
+    ended.set()
+
+
+def test_an_npz_that_unpacks_to_more_than_may_be_sent_is_refused():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("actions.npy", b"\0" * (MAX_BYTES + 1))
+    with pytest.raises(WireError, match="once it is unpacked"):
+        unpack(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["robot:open-sesame@host:80", "host:0", "host:99999", "host:²", ":80", "a b:80", "x\n:80", "host:-1"],
+)
+def test_an_address_that_is_none_is_refused_without_its_password(address):
+    with pytest.raises(ConfigError, match="expected host:port") as caught:
+        LeRobotSettings(address=address)
+    assert "sesame" not in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"dt_s": float("nan")},
+        {"timeout_s": float("inf")},
+        {"gripper_open": float("nan")},
+        {"start_timeout_s": 0},
+    ],
+)
+def test_times_and_grippers_that_are_no_numbers_are_refused(more):
+    with pytest.raises(ConfigError):
+        LeRobotSettings(address="x:1", **more)
+
+
+def test_odd_first_words_of_a_server_do_not_stop_the_waiting():
+    lines = ['{"port"', '{"port": "x"}', '{"port": 0}', '{"port": [', "token=abc123", '{"port": 4711}']
+    script = f"import time\nfor line in {lines!r}: print(line, flush=True)\ntime.sleep(60)"
+    process = ServerProcess([sys.executable, "-c", script], timeout_s=PATIENT)
+    try:
+        assert process.address == "127.0.0.1:4711"
+        assert "abc123" not in process.last_words
+    finally:
+        process._process.kill()
+        process.close()
+    for command in (["/nowhere/python"], ["bad\0name"]):
+        with pytest.raises(PolicyServerError, match="cannot be started"):
+            ServerProcess(command)
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "1e3", "²", "9" * 30])
+def test_the_server_refuses_a_body_of_no_length(length, capfd):
+    with Served(StandIn()) as served:
+        with socket.create_connection(("127.0.0.1", served.port)) as connection:
+            request = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+            connection.sendall(request.encode("latin-1"))
+            assert b"413" in connection.recv(1024)
+        assert policy(served).predict_chunk(OBS, GOAL)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_steps_add_up_in_the_hand_frame():

@@ -123,6 +123,8 @@ class PolicyConnection:
             connection.request(method, path, body)
             response = connection.getresponse()
             raw: bytes = response.read(MAX_BYTES + 1)
+            if response.length and len(raw) <= MAX_BYTES:
+                raise ConnectionResetError(f"the answer ended {response.length:,} bytes too early")
         except (HTTPException, OSError, ValueError, AttributeError) as error:
             # ValueError and AttributeError: a name that is no host's, or a file closed under the reader.
             if time.monotonic() >= deadline:
