@@ -28,13 +28,19 @@ def counts(short: int, full: int) -> pytest.MarkDecorator:
 
 
 def explore(
-    kind: str, values: SearchStrategy[Value], check: Callable[[Value], None], count: int
+    kind: str,
+    values: SearchStrategy[Value],
+    check: Callable[[Value], None],
+    count: int,
+    *,
+    shrink: bool = True,
 ) -> None:
     """Call ``check`` on ``count`` inputs drawn from ``values``.
 
     Args:
         kind: Kind of entry that the inputs are counted under ("memory calls", "endpoint answers").
         check: Raises where the entry misbehaves: a raw exception, a false success, a lost record.
+        shrink: Look for the smallest input that fails; not where each try takes a deadline of seconds.
     """
     drawn = [0]
 
@@ -45,7 +51,8 @@ def explore(
 
     limits = settings(
         max_examples=count, deadline=None, database=None, print_blob=True,
-        suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
     )  # fmt: skip
     @st.composite  # which has a short name: hypothesis writes out other strategies with all their texts
     def inputs(draw: st.DrawFn) -> Value:

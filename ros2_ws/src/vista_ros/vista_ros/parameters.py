@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.parameter import Parameter
 
 from vista.errors import InvalidValueError
 
@@ -18,13 +19,17 @@ def value_of(node: Any, name: str, default: Any) -> Any:
     Raises:
         InvalidValueError: it was set to another kind of value than ``default`` is.
     """
+    if type(default) not in _KINDS:  # a list of names: rclpy's own check does
+        known = node.has_parameter(name)
+        return (node.get_parameter(name) if known else node.declare_parameter(name, default)).value
+    where = f"parameter {name!r} of {node.get_name()}"
     if not node.has_parameter(name):
-        # Dynamic: else rclpy refuses an integer for a fraction with an exception of its own.
+        # Dynamic at first: else rclpy refuses an integer for a fraction with an exception of its own.
         node.declare_parameter(name, default, ParameterDescriptor(dynamic_typing=True))
-    value = node.get_parameter(name).value
-    if default is None or isinstance(default, (list, tuple)):
-        return default if value is None else value
-    return coerced(value, type(default), f"parameter {name!r} of {node.get_name()}")
+        value = coerced(node.get_parameter(name).value, type(default), where)
+        exact = Parameter(name, value=value)
+        node.set_descriptor(name, ParameterDescriptor(type=exact.type_.value), exact.get_parameter_value())
+    return coerced(node.get_parameter(name).value, type(default), where)
 
 
 def coerced(value: Any, kind: type, where: str) -> Any:
