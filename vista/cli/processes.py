@@ -7,7 +7,9 @@ import ctypes
 import fcntl
 import os
 import signal
-from collections.abc import Iterable
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +127,30 @@ class _Locks:
         return True
 
 
+@contextlib.contextmanager
+def _alone(timeout_s: float = 5.0) -> Iterator[None]:
+    """Wait for another process of this user that is removing files just now: the locks it holds would look
+    like use of them."""
+    folder = Path(tempfile.gettempdir()) / f"vista-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(folder / "removing", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:  # then without
+        yield
+        return
+    try:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
 def remove_orphans(
     since_s: float, domain: int | None = None, until_s: float = float("inf"), *, leaving: bool = False
 ) -> dict[str, int]:
@@ -145,7 +171,7 @@ def remove_orphans(
         return {}
     own = in_use(pids=[os.getpid()])
     removed: dict[str, int] = {}
-    with _Locks() as locks:
+    with _alone(), _Locks() as locks:
         free = [each for each, files in things.items() if own & set(map(str, files)) or locks.take(each)]
         # The locks that are held now are no use of this process.
         used = in_use(without=os.getpid()) | (set() if leaving else own)
