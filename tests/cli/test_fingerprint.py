@@ -151,9 +151,7 @@ class _Empty(Suite):
 
 
 @pytest.mark.parametrize("what", ["code_digest", "libraries"])
-def test_code_and_libraries_count_for_every_suite(
-    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_code_and_libraries_count_for_every_suite(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from vista.cli.suites import base
     from vista.cli.suites.base import Progress
 

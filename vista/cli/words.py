@@ -76,4 +76,3 @@ def _utf8(word: str) -> str:
         return os.fsencode(word).decode("utf-8") if not word.isascii() else word
     except UnicodeError:
         return word
-

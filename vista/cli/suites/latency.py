@@ -52,6 +52,16 @@ class LatencySuite(Suite):
     default_episodes = 50
     resumes = False
 
+    def check(self, settings: Settings) -> None:
+        super().check(settings)
+        thread_count()
+        scene_task(
+            settings.task, load_splits().seed(settings.split, settings.seed), objects=settings.objects,
+            scene=settings.scene,
+        )  # fmt: skip
+        if GRAPH in settings.cells:
+            _intervals()
+
     def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
         """Time every stage in turn with the product, in one process. Nothing is resumed."""
         import torch
@@ -90,13 +100,19 @@ class LatencySuite(Suite):
         return found
 
 
-def _graph(seed: int, left: Tensor, right: Tensor, progress: Progress) -> Cell:
-    """The time between two commands of the executor in the running graph, over a few tasks."""
+def _intervals() -> Callable[[int], list[float]]:
+    """What measures the graph; ConfigError where ROS is missing."""
     try:
-        command_intervals = importlib.import_module("vista_ros.client").command_intervals
+        measure: Callable[[int], list[float]] = importlib.import_module("vista_ros.client").command_intervals
     except ImportError as error:
         why = f"cell 'graph' needs ROS 2 and the built workspace (./run setup brings both): {error}"
         raise ConfigError(why) from error
+    return measure
+
+
+def _graph(seed: int, left: Tensor, right: Tensor, progress: Progress) -> Cell:
+    """The time between two commands of the executor in the running graph, over a few tasks."""
+    command_intervals = _intervals()
     spent, product = list[float](), list[float]()
     for i in range(TASKS):
         began = time.perf_counter()

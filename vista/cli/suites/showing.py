@@ -16,7 +16,7 @@ from vista.cli.episode import Stack
 from vista.cli.results import Record, wilson
 from vista.cli.suites.base import Job, Settings
 from vista.cli.suites.columns import episode_task, vista_refs
-from vista.cli.workers import one_thread, spread
+from vista.cli.workers import Crash, attempts, one_thread
 from vista.events import Event, EventKind
 from vista.report.bench_page import Row, Shot, write_bench_page
 from vista.report.video import Video, side_by_side
@@ -138,19 +138,20 @@ def make_page(
         low, high = cell["interval"]
         rows.append(
             Row(
-                name, method, n, float(cell["success_rate"]), (low, high), cell["approach_rate"],
-                cell["grasp_rate"], cell["failures"], cell.get("groups", {}),
+                name, method, n, float(cell["success_rate"]), (low, high), cell.get("approach_rate", 0.0),
+                cell.get("grasp_rate", 0.0), cell.get("failures", {}), cell.get("groups", {}),
             )
         )  # fmt: skip
-        jobs += [Job(name, method, seed) for seed in pick(cell["failed_seeds"], seeds(name, n))]
+        jobs += [Job(name, method, seed) for seed in pick(cell.get("failed_seeds", []), seeds(name, n))]
         if k + 1 == len(cells) or cells[k + 1]["cell"] != cell["cell"]:
             rows += paper_rows(name)
-    shots = dict(spread(open_filming, Filming(settings, folder), jobs, settings.workers))
+    filmed = attempts(open_filming, Filming(settings, folder), jobs, settings.workers)
+    shots = {job: shot for job, shot in filmed if not isinstance(shot, Crash)}  # what crashed has no picture
     about = {
         "commit": str(report["commit"]),
         "seeds": f"{report['split']}, from {report['seed']}",
         **{str(k): str(v) for k, v in dict(report["machine"]).items()},  # type: ignore[call-overload]
     }
     return write_bench_page(
-        "VISTA's columns, in simulation", about, rows, [shots[job] for job in jobs], folder
+        "VISTA's columns, in simulation", about, rows, [shots[job] for job in jobs if job in shots], folder
     )
