@@ -39,7 +39,8 @@ class UnknownNameError(VistaError, ValueError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
         listed = ", ".join(self.known) if self.known else "none"
-        super().__init__(f"unknown {kind} {name!r}; known: {listed}")
+        shown = name if len(name) <= 200 else f"{name[:200]} ..."
+        super().__init__(f"unknown {kind} {shown!r}; known: {listed}")
 
 
 class ConfigError(VistaError, ValueError):

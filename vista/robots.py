@@ -132,5 +132,5 @@ def _spec(read: Reader, path: Path, value: object) -> RobotSpec:
         kinematics=str(path.parent / read.file_name(data["kinematics"], "kinematics")),
         ee_site=read.text(data["ee_site"], "ee_site"),
         base_frame=base,
-        topics={n: read.text(topic, f"topics.{n}", 250) for n, topic in topics.items()},
+        topics={read.text(n, "topics"): read.text(topic, f"topics.{n}", 250) for n, topic in topics.items()},
     )

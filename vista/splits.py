@@ -100,7 +100,7 @@ def load_splits(path: Path | None = None) -> Splits:
 def _seeds(read: Reader, value: object) -> dict[str, tuple[int, int]]:
     out = {}
     for name, ends in read.mapping(value, "seeds").items():
-        key = f"seeds.{name}"
+        key = f"seeds.{read.text(name, 'seeds')}"
         if not isinstance(ends, list) or len(ends) != 2:
             raise read.fail(key, f"{shown(ends)}, expected the first seed and the one after the last")
         first = read.whole(ends[0], key, 0, MOST_SEED)

@@ -33,7 +33,9 @@ def _set(obj: object, name: str, value: object) -> None:
 
 
 def _images(name: str, images: object) -> Mapping[str, U8]:
-    return values.read_only({c: check_image(f"{name}[{c!r}]", im) for c, im in values.entries(name, images)})
+    return values.read_only(
+        {c: check_image(f"{name}[{values.shown(c)}]", im) for c, im in values.entries(name, images)}
+    )
 
 
 def check_image(name: str, image: object) -> U8:
@@ -92,7 +94,8 @@ class CameraSpec(Value):
     pose: Pose
 
     def __post_init__(self) -> None:
-        name = f"camera {values.text('CameraSpec.name', self.name, empty=False)!r}"
+        values.text("CameraSpec.name", self.name, empty=False)
+        name = f"camera {values.shown(self.name)}"
         for side in ("width", "height"):
             _set(self, side, values.whole(f"{name}: {side}", getattr(self, side), 1, 65_536))
         _set(self, "K", values.array(f"{name}: K", self.K, np.float64, (3, 3)))
@@ -156,10 +159,10 @@ class RobotSpec(Value):
         _set(self, "action_space", values.word("RobotSpec.action_space", self.action_space, ActionSpace))
         cameras = values.entries("RobotSpec.cameras", self.cameras)
         for name, camera in cameras:
-            values.instance(f"RobotSpec.cameras[{name!r}]", camera, CameraSpec)
+            values.instance(f"RobotSpec.cameras[{values.shown(name)}]", camera, CameraSpec)
         topics = values.entries("RobotSpec.topics", self.topics)
         for name, topic in topics:
-            values.text(f"RobotSpec.topics[{name!r}]", topic)
+            values.text(f"RobotSpec.topics[{values.shown(name)}]", topic)
         _set(self, "cameras", values.read_only(dict(cameras)))
         _set(self, "topics", values.read_only(dict(topics)))
 
@@ -224,7 +227,11 @@ class Observation(Value):
         _set(self, "gripper_vel", rate)
         values.instance("Observation.ee_pose", self.ee_pose, Pose)
         depth = values.entries("Observation.depth", self.depth)
-        _set(self, "depth", values.read_only({c: _depth(f"Observation.depth[{c!r}]", d) for c, d in depth}))
+        _set(
+            self,
+            "depth",
+            values.read_only({c: _depth(f"Observation.depth[{values.shown(c)}]", d) for c, d in depth}),
+        )
 
 
 def _depth(name: str, image: object) -> F32:
@@ -480,7 +487,7 @@ class EpisodeResult(Value):
                                      for each in subtasks))  # fmt: skip
         timings = {}
         for stage, calls in values.entries("EpisodeResult.timings", self.timings):
-            name = f"EpisodeResult.timings[{stage!r}]"
+            name = f"EpisodeResult.timings[{values.shown(stage)}]"
             timings[stage] = tuple(
                 values.number(name, each, 0.0, LONGEST_S) for each in values.sequence(name, calls)
             )

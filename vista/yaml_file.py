@@ -86,6 +86,8 @@ def read_yaml(path: Path, what: str) -> object:
         raise ConfigError(f"{told}: larger than {MOST_BYTES // 1024} KiB, which no such file is")
     try:
         return _parsed(raw.decode("utf-8-sig"), told)
+    except ConfigError:
+        raise
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{told}: no UTF-8 text, byte {error.start + 1} is {raw[error.start]:#x}"

@@ -36,7 +36,7 @@ def mesh_bounds(path: Path) -> F64:
     bounds = np.stack([points.min(0), points.max(0)])
     sides = bounds[1] - bounds[0]
     if np.abs(bounds).max() > 1e3 or not ((sides >= LEAST_M) & (sides <= MOST_M)).all():
-        size = " x ".join(f"{1000 * side:.4g}" for side in sides)
+        size = " x ".join(f"{1000 * float(side):.4g}" for side in sides)
         raise ConfigError(
             f"mesh file {told}: {size} mm, expected {1000 * LEAST_M:g} to {1000 * MOST_M:g} mm to each side"
         )

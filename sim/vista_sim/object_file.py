@@ -9,6 +9,7 @@ import numpy as np
 
 from vista.errors import ConfigError
 from vista.plain_text import plain
+from vista.values import shown
 from vista.yaml_file import Reader, existing, read_yaml, user_path
 from vista_sim.cabinet import DRAWER_NAMES
 from vista_sim.mesh_file import mesh_bounds, try_mesh
@@ -72,16 +73,15 @@ def _primitive(read: Reader, data: Mapping[str, object]) -> tuple[tuple[Geom, ..
     """Its solids, half its height and half its width across the grasp [m]."""
     if "primitive" not in data:
         raise read.fail("file", "neither `primitive` nor `mesh` says what it looks like")
-    if data["primitive"] not in SIZES:
-        kinds = ", ".join(SIZES)
-        raise read.fail("primitive", f"unknown primitive {data['primitive']!r}; known: {kinds}")
-    kind = str(data["primitive"])
+    kind = data["primitive"]
+    if not isinstance(kind, str) or kind not in SIZES:
+        raise read.fail("primitive", f"unknown primitive {shown(kind)}; known: {', '.join(SIZES)}")
     size = data.get("size")
     if not isinstance(size, list) or len(size) != SIZES[kind]:
-        raise read.fail("size", f"{size!r}, {kind} takes {SIZES[kind]} numbers > 0 [m]")
+        raise read.fail("size", f"{shown(size)}, {kind} takes {SIZES[kind]} numbers > 0 [m]")
     for each in size:
         if isinstance(each, int | float) and not each > 0:
-            raise read.fail("size", f"{each!r}, {kind} takes {SIZES[kind]} numbers > 0 [m]")
+            raise read.fail("size", f"{shown(each)}, {kind} takes {SIZES[kind]} numbers > 0 [m]")
     sizes = read.numbers(size, "size", SIZES[kind], LEAST_M, MOST_M)
     if kind == "capsule":
         return (Geom(kind, sizes[:1], fromto=(-sizes[1], 0, 0, sizes[1], 0, 0)),), sizes[0], sizes[0]

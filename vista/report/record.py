@@ -70,8 +70,8 @@ class SubtaskRecord:
         _texts(self, "text", "state", "reason", "why")
         _numbers(self, "start", "end", "score")
         for camera, files in values.entries("SubtaskRecord.images", self.images):
-            for moment, file in values.entries(f"SubtaskRecord.images[{camera!r}]", files):
-                values.text(f"SubtaskRecord.images[{camera!r}][{moment!r}]", file)
+            for moment, file in values.entries(f"SubtaskRecord.images[{values.shown(camera)}]", files):
+                values.text(f"SubtaskRecord.images[{values.shown(camera)}][{values.shown(moment)}]", file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class RunRecord:
             values.flag("RunRecord.truth", self.truth)
         for name in ("facts", "machine"):
             for key, value in values.entries(f"RunRecord.{name}", getattr(self, name)):
-                values.text(f"RunRecord.{name}[{key!r}]", value)
+                values.text(f"RunRecord.{name}[{values.shown(key)}]", value)
 
     def to_json(self) -> str:
         """The text of ``result.json``; each stage also gets its count, median, maximum and total [s].
@@ -151,7 +151,10 @@ def load_record(folder: str | Path) -> RunRecord:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         data["timings"] = {
-            name: tuple(values.number(f"timings[{name!r}]", each, 0, _LARGEST) for each in stage["calls_s"])
+            name: tuple(
+                values.number(f"timings[{values.shown(name)}]", each, 0, _LARGEST)
+                for each in stage["calls_s"]
+            )
             for name, stage in data["timings"].items()
         }
         data["subtasks"] = tuple(SubtaskRecord(**each) for each in data["subtasks"])
