@@ -52,6 +52,8 @@ ON_A_SERVER = (
 def copy_into(db: sqlite3.Connection, target: str | os.PathLike[str]) -> Path:
     """Copies what ``db`` reads to the new file ``target``, written beside and moved into place. Raises as
     :func:`backup_store`."""
+    if is_url(target):
+        raise StoreError("the target of a backup is a new file, and no database")
     path = Path(target)
     if not path.name:
         raise StoreError(f"{path}: expected the name of a new file")

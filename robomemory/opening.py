@@ -40,9 +40,11 @@ def checked_path(path: object) -> str:
         said = os.fspath(path)  # type: ignore[call-overload]
     except TypeError as error:
         raise StoreError(f"{shown(path)}: expected the path of a file, or a URL") from error
+    if is_url(said):
+        return said  # whatever is wrong with it is told without repeating it
     if not isinstance(said, str) or not said.strip() or "\0" in said:
         raise StoreError(f"{shown(said)}: expected the path of a file, or a URL")
-    if not is_url(said) and re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]*:/", said):
+    if re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]*:/", said):
         raise StoreError(  # not repeated: there may be a password in it
             "the memory's address can't be read: expected the path of a file, or postgresql://host/database"
         )

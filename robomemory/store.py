@@ -113,7 +113,8 @@ class Store(Backend):
             )
         if names:
             self._check_torn(db)
-            whole.check(db, self.path, had_log)
+            moving = None if self._held is None else whole.being_moved(self._held)
+            whole.check(db, self.path, had_log, moving)
         with self._transaction(db):
             if not names:
                 schema.create(db, embedder, self.dim)
@@ -146,7 +147,7 @@ class Store(Backend):
         self.seq, self.recorded_ns, self.run = state[:3]
         self.ids = Ids(*state[3:])
         if self._held is not None:
-            whole.move_log(db)  # from now on the file alone says that it is not whole
+            whole.move_log(db, self._held)  # from now on the file alone says that it is not whole
 
     def _check_torn(self, db: sqlite3.Connection) -> None:
         size = 0 if self._held is None else os.path.getsize(self.path)
@@ -200,7 +201,7 @@ class Store(Backend):
                 yield db, self.seq + 1
                 db.execute(
                     "UPDATE state SET seq = ?, recorded_ns = ?, clean = 0, last_record = ?, last_entity = ?,"
-                    " last_fact = ?",
+                    " last_fact = ?, mark = (SELECT mark FROM whole)",
                     (self.seq + 1, recorded_ns, *self.ids.last),
                 )
             self.seq, self.recorded_ns = self.seq + 1, recorded_ns
@@ -208,12 +209,14 @@ class Store(Backend):
 
     def _tend_log(self, db: sqlite3.Connection) -> None:
         """Moves a long log into the file. What was committed is safe in the log if that fails."""
-        size = 0 if self._held is None else whole.log_bytes(self.path)
+        if (held := self._held) is None:
+            return
+        size = whole.log_bytes(self.path)
         if size < whole.LOG_BYTES:
             self._log_limit = whole.LOG_BYTES
         elif size >= self._log_limit:
             try:
-                moved = whole.move_log(db)
+                moved = whole.move_log(db, held)
             except sqlite3.OperationalError as error:
                 _log.warning("%s: can't move the log into the file: %s", self.path, error)
                 moved = False
@@ -269,7 +272,7 @@ class Store(Backend):
             db = self._connection()
             whole.empty_log(db)
             if self._held is not None:
-                whole.move_log(db)
+                whole.move_log(db, self._held)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -335,7 +338,7 @@ class Store(Backend):
                 try:
                     with self._errors("close"):
                         with self._transaction(self._db):
-                            self._db.execute("UPDATE state SET clean = 1")
+                            whole.close_mark(self._db)
                         whole.empty_log(self._db)
                 except RoboMemoryError:  # a full disk: the file is read through when it is opened again
                     pass

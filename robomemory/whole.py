@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from robomemory.errors import StoreCorruptError
@@ -42,13 +43,15 @@ def prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_size_limit = 0")
 
 
-def check(db: sqlite3.Connection, path: str, had_log: bool) -> None:
+def check(db: sqlite3.Connection, path: str, had_log: bool, moving: int | None = None) -> None:
     """Raises StoreCorruptError where ``db`` reads a file without the records of its log; ``had_log``: whether
-    a log with something in it stood beside the file before it was opened."""
+    a log with something in it stood beside the file before it was opened; ``moving``: see
+    :func:`being_moved`."""
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'whole'").fetchone():
         return  # of a version that had no marks
     (mine, moved) = db.execute("SELECT state.mark, whole.mark FROM state, whole").fetchone() or (OPEN, 0)
-    if mine == moved or (mine == OPEN and had_log):  # the latter: killed while the log was moved
+    killed = had_log or moving == moved  # while the log was moved, which others may have done since
+    if mine == moved or (mine == OPEN and killed):
         return
     raise StoreCorruptError(
         f"{path}: not whole: it was copied from a store that was open, and the newest records stood in the"
@@ -56,9 +59,26 @@ def check(db: sqlite3.Connection, path: str, had_log: bool) -> None:
     )
 
 
-def move_log(db: sqlite3.Connection) -> bool:
+def being_moved(lock: int) -> int | None:
+    """Which move of the log the last owner of the lock file with the descriptor ``lock`` was killed in; None
+    where it was in none."""
+    said = os.pread(lock, 40, 0)
+    return int(said) if said.isdigit() else None
+
+
+def move_log(db: sqlite3.Connection, lock: int) -> bool:
     """Moves the log into the file, as far as nobody reads an older state; whether all of it was moved.
-    Outside of a transaction."""
+    Outside of a transaction. Meanwhile the file with the descriptor ``lock`` says so."""
+    (mark,) = db.execute("SELECT mark + 1 FROM whole").fetchone()
+    with suppress(OSError):  # a full disk: only somebody who is killed just now would miss it
+        os.pwrite(lock, str(mark).encode(), 0)
+    try:
+        return _move_log(db)
+    finally:
+        os.ftruncate(lock, 0)
+
+
+def _move_log(db: sqlite3.Connection) -> bool:
     db.execute("BEGIN IMMEDIATE")
     db.execute("UPDATE whole SET mark = mark + 1")
     db.execute("UPDATE state SET mark = ?", (OPEN,))
@@ -76,7 +96,7 @@ def empty_log(db: sqlite3.Connection) -> None:
 
 
 def close_mark(db: sqlite3.Connection) -> None:
-    """Marks a copy that was made through SQLite, hence whole, as such."""
+    """Marks a store that is closed, or a copy that was made through SQLite, as whole."""
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'whole'").fetchone():
         db.execute("UPDATE state SET mark = (SELECT mark FROM whole), clean = 1")
 

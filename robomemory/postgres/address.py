@@ -54,10 +54,10 @@ class Address:
         url = url.strip()
         try:
             parts = urlsplit(url)
+            _check_spelling(url, parts.netloc)
             parts.port  # noqa: B018  (checks it)
         except ValueError:
             raise StoreError("the memory's URL can't be read: its host or port is malformed") from None
-        _check_spelling(url, parts.netloc)
         query = parse_qsl(parts.query, keep_blank_values=True)
         said = dict(query)
         scene = said.get(SCENE, "scene")
@@ -92,6 +92,11 @@ _LONGEST = 63  # bytes of a name in PostgreSQL, which cuts longer ones, so that 
 def _check_spelling(url: str, netloc: str) -> None:
     """Refuses what one library reads as a part of the password and another one as a host, a name, a setting.
     Nothing of it is repeated."""
+    if any(not c.isprintable() or c.isspace() for c in url):
+        raise StoreError(
+            "the memory's URL can't be read: white space and control characters have to be written as %20 or"
+            " the like"
+        )
     rest = url.split("://", 1)[1][len(netloc) :]
     if "@" in rest.split("?")[0] or netloc.count("@") > 1 or ("@" in rest and "@" not in netloc):
         raise StoreError(

@@ -165,5 +165,47 @@ def test_a_memory_without_a_file_can_be_backed_up(tmp_path, note):
 
 @pytest.mark.long
 def test_a_memory_on_a_server_says_what_copies_it(tmp_path):
-    with RoboMemory(server().url(), embedder=HashingEmbedder()) as memory, pytest.raises(StoreError, match="pg_dump"):
+    with (
+        RoboMemory(server().url(), embedder=HashingEmbedder()) as memory,
+        pytest.raises(StoreError, match="pg_dump"),
+    ):
         memory.backup(tmp_path / "copy.sqlite3")
+
+
+def test_a_store_whose_owner_was_killed_while_it_moved_the_log_is_whole(path, note, tmp_path):
+    """Also when SQLite's own program has put the log into the file since; a copy of it elsewhere is not."""
+    code = """
+import os, sys
+from robomemory import HashingEmbedder, RoboMemory, whole
+from vista.types import Note
+memory = RoboMemory(sys.argv[1], embedder=HashingEmbedder())
+memory.remember([Note("episodic", "one", 1)])
+class Killed:
+    def __init__(self, db): self.db = db
+    def execute(self, sql, *values):
+        if sql.startswith("PRAGMA wal_checkpoint"):
+            os._exit(9)
+        return self.db.execute(sql, *values)
+whole.move_log(Killed(memory._store._db), memory._store._held)
+"""
+    assert subprocess.run([sys.executable, "-c", code, path], cwd=ROOT, timeout=60).returncode == 9
+    shutil.copy(path, tmp_path / "killed.sqlite3")
+    for ending in ("-wal", ".lock"):
+        shutil.copy(f"{path}{ending}", f"{tmp_path / 'killed.sqlite3'}{ending}")
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM records").fetchone() == (1,)
+    db.close()
+    assert not Path(f"{path}-wal").exists()
+    shutil.copy(path, tmp_path / "elsewhere.sqlite3")
+    with pytest.raises(StoreCorruptError, match="not whole"):
+        opened(tmp_path / "elsewhere.sqlite3")
+    for place in (path, tmp_path / "killed.sqlite3"):
+        for _ in range(2):
+            with opened(place) as memory:
+                assert [r.text for r in memory.records()] == ["one"]
+
+
+def test_a_target_on_a_server_is_told_without_its_password(store):
+    with pytest.raises(StoreError, match="no database") as told:
+        store.backup("postgresql://robot:s3cr3t@lab/memory")
+    assert "s3cr3t" not in str(told.value)

@@ -186,7 +186,11 @@ print("done")
 def test_a_child_that_ends_in_the_usual_way_leaves_its_parent_alone(path, where):
     place = str(path) if where == "file" else server().url()
     ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ENDS, place], capture_output=True, text=True, timeout=60, cwd=ROOT
+        [sys.executable, "-W", "ignore", "-c", ENDS, place],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
     )
     assert (ran.stdout, ran.stderr) == ("done\n", "")
     with RoboMemory(place, embedder=HashingEmbedder()) as memory:

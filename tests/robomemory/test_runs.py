@@ -69,7 +69,9 @@ def test_steps_recall_and_retention_follow_the_runs(memory, note, both):
              for kind in ("temporal", "episodic")]
         )  # fmt: skip
     for m in both():
-        assert [r.text for r in m.steps()] == [f"wiped table {run} {i}" for run in (1, 2, 3) for i in range(3)]
+        assert [r.text for r in m.steps()] == [
+            f"wiped table {run} {i}" for run in (1, 2, 3) for i in range(3)
+        ]
         last = m.recall([Query("the last table that was wiped", kinds={"episodic"}, k=3)])
         assert last[0].text.startswith("wiped table 3"), [r.text for r in last]
         within = m.recall([Query("wiped", kinds={"episodic"}, k=50, between=(0, 10**12), run=2)])
@@ -139,7 +141,9 @@ def test_an_export_keeps_the_runs(memory, note, tmp_path):
         assert copy.begin_run(0) == 3
     with RoboMemory(tmp_path / "old.sqlite3", embedder=HashingEmbedder()) as old:
         old.begin_run(0)
-        assert from_lines(old, [line.replace(', "run": 1', "").replace(', "run": 2', "") for line in lines]) == 2
+        assert (
+            from_lines(old, [line.replace(', "run": 1', "").replace(', "run": 2', "") for line in lines]) == 2
+        )
         assert {r.run for r in old.records()} == {0}  # written before runs had numbers
 
 
@@ -155,7 +159,8 @@ def test_a_store_of_version_2_holds_run_0(path, note):
         "entities": ("position_run", "first_seen_run", "last_seen_run"),
     }.items():  # fmt: skip
         for (index,) in db.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql LIKE '%run,%'", (table,)
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql LIKE '%run,%'",
+            (table,),
         ).fetchall():
             sql = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()[0]
             db.execute(f"DROP INDEX {index}")
@@ -181,7 +186,9 @@ def dump(path):
     """The tables and indices, in their order."""
     db = sqlite3.connect(path)
     names = db.execute("SELECT type, name FROM sqlite_master ORDER BY name").fetchall()
-    columns = {n: sorted(c[1] for c in db.execute(f"PRAGMA table_info({n})")) for t, n in names if t == "table"}
+    columns = {
+        n: sorted(c[1] for c in db.execute(f"PRAGMA table_info({n})")) for t, n in names if t == "table"
+    }
     indices = {n: [c[2] for c in db.execute(f"PRAGMA index_info({n})")] for t, n in names if t == "index"}
     db.close()
     return columns, indices

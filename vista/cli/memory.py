@@ -91,9 +91,9 @@ def _check(args: argparse.Namespace, file: str) -> None:
     if args.action == "import" and (args.source is None or not _is_file(args.source)):
         raise ConfigError(f"--from {args.source}: no such file; expected the .jsonl of an export")
     if args.action == "backup" and args.target is None:
-        raise ConfigError(f"backup {file}: say which new file the copy goes to")
+        raise ConfigError("backup: say which new file the copy goes to, after the memory")
     if args.action != "backup" and args.target is not None:
-        raise ConfigError(f"{args.target}: only 'backup' takes a second file")
+        raise ConfigError(f"{args.action}: takes one memory; only 'backup' takes a second file")
 
 
 def _is_file(path: Path) -> bool:
