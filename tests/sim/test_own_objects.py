@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from vista.cli.scenes import scene_task
 from vista.errors import ConfigError, InvalidValueError
 from vista_sim.measure import solve
 from vista_sim.objects import load_object, load_objects
@@ -149,6 +151,34 @@ BAD_SCENES = {
     "{light: {ambient: 7}, objects: [{label: red cube}]}": "light.ambient: 7, expected a number from 0 to 1",
     "{instruction: dance, objects: [{label: red cube}]}": "'dance' names none of the objects: red cube",
     "- red cube": "expected a mapping with seed",
+    "": "objects: None, expected a list",
+    "objects: [{label: red cube}]\nobjects: []": "line 2: the key 'objects' stands twice",
+    "{objects: [{label: no}]}": r"objects\[0\].label: False, expected text; write it in quotes",
+    "{objects: [{label: 7}]}": r"objects\[0\].label: 7, expected text; write it in quotes",
+    "{objects: [{label: [red, cube]}]}": r"objects\[0\].label: \['red', 'cube'\], expected text",
+    '{objects: [{label: "red cube\\e[31m"}]}': r"holds \\x1b, which cannot be shown",
+    '{objects: [{label: "red cube\\ud800"}]}': r"holds \\ud800, which cannot be shown",
+    "{objects: [{label: red cube, x: 1e308, y: 0}]}": "x: 1e\\+308, expected a number from 0.3 to 0.72",
+    "{objects: [{label: red cube, x: .nan, y: 0}]}": "x: nan, expected a number",
+    "{objects: [{label: red cube, x: .inf, y: 0}]}": "x: inf, expected a number",
+    "{objects: [{label: red cube, x: true, y: 0}]}": "x: True, expected a number",
+    "{objects: [{label: red cube, yaw_deg: 1e9}]}": "yaw_deg: 1000000000.0, expected a number from -360",
+    "{drawers: [1], objects: [{label: red cube}]}": r"drawers: \[1\], expected one of 0, 1, 3",
+    "{drawers: 3.0, objects: [{label: red cube}]}": "drawers: 3.0, expected one of",
+    "{drawers: true, objects: [{label: red cube}]}": "drawers: True, expected one of",
+    "{seed: 1.5, objects: [{label: red cube}]}": "seed: 1.5, expected a whole number from 0",
+    "{seed: -1, objects: [{label: red cube}]}": "seed: -1, expected a whole number",
+    "{seed: true, objects: [{label: red cube}]}": "seed: True, expected a whole number",
+    "{objects_from: [a], objects: [{label: red cube}]}": "objects_from: .*expected the name of a file",
+    "{objects_from: " + "箱" * 100 + ", objects: [{label: red cube}]}": ".*file name too long",
+    "{tray: {at: 3}, objects: [{label: red cube}]}": "tray.at: 3, expected 2 numbers",
+    "{table: {colour: no}, objects: [{label: red cube}]}": "table.colour: False, expected 3 numbers",
+    "{camera_shift: [0, 0, 1e308], objects: [{label: red cube}]}": "camera_shift: 1e\\+308, expected",
+    "{instruction: yes, objects: [{label: red cube}]}": "instruction: True, expected text",
+    "{objects: [" + "{label: red cube}, " * 500 + "]}": "objects: 500 of them, expected at most 32",
+    "&a {objects: [*a]}": "an alias that holds itself",
+    "objects: " + "[" * 3000: "nested too deeply",
+    "objects: !!python/object:os.system {}": "ConstructorError in line 1",
 }
 
 
@@ -174,7 +204,120 @@ BAD_OBJECTS = {
     "{shape: thing, primitive: sphere, size: [0.05]}": "100 mm across the grasp",
     "{shape: thing, mesh: gone.obj}": "gone.obj does not exist",
     "just words": "AttributeError|TypeError|mapping",
+    "": "`shape` is missing",
+    "{shape: thing, primitive: [box], size: [0.02]}": r"unknown primitive \['box'\]",
+    "{shape: thing, primitive: box, size: [1e308, 0.02, 0.02]}": "size: 1e\\+308, expected a number from",
+    "{shape: thing, primitive: box, size: [.nan, 0.02, 0.02]}": "numbers > 0",
+    "{shape: thing, primitive: box, size: [true, 0.02, 0.02]}": "size: True, expected a number",
+    "{shape: thing, primitive: box, size: ['1', 0.02, 0.02]}": "size: '1', expected a number",
+    "{shape: thing, primitive: sphere, size: [1.0e-9]}": "size: 1e-09, expected a number from 0.002",
+    "{shape: thing, primitive: sphere, size: 0.02}": "size: 0.02, sphere takes 1 numbers",
+    "{shape: thing, primitive: sphere, size: [0.02], density: 1e308}": "density: 1e\\+308, expected",
+    "{shape: thing, primitive: sphere, size: [0.02], density: -1}": "density: -1, expected",
+    "{shape: thing, primitive: sphere, size: [0.02], rgb: [1, 1]}": "rgb: .*expected 3 numbers",
+    "{shape: thing, primitive: sphere, size: [0.02], rgb: [2, 0, 0]}": "rgb: 2, expected a number",
+    "{shape: thing, primitive: sphere, size: [0.02], grasp: high}": "grasp: 'high', expected a mapping",
+    "{shape: thing, primitive: sphere, size: [0.02], grasp: {above: .inf}}": "grasp.above: inf, expected",
+    "{shape: thing, primitive: sphere, size: [0.02], grasp: {half_width: 0}}": "grasp.half_width: 0",
+    "{shape: thing, primitive: sphere, size: [0.02], symmetry: 3}": "unknown key 'symmetry'; known: colour",
+    "{shape: thing, colour: no, primitive: sphere, size: [0.02]}": "colour: False, expected text",
+    "{shape: 3, primitive: sphere, size: [0.02]}": "shape: 3, expected text; write it in quotes",
+    "{shape: tray, primitive: sphere, size: [0.02]}": "'tray' means a place",
+    "{shape: thing, mesh: [a]}": "mesh: .*expected the name of a file",
+    "{shape: thing, mesh: " + "箱" * 100 + ".obj}": "file name too long",
+    "{shape: thing, mesh: gone.obj, size: [1]}": "size: stands beside `mesh`",
+    "{shape: thing, mesh: bad.yaml}": "expected a name that ends with .obj or .stl",
 }
+TRIANGLE = "v 0 0 0\nv 0.02 0.01 0.03\nv 0.01 0.02 0.01\nf 1 2 3\n"
+MESHES = {
+    "a.obj": (b"v 0 0", "line 1: 'v 0 0', expected v x y z"),
+    "b.obj": (b"v 0 0 x", "line 1: 'v 0 0 x', expected v x y z"),
+    "c.obj": (b"v 0 0 nan\nv 1 1 1", "a vertex that is not finite"),
+    "d.obj": (PYRAMID.replace("0.03", "1e308").encode(), "mm, expected 1 to 500 mm to each side"),
+    "e.obj": (PYRAMID.replace("0.0", "20.").encode(), "mm, expected 1 to 500 mm to each side"),
+    "f.obj": (b"", "holds no vertices"),
+    "g.obj": (TRIANGLE.encode(), "mesh file .*g.obj: "),
+    "h.stl": (b"solid thing\nfacet normal 0 0 1\n" * 9, "an STL in words, expected a binary STL"),
+    "i.stl": (b"\0" * 80 + b"\xff\xff\xff\x7f" + b"\0" * 50, "134 bytes, expected a binary STL, whole"),
+    "j.stl": (b"\0" * 10, "10 bytes, expected a binary STL, whole"),
+    "k.stl": (b"\0" * 80 + b"\x01\0\0\0" + b"\0" * 50, "0 x 0 x 0 mm"),
+}
+
+
+@pytest.mark.parametrize("name", MESHES)
+def test_a_mesh_that_is_torn_or_hostile_is_named_when_it_is_read(tmp_path, name):
+    raw, said = MESHES[name]
+    (tmp_path / name).write_bytes(raw)
+    path = written(tmp_path, "thing.yaml", f"{{shape: thing, mesh: {name}}}")
+    with pytest.raises(ConfigError, match=f"thing.yaml: mesh: .*{said}") as caught:
+        load_object(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_things_of_one_name_are_refused(tmp_path):
+    for name in ("a.yaml", "b.yaml"):
+        written(tmp_path, name, "{colour: red, shape: tin, primitive: sphere, size: [0.02]}")
+    with pytest.raises(ConfigError, match=r"b\.yaml: a second 'red tin', besides that of a\.yaml"):
+        load_objects(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["mug [/red]", r"$\frac$", "<mug>&amp;", "{0} %s", "箱" * 40, "синяя", "'; DROP"]
+)
+def test_a_name_is_data_in_scene_task_and_model(tmp_path, name, kinematics, choice):
+    folder = tmp_path / "my [things] <&> 箱"
+    folder.mkdir()
+    written(folder, "stone & co.obj", PYRAMID)
+    text = yaml.safe_dump({"colour": "blue", "shape": name, "mesh": "stone & co.obj"}, allow_unicode=True)
+    written(folder, "thing.yaml", text)
+    library = load_objects(folder)
+    scene = load_scene(written(tmp_path, "scene.yaml", yaml.safe_dump(
+        {"objects": [{"label": f"blue {name}"}], "objects_from": folder.name,
+         "instruction": f"put the blue {name} in the tray"}, allow_unicode=True)))  # fmt: skip
+    task = make_task("pick_place", 0, Choice((), (), fixed=scene), f"blue {name}")
+    assert list(library) == [f"blue {name}"]
+    assert f"blue {name}" in task.instruction
+    world = World(task.scene, kinematics.spec, kinematics)
+    world.step(SUBSTEPS)
+    assert world.index(f"blue {name}") == 0
+
+
+def test_letters_that_look_the_same_are_the_same(tmp_path):
+    written(tmp_path, "a.yaml", "{shape: e\u0301tage\u0300re, primitive: sphere, size: [0.02]}")
+    assert list(load_objects(tmp_path)) == ["\u00e9tag\u00e8re"]
+
+
+@pytest.mark.parametrize("name", ["箱" * 100 + ".yaml", "a\0b.yaml", "\ud800.yaml", "..", ""])
+def test_a_name_that_no_file_can_have_is_told_in_a_sentence(tmp_path, name):
+    for read in (load_scene, load_object, load_objects, lambda p: scene_task("pick_place", 1, scene=p),
+                 lambda p: scene_task("pick_place", 1, objects=p)):  # fmt: skip
+        with pytest.raises(ConfigError) as caught:
+            read(tmp_path / "none" / name)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match="too long"):
+        load_scene("箱" * 100 + ".yaml")
+
+
+def test_a_mesh_that_is_gone_when_the_scene_is_built_is_named(library, kinematics, choice, tmp_path):
+    task = make_task("pick_place", 0, Choice(("grey stone",), choice.patterns, 0, library), "grey stone")
+    (tmp_path / "stone.obj").unlink()
+    with pytest.raises(ConfigError, match=r"stone\.obj does not exist"):
+        World(task.scene, kinematics.spec, kinematics)
+    (tmp_path / "stone.obj").write_text(TRIANGLE)
+    with pytest.raises(ConfigError, match="cannot be built: "):
+        World(task.scene, kinematics.spec, kinematics)
+
+
+def test_a_home_and_blanks_in_a_path_are_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / "my things"
+    folder.mkdir()
+    written(folder, "red tin.yaml", "{colour: red, shape: tin, primitive: sphere, size: [0.02]}")
+    written(tmp_path, "my scene.yaml", "{objects: [{label: red tin}], objects_from: '~/my things'}")
+    assert list(load_objects("~/my things")) == ["red tin"]
+    assert load_scene("~/my scene.yaml").objects[0].spec.label == "red tin"
+    monkeypatch.chdir(tmp_path)
+    assert load_scene("my scene.yaml").objects[0].spec.label == "red tin"
 
 
 @pytest.mark.parametrize("text", BAD_OBJECTS)
