@@ -60,8 +60,7 @@ def read_checkpoint(folder: Path, settings: Mapping[str, object], device: str) -
         raise ConfigError(f"{folder} holds a run with {known}, not {dict(settings)}: {_ANEW}")
     state = _object(folder / "state.json")
     step, losses = state.get("step"), state.get("losses")
-    whole = isinstance(step, int) and not isinstance(step, bool) and isinstance(losses, list)
-    if not whole or step < 0 or len(losses) != step or not all(map(_finite, losses)):
+    if type(step) is not int or not isinstance(losses, list) or not _as_many(losses, step):
         raise _torn(f"{folder / 'state.json'} holds no number of steps with as many finite losses")
     model, ema, optimizer = (
         _tensors(folder / f"{name}.safetensors", step, device if name == "ema" else "cpu") for name in PARTS
@@ -117,8 +116,9 @@ def _tensors(file: Path, step: int, device: str) -> dict[str, Tensor]:
     return found
 
 
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _as_many(losses: list[object], step: int) -> bool:
+    """Whether there are ``step`` losses, all of them finite numbers."""
+    return len(losses) == step and all(type(x) in (int, float) and math.isfinite(x) for x in losses)  # type: ignore[arg-type]
 
 
 def _torn(what: str) -> ConfigError:

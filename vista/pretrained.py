@@ -6,6 +6,8 @@ chance.
 
 from __future__ import annotations
 
+import inspect
+import math
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,11 +58,40 @@ def load_network(
             raise ModelMismatchError(
                 f"{who} of its own configuration: the weights {verb} {keys[0]} ({len(keys)} such)"
             )
+    if (odd := _odd_entry(network, model)) is not None:
+        raise ModelMismatchError(f"{who}: {Path(folder) / 'config.json'}: {odd}")
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ModelMismatchError(f"{who}: the weight {name} holds NaN or infinity")
     loaded: Network = model.eval()
     return loaded
+
+
+def _odd_entry(network: type, model: Any) -> str | None:
+    """The entry of a model's configuration that is of another type than its default; None if none is.
+
+    Sizes show by the weights; a name, or a number that no weight depends on, would fail at the first step.
+    """
+    made_by = getattr(network, "config_class", None) or network
+    for name, entry in inspect.signature(made_by).parameters.items():
+        default, value = entry.default, getattr(model.config, name, entry.default)
+        if default is inspect.Parameter.empty or default is None or value is None:
+            continue
+        if isinstance(default, list | tuple):
+            each = next(iter(default), "")
+            right = isinstance(value, list | tuple) and all(_like(each, item) for item in value)
+            wanted = f"a list of {type(each).__name__}"
+        else:
+            right, wanted = _like(default, value), type(default).__name__
+        if not right:
+            return f"{name} is {plain(repr(value), 100)}, expected {wanted}"
+    return None
+
+
+def _like(default: object, value: object) -> bool:
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) is type(default) if isinstance(default, bool | int | str) else True
 
 
 def best_device() -> str:

@@ -37,7 +37,7 @@ def problem_in_model(folder: Path) -> str | None:
 
 
 def problem_in_json(file: Path, *, wanted: type = dict) -> str | None:
-    """What is wrong with a JSON ``file`` that should hold an object (or a ``wanted``); None if nothing."""
+    """What is wrong with a JSON ``file`` that should hold a ``wanted``; None if nothing."""
     try:
         if file.stat().st_size > _MAX_JSON:
             return f"{file} has {file.stat().st_size:,} bytes, expected at most {_MAX_JSON:,}"
@@ -55,8 +55,7 @@ def problem_in_json(file: Path, *, wanted: type = dict) -> str | None:
     except ValueError as error:
         return f"{file} is no JSON, or torn: {plain(str(error), 120)}"
     if not isinstance(found, wanted):
-        what = {dict: "an object", list: "a list"}.get(wanted, wanted.__name__)
-        return f"{file} holds a {type(found).__name__}, expected {what}"
+        return f"{file} holds a {type(found).__name__}, expected an object"
     return None
 
 

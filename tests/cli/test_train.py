@@ -59,6 +59,10 @@ def test_a_broken_recipe_is_named(text: str, said: str, tmp_path: Path, monkeypa
         (["executor", "--backend", "slurm"], "unknown backend 'slurm'; known: processes, ray"),
         (["executor", "--steps", "0"], "--steps 0"),
         (["executor", "--minutes", "-1"], "--minutes -1"),
+        (["executor", "--minutes", "nan"], "--minutes nan, expected a finite number above 0"),
+        (["executor", "--minutes", "inf"], "--minutes inf"),
+        (["planner", "--seed", "-1"], "--seed -1, expected 0 to"),
+        (["planner", "--seed", "9223372036854775808"], "--seed 9223372036854775808, expected 0 to"),
         (["planner", "--start", "x"], "always trained from the beginning"),
     ],
 )

@@ -130,6 +130,31 @@ def test_critic_and_preprocessor_by_a_model_of_ones_own(tmp_path):
     assert digest.queries == (TOLD, "no : the mug is in a tray")
 
 
+def test_thoughts_of_a_model_of_ones_own_are_no_answer(tmp_path):
+    made = model(tiny_pipelines.language_model(tmp_path, SAYS))
+    decode = {"text": ""}
+    made._tokenizer = type("Tokenizer", (), {
+        "pad_token_id": 0, "eos_token_id": 1, "decode": lambda *_, **__: decode["text"],
+    })()  # fmt: skip
+    decode["text"] = f"<think>no: never</think> {SAYS}"
+    assert made.answer(ASK, timeout_s=60) == SAYS
+    decode["text"] = "<think>no: never"
+    with pytest.raises(MalformedAnswerError, match="thought aloud and then gave no answer"):
+        made.answer(ASK, timeout_s=60)
+
+
+def test_whatever_a_model_raises_is_told_in_one_line(tmp_path):
+    made = model(tiny_pipelines.language_model(tmp_path, SAYS))
+
+    def broken(**_):
+        raise KeyError("lost \ud800 surrogate\nand a line")
+
+    made._model.generate = broken
+    with pytest.raises(LanguageModelError, match="the language model failed: KeyError") as caught:
+        made.answer(ASK, timeout_s=60)
+    assert str(caught.value).isprintable()
+
+
 def test_what_is_no_language_model_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="nowhere"):
         model(tmp_path / "nowhere")

@@ -108,6 +108,8 @@ def test_torn_weights_are_named(folder: Path, spoil: Callable[[bytes], bytes], s
         (b'{"width": 0}', "planner"),
         (b'{"width": 1e400}', "planner"),
         (b'{"words": 5}', "planner"),
+        (b'{"camera": []}', "config.json: camera is [], expected str"),
+        (b'{"camera": 5}', "config.json: camera is 5, expected str"),
     ],
 )
 def test_a_torn_or_hostile_configuration_is_named(folder: Path, content: bytes, said: str):

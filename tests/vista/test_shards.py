@@ -133,3 +133,36 @@ def test_checks_name_file_and_row():
             InvalidValueError, match=rf"segment\.npy: row 1 points at {index}, goal\.npy has 2"
         ):
             check_indices(shard, {**good, "segment": np.array([0, index, 1])}, ("segment",), "goal")
+
+
+def test_indices_and_numbers_of_another_kind_are_named():
+    shard = Path("shard00007")
+    for odd in (np.array(["a", "b"]), np.array([None, 1], object), np.zeros(2, complex)):
+        with pytest.raises(InvalidValueError, match=r"ee\.npy: holds .*, expected numbers"):
+            check_finite(shard, {"ee": odd}, ("ee",))
+    for odd in (np.array([0.5, np.nan]), np.array(["0", "1"])):
+        with pytest.raises(InvalidValueError, match=r"segment\.npy: holds .*, expected whole numbers"):
+            check_indices(shard, {"segment": odd, "goal": np.zeros(3)}, ("segment",), "goal")
+
+
+def test_files_that_are_no_arrays_with_rows_are_named(tmp_path: Path):
+    shard = tmp_path / "shard00000"
+    shard.mkdir()
+    np.save(shard / "scalar.npy", np.array(5.0))
+    with (shard / "archive.npy").open("wb") as file:
+        np.savez(file, a=np.zeros(3))
+    huge = b"\x93NUMPY\x01\x00"
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000,), }\n"
+    (shard / "huge.npy").write_bytes(huge + len(header).to_bytes(2, "little") + header)
+    (shard / "sentence.npy").write_bytes(huge + (5).to_bytes(2, "little") + b"{'a':")
+    for key in ("scalar", "archive", "huge", "sentence"):
+        with pytest.raises(ConfigError, match=rf"{key}\.npy: not a whole array"):
+            load_arrays(shard, [key])
+
+
+@pytest.mark.parametrize("meta", [b"", b"{", b"[]", b"\xff", b"version https://git-lfs.github.com/spec/v1\n"])
+def test_a_torn_description_of_the_data_is_named(tmp_path: Path, meta: bytes):
+    make(tmp_path / "data", Maker())
+    (tmp_path / "data" / "meta.json").write_bytes(meta)
+    with pytest.raises(ConfigError, match=r"meta\.json"):
+        make(tmp_path / "data", Maker())

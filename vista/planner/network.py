@@ -11,12 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
+from vista.errors import InvalidValueError
+
 PAD, BEGIN, END = 0, 1, 2
 SPECIAL = ("<pad>", "<begin>", "<end>")
 
 
 class PlannerHeadConfig(PretrainedConfig):
-    """``words``: the vocabulary, the three special ones first; ``length``: longest sentence with its end."""
+    """``words``: the vocabulary, the three special ones first; ``length``: longest sentence with its end;
+    ``image_size``: a multiple of 8 [px]."""
 
     model_type = "planner_head"
 
@@ -30,6 +33,8 @@ class PlannerHeadConfig(PretrainedConfig):
         text_dim: int = 384,
         **kwargs: object,
     ) -> None:
+        if image_size < 8 or image_size % 8:
+            raise InvalidValueError(f"PlannerHeadConfig: image_size {image_size}, expected a multiple of 8")
         self.image_size = image_size
         self.camera = camera
         self.words = list(words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from contextlib import suppress
@@ -160,5 +159,7 @@ class PolicyConnection:
 
 def _cut(connection: Any) -> None:
     """Break ``connection`` off, so that whoever reads from it is woken."""
+    from socket import SHUT_RDWR
+
     with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+        connection.sock.shutdown(SHUT_RDWR)
