@@ -173,6 +173,16 @@ def test_shipped_limits_are_the_defaults():
         ("max_speed_m_s: fast", "'fast'"),
         ("- 1", "list"),
         ("a: [", "limits.yaml"),
+        ("max_speed_m_s: 1e308", "at most 10000"),
+        ("max_chunk_s: .inf", "above 0"),
+        ("max_age_s: true", "True"),
+        ("max_turn_rad_s: '4'", "'4'"),
+        ("max_jump_m: 1\nmax_jump_m: 2", "line 2: the key 'max_jump_m' stands twice"),
+        ("dt_tolerance: 5e-324", "above 0"),
+        ("dt_tolerance: 1", "at most 0.5"),
+        ("? [a]\n: 1", "unhashable"),
+        ("no: 1", "False"),
+        ("max_jump_m: 0x" + "f" * 5000, "max_jump_m"),
     ],
 )
 def test_bad_limits_are_named(tmp_path, text, says):
@@ -191,6 +201,19 @@ def test_margins_that_leave_no_room_are_refused():
         SafetyGuard(SPEC, GuardLimits(joint_margin_rad=2.0))
     with pytest.raises(InvalidValueError):
         GuardLimits(max_chunk_s=0.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, True, "1", None, -1.0, 1e308, 10**400])
+def test_a_limit_that_limits_nothing_is_refused(value):
+    for name in ("max_speed_m_s", "max_chunk_s", "joint_speed_scale", "workspace_margin_m", "dt_tolerance"):
+        with pytest.raises(InvalidValueError, match=f"{name}: .*expected a number"):
+            GuardLimits(**{name: value})
+
+
+def test_a_place_that_nobody_knows_is_not_inside():
+    guard = SafetyGuard(JOINTS, forward=lambda _: np.full(3, np.nan))
+    verdict = guard.check(joints([[0.01, 0, 0]]), OBS)
+    assert (verdict.decision, verdict.rule) == (Decision.HOLD, "reach")
 
 
 def test_rotations_come_back_as_they_went():

@@ -84,3 +84,9 @@ def test_tensors_go_from_minus_one_to_one_channels_first():
     assert tensor.is_contiguous(memory_format=torch.channels_last)
     assert tensor[1, :, 2, 3].tolist() == pytest.approx([1.0, -1.0, -0.6])
     assert tensor[0].unique().tolist() == [-1.0]
+
+
+@pytest.mark.parametrize("size", [0, -1, True, 96.0, "96", None, float("nan"), 10**9])
+def test_a_size_that_is_none_is_refused(size):
+    with pytest.raises(InvalidValueError, match=r"size .*expected >= 1"):
+        resize(np.zeros((8, 8, 3), np.uint8), size)

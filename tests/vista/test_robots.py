@@ -142,6 +142,75 @@ def test_a_malformed_entry_is_refused_with_the_file(tmp_path: Path, contract: An
         load_robot(write(tmp_path, contract))
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("control_hz", 1e308, "control_hz: 1e+308, expected a number from 0.01 to 10000"),
+        ("control_hz", True, "control_hz: True, expected a number"),
+        ("control_hz", "10", "control_hz: '10', expected a number"),
+        ("gripper/width_m", float("inf"), "gripper.width_m: inf, expected a number"),
+        ("gripper/joint", False, "gripper.joint: False, expected text; write it in quotes"),
+        ("name", 7, "name: 7, expected text; write it in quotes"),
+        ("name", "mug\x1b[31m", "name: 'mug\\x1b[31m' holds \\x1b, which cannot be shown"),
+        ("joints/joint1", [-1.0, 1.0, 0.0], "RobotSpec.joint_velocity"),
+        ("joints/joint1", [-1.0, 1e308, 1.0], "joints.joint1: 1e+308"),
+        ("joints", {}, "joints: none"),
+        ("home", [9.0] * 7, "RobotSpec.home"),
+        ("home", [True] * 7, "home: True, expected a number"),
+        ("workspace", [[1, 1, 1], [0, 0, 0]], "RobotSpec.workspace"),
+        ("workspace", [[0, 0, 0], [1, 1, float("nan")]], "workspace: nan, expected a number"),
+        ("cameras/front/fovy_deg", 0, "cameras.front.fovy_deg: 0, expected a number from 0.1"),
+        ("cameras/front/fovy_deg", 180, "cameras.front.fovy_deg: 180"),
+        ("cameras/front/size", [256.5, 256], "cameras.front.size: 256.5, expected a whole number"),
+        ("cameras/front/size", [10**9, 256], "cameras.front.size: 1000000000"),
+        ("cameras/front/position", [1e308, 0, 0], "cameras.front.position: 1e+308"),
+        ("cameras/front/parent", "elbow", "cameras.front.parent: unknown 'elbow'; known: base, hand"),
+        ("cameras/front/quat_wxyz", [1, 0, 0, 0], "expected either `look_at` or `quat_wxyz`"),
+        ("cameras/front/fov", 3, "cameras.front: unknown key 'fov'; known: size"),
+        ("topics", {"camera": 3}, "topics.camera: 3, expected text"),
+        ("topics", ["camera"], "topics: ['camera'], expected a mapping"),
+        ("kinematics", 3, "kinematics: 3, expected the name of a file"),
+        ("action_space", ["ee_delta"], "action_space: unknown ['ee_delta']"),
+        ("home_pose", [0.0], "unknown key 'home_pose'; known: name"),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
+    tmp_path: Path, contract: Any, path: str, value: object, said: str
+):
+    edit(path, value)(contract)
+    with pytest.raises(ConfigError) as caught:
+        load_robot(write(tmp_path, contract))
+    assert "arm.yaml: " in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["箱" * 100 + ".yaml", "a\0b.yaml", "\ud800.yaml", "", "a/b", "\x1b[31m", "a" * 5000]
+)
+def test_a_name_that_is_no_contract_is_told_in_a_sentence(name: str):
+    with pytest.raises((ConfigError, UnknownNameError)) as caught:
+        load_robot(name)
+    assert len(str(caught.value)) < 700
+    assert "\x1b" not in str(caught.value)
+
+
+def test_kinematics_that_are_none_are_named(tmp_path: Path, contract: Any):
+    from vista.kinematics import Kinematics
+
+    spec = load_robot(write(tmp_path, contract))
+    for text, said in (
+        (None, "does not exist"),
+        ("<mujoco", "XML"),
+        ("<mujoco/>", "joint"),
+        ("\0", "arm|xml|XML"),
+    ):
+        if text is not None:
+            (tmp_path / "panda.xml").write_text(text)
+        with pytest.raises(ConfigError, match=said) as caught:
+            Kinematics(spec)
+        assert "panda.xml" in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "a: [1,\nb: }", "\x00"])
 def test_a_file_that_is_no_contract_is_refused(tmp_path: Path, text: str):
     path = tmp_path / "arm.yaml"

@@ -85,6 +85,22 @@ def test_a_broken_file_is_refused_and_named(tmp_path: Path, data: Any):
     refused(tmp_path, {k: v for k, v in data.items() if k != "novel"}, "novel")
 
 
+def test_what_would_be_read_as_something_else_is_refused(tmp_path: Path, data: Any):
+    refused(tmp_path, {**data, "shapes": "cube"}, "shapes: 'cube', expected a list of texts")
+    refused(tmp_path, {**data, "colours": [False]}, r"colours\[0\]: False, expected text; write it in quotes")
+    refused(tmp_path, {**data, "patterns": ["a", "a"]}, "'a' stands twice")
+    refused(tmp_path, {**data, "shape": []}, "unknown key 'shape'")
+    for ends in ([5, 5], [9, 5], [-1, 5], [0, 1.5], [True, 5], [0, 2**70], [0, float("nan")]):
+        refused(tmp_path, {**data, "seeds": {"live": ends}}, "seeds.live: .*expected a whole number")
+    refused(tmp_path, {**data, "seeds": {}}, "seeds: none")
+
+
+def test_an_index_that_is_none_is_refused():
+    for index in (True, 1.5, "1", None, 10**30):
+        with pytest.raises(InvalidValueError, match="seed of range 'live'"):
+            load_splits().seed("live", index)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("section", ["demonstrations", "novel"])
 def test_an_object_that_cannot_be_made_is_refused(tmp_path: Path, data: Any, section: str):
     data[section]["objects"].append("blue teapot")
