@@ -299,3 +299,18 @@ def test_every_text_crosses_the_wire(ros: None, text: str):
 def test_a_time_that_makes_no_sense_is_refused(asked: float):
     with pytest.raises(InvalidValueError, match=r"timeout_s: .* s, expected more than 0"):
         c.seconds_of("timeout_s", asked, 30.0)
+
+
+def test_a_client_that_fails_half_way_leaves_no_context(monkeypatch: pytest.MonkeyPatch):
+    import rclpy
+
+    from vista.errors import UnknownNameError
+    from vista_ros.client import GraphClient
+
+    with pytest.raises(UnknownNameError), GraphClient(robot="no such arm"):
+        pass
+    monkeypatch.setattr(GraphClient, "_listen", lambda self: 1 / 0)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), GraphClient():
+            pass
+    assert not rclpy.ok()

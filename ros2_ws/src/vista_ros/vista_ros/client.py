@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import time
@@ -60,10 +61,19 @@ class GraphClient:
         self._namespace, self._robot = namespace, robot
 
     def __enter__(self) -> GraphClient:
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        overrides = [Parameter("autostart", Parameter.Type.BOOL, False)]
-        self.node = _ClientNode(self._namespace, overrides)
         self._spec = load_robot(self._robot)
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        with contextlib.ExitStack() as undo:  # what fails half-way leaves no context for the next client
+            undo.callback(rclpy.try_shutdown)
+            overrides = [Parameter("autostart", Parameter.Type.BOOL, False)]
+            self.node = _ClientNode(self._namespace, overrides)
+            undo.callback(self.node.destroy_node)
+            self._listen()
+            self._spinner = Spinner(self.node, 2, lambda error: self.node.note_error("client", error))
+            undo.pop_all()
+        return self
+
+    def _listen(self) -> None:
         self._states: dict[str, tuple[DiagnosticStatus, float]] = {}
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
         self._run = Action(self.node, RunTask, "run_task", "agent")
@@ -78,8 +88,6 @@ class GraphClient:
             self.node.create_subscription(
                 Image, topic, lambda msg, name=camera: self._on_image(name, msg), IMAGE_QOS
             )
-        self._spinner = Spinner(self.node, 2, lambda error: self.node.note_error("client", error))
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._spinner.close()
@@ -248,10 +256,11 @@ _BENCH_NODES = ("sim", "guard", "executor", "perception", "world_model", "memory
 @cache
 def _bench_client() -> GraphClient:
     """One client for a whole bench, on the graph that is up; closed when the process ends."""
-    from vista.cli.up import find_running
+    from vista.cli.graphs import find_running
 
-    os.environ["ROS_DOMAIN_ID"] = str(find_running(None, elsewhere=True).domain)
-    client = GraphClient()
+    state = find_running(None, elsewhere=True)
+    os.environ["ROS_DOMAIN_ID"] = str(state.domain)
+    client = GraphClient(state.namespace)
     client.__enter__()
     atexit.register(client.__exit__, None, None, None)
     client.wait_ready(_BENCH_NODES, 60.0)
