@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import mujoco
@@ -16,6 +17,8 @@ ENDINGS = (".obj", ".stl")
 MOST_BYTES = 32 * 2**20
 LEAST_M, MOST_M = 0.001, 0.5
 """Length of each side of the box around a mesh [m]; a mesh in mm is a thousand times too large."""
+FLAT_M = 1e-5
+"""Spread of the vertices across the thinnest direction [m]; what is thinner has no inside."""
 _TRIAL = """<mujoco><asset><mesh name="m" file="{name}"/></asset>
 <worldbody><body><freejoint/><geom type="mesh" mesh="m" density="{density}"/></body></worldbody></mujoco>"""
 
@@ -40,6 +43,9 @@ def mesh_bounds(path: Path) -> F64:
         raise ConfigError(
             f"mesh file {told}: {size} mm, expected {1000 * LEAST_M:g} to {1000 * MOST_M:g} mm to each side"
         )
+    spread = np.linalg.eigvalsh(np.cov((points - bounds[0]).T))
+    if len(points) < 4 or not spread[0] > FLAT_M**2:
+        raise ConfigError(f"mesh file {told}: flat, expected a solid")
     return np.asarray(bounds, np.float64)
 
 
@@ -62,17 +68,26 @@ def mesh_bytes(path: Path) -> bytes:
     return raw
 
 
+def mesh_asset(path: Path) -> tuple[str, bytes]:
+    """The file for MuJoCo: a name that no other content has, and the bytes. MuJoCo keeps what it has read by
+    name and length, and would take another mesh of the same length for this one.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    raw = mesh_bytes(path)
+    return f"{hashlib.sha256(raw).hexdigest()[:24]}{path.suffix.lower()}", raw
+
+
 def try_mesh(path: Path, density: float) -> None:
     """Have MuJoCo compile the mesh as a thing that falls and collides.
 
     Raises:
         ConfigError: it cannot; MuJoCo's reason is told.
     """
-    name = f"mesh{path.suffix.lower()}"
+    name, raw = mesh_asset(path)
     try:
-        mujoco.MjModel.from_xml_string(
-            _TRIAL.format(name=name, density=f"{density:.6g}"), {name: mesh_bytes(path)}
-        )
+        mujoco.MjModel.from_xml_string(_TRIAL.format(name=name, density=f"{density:.6g}"), {name: raw})
     except (ValueError, mujoco.FatalError) as error:
         raise ConfigError(f"mesh file {plain(str(path))}: {plain(str(error), 200)}") from error
 

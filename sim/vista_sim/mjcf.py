@@ -15,7 +15,7 @@ from vista.types import RobotSpec
 from vista_sim.cabinet import add_cabinet
 from vista_sim.elements import add as _add
 from vista_sim.looks import arm_looks, dress
-from vista_sim.mesh_file import mesh_bytes
+from vista_sim.mesh_file import mesh_asset
 from vista_sim.objects import Geom, ObjectSpec
 from vista_sim.scene import Scene
 from vista_sim.textures import draw, png
@@ -143,8 +143,8 @@ def _geom(asset: ET.Element, assets: dict[str, bytes], name: str, geom: Geom) ->
         _add(asset, "mesh", name=name, vertex=geom.vertices)
         return attrs | {"mesh": name}
     if geom.mesh:
-        file = f"{name}{Path(geom.mesh).suffix.lower()}"
-        assets[file] = mesh_bytes(Path(geom.mesh))
+        file, raw = mesh_asset(Path(geom.mesh))
+        assets[file] = raw
         _add(asset, "mesh", name=name, file=file)
         return attrs | {"mesh": name, "pos": geom.pos}
     attrs |= {"size": geom.size}

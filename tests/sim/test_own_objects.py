@@ -240,6 +240,7 @@ MESHES = {
     "h.stl": (b"solid thing\nfacet normal 0 0 1\n" * 9, "an STL in words, expected a binary STL"),
     "i.stl": (b"\0" * 80 + b"\xff\xff\xff\x7f" + b"\0" * 50, "134 bytes, expected a binary STL, whole"),
     "j.stl": (b"\0" * 10, "10 bytes, expected a binary STL, whole"),
+    "l.obj": (b"v 0 0 0\nv 0.02 0 0.02\nv 0 0.02 0.02\nv 0.02 0.02 0.04\nf 1 2 3\nf 2 3 4\n", "flat"),
     "k.stl": (b"\0" * 80 + b"\x01\0\0\0" + b"\0" * 50, "0 x 0 x 0 mm"),
 }
 
@@ -252,6 +253,21 @@ def test_a_mesh_that_is_torn_or_hostile_is_named_when_it_is_read(tmp_path, name)
     with pytest.raises(ConfigError, match=f"thing.yaml: mesh: .*{said}") as caught:
         load_object(path)
     assert "\n" not in str(caught.value)
+
+
+def test_meshes_of_one_length_are_told_apart(tmp_path, kinematics, choice):
+    """MuJoCo keeps meshes by name and length: the second must not be the first again."""
+    masses = []
+    for number, text in enumerate((PYRAMID, PYRAMID.replace("0.03", "0.06"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        written(folder, "stone.obj", text)
+        written(folder, "stone.yaml", "{colour: grey, shape: stone, mesh: stone.obj}")
+        library = load_objects(folder)
+        task = make_task("pick_place", 0, Choice(("grey stone",), choice.patterns, 0, library), "grey stone")
+        world = World(task.scene, kinematics.spec, kinematics)
+        masses.append(float(world.model.body("object0").mass[0]))
+    assert masses[1] == pytest.approx(2 * masses[0], rel=1e-3)
 
 
 def test_two_things_of_one_name_are_refused(tmp_path):
