@@ -8,7 +8,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from robomemory import whole
+from robomemory.checks import shown
 from robomemory.errors import StoreCorruptError, StoreError
+from robomemory.plain_text import plain
 from robomemory.postgres.address import is_url
 
 
@@ -24,24 +26,24 @@ def backup_store(path: str | os.PathLike[str], target: str | os.PathLike[str]) -
         from robomemory.postgres.address import Address
 
         raise StoreError(f"{Address.parse(os.fspath(path)).name}: {ON_A_SERVER}")
-    source = Path(path)
+    source, said = Path(path), plain(os.fspath(path))
     if source.is_dir():
-        raise StoreError(f"{source}: a folder, expected a file")
+        raise StoreError(f"{said}: a folder, expected a file")
     if not source.is_file():
-        raise StoreError(f"{source}: no such file")
+        raise StoreError(f"{said}: no such file")
     had_log = whole.log_bytes(os.fspath(source)) > 0
     try:
         db = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
         with closing(db):
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if not {"schema_version", "records"} <= tables:
-                raise StoreCorruptError(f"{source}: no RoboMemory store (tables {sorted(tables)})")
-            whole.check(db, os.fspath(source), had_log)
+                raise StoreCorruptError(f"{said}: no RoboMemory store (tables {shown(sorted(tables))})")
+            whole.check(db, said, had_log)
             return copy_into(db, target)
     except sqlite3.OperationalError as error:
-        raise StoreError(f"{source}: can't read it: {error}") from error
+        raise StoreError(f"{said}: can't read it: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise StoreCorruptError(f"{source}: can't read it: {error}; torn, or no store") from error
+        raise StoreCorruptError(f"{said}: can't read it: {error}; torn, or no store") from error
 
 
 ON_A_SERVER = (
@@ -54,14 +56,14 @@ def copy_into(db: sqlite3.Connection, target: str | os.PathLike[str]) -> Path:
     :func:`backup_store`."""
     if is_url(target):
         raise StoreError("the target of a backup is a new file, and no database")
-    path = Path(target)
+    path, said = Path(target), plain(os.fspath(target))
     if not path.name:
-        raise StoreError(f"{path}: expected the name of a new file")
+        raise StoreError(f"{said}: expected the name of a new file")
     if not path.parent.is_dir():
-        raise StoreError(f"{path}: folder {path.parent} does not exist")
+        raise StoreError(f"{said}: folder {plain(str(path.parent))} does not exist")
     for taken in (path, whole.log_of(os.fspath(path)), Path(f"{path}-index")):
         if os.path.lexists(taken):
-            raise StoreError(f"{path}: {taken} is there already, and a backup overwrites nothing")
+            raise StoreError(f"{said}: {plain(taken.name)} is there already; a backup overwrites nothing")
     scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with suppress(FileNotFoundError):
@@ -70,12 +72,13 @@ def copy_into(db: sqlite3.Connection, target: str | os.PathLike[str]) -> Path:
         try:
             os.link(scratch, path)  # fails where somebody else was quicker
         except FileExistsError as error:
-            raise StoreError(f"{path}: is there already, and a backup overwrites nothing") from error
+            raise StoreError(f"{said}: is there already; a backup overwrites nothing") from error
         except OSError:  # a file system without links
             os.rename(scratch, path)
         whole.sync_folder(path.parent)
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: can't write the backup: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StoreError(f"{said}: can't write the backup: {why}") from error
     finally:
         with suppress(OSError):
             scratch.unlink()

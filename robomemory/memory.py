@@ -123,7 +123,7 @@ class RoboMemory(SceneQuestions):
         self._long_term: list[LongTermMemory] = []
         try:
             helpers = Helpers() if helpers is None else helpers
-            saved = Saved(":memory:" if store.shared else store.path, self._embedder.name, self._embedder.dim)
+            saved = Saved(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
             with store.snapshot():  # one state, whatever others write meanwhile
                 self._spatial = SpatialMemory(

@@ -13,6 +13,8 @@ from robomemory.postgres.address import is_url, with_scene
 from robomemory.store import Store
 from robomemory.store import embedder_of as _embedder_of_file
 
+_PATH_BYTES, _NAME_BYTES = 4_000, 255
+
 
 def open_store(path: str | os.PathLike[str], embedder: str, dim: int) -> Backend:
     """The store at ``path``: a file, ``":memory:"`` or ``postgresql://...``, for vectors of ``embedder``, its
@@ -49,9 +51,14 @@ def checked_path(path: object) -> str:
             "the memory's address can't be read: expected the path of a file, or postgresql://host/database"
         )
     try:
-        os.fsencode(said)
+        size, longest = len(os.fsencode(said)), max(len(os.fsencode(part)) for part in Path(said).parts)
     except UnicodeEncodeError as error:
         raise StoreError(f"{shown(said)}: holds a lone surrogate, which no file name can") from error
+    if size > _PATH_BYTES or longest > _NAME_BYTES:
+        raise StoreError(
+            f"{shown(said)}: {size} bytes, in names of up to {longest}; at most {_PATH_BYTES} in names of"
+            f" {_NAME_BYTES} are allowed"
+        )
     return said
 
 

@@ -32,6 +32,7 @@ from robomemory.errors import (
 from robomemory.forgetting import Choice, Forgotten, forget
 from robomemory.forks import Owner, check_not_inherited, inherit, keep_for_ever, unwatch, watch
 from robomemory.parts import Change, Ids
+from robomemory.plain_text import plain
 from robomemory.writing import put
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class Store(Backend):
     """
 
     def __init__(self, path: str | os.PathLike[str], embedder: str, dim: int) -> None:
-        self.path = os.fspath(path)
+        self.file = os.fspath(path)
+        self.path = plain(self.file)  # for messages
         self.dim = dim
         self.owner = Owner(self.path)
         self._lock = threading.RLock()
@@ -61,17 +63,17 @@ class Store(Backend):
         self._held: int | None = None
         self._connections: list[sqlite3.Connection] = []  # all, for a child that must let none of them go
         self._log_limit = whole.LOG_BYTES
-        if self.path != ":memory:":
+        if self.file != ":memory:":
             try:
-                _check_access(Path(self.path))
+                _check_access(Path(self.file))
             except OSError as error:
                 raise StoreError(f"{self.path}: can't be opened: {error.strerror}") from error
-            check_not_inherited(os.path.realpath(self.path))
+            check_not_inherited(os.path.realpath(self.file))
             self._held = self._hold()
         watch(self)
         try:
             with self._errors("open"):
-                had_log = whole.log_bytes(self.path) > 0
+                had_log = whole.log_bytes(self.file) > 0
                 self._db = self._connect()
                 self._open(self._db, embedder, had_log)
         except BaseException:
@@ -82,11 +84,11 @@ class Store(Backend):
         """The lock that says the file is ours: our caches are right only while nobody else writes. On a
         file beside it, as SQLite's own locks would keep our readers out; the system lets go of it when the
         process dies, however it dies."""
-        beside = os.path.realpath(self.path) + ".lock"
+        beside = os.path.realpath(self.file) + ".lock"
         try:
             held = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise StoreError(f"{self.path}: can't lock it with {beside}: {error}") from error
+            raise StoreError(f"{self.path}: can't be locked: {error.strerror}") from error
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -96,7 +98,7 @@ class Store(Backend):
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(
-            self.path, timeout=0.2, isolation_level=None, check_same_thread=False, cached_statements=64
+            self.file, timeout=0.2, isolation_level=None, check_same_thread=False, cached_statements=64
         )
         self._connections.append(db)
         db.execute("PRAGMA cache_size = -16000")  # [KiB], of each connection
@@ -109,7 +111,7 @@ class Store(Backend):
         names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if names and "schema_version" not in names:
             raise StoreCorruptError(
-                f"{self.path}: a SQLite file, but no RoboMemory store (tables {sorted(names)})"
+                f"{self.path}: a SQLite file, but no RoboMemory store (tables {shown(sorted(names))})"
             )
         if names:
             self._check_torn(db)
@@ -121,14 +123,14 @@ class Store(Backend):
         version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
         if version != schema.SCHEMA_VERSION and version not in schema.MIGRATIONS:
             raise StoreVersionError(
-                f"{self.path}: schema version {version}, this RoboMemory reads version"
+                f"{self.path}: schema version {shown(version)}, this RoboMemory reads version"
                 f" {schema.SCHEMA_VERSION} and brings {sorted(schema.MIGRATIONS)} up to it"
             )
         name, dim = db.execute("SELECT name, dim FROM embedder").fetchone() or ("none", 0)
         if (name, dim) != (embedder, self.dim):
             raise StoreVersionError(
-                f"{self.path}: written with embedder {name!r} ({dim} numbers a vector), opened with "
-                f"{embedder!r} ({self.dim}); open it with {name!r} or start a new file"
+                f"{self.path}: written with embedder {shown(name)} ({shown(dim)} numbers a vector), opened"
+                f" with {embedder!r} ({self.dim}); open it with {shown(name)} or start a new file"
             )
         while version != schema.SCHEMA_VERSION:
             try:
@@ -150,7 +152,7 @@ class Store(Backend):
             whole.move_log(db, self._held)  # from now on the file alone says that it is not whole
 
     def _check_torn(self, db: sqlite3.Connection) -> None:
-        size = 0 if self._held is None else os.path.getsize(self.path)
+        size = 0 if self._held is None else os.path.getsize(self.file)
         if size > CHECKED_BYTES and db.execute("SELECT 1 FROM pragma_table_info('state')").fetchone():
             pages = (
                 db.execute("PRAGMA page_count").fetchone()[0] * db.execute("PRAGMA page_size").fetchone()[0]
@@ -211,7 +213,7 @@ class Store(Backend):
         """Moves a long log into the file. What was committed is safe in the log if that fails."""
         if (held := self._held) is None:
             return
-        size = whole.log_bytes(self.path)
+        size = whole.log_bytes(self.file)
         if size < whole.LOG_BYTES:
             self._log_limit = whole.LOG_BYTES
         elif size >= self._log_limit:
@@ -260,7 +262,7 @@ class Store(Backend):
         if self._held is None:
             ((pages, size),) = self._all("SELECT * FROM pragma_page_count(), pragma_page_size()")
             return int(str(pages)) * int(str(size))
-        files = (Path(self.path), whole.log_of(self.path))
+        files = (Path(self.file), whole.log_of(self.file))
         return sum(file.stat().st_size for file in files if file.exists())
 
     def scrub(self) -> None:
@@ -365,7 +367,7 @@ class Store(Backend):
         for db in self._connections:
             keep_for_ever(db)
         if self._held is not None:
-            inherit(os.path.realpath(self.path))
+            inherit(os.path.realpath(self.file))
             os.close(self._held)
 
 
@@ -386,11 +388,12 @@ def embedder_of(path: str | os.PathLike[str]) -> str | None:
 
 def _check_access(path: Path) -> None:
     """SQLite opens what it may not write without a word, so permissions are asked first."""
+    path_said = plain(str(path))
     able = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
     if not path.parent.is_dir():
-        raise StoreError(f"{path}: folder {path.parent} does not exist")
+        raise StoreError(f"{path_said}: folder {plain(str(path.parent))} does not exist")
     if path.is_dir():
-        raise StoreError(f"{path}: a folder, expected a file")
+        raise StoreError(f"{path_said}: a folder, expected a file")
     for target in (path.parent, path) if path.exists() else (path.parent,):
         if not os.access(target, os.R_OK | os.W_OK, **able):
-            raise StoreError(f"{path}: read-only: no permission to write {target}")
+            raise StoreError(f"{path_said}: read-only: no permission to write {plain(str(target))}")

@@ -56,13 +56,45 @@ def test_out_and_in_again(file: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         (("export", "FILE", "--out", "a.doc"), "a.doc: expected"),
         (("export", "FILE", "--out", "no/such/a.jsonl"), "does not exist"),
         (("import", "new.sqlite3", "--from", "no.jsonl"), "no.jsonl: no such file"),
+        (("import", "new.sqlite3", "--from", "x" * 5_000), "no such file"),
+        (("inspect", "x" * 5_000), "at most 4000 in names of 255"),
+        (("inspect", "/"), "no such file"),
+        (("inspect", ""), "expected the path of a file"),
+        (("inspect", "FILE", "other"), "only 'backup' takes a second file"),
+        (("export", "FILE", "--out", "x" * 5_000 + ".jsonl"), "can't be written"),
+        (("export", "FILE", "--out", "/proc/a.jsonl"), "can't be written"),
+        (("backup", "FILE"), "say which new file"),
+        (("backup", "FILE", "FILE"), "overwrites nothing"),
+        (("backup", "FILE", "no/such/copy.sqlite3"), "does not exist"),
+        (("backup", "nowhere.sqlite3", "copy.sqlite3"), "no such file"),
+        (("forget", "FILE"), "say what"),
+        (("forget", "FILE", "--words", "☕"), "holds no word"),
+        (("forget", "FILE", "--words", "?"), "holds no word"),
+        (("forget", "FILE", "--words", "%"), "holds no word"),
+        (("forget", "FILE", "--words", ""), "is empty"),
+        (("forget", "FILE", "--words=--"), "'--' is no value"),
+        (("forget", "FILE", "--words", "- -"), "holds no word"),
+        (("forget", "FILE", "--older-than=--"), "'--' is no value"),
+        (("forget", "FILE", "--kind=--", "--keep", "0"), "unknown kind"),
+        (("forget", "FILE", "--kind", "episodic"), "say what"),
+        (("forget", "FILE", "--kind", "", "--keep", "0"), "unknown kind"),
+        (("forget", "FILE", "--kind", "*", "--keep", "0"), "unknown kind"),
+        (("forget", "FILE", "--older-than", "0d"), "expected a number from 1"),
+        (("forget", "FILE", "--older-than", "-1d"), "expected"),
+        (("forget", "FILE", "--older-than", "9999999999d"), "expected a number"),
+        (("forget", "FILE", "--older-than", ""), "expected a number"),
+        (("forget", "FILE", "--keep", "-1"), "keep"),
     ],
 )
 def test_bad_input_is_one_sentence(
     words: tuple[str, ...], said: str, file: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert vista(*(file if word == "FILE" else word for word in words)) == 2
-    assert said in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+    with RoboMemory(file, embedder=HashingEmbedder()) as memory:
+        assert len(memory.records()) == 2
 
 
 def test_a_memory_that_is_open_is_not_touched(file: Path, capsys: pytest.CaptureFixture[str]):
@@ -83,3 +115,74 @@ def test_it_forgets_by_words_age_and_number(file: Path, capsys: pytest.CaptureFi
     with RoboMemory(file, embedder=HashingEmbedder()) as memory:
         assert [r.text for r in memory.records()] == ["wiped table 9", "wiped table 10"]
         assert memory.scene().facts == ()
+
+
+NAMES = (
+    "mug [/red]",
+    "[bold]mug",
+    "\x1b[31mred mug",
+    r"$\frac$",
+    ":mug:",
+    "<mug>",
+    "☕",
+    "\u202emug",
+    "a\x85b",
+)
+
+
+def test_names_are_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "odd.sqlite3"
+    with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+        for i, name in enumerate(NAMES):
+            memory.remember(
+                [Note("spatial", f"{name} in {name}", i, (name,), (0.1 * i, 0, 0), (name, "in", "tray"))]
+            )
+    assert vista("inspect", path) == 0
+    shown = capsys.readouterr().out
+    for name in ("mug [/red]", "[bold]mug", r"$\frac$", ":mug:", "<mug>", r"\x1b[31mred mug", r"\u202emug"):
+        assert name in shown
+    assert all(c.isprintable() or c == "\n" for c in shown)
+    for ending in ("jsonl", "graphml", "svg", "png"):
+        assert vista("export", path, "--out", tmp_path / f"out.{ending}") == 0
+    assert vista("import", tmp_path / "copy.sqlite3", "--from", tmp_path / "out.jsonl") == 0
+
+
+def test_an_import_of_what_is_no_text_is_one_sentence(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe\x00 no text")
+    assert vista("import", file, "--from", tmp_path / "bytes.jsonl") == 2
+    assert "not a text in UTF-8" in capsys.readouterr().err
+
+
+def test_a_memory_that_is_open_is_backed_up(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with RoboMemory(file, embedder=HashingEmbedder()) as memory:
+        memory.remember([Note("episodic", f"wiped table {i}", i) for i in range(50)])
+        assert vista("backup", file, tmp_path / "monday.sqlite3") == 0
+        assert "a whole copy" in capsys.readouterr().out
+    with RoboMemory(tmp_path / "monday.sqlite3", embedder=HashingEmbedder()) as copy:
+        assert len(copy.records()) == 52
+
+
+def test_everything_is_forgotten_only_when_that_is_said(file: Path, capsys: pytest.CaptureFixture[str]):
+    assert vista("forget", file, "--everything", "--kind", "episodic") == 0
+    assert "1 records forgotten, 1 left" in capsys.readouterr().out
+    assert vista("forget", file, "--everything") == 0
+    assert "1 records forgotten, 0 left" in capsys.readouterr().out
+
+
+def test_age_counts_the_time_that_the_robot_was_running(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A clock that begins at 0 with every run does not tell how long it was off."""
+    path, second = tmp_path / "runs.sqlite3", 10**9
+    with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+        for run in range(3):
+            memory.begin_run(0)
+            memory.remember([Note("episodic", f"run {run} at {t} s", t * second) for t in (0, 50, 100)])
+    assert vista("forget", path, "--older-than", "30d") == 0
+    assert "0 records forgotten, 9 left" in capsys.readouterr().out
+    assert vista("forget", path, "--older-than", "120s") == 0
+    assert "5 records forgotten, 4 left" in capsys.readouterr().out
+    with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+        assert [r.text for r in memory.records()] == [
+            "run 1 at 100 s", "run 2 at 0 s", "run 2 at 50 s", "run 2 at 100 s"
+        ]  # fmt: skip

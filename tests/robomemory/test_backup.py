@@ -105,7 +105,7 @@ def test_a_backup_is_whole_and_overwrites_nothing(store, path, tmp_path, note):
 @pytest.mark.parametrize(
     ("target", "said"),
     [("none/b.sqlite3", "does not exist"), ("", "expected the path"), ("a\0b", "expected the path"),
-     ("x" * 300, "can't write|can't be|too long"), ("\ud800", "lone surrogate")],
+     ("x" * 300, "255 are allowed"), ("\ud800", "lone surrogate")],
 )  # fmt: skip
 def test_a_bad_target_is_one_sentence(store, tmp_path, target, said):
     with pytest.raises(StoreError, match=said):

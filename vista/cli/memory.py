@@ -58,6 +58,9 @@ def main(args: argparse.Namespace) -> int:
     """Do one of :data:`ACTIONS`."""
     from robomemory.opening import checked_path
 
+    for option, value in vars(args).items():
+        if value == [] and option != "kind":  # what argparse makes of "--words=--"
+            raise ConfigError(f"{option.replace('_', '-')}: '--' is no value")
     if args.action not in ACTIONS:
         raise UnknownNameError("action of vista memory", args.action, ACTIONS)
     file = checked_path(args.file)
