@@ -52,12 +52,18 @@ def read_checkpoint(folder: Path, settings: Mapping[str, object], device: str) -
         ConfigError: it belongs to other ``settings``, or one of its files is torn, of another step or no
             checkpoint's at all; the file is named.
     """
+    if not os.path.isdir(folder):
+        return None
     _finish(folder)
     if not (folder / "state.json").exists():
         return None
     known = _object(folder / "settings.json")
     if known != settings:
-        raise ConfigError(f"{folder} holds a run with {known}, not {dict(settings)}: {_ANEW}")
+        other = [k for k in dict.fromkeys((*settings, *known)) if known.get(k) != settings.get(k)]
+        had, wanted = ({k: entries.get(k) for k in other[:5]} for entries in (known, settings))
+        raise ConfigError(
+            f"{folder} holds a run with {plain(str(had), 400)}, not {plain(str(wanted), 400)}: {_ANEW}"
+        )
     state = _object(folder / "state.json")
     step, losses = state.get("step"), state.get("losses")
     if type(step) is not int or not isinstance(losses, list) or not _as_many(losses, step):

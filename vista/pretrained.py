@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +37,7 @@ def load_network(
             configuration, weights with NaN or infinity, a torn file, or a pickle in the place of safetensors;
             the file is named.
     """
-    if not (Path(folder) / "config.json").is_file():
+    if not os.path.isfile(Path(folder) / "config.json"):
         raise ConfigError(f"{part}: no model in {folder} (config.json and a *.safetensors file expected)")
     who = f"{part}: {folder} does not hold a {network.__name__}"
     if (problem := problem_in_model(Path(folder))) is not None:

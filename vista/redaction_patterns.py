@@ -49,6 +49,13 @@ _HEADER = re.compile(
     r"(?P<value>[^\s,;\"'<>]+)",
     re.IGNORECASE,
 )
+# As a line of YAML has it; an ordinary sentence may follow the name of an entry as well.
+_ENTRY = re.compile(
+    r"(?P<name>(?<![\w\-])(?:[\w\-]{0,40}[_\-])?(?:api[_\-]?key|access[_\-]?key|secret[_\-]?key|password|passwd|"
+    r"(?:access|auth)[_\-]?token)\s?:\s{1,4})(?!(?:expected|missing|is|not|no|must|the|a|an|and|or|none|null)\b)"
+    rf"(?P<value>{_VALUE})",
+    re.IGNORECASE,
+)
 _BEARER = re.compile(
     r"(?P<name>\bbearer(?:\s|:|=|%(?:25){0,4}20|\+|\\{1,8}[nrt]){1,8})(?!(?:tokens?|auth\w*|keys?|is|was|of|in|and|or)\b)"
     r"(?P<value>[^\s,;\"'<>]+)",
@@ -74,6 +81,7 @@ def conceal_shapes(text: str) -> str:
     text = _ASSIGNED.sub(_unquoted, text)
     text = _FIELD.sub(rf"\g<name>\g<open>{HIDDEN}\g<close>", text)
     text = _HEADER.sub(_header, text)
+    text = _ENTRY.sub(_unquoted, text)
     text = _BEARER.sub(rf"\g<name>{HIDDEN}", text)
     text = _BASIC.sub(_basic, text)
     return _WELL_KNOWN.sub(HIDDEN, text)

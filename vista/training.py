@@ -147,8 +147,13 @@ def fit(
                 f"{checkpoints} holds a checkpoint of another network: {plain(str(error), 300)}; "
                 "delete the folder to start anew"
             ) from error
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    (checkpoints / "settings.json").write_text(json.dumps(settings))
+    try:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        (checkpoints / "settings.json").write_text(json.dumps(settings))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"checkpoints: {str(checkpoints)!r} cannot be written: {plain(str(error))}"
+        ) from error
     wrapped = accelerator.prepare_model(model)
     wrapped.train()
     began, step = time.monotonic(), start

@@ -168,6 +168,19 @@ def test_weights_that_are_no_numbers_are_refused(folder: Path, value: float):
     assert f"the weight {name} holds NaN or infinity" in refusal(folder)
 
 
+@pytest.mark.parametrize("name", ["x" * 5_000, "a\0b", "", "\ud800"])
+def test_a_name_that_no_folder_can_have_is_no_model(name: str):
+    for load in (
+        HeadPlanner.from_pretrained,
+        LeRobotPolicy.from_pretrained,
+        DiffusersWorldModel.from_pretrained,
+    ):
+        with pytest.raises((ConfigError, ModelMismatchError)):
+            load(name)
+    with pytest.raises((ConfigError, ModelMismatchError)):
+        TransformersModel.from_settings(TransformersSettings(name))
+
+
 def test_an_empty_folder_and_a_file_are_no_model(tmp_path: Path):
     (tmp_path / "file").write_text("x")
     for nothing in (tmp_path, tmp_path / "file", tmp_path / "absent"):

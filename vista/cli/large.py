@@ -6,6 +6,7 @@ Each loader imports its library when it is called; ``docs/large-models.md`` has 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +37,7 @@ def named_folders(path: str) -> list[Path]:
         entries = left.pop()
         left += [{str(k): v for k, v in e.items()} for e in entries.values() if isinstance(e, Mapping)]
         seen = beside(entries, path, *entries)
-        found += [Path(v) for v in seen.values() if isinstance(v, str) and Path(v).is_dir()]
+        found += [Path(v) for v in seen.values() if isinstance(v, str) and os.path.isdir(v)]
     return sorted(found)
 
 
@@ -55,7 +56,7 @@ def policy_in(folder: Path, name: str | None) -> Loader | None:
     """What loads a checkpoint of LeRobot: its configuration names no class but a type and features."""
     try:
         data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if name is not None or not isinstance(data, dict) or not {"type", "input_features"} <= set(data):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ class TransformersModel:
 
         device = best_device() if settings.device == "auto" else settings.device
         name = settings.model
-        if Path(name).is_dir() and (problem := problem_in_model(Path(name))) is not None:
+        if os.path.isdir(name) and (problem := problem_in_model(Path(name))) is not None:
             raise ModelMismatchError(f"language model: {name!r} cannot be read: {problem}")
         try:
             kind = AutoConfig.from_pretrained(name, trust_remote_code=False).model_type

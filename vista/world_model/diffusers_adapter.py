@@ -8,6 +8,7 @@ into their image-to-image form. Single precision on the CPU is the reference; on
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,9 +92,9 @@ class DiffusersWorldModel:
         """
         from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
 
-        if not Path(settings.model).is_dir() and settings.model.count("/") != 1:
+        if not os.path.isdir(settings.model) and settings.model.count("/") != 1:
             raise ConfigError(f"diffusers: {settings.model!r} is no folder, and no name such as owner/model")
-        if Path(settings.model).is_dir() and (problem := problem_in_model(Path(settings.model))) is not None:
+        if os.path.isdir(settings.model) and (problem := problem_in_model(Path(settings.model))) is not None:
             raise ModelMismatchError(f"diffusers: {settings.model!r} cannot be read: {problem}")
         device = best_device() if settings.device == "auto" else settings.device
         dtype = precision_for(device, settings.precision)

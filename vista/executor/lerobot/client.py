@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,14 +80,16 @@ class LeRobotPolicy:
         """Start the server if one is to be started, and ask what it serves.
 
         Raises:
-            PolicyServerError: no server. ModelMismatchError: actions of another length than the settings say,
-                or a torn file in the checkpoint.
+            ConfigError: no checkpoint. PolicyServerError: no server. ModelMismatchError: actions of another
+                length than the settings say, or a torn file in the checkpoint.
         """
         self._settings = settings
         self._process: ServerProcess | None = None
         if settings.checkpoint is not None:
             folder = Path(settings.checkpoint)
-            if (folder / "config.json").is_file() and (problem := problem_in_model(folder)) is not None:
+            if not os.path.isfile(folder / "config.json"):
+                raise ConfigError(f"LeRobot checkpoint: no config.json in {str(folder)!r}")
+            if (problem := problem_in_model(folder)) is not None:
                 raise ModelMismatchError(f"LeRobot checkpoint: {problem}")
             self._process = ServerProcess.for_checkpoint(
                 settings.checkpoint, device=settings.device, timeout_s=settings.start_timeout_s
