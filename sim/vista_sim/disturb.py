@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
+from vista.values import whole
 from vista_sim.expert import is_held
 from vista_sim.scene import OBJECT_RADIUS, OBJECT_X, OBJECT_Y, TRAY_RADIUS
 from vista_sim.tray import in_tray
@@ -28,14 +29,14 @@ class Disturbance:
     empty before it has happened.
 
     Raises:
-        UnknownNameError: ``kind`` is none of :data:`KINDS`.
+        UnknownNameError: ``kind`` is none of :data:`KINDS`. InvalidValueError: a seed below 0.
     """
 
     def __init__(self, kind: str, labels: Sequence[str], seed: int) -> None:
         if kind not in KINDS:
             raise UnknownNameError("disturbance", kind, KINDS)
         self._kind, self._labels = kind, tuple(labels)
-        self._rng = np.random.default_rng(seed + 8 * 10**6)
+        self._rng = np.random.default_rng(whole("seed", seed, 0) + 8 * 10**6)
         self._delay_s = float(self._rng.uniform(*DELAY_S[kind]))
         self._since: float | None = None
         self._put = np.zeros(2)

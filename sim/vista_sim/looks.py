@@ -47,7 +47,7 @@ def find_meshes() -> dict[str, Path]:
     for _, package, folder, ending in PACKAGES:
         try:
             spec = find_spec(package)
-        except ImportError:
+        except (ImportError, ValueError):  # half installed
             continue
         for root in (spec.submodule_search_locations or ()) if spec else ():
             files = {part: Path(root) / folder / f"{part}{ending}" for part in PARTS}
@@ -63,7 +63,10 @@ def dress(root: ET.Element, asset: ET.Element, assets: dict[str, bytes]) -> None
     """Draw the arm of the MJCF tree ``root`` with meshes: the visual primitives of each part make room."""
     for part, file in find_meshes().items():
         name = f"arm_{part}"
-        assets[f"{name}{file.suffix}"] = file.read_bytes()
+        try:
+            assets[f"{name}{file.suffix}"] = file.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"mesh of the arm {file}: {error.strerror or error}") from error
         add(asset, "mesh", name=name, file=f"{name}{file.suffix}", inertia="shell")
     for body in root.iter("body"):
         part = "finger" if body.get("name", "").endswith("_finger") else body.get("name", "")
