@@ -195,7 +195,6 @@ class RoboMemory(SceneQuestions):
             self._check_open()
             self._follower.follow()
             now = self._now()
-            records = [r if r.run is not None else replace(r, run=self._store.run) for r in records]
             changes = self._plan(records, vectors, now)
             self._follower.commit(changes, now, lambda: self._apply(changes))
 
@@ -243,7 +242,8 @@ class RoboMemory(SceneQuestions):
     ) -> dict[MemoryKind, Change]:
         rows: dict[MemoryKind, list[Row]] = {}
         for record in records:
-            row = Row(replace(record, id=self._store.ids.record()), vectors.get(record.text))
+            run = self._store.run if record.run is None else record.run
+            row = Row(replace(record, id=self._store.ids.record(), run=run), vectors.get(record.text))
             rows.setdefault(record.kind, []).append(row)
         updates = {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in rows.items()}
         return self._at_once({kind: (self._parts[kind].plan, u) for kind, u in updates.items()})

@@ -62,7 +62,7 @@ class Store(Backend):
         self._readers: deque[sqlite3.Connection] = deque()
         self._held: int | None = None
         self._connections: list[sqlite3.Connection] = []  # all, for a child that must let none of them go
-        self._log_limit = whole.LOG_BYTES
+        self._moved_at, self._pages_a_change = 0, 1.0  # since when the log grows, and about how fast
         if self.file != ":memory:":
             try:
                 _check_access(Path(self.file))
@@ -210,19 +210,17 @@ class Store(Backend):
             self._tend_log(db)
 
     def _tend_log(self, db: sqlite3.Connection) -> None:
-        """Moves a long log into the file. What was committed is safe in the log if that fails."""
-        if (held := self._held) is None:
+        """Moves a long log into the file. What was committed is safe in the log if that fails, or if a reader
+        holds it up; the next try comes after as many changes again."""
+        changes = db.total_changes - self._moved_at
+        if self._held is None or changes * self._pages_a_change < whole.LOG_PAGES:
             return
-        size = whole.log_bytes(self.file)
-        if size < whole.LOG_BYTES:
-            self._log_limit = whole.LOG_BYTES
-        elif size >= self._log_limit:
-            try:
-                moved = whole.move_log(db, held)
-            except sqlite3.OperationalError as error:
-                _log.warning("%s: can't move the log into the file: %s", self.path, error)
-                moved = False
-            self._log_limit = whole.LOG_BYTES if moved else size + whole.LOG_BYTES  # a reader holds it up
+        try:
+            pages = whole.move_log(db, self._held)
+            self._pages_a_change = min(max(pages / changes, 0.05), 20.0)
+        except sqlite3.OperationalError as error:
+            _log.warning("%s: can't move the log into the file: %s", self.path, error)
+        self._moved_at = db.total_changes
 
     def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
         """Keeps ``changes``, all or none; on the disk once it returns. Raises as :meth:`writing`."""
@@ -275,6 +273,7 @@ class Store(Backend):
             whole.empty_log(db)
             if self._held is not None:
                 whole.move_log(db, self._held)
+                self._moved_at = db.total_changes
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -19,8 +19,8 @@ from pathlib import Path
 from robomemory.errors import StoreCorruptError
 
 OPEN = -1
-LOG_BYTES = 4 * 2**20
-"""From this size on the log is moved into the file."""
+LOG_PAGES = 1_000
+"""From about so many pages on the log is moved into the file."""
 
 
 def log_of(path: str) -> Path:
@@ -37,10 +37,9 @@ def log_bytes(path: str) -> int:
 
 
 def prepare(db: sqlite3.Connection) -> None:
-    """Has ``db`` write a log that is moved by :func:`move_log` alone, and cut to what it holds afterwards."""
+    """Has ``db`` write a log that is moved by :func:`move_log` alone."""
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA wal_autocheckpoint = 0")
-    db.execute("PRAGMA journal_size_limit = 0")
 
 
 def check(db: sqlite3.Connection, path: str, had_log: bool, moving: int | None = None) -> None:
@@ -66,8 +65,8 @@ def being_moved(lock: int) -> int | None:
     return int(said) if said.isdigit() else None
 
 
-def move_log(db: sqlite3.Connection, lock: int) -> bool:
-    """Moves the log into the file, as far as nobody reads an older state; whether all of it was moved.
+def move_log(db: sqlite3.Connection, lock: int) -> int:
+    """Moves the log into the file, as far as nobody reads an older state. Returns how many pages it held.
     Outside of a transaction. Meanwhile the file with the descriptor ``lock`` says so."""
     (mark,) = db.execute("SELECT mark + 1 FROM whole").fetchone()
     with suppress(OSError):  # a full disk: only somebody who is killed just now would miss it
@@ -78,16 +77,16 @@ def move_log(db: sqlite3.Connection, lock: int) -> bool:
         os.ftruncate(lock, 0)
 
 
-def _move_log(db: sqlite3.Connection) -> bool:
+def _move_log(db: sqlite3.Connection) -> int:
     db.execute("BEGIN IMMEDIATE")
     db.execute("UPDATE whole SET mark = mark + 1")
     db.execute("UPDATE state SET mark = ?", (OPEN,))
     db.execute("COMMIT")
     try:
-        busy, logged, moved = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     finally:
         db.execute("UPDATE state SET mark = (SELECT mark FROM whole)")
-    return not busy and logged == moved
+    return int(pages)
 
 
 def empty_log(db: sqlite3.Connection) -> None:

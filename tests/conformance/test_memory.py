@@ -56,3 +56,13 @@ def test_recall_keeps_its_deadline(made):
     start = time.monotonic()
     memory.recall(["cube"], timeout_s=0.5)
     assert time.monotonic() - start < 1.5
+
+
+def test_a_run_has_a_number_and_the_next_one_another(made):
+    _, memory = made
+    first = memory.begin_run(0)
+    memory.remember([note(text="put the red mug in the tray", stamp_ns=90, run=first)])
+    second = memory.begin_run(0)
+    memory.remember([note(text="put the blue mug in the tray", stamp_ns=1, run=second)])
+    assert 1 <= first < second
+    assert len(memory.recall(["put the mug in the tray"])) == 2

@@ -53,7 +53,7 @@ def test_a_copy_of_a_busy_store_never_lacks_records_in_silence(path, tmp_path, n
     """The log is moved into the file often here, so that copies meet that, too."""
     from robomemory import whole
 
-    monkeypatch.setattr(whole, "LOG_BYTES", 64 * 1024)
+    monkeypatch.setattr(whole, "LOG_PAGES", 16)
     with opened(path) as memory:
         writer = threading.Thread(target=fill, args=(memory, note, 80))
         writer.start()
