@@ -66,7 +66,7 @@ def diffusion_pipeline(folder: Path, kind: str) -> Path:
         scheduler = diffusers.EulerDiscreteScheduler()
         made = diffusers.StableDiffusionInstructPix2PixPipeline(unet=unet(8), scheduler=scheduler, **parts)
     else:
-        scheduler = diffusers.DDIMScheduler()
+        scheduler = diffusers.DDIMScheduler(clip_sample=False, steps_offset=1)
         made = diffusers.StableDiffusionPipeline(unet=unet(4), scheduler=scheduler, **parts)
     made.save_pretrained(folder / kind)
     return folder / kind

@@ -502,8 +502,8 @@ class Note:
 
     ``kind``: "spatial", "temporal", "episodic" or "semantic"; ``entities``: names of what it is about;
     ``position`` (3,) in the base frame [m] or None; ``triple``: (subject, relation, object) of a spatial
-    fact or None; ``confidence`` [0, 1]; ``source``: who says so ("detector", "agent"); ``run``: the run of the
-    clock that ``stamp_ns`` is of, from ``Memory.begin_run`` (0: the run that the memory is in).
+    fact or None; ``confidence`` [0, 1]; ``source``: who says so ("detector", "agent"); ``run``: the run of
+    the clock that ``stamp_ns`` is of, from ``Memory.begin_run`` (0: the run that the memory is in).
     """
 
     kind: str

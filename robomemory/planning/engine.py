@@ -34,7 +34,9 @@ MOST_STATES = 100_000
 class _Counted:
     """A heuristic of pyperplan that gives up after ``states`` states."""
 
-    def __init__(self, make: Callable[[object], Callable[[object], float]], states: int, task: object) -> None:
+    def __init__(
+        self, make: Callable[[object], Callable[[object], float]], states: int, task: object
+    ) -> None:
         self._evaluate, self._states, self._left = make(task), states, states
 
     def __call__(self, node: object) -> float:
@@ -75,7 +77,12 @@ class UnifiedEngine:
     """
 
     def __init__(
-        self, name: str = "pyperplan", *, timeout_s: float = FAR_S, states: int = MOST_STATES, cache: int = 512
+        self,
+        name: str = "pyperplan",
+        *,
+        timeout_s: float = FAR_S,
+        states: int = MOST_STATES,
+        cache: int = 512,
     ) -> None:
         try:
             import unified_planning.shortcuts as up

@@ -249,7 +249,7 @@ class Slow(mocks.MockPolicy):
 
 
 class Free(mocks.MockRobot):
-    """Runs free: its clock moves by itself, or only while the stack waits, as on a machine with no time left."""
+    """Runs free: its clock moves by itself, or only while the stack waits, as on a busy machine."""
 
     lockstep = False
 

@@ -16,6 +16,8 @@ from vista.errors import InvalidValueError
 PAD, BEGIN, END = 0, 1, 2
 SPECIAL = ("<pad>", "<begin>", "<end>")
 
+MOST = 100_000  # of any dimension of the network: more than memory holds is a torn or hostile file
+
 
 class PlannerHeadConfig(PretrainedConfig):
     """``words``: the vocabulary, the three special ones first; ``length``: longest sentence with its end;
@@ -35,6 +37,9 @@ class PlannerHeadConfig(PretrainedConfig):
     ) -> None:
         if image_size < 8 or image_size % 8:
             raise InvalidValueError(f"PlannerHeadConfig: image_size {image_size}, expected a multiple of 8")
+        for name, value in (("length", length), ("width", width), ("text_dim", text_dim)):
+            if not 1 <= value <= MOST:
+                raise InvalidValueError(f"PlannerHeadConfig: {name} {value}, expected 1 to {MOST}")
         self.image_size = image_size
         self.camera = camera
         self.words = list(words)

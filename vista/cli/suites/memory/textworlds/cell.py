@@ -34,9 +34,9 @@ class TextWorldsCell(Suite):
 
     def check(self, settings: Settings) -> None:
         """ConfigError for a split that has no seeds here, or a world that is not installed."""
-        super().check(settings)
         if settings.split not in FOLDS:
             raise ConfigError(f"cell textworlds: split {settings.split!r}; there are {', '.join(FOLDS)}")
+        super().check(settings)
         for game in _games(settings):
             if why := missing(WORLDS[game][0]):
                 raise ConfigError(f"cell textworlds, game {game}: {why}")
