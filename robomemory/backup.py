@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
 from robomemory import whole
 from robomemory.checks import shown
 from robomemory.errors import StoreCorruptError, StoreError
+from robomemory.forks import check_not_inherited
 from robomemory.plain_text import plain
 from robomemory.postgres.address import is_url
 
@@ -20,7 +22,8 @@ def backup_store(path: str | os.PathLike[str], target: str | os.PathLike[str]) -
 
     Raises:
         StoreError: ``target`` is there, or can't be written; ``path`` can't be read, or is in a database.
-            StoreCorruptError: ``path`` is no store, or not whole.
+            StoreCorruptError: ``path`` is no store, or not whole. StoreInUseError: in a forked child of a
+            process that had it open.
     """
     if is_url(path):
         from robomemory.postgres.address import Address
@@ -31,6 +34,7 @@ def backup_store(path: str | os.PathLike[str], target: str | os.PathLike[str]) -
         raise StoreError(f"{said}: a folder, expected a file")
     if not source.is_file():
         raise StoreError(f"{said}: no such file")
+    check_not_inherited(os.path.realpath(source))
     had_log = whole.log_bytes(os.fspath(source)) > 0
     try:
         db = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
@@ -61,10 +65,11 @@ def copy_into(db: sqlite3.Connection, target: str | os.PathLike[str]) -> Path:
         raise StoreError(f"{said}: expected the name of a new file")
     if not path.parent.is_dir():
         raise StoreError(f"{said}: folder {plain(str(path.parent))} does not exist")
-    for taken in (path, whole.log_of(os.fspath(path)), Path(f"{path}-index")):
+    # What is left beside a store that was deleted would be taken for a part of the copy.
+    for taken in (path, *(Path(f"{path}{ending}") for ending in ("-wal", "-journal", "-index"))):
         if os.path.lexists(taken):
             raise StoreError(f"{said}: {plain(taken.name)} is there already; a backup overwrites nothing")
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
+    scratch = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with suppress(FileNotFoundError):
             scratch.unlink()

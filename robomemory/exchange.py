@@ -41,7 +41,9 @@ def to_lines(memory: Readable) -> Iterator[str]:
     """Every record as one line of JSON, in the order they came; the keys are :data:`FIELDS`."""
     for record in memory.records():
         values = {name: getattr(record, name) for name in FIELDS}
-        yield json.dumps(values | {"kind": str(record.kind)}, ensure_ascii=False)
+        line = json.dumps(values | {"kind": str(record.kind)}, ensure_ascii=False)
+        # JSON takes these as they are; whoever splits a text into lines would break the record there.
+        yield line.translate({ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 
 
 def from_lines(memory: Writable, lines: Iterable[str]) -> int:

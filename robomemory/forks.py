@@ -9,6 +9,7 @@ import weakref
 from typing import Protocol
 
 from robomemory.errors import StoreInUseError
+from robomemory.plain_text import plain
 
 
 class Owner:
@@ -63,7 +64,7 @@ def check_not_inherited(file: str) -> None:
     parent's locks for its own, so it must not even be opened anew."""
     if file in _inherited:
         raise StoreInUseError(
-            f"{file}: was open when this process was forked, so it can't be opened here; start a new process"
+            f"{plain(file)}: was open when this process was forked, so it can't be opened here; start a new process"
             " instead (multiprocessing: 'spawn')"
         )
 

@@ -327,6 +327,8 @@ class RoboMemory(SceneQuestions):
         at = max(one.last_seen, two.last_seen)
         if stamp_ns:
             at = self._moment("merge: stamp_ns", stamp_ns, run)
+        elif run is not None:
+            raise InvalidQueryError(f"merge: run {shown(run)} without stamp_ns, which is a time of it")
         triple = (one.label, SAME, two.label)
         note = MemoryRecord(0, MemoryKind.SPATIAL, at.ns, text, (), None, triple, 1.0, "merge", at.run)
         self.remember([note])
@@ -358,7 +360,7 @@ class RoboMemory(SceneQuestions):
             placed = None if choice.query is None else self._placed(choice.query)
             choice = replace(
                 choice, kinds=choice.kinds or None, query=placed,
-                run=self._store.run if choice.run is None else choice.run,
+                run=self._store.run if choice.run is None and choice.before_ns is not None else choice.run,
             )  # fmt: skip
             gone = self._store.forget(choice, self._now())
             self._follower.follow()

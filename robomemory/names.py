@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _ARTICLES = frozenset({"a", "an", "the", "my", "your", "this", "that", "some"})
 _FILLERS = _ARTICLES | {"is", "are", "was", "were", "be", "of"}
@@ -75,10 +76,11 @@ def kin(one: str, other: str) -> bool:
 
 def normal_name(name: str) -> str:
     """``name`` in lower case without leading articles, underscores and doubled spaces."""
-    words = re.sub(r"[\s_]+", " ", name.casefold()).strip(" .,;:!?").split()
-    while len(words) > 1 and words[0] in _ARTICLES:
-        words = words[1:]
-    return " ".join(words) or name.strip()
+    folded = unicodedata.normalize("NFC", name.casefold())
+    parts = re.sub(r"[\s_]+", " ", folded).strip(" .,;:!?").split()
+    while len(parts) > 1 and parts[0] in _ARTICLES:
+        parts = parts[1:]
+    return " ".join(parts) or name.strip()
 
 
 def normal_triple(subject: str, relation: str, obj: str) -> tuple[str, str, str]:
@@ -98,12 +100,30 @@ def exclusive(relation: str) -> frozenset[str]:
     return next((group for group in (PLACE, STATE) if relation in group), frozenset())
 
 
+def words(text: str) -> list[str]:
+    """The words of ``text`` in lower case: letters, digits, "_", and the marks that belong to letters, without
+    which "दान" and "दिन" would be one word."""
+    folded = text.casefold()
+    if not folded.isascii():
+        composed = unicodedata.normalize("NFC", folded)
+        folded = "".join(c if _in_word(c) else " " for c in composed)
+        return [word for word in folded.split() if any(c.isalnum() or c == "_" for c in word)]
+    return re.findall(r"\w+", folded)
+
+
+def _in_word(character: str) -> bool:
+    if character.isalnum() or character == "_":
+        return True
+    marks = unicodedata.category(character) in ("Mn", "Mc")
+    return marks and not "\ufe00" <= character <= "\ufe0f"  # these only choose how an emoji is drawn
+
+
 def content(text: str) -> tuple[str, ...]:
     """The words of ``text`` that carry its meaning, in order."""
-    return tuple(w for w in re.findall(r"\w+", text.casefold()) if w not in _FILLERS)
+    return tuple(word for word in words(text) if word not in _FILLERS)
 
 
 def mentions(text: str, name: str) -> bool:
     """Whether ``text`` holds the words of ``name`` one after the other."""
-    words = content(name)
-    return bool(words) and f" {' '.join(words)} " in f" {' '.join(content(text))} "
+    wanted = content(name)
+    return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(content(text))} "

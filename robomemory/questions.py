@@ -40,11 +40,10 @@ class SceneQuestions:
             InvalidQueryError: a time is no whole number of nanoseconds, or ``run`` is given without one.
         """
         self._up_to_date()
-        if at_ns is None and run is not None:
-            raise InvalidQueryError(f"scene: run {checks.shown(run)} without at_ns, which is a time of it")
-        if at_ns is None and known_ns is None:
+        then = self._maybe("scene: at_ns", at_ns, run)
+        if then is None and known_ns is None:
             return self._spatial.snapshot()
-        at = FOREVER if at_ns is None else self._moment("scene: at_ns", at_ns, run)
+        at = FOREVER if then is None else then
         if known_ns is not None:
             known_ns = checks.stamp("scene: known_ns", known_ns, InvalidQueryError)
         return self._spatial.past.scene(at, known_ns)
@@ -54,6 +53,17 @@ class SceneQuestions:
         if run is None:
             return Moment(self._run(), stamp)
         return Moment(checks.run(f"{where.partition(':')[0]}: run", run, InvalidQueryError), stamp)
+
+    def _maybe(self, where: str, ns: object, run: object) -> Moment | None:
+        """None for no time; a run without a time of it would be left out without a word."""
+        if ns is not None:
+            return self._moment(where, ns, run)
+        if run is not None:
+            method, _, name = where.partition(": ")
+            raise InvalidQueryError(
+                f"{method}: run {checks.shown(run)} without {name}, which is a time of it"
+            )
+        return None
 
     def where_is(self, name: str) -> Whereabouts | None:
         """Where the thing called ``name`` is, None if none is known; see ``SpatialMemory.where_is``.
@@ -68,7 +78,7 @@ class SceneQuestions:
         """Where the thing called ``name`` was at ``at_ns`` [ns]; without a time, where it was before it came
         to where it is now. None if nothing is known of that. Raises as :meth:`where_is`."""
         entity = self._called(name)
-        at = None if at_ns is None else self._moment("where_was: at_ns", at_ns, run)
+        at = self._maybe("where_was: at_ns", at_ns, run)
         if entity is None:
             return None
         past = self._spatial.past
@@ -83,7 +93,7 @@ class SceneQuestions:
         """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns]. Raises
         as :meth:`where_is`."""
         entity = self._called(name)
-        at = None if at_ns is None else self._moment("inside: at_ns", at_ns, run)
+        at = self._maybe("inside: at_ns", at_ns, run)
         if entity is None:
             return ()
         if at is None:

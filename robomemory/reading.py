@@ -16,6 +16,7 @@ from robomemory import tables as t
 from robomemory.embedding import F32
 from robomemory.errors import StoreCorruptError
 from robomemory.moments import Moment
+from robomemory.names import words
 from robomemory.parts import LIVE, REMOVED, Row
 from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.scene import Entity, Fact, Sighting
@@ -184,8 +185,8 @@ class Reader:
         table = WORDS[kind]
         with self.reading() as db:
             found = f"SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT 1"
-            words = [w for w in dict.fromkeys(tokens(text)) if w not in FILLERS]
-            known = [q for q in map(_quoted, words) if db.execute(found, (q,)).fetchone()]
+            asked = [w for w in dict.fromkeys(tokens(text)) if w not in FILLERS]
+            known = [q for q in map(_quoted, asked) if db.execute(found, (q,)).fetchone()]
             if len(known) < 2:
                 return []
             sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?"
@@ -278,7 +279,7 @@ class Reader:
 
 def tokens(text: str) -> list[str]:
     """The words of ``text`` as the index of words sees them, before stemming."""
-    return re.findall(r"[^\W_]+", text.casefold())
+    return words(text.replace("_", " "))
 
 
 def _quoted(word: str) -> str:

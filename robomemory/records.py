@@ -171,7 +171,8 @@ class Query:
     ``text`` in words; ``kinds`` of memory to ask, such as {"semantic"} (None: all); ``k`` most items
     to return (None: what the call says); ``near`` ((x, y, z), radius) [m] keeps records with a position in
     that ball; ``between`` (first, last) [ns], inclusive, keeps records of that time, and facts and positions
-    that held within it, by the clock of the run ``run`` (None: the run that the store is in).
+    that held within it, by the clock of the run ``run`` (None: the run that the store is in); a run without
+    a span is refused.
 
     Raises:
         InvalidQueryError: a field breaks the contract; the field and its value are named.
@@ -206,6 +207,8 @@ class Query:
             object.__setattr__(self, "between", (first, last))
         if self.run is not None:
             object.__setattr__(self, "run", checks.run("Query.run", self.run, err))
+            if self.between is None:
+                raise err(f"Query.run: {self.run} without between, which is a span of its clock")
 
     @property
     def span(self) -> tuple[Moment, Moment] | None:
@@ -273,6 +276,9 @@ class RecallResult(list[Recall]):
     def __init__(self, items: Iterable[Recall] = (), missing: Mapping[MemoryKind, str] | None = None) -> None:
         super().__init__(items)
         self.missing: Mapping[MemoryKind, str] = MappingProxyType(dict(missing or {}))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Python copies and pickles no mapping that is read-only
+        return type(self), (list(self), dict(self.missing))
 
     @property
     def partial(self) -> bool:

@@ -362,7 +362,9 @@ class Store(Backend):
         db.close()
 
     def abandon(self) -> None:
-        """In a forked child: the lock is the parent's, and so are the connections."""
+        """In a forked child: the lock is the parent's, and so are the connections. Once: a child of the child
+        finds another file under the number of the lock."""
+        unwatch(self)
         for db in self._connections:
             keep_for_ever(db)
         if self._held is not None:
@@ -371,7 +373,12 @@ class Store(Backend):
 
 
 def embedder_of(path: str | os.PathLike[str]) -> str | None:
-    """The name of the embedder that the store at ``path`` was written with; None if that can't be told."""
+    """The name of the embedder that the store at ``path`` was written with; None if that can't be told.
+
+    Raises:
+        StoreInUseError: in a forked child of a process that had it open.
+    """
+    check_not_inherited(os.path.realpath(path))
     try:
         if not Path(path).is_file():
             return None

@@ -7,6 +7,7 @@ Memory Creator). Here rules do, on words alone, and a helper may take over.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from robomemory.helpers import Action, Helpers, Revision, ask
@@ -44,7 +45,7 @@ def by_rule(record: MemoryRecord, known: Sequence[MemoryRecord]) -> Revision:
     """
     words = content(record.text)
     for other in known:
-        if content(other.text) == words:
+        if content(other.text) == words and _signs(other.text) == _signs(record.text):
             return Revision(Action.REMOVE if record.confidence == 0 else Action.NOOP, other.id)
     if record.confidence == 0:  # takes back what nobody said
         return Revision(Action.NOOP)
@@ -56,6 +57,12 @@ def by_rule(record: MemoryRecord, known: Sequence[MemoryRecord]) -> Revision:
         if (negated or refilled) and other.moment <= record.moment:
             return Revision(Action.UPDATE, other.id)
     return Revision(Action.ADD)
+
+
+def _signs(text: str) -> tuple[str, ...]:
+    """What tells texts of the same words apart: "5 °C" and "-5 °C", "C" and "C++", two emoji."""
+    minus = re.findall(r"(?<!\w)[-\u2212](?=\d)", text)
+    return (*minus, *(c for c in text if c in "%#&@" or unicodedata.category(c) in ("Sm", "Sc", "So")))
 
 
 def _without_not(words: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ user sees on the terminal is enough to mend the call.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class VistaError(Exception):
@@ -41,6 +42,9 @@ class UnknownNameError(VistaError, ValueError):
         listed = ", ".join(self.known) if self.known else "none"
         shown = name if len(name) <= 200 else f"{name[:200]} ..."
         super().__init__(f"unknown {kind} {shown!r}; known: {listed}")
+
+    def __reduce__(self) -> tuple[Any, ...]:  # by itself Python would make it anew of its message alone
+        return type(self), (self.kind, self.name, self.known)
 
 
 class ConfigError(VistaError, ValueError):

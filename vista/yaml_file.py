@@ -24,12 +24,21 @@ LONGEST_NAME = 80
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only. Numbers such as 1e-3 are numbers, as in YAML 1.2."""
+    """Plain data only. Numbers are those of YAML 1.2: 1e-3 is one; 010, 1:30 and 1_000, which older readers
+    take for 8, 90 and 1000, are texts, so that whoever wants a number refuses them."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+_FLOAT = r"""[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+
+            |[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"""
+_NUMBERS = {"int": r"[-+]?(?:0|[1-9][0-9]*|0x[0-9a-fA-F]+)", "float": _FLOAT}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag.rpartition(":")[2] not in _NUMBERS]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _name, _pattern in _NUMBERS.items():
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(rf"^(?:{_pattern})$", re.X), list("-+.0123456789")
+    )
 
 
 def user_path(path: str | Path, what: str) -> Path:

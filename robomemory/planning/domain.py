@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from robomemory.planning.errors import DomainError
 from robomemory.records import Triple
@@ -117,6 +118,10 @@ class Domain:
             if names.count(each) > 1:
                 raise DomainError(f"domain {self.name!r}: operator {each!r} is there twice")
 
+    def __reduce__(self) -> tuple[Any, ...]:  # Python copies and pickles no mapping that is read-only
+        made_of = (self.name, dict(self.types), self.operators, dict(self.constants), self.movable, self.place)
+        return Domain, made_of
+
     def operator(self, name: str) -> Operator:
         """The operator of that name; DomainError lists those there are."""
         for each in self.operators:
@@ -202,6 +207,9 @@ class State:
     def __post_init__(self) -> None:
         object.__setattr__(self, "objects", MappingProxyType(dict(self.objects)))
         object.__setattr__(self, "facts", frozenset(self.facts))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return State, (dict(self.objects), self.facts)
 
     def of_type(self, domain: Domain, kind: str) -> tuple[str, ...]:
         """The names of all objects of that type, sorted."""

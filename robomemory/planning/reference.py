@@ -77,7 +77,7 @@ class Resolver:
             self.reasons.append(f"{phrase!r} is the {meant}, as was learned")
             return meant
         words = set(content(noun))
-        return self._guess(phrase, [name for name in known if words <= set(content(name))])
+        return self._guess(phrase, [name for name in known if words and words <= set(content(name))])
 
     def _guess(self, phrase: str, options: Sequence[str]) -> str:
         if not options:

@@ -112,6 +112,38 @@ def test_a_bad_target_is_one_sentence(store, tmp_path, target, said):
         store.backup(os.path.join(tmp_path, target) if target and "\0" not in target else target)
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-journal", "-index"])
+def test_what_is_left_of_another_store_is_no_part_of_a_copy(store, tmp_path, ending):
+    target = tmp_path / "b.sqlite3"
+    left = Path(f"{target}{ending}")
+    left.write_bytes(b"left")
+    with pytest.raises(StoreError, match=f"b.sqlite3{ending} is there already"):
+        store.backup(target)
+    assert left.read_bytes() == b"left"
+    assert not target.exists()
+
+
+def test_threads_that_copy_to_one_place_make_one_whole_copy(store, tmp_path):
+    target, said = tmp_path / "b.sqlite3", []
+
+    def copy() -> None:
+        try:
+            said.append(str(store.backup(target)))
+        except StoreError as error:
+            said.append(str(error))
+
+    threads = [threading.Thread(target=copy) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said.count(str(target)) == 1
+    assert sum("overwrites nothing" in each for each in said) == 5
+    with opened(target) as again:
+        assert again.records() == store.records()
+    assert list(tmp_path.glob("*.part*")) == []
+
+
 def test_a_backup_beside_a_process_that_writes(path, tmp_path, note):
     code = """
 import sys, time

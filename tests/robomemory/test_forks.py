@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from robomemory import HashingEmbedder, MemoryKind, RoboMemory, StoreInUseError
+from robomemory.backup import backup_store
+from robomemory.opening import embedder_of
 from tests.postgres import server
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -159,6 +161,49 @@ def test_children_of_a_busy_parent_cost_it_nothing(memory, note, reopen):
     assert {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children} == {0}
     assert errors == []
     assert [r.text for r in reopen().records()] == wanted
+
+
+@pytest.mark.parametrize("reopen", ["file"], indirect=True)
+def test_a_daemon_keeps_its_own_files(memory, note, path, reopen):
+    """A daemon is a child of a child: what it has open has nothing to do with the memory any more."""
+    memory.remember([note("episodic", "before")])
+
+    def work() -> str:
+        own = os.open(path.parent / "log.txt", os.O_RDWR | os.O_CREAT)  # gets the number of the lock file
+
+        def daemon() -> str:
+            os.write(own, b"alive")
+            try:
+                RoboMemory(path, embedder=HashingEmbedder())
+            except StoreInUseError:
+                return "alive"
+            return "opened what its grandparent has open"
+
+        return in_child(daemon, whole=True)
+
+    assert in_child(work, whole=True) == "alive"
+    memory.remember([note("episodic", "after")])
+    assert [r.text for r in reopen().records()] == ["before", "after"]
+
+
+@pytest.mark.parametrize("reopen", ["file"], indirect=True)
+def test_a_child_can_not_even_read_what_was_open(memory, note, path):
+    memory.remember([note("episodic", "before")])
+    link = path.with_name("link.sqlite3")
+    link.symlink_to(path)
+
+    def work() -> str:
+        for read in (lambda: backup_store(link, path.with_name("copy.sqlite3")), lambda: embedder_of(path)):
+            try:
+                read()
+            except StoreInUseError as error:
+                assert "start a new process" in str(error)
+            else:
+                return "read"
+        return "refused"
+
+    assert in_child(work) == "refused"
+    assert not path.with_name("copy.sqlite3").exists()
 
 
 ENDS = """

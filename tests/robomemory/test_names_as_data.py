@@ -1,14 +1,16 @@
 """Names and texts are data in every output, and what no store can keep is refused in one sentence."""
 
 import json
+import unicodedata
 import xml.etree.ElementTree as ET
 
 import networkx as nx
 import pytest
 
-from robomemory import HashingEmbedder, InvalidNoteError, RoboMemory, StoreError, graph_image
+from robomemory import HashingEmbedder, InvalidNoteError, MemoryKind, RoboMemory, StoreError, graph_image
 from robomemory.exchange import from_lines, to_graphml, to_lines
 from robomemory.markers import markers_of
+from robomemory.reading import tokens
 
 NAMES = (
     "mug [/red]", "[bold]mug", "\x1b[31mred mug\x1b[0m", "\x1b]0;title\x07mug", r"$\frac$", "$",
@@ -57,6 +59,49 @@ def test_out_and_in_again_keeps_every_name(odd, tmp_path):
             (r.text, r.entities, r.triple) for r in sorted(odd.records(), key=lambda r: (r.moment, r.id))
         ]
         assert {t.name for t in copy.scene().objects} == {t.name for t in odd.scene().objects}
+
+
+def test_a_line_of_an_export_is_one_line_for_every_reader(memory, note, tmp_path):
+    text = "one\u2028two\u2029three\x85four\x0bfive\x1csix\r\nseven"
+    memory.remember([note("episodic", text)])
+    (line,) = "\n".join(to_lines(memory)).splitlines()
+    with RoboMemory(tmp_path / "copy.sqlite3", embedder=HashingEmbedder()) as copy:
+        assert from_lines(copy, [line]) == 1
+        assert copy.records()[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("दान", "दिन"), ("की", "का"), ("ปา", "ปู"), ("שָׁלוֹם", "שְׁלָם"), ("cafe", "café"), ("n", "ñ")],
+)
+def test_words_that_differ_in_a_mark_are_two(memory, note, one, other):
+    assert set(tokens(one)).isdisjoint(tokens(other))
+    memory.remember([note("episodic", f"{other} 1"), note("semantic", f"the {one} is heavy")])
+    memory.remember([note("semantic", f"the {other} is heavy")])
+    assert len(memory.records(MemoryKind.SEMANTIC)) == 2
+    assert f"{other} 1" in [r.text for r in memory.recall([other], timeout_s=30)]
+    assert memory.forget(query=one) == 1
+    assert memory.forget(query=other) == 2
+
+
+def test_a_letter_is_the_same_however_it_is_composed(memory, note):
+    memory.remember([note("episodic", unicodedata.normalize("NFD", "grüne Tasse 🧑\u200d🍳"))])
+    memory.remember([note("spatial", "seen", 1, unicodedata.normalize("NFD", "grüne Tasse"), at=(0, 0, 0))])
+    assert memory.where_is(unicodedata.normalize("NFC", "Grüne Tasse")).position == (0, 0, 0)
+    assert memory.forget(query=unicodedata.normalize("NFC", "GRÜNE")) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Anna prefers ☕", "Anna prefers 🍵"), ("the store is kept at -5 °C", "the store is kept at 5 °C"),
+     ("the rack is written in C", "the rack is written in C++"), ("fill it up to 5%", "fill it up to 5")],
+)  # fmt: skip
+def test_signs_tell_semantic_texts_apart(memory, note, one, other):
+    memory.remember([note("semantic", one, 1)])
+    memory.remember([note("semantic", other, 2)])
+    assert [r.text for r in memory.records()] == [one, other]
+    memory.remember([note("semantic", f"{other}.", 3)])
+    assert len(memory.records()) == 2  # the same once more
 
 
 def test_markers_hold_no_control_characters(odd):

@@ -43,7 +43,8 @@ def test_words_that_vanish_forget_nothing(full, words):
         {"before_ns": True}, {"keep": -1}, {"keep": 1.5}, {"keep": "2"}, {"keep": float("nan")},
         {"keep": True},
         {"keep": 2**70}, {"everything": 1}, {"everything": "yes"}, {"everything": False}, {"run": 1},
-        {"before_ns": 5, "run": -1}, {"before_ns": 5, "run": "now"},
+        {"everything": True, "run": 1}, {"keep": 0, "run": 0}, {"query": "box", "run": 1},
+        {"ids": [1], "run": 1}, {"before_ns": 5, "run": -1}, {"before_ns": 5, "run": "now"},
     ],
 )  # fmt: skip
 def test_a_rule_that_is_empty_or_wrong_forgets_nothing(full, rules):
@@ -73,7 +74,7 @@ def test_kinds_from_a_generator_are_kinds(full):
         {"between": (5, 1)}, {"between": (float("nan"), 5)}, {"between": (0, float("inf"))}, {"between": 5},
         {"between": (1,)}, {"between": (1, 2, 3)}, {"between": ("0", "1")}, {"between": (-1, 5)},
         {"between": (0, 2**63)}, {"between": ()}, {"between": "12"}, {"run": -1}, {"run": 2**32},
-        {"run": "1"},
+        {"run": "1"}, {"run": 0}, {"run": 1},
         {"near": 5}, {"near": ()}, {"near": ((0, 0), 1.0)}, {"near": ((0, 0, 0), 0)}, {"near": ((0,
         0, 0), -1)},
         {"near": ((0, 0, 0), float("nan"))}, {"near": ((0, 0, 0), 1e308)}, {"near": ((0, 0, 1e308), 1.0)},
@@ -112,7 +113,8 @@ def test_times_that_are_reversed_or_no_times_are_told(full):
         lambda: full.changes(5, 2), lambda: full.changes(float("nan")), lambda: full.changes(-1),
         lambda: full.changes(0, 2**63), lambda: full.changes(0, 5, run=-1), lambda: full.scene(at_ns=2**63),
         lambda: full.scene(at_ns="now"), lambda: full.scene(known_ns=float("inf")), lambda: full.scene(run=1),
-        lambda: full.where_was("☕", 1.5), lambda: full.inside("☕", -1), lambda: full.inside("nothing", -1),
+        lambda: full.where_was("☕", run=1), lambda: full.inside("☕", run=1),
+        lambda: full.merge("☕", "☕", run=1), lambda: full.where_was("☕", 1.5), lambda: full.inside("☕", -1), lambda: full.inside("nothing", -1),
         lambda: full.merge("☕", "☕", stamp_ns=-1), lambda: full.recall(["a"], timeout_s=float("nan")),
         lambda: full.recall(["a"], timeout_s=float("inf")), lambda: full.recall(["a"], timeout_s="1"),
         lambda: full.recall("mug"), lambda: full.recall([5]), lambda: full.recall(["a"], k=0),

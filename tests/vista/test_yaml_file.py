@@ -13,6 +13,7 @@ from vista.yaml_file import Reader, existing, read_yaml, user_path
 BOMB = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9) if i else 'x'}]\n" for i in range(12))
 MERGES = "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" if i else "a0: &a0 {k: 1}\n"
                  for i in range(12))  # fmt: skip
+INF = float("inf")
 REFUSED = {
     b"\xff\xfe\x00": "no UTF-8 text, byte 1 is 0xff",
     b"a: \x00": "special characters",
@@ -54,6 +55,11 @@ def test_what_is_no_plain_data_is_refused(tmp_path: Path, text: bytes):
         (b"\xef\xbb\xbfa: 1", {"a": 1}),
         (b"a: 1e-3", {"a": 0.001}),
         (b"a: 1E5", {"a": 1e5}),
+        (b"[0, -7, +3, 0x1F, 1.5, -.5, 2., 1.5e3, 1e400]", [0, -7, 3, 31, 1.5, -0.5, 2.0, 1500.0, INF]),
+        (b"[.inf, -.INF, true, ~]", [INF, -INF, True, None]),
+        # No one means 8, 90, 1000, 5025 or 90.5 by these, nor a number that begins with nothing.
+        (b"[010, 1:30, 1_000, 1:23:45, 1:30.5, 0o7, 0b1, _1, -, .]",
+         ["010", "1:30", "1_000", "1:23:45", "1:30.5", "0o7", "0b1", "_1", "-", "."]),
         (b"base: &b {x: 1}\nmug: {<<: *b, y: 2}", {"base": {"x": 1}, "mug": {"x": 1, "y": 2}}),
         ("a: синяя кружка".encode(), {"a": "синяя кружка"}),
     ],

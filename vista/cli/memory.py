@@ -91,6 +91,8 @@ def _check(args: argparse.Namespace, file: str) -> None:
         raise ConfigError(f"{file}: no such file; a memory is written by 'vista up' or 'vista demo'")
     if args.action == "export" and (args.out is None or args.out.suffix not in ENDINGS):
         raise ConfigError(f"--out {args.out}: expected a file that ends with {', '.join(ENDINGS)}")
+    if args.action == "export" and os.path.realpath(args.out) == os.path.realpath(file):
+        raise ConfigError(f"--out {args.out}: is the memory itself, which an export must not replace")
     if args.action == "import" and (args.source is None or not _is_file(args.source)):
         raise ConfigError(f"--from {args.source}: no such file; expected the .jsonl of an export")
     if args.action == "backup" and args.target is None:
