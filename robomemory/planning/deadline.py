@@ -10,6 +10,8 @@ from typing import TypeVar
 from robomemory.planning.errors import EngineError
 
 T = TypeVar("T")
+FAR_S = 600.0
+"""A deadline [s] that only what hangs misses, however busy the machine is."""
 
 
 class _GivenUp(BaseException):

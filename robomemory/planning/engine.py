@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from robomemory.errors import MissingDependencyError
-from robomemory.planning.deadline import within
+from robomemory.planning.deadline import FAR_S, within
 from robomemory.planning.domain import VALUE, Domain, Facts, Operator, Plan, State, Step
 from robomemory.planning.errors import DomainError, EngineError
 from robomemory.records import Triple
@@ -24,9 +24,6 @@ Avoided = tuple[str, str]
 _ALLOWS = "allows"
 _OPTIONS: Mapping[str, dict[str, str]] = {"pyperplan": {"search": "gbf", "heuristic": "hff"}}
 
-
-FAR_S = 600.0
-"""A deadline [s] for one plan that only what hangs misses, however busy the machine is."""
 MOST_STATES = 100_000
 """Plans of a tabletop take ten states, those of a house some hundreds."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from robomemory.moments import Moment
+from robomemory.planning.deadline import FAR_S
 from robomemory.planning.lessons import Failure, Lesson, Lessons, Note, read_failures
 from robomemory.scene import Scene
 
@@ -34,9 +35,13 @@ class PlanningMemory(Protocol):
 
 
 class Recollection:
-    """Everything that was recalled for one instruction: lessons, failures, steps in mind and the graph."""
+    """Everything that was recalled for one instruction: lessons, failures, steps in mind and the graph.
 
-    def __init__(self, memory: PlanningMemory | None, timeout_s: float = 2.0) -> None:
+    The memory is waited for, so that a busy machine makes the same plan; ``timeout_s`` [s] only ends what
+    hangs. A memory behind a network has a deadline of its own.
+    """
+
+    def __init__(self, memory: PlanningMemory | None, timeout_s: float = FAR_S) -> None:
         self._memory, self._timeout_s = memory, timeout_s
         self.lessons = Lessons()
         self.failures: list[Failure] = []

@@ -29,6 +29,7 @@ from vista.guard.guard import SafetyGuard
 from vista.kinematics import Kinematics, matrix_to_pose
 from vista.robots import load_robot
 from vista.types import ActionChunk, ActionSpace, Decision, Observation
+from vista_msgs.srv import Recall
 from vista_ros import conversions as c
 from vista_ros.health import Latch, Mailbox, Meter
 from vista_ros.node_base import VistaNode
@@ -289,3 +290,19 @@ def test_arm_follows_and_holds():
         rows_of([[0.0]], ["other"], SPEC)
     with pytest.raises(ValueError, match="NaN"):
         rows_of([[float("nan")] * 7], names, SPEC)
+
+
+def test_a_memory_behind_the_graph_is_not_waited_for_for_ever():
+    from vista_ros.proxies import RECALL_S, GraphMemory
+
+    asked: list[tuple[float, float]] = []
+
+    def recall(request: object, seconds: float) -> object:
+        asked.append((request.timeout_s, seconds))  # type: ignore[attr-defined]
+        return Recall.Response()
+
+    memory = GraphMemory.__new__(GraphMemory)
+    memory._recall = recall  # type: ignore[assignment]
+    for wanted in (0.5, 600.0):
+        memory.recall(["mug"], timeout_s=wanted)
+    assert asked == [(0.5, 4.5), (RECALL_S, RECALL_S + 4.0)]

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from vista.cli import compose
-from vista.cli.patient import Patient
 from vista.cli.truth import Witness
 from vista.events import OnEvent, fan_out, ignore
 from vista.executor.late import EXECUTE_ROWS
@@ -107,9 +106,7 @@ class Stack:
             memory = compose.open_memory(memory_folder)
             planner = self._part(
                 "planner", refs.planner,
-                lambda: compose.load_planner(
-                    refs.planner, task=task, finder=detector, memory=Patient(memory)
-                ),
+                lambda: compose.load_planner(refs.planner, task=task, finder=detector, memory=memory),
             )  # fmt: skip
             switcher = self._part(
                 "switcher", refs.switcher, lambda: compose.load_switcher(refs.switcher, finder=detector)

@@ -18,6 +18,8 @@ from robomemory.planning import (
     Stuck,
     UnifiedEngine,
 )
+from robomemory.planning.lessons import Lesson, Note, Relation
+from robomemory.planning.recollection import Recollection
 from tests.robomemory.planning.toy import Toy, attempt
 
 pytest.importorskip("unified_planning")
@@ -166,3 +168,16 @@ def test_an_order_hidden_in_a_remembered_text_changes_nothing(engine, memory):
 def test_what_is_not_understood_is_refused(engine, says):
     with pytest.raises(InstructionUnclear):
         planner(engine, None).begin(says, Toy(HIDDEN).look())
+
+
+def test_a_busy_machine_makes_the_same_plan():
+    """A memory that needs a minute is waited for: what it says late would be missing in the plan."""
+
+    class Slow:
+        def recall(self, queries, *, k=5, timeout_s=1.0):
+            return [Note("semantic", lesson.text, 1)] if timeout_s > 60.0 else []
+
+    lesson = Lesson("red cube", Relation.KEPT_IN, "left drawer")
+    recalled = Recollection(Slow())  # type: ignore[arg-type]
+    recalled.gather("find the red cube", ["red cube"], "user")
+    assert recalled.lessons.value("red cube", Relation.KEPT_IN) == "left drawer"

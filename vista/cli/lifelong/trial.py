@@ -16,7 +16,6 @@ from robomemory.planning.recollection import PlanningMemory, Remembered
 from robomemory.scene import Scene
 from vista.cli.lifelong.scenarios import Errand, Scenario
 from vista.cli.lifelong.stage import Stage
-from vista.cli.patient import Patient
 
 METHODS = (
     "full",
@@ -86,8 +85,7 @@ def run_trial(
         elif kind in ("spatial", "temporal", "episodic", "semantic"):
             seen = Without(memory, kind)
         settings = Settings(seed=scenario.seed * 16 + number, critic=method != "no-critic")
-        patient = None if seen is None else Patient(seen)
-        planner = MemoryPlanner(TABLETOP, engine, patient, settings)
+        planner = MemoryPlanner(TABLETOP, engine, seen, settings)
         return attempt(planner, stage, scenario, errand, number * _DAY_NS)
 
     with RoboMemory(":memory:", embedder=embedder) as memory:

@@ -30,6 +30,8 @@ from vista_ros.observation import ObservationSource
 
 # Nothing moves while an image is imagined: a busy machine may take its time.
 IMAGINE_ACCEPT_S = 20.0
+# A planner would wait for its memory for as long as it takes; a robot that is on has no time for that.
+RECALL_S = 2.0
 
 
 class WatchingRobot:
@@ -99,6 +101,7 @@ class GraphMemory:
         self._remember(Remember.Request(notes=[c.note_to_msg(note) for note in notes]))
 
     def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> Sequence[c.Recalled]:
+        timeout_s = min(timeout_s, RECALL_S)
         request = Recall.Request(queries=list(queries), k=k, timeout_s=timeout_s)
         return [c.memory_item_from_msg(item) for item in self._recall(request, timeout_s + 4.0).items]
 
