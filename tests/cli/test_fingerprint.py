@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from vista.cli.episode import Refs
 from vista.cli.suites import SUITES, Settings, make_suite
 from vista.cli.suites.base import Suite
 from vista.cli.suites.memory import CELLS, make_cell
+from vista.errors import ConfigError
 
 OURS = ("vista", "vista_sim", "robomemory", "vista_ros")
 # What a worker loads of others that reads, writes and talks, and computes nothing of an episode.
@@ -219,3 +221,61 @@ def test_the_graph_counts_where_episodes_run_through_it(monkeypatch: pytest.Monk
     monkeypatch.setattr(basic, "graph_digest", lambda: "other")
     assert suite.identity(settings, "basic", "imagined") == told["basic"]
     assert suite.identity(settings, "ros", "imagined") != told["ros"]
+
+
+def test_a_word_that_stands_for_weights_counts_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("torch")
+    from vista.cli import compose
+
+    monkeypatch.setattr(fingerprint, "shipped", lambda name: tmp_path / name)
+    folder = tmp_path / "executor_long"
+    folder.mkdir()
+    before = fingerprint.ref_digest("long", "executor")
+    (folder / "model.safetensors").write_text("others")
+    assert fingerprint.ref_digest("long", "executor") != before
+
+    asked: list[str] = []
+
+    def watched(name: str) -> Path:
+        asked.append(name)
+        raise ConfigError("none ships")
+
+    monkeypatch.setattr(compose, "shipped", watched)
+    for word in ("long", "scripted", "mock"):  # every word of an executor
+        with contextlib.suppress(ConfigError):
+            compose.load_policy(word)
+    assert asked == ["executor_long"]
+
+
+def test_files_behind_links_count_and_a_link_that_leads_back_ends(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "model").mkdir()
+    weights = tmp_path / "elsewhere" / "weights.safetensors"
+    weights.write_text("one")
+    for name, target in (("unet", "../elsewhere"), ("vae", "../elsewhere"), ("self", "."), ("up", "..")):
+        (tmp_path / "model" / name).symlink_to(target)
+    before = fingerprint.folder_digest(tmp_path / "model")
+    weights.write_text("two")
+    assert fingerprint.folder_digest(tmp_path / "model") != before
+
+
+def test_what_lies_at_home_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """In quotes, or in a file, ``~`` is seen by no shell."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("things", "weights"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "scene.yaml").write_text("objects_from: ~/things\n")
+    (tmp_path / "large.yaml").write_text("type: diffusers\nmodel: ~/weights\n")
+    refs = ("~/weights", "a:B@~/weights", "~/large.yaml")
+
+    def told() -> list[str]:
+        parts = (fingerprint.ref_digest(ref, "world_model") for ref in refs)
+        return [fingerprint.scene_digest("~/scene.yaml"), *parts]
+
+    first = told()
+    (tmp_path / "things" / "mug.yaml").write_text("shape: mug")
+    second = told()
+    (tmp_path / "weights" / "model.safetensors").write_text("others")
+    third = told()
+    assert [a == b for a, b in zip(first, second, strict=True)] == [False, True, True, True]
+    assert [a == b for a, b in zip(second, third, strict=True)] == [True, False, False, False]

@@ -30,6 +30,7 @@ from vista.cli.suites.base import Cell, Job, Progress
 from vista.errors import ConfigError, InvalidValueError, VistaError
 from vista.plain_text import plain
 from vista.report.machine import machine_info
+from vista.yaml_file import user_path
 
 _REF = "FOLDER|module:Class"
 FEWEST_RECORDS = 1_000
@@ -79,7 +80,8 @@ def main(args: argparse.Namespace) -> int:
     if args.json is not None and args.json.is_dir():
         raise ConfigError(f"--json {args.json}: a folder stands there, expected a file")
     for option in ("scene", "guard"):
-        if (file := getattr(args, option)) is not None and file.strip() and not Path(file).is_file():
+        file = getattr(args, option)
+        if file is not None and file.strip() and not user_path(file, option).is_file():
             raise ConfigError(f"--{option} {file}: no such file")
     if args.page is not None and not suite.paged:
         raise ConfigError(f"--page {args.page}: suite {suite.name!r} has no page; 'vista' has one")
@@ -114,7 +116,7 @@ def main(args: argparse.Namespace) -> int:
         scratch.write_text(json.dumps(plainly(report), indent=1) + "\n", encoding="utf-8")
         os.replace(scratch, args.json)
     if args.page is not None:
-        print(suite.page(settings, out, report, args.page), file=sys.stderr)
+        print(plain(str(suite.page(settings, out, report, args.page))), file=sys.stderr)
     # A pipe or a log has no width of its own; the table should not be folded for it.
     (Console() if sys.stdout.isatty() else Console(width=140)).print(table(args.suite, cells))
     return 0

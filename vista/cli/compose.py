@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from vista.cli import large
-from vista.cli.refs import load, shipped
+from vista.cli.refs import FOLDERS, load, shipped
 from vista.errors import ConfigError
 from vista.guard import SafetyGuard, load_limits
 from vista.preprocess import Preprocessor
@@ -66,7 +66,7 @@ def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | Non
         return StillPolicy()
 
     def longer() -> Policy:
-        return learned(shipped("executor_long"))
+        return learned(shipped(FOLDERS["long"]))
 
     words = {"long": longer, "scripted": scripted, "mock": mock}
     return load(

@@ -14,13 +14,12 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from vista.cli.large import named_folders
-from vista.cli.refs import SETTINGS, shipped
+from vista.cli.refs import FOLDERS, SETTINGS, at_home, shipped
 from vista.errors import ConfigError
 from vista.resources import resource_path
 from vista.robots import load_robot
+from vista.yaml_file import read_yaml, user_path
 
 File = tuple[str, Path]
 """What a file is called, and where it is."""
@@ -47,11 +46,19 @@ def _digest(files: Iterable[File], *more: str) -> str:
     return total.hexdigest()[:16]
 
 
-def _files(folder: Path, name: str, skipped: tuple[str, ...] = ()) -> Iterator[File]:
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        if path.is_file() and path.suffix not in (".pyc", *skipped) and "__pycache__" not in relative.parts:
-            yield f"{name}/{relative.as_posix()}", path
+def _files(
+    folder: Path, name: str, skipped: tuple[str, ...] = (), above: frozenset[Path] = frozenset()
+) -> Iterator[File]:
+    """The files below ``folder``, also those behind links; ``above``: the folders that it is in."""
+    real = folder.resolve()
+    if real in above or not folder.is_dir():  # a link that leads back
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            if path.name != "__pycache__":
+                yield from _files(path, f"{name}/{path.name}", skipped, above | {real})
+        elif path.is_file() and path.suffix not in (".pyc", *skipped):
+            yield f"{name}/{path.name}", path
 
 
 def folder_digest(folder: Path) -> str:
@@ -60,6 +67,7 @@ def folder_digest(folder: Path) -> str:
     Raises:
         ConfigError: no such folder.
     """
+    folder = user_path(folder, "folder")
     if not folder.is_dir():
         raise ConfigError(f"the folder {folder} does not exist")
     return _digest(each for each in _files(folder, "", (".md",)) if each[1].name != "loss.png")
@@ -116,8 +124,9 @@ def file_digest(path: str | Path, *beside: Path) -> str:
     Raises:
         ConfigError: it cannot be read.
     """
+    path = user_path(path, "file")
     try:
-        return _digest([(each.name, each) for each in (Path(path), *beside)])
+        return _digest([(each.name, each) for each in (path, *beside)])
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -131,17 +140,20 @@ def robot_digest(robot: str) -> str:
 
 def scene_digest(scene: str) -> str:
     """What the scene file stands for: itself and the objects that it takes from elsewhere."""
-    own = file_digest(scene)
-    data = yaml.safe_load(Path(scene).read_text(encoding="utf-8"))
+    path = user_path(scene, "scene")
+    own, data = file_digest(path), read_yaml(path, "scene")
     folder = data.get("objects_from") if isinstance(data, dict) else None
-    return own if folder is None else f"{own}@{folder_digest(Path(scene).parent / str(folder))}"
+    if folder is None:
+        return own
+    return f"{own}@{folder_digest(path.parent / user_path(str(folder), 'objects_from'))}"
 
 
 def ref_digest(ref: str | None, default: str) -> str:
     """What a reference stands for now: the weights of a folder, a settings file and the weights that it
     names, one's own class and the modules beside it that it imports, or a word."""
-    if ref is None:
-        return folder_digest(shipped(default))
+    if ref is None or ref in FOLDERS:
+        return folder_digest(shipped(default if ref is None else FOLDERS[ref]))
+    ref = at_home(ref)
     if Path(ref).is_dir():
         return folder_digest(Path(ref))
     if ref.endswith(SETTINGS) and Path(ref).is_file():

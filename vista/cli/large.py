@@ -13,20 +13,23 @@ from typing import TypeVar
 
 from vista.cli.refs import FileLoader, Loader
 from vista.settings import Options, from_options, read_options
+from vista.yaml_file import user_path
 
 T = TypeVar("T")
 WRITERS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 
 
 def beside(options: Options, where: str, *names: str) -> Options:
-    """``options`` with those paths among ``names`` that begin with ``./`` or ``../`` seen from the file."""
-    folder = Path(where).parent
-    return {
-        name: str(folder / value)
-        if name in names and isinstance(value, str) and value.startswith(("./", "../"))
-        else value
-        for name, value in options.items()
-    }
+    """``options`` with those paths among ``names`` that begin with ``./`` or ``../`` seen from the file, and
+    those that begin with ``~`` from the user's home."""
+    folder = user_path(where, "settings").parent
+
+    def seen(value: object) -> object:
+        if isinstance(value, str) and value.startswith(("./", "../")):
+            return str(folder / value)
+        return str(user_path(value, "settings")) if isinstance(value, str) and value[:1] == "~" else value
+
+    return {name: seen(value) if name in names else value for name, value in options.items()}
 
 
 def named_folders(path: str) -> list[Path]:

@@ -14,14 +14,24 @@ from vista.errors import ConfigError, UnknownNameError, VistaError
 from vista.halting import describe
 from vista.resources import resource_path
 from vista.settings import Options, read_options
+from vista.yaml_file import user_path
 
 Loader = Callable[[Path], object]
 # From the options of a settings file, and what the file is called.
 FileLoader = Callable[[Options, str], object]
 SETTINGS = (".yaml", ".yml")
+FOLDERS = {"long": "executor_long"}
+"""Words that stand for the weights in a folder below ``models/``."""
 
 # Which kind of part a folder holds, by the class that its configuration names.
 _CONFIGS = ("model_index.json", "config.json")
+
+
+def at_home(ref: str) -> str:
+    """``ref`` with ``~``, before a folder or behind the ``@`` of a class, for the user's home: what stands in
+    quotes or in a file no shell has seen."""
+    where, at, folder = ref.partition("@") if ":" in ref else ("", "", ref)
+    return f"{where}{at}{user_path(folder, 'reference')}" if folder.startswith("~") else ref
 
 
 def shipped(name: str) -> Path:
@@ -88,10 +98,13 @@ def load(
         raise ConfigError(f"{kind} {text!r}: expected a reference, or nothing for what ships")
     if text in words:
         return _checked(kind, text, words[text](), protocol)
+    text = at_home(text)
     if Path(text).is_dir():
         return _checked(kind, text, _from_folder(kind, Path(text), classes, other), protocol)
     if text.endswith(SETTINGS):
         return _checked(kind, text, _from_file(kind, text, files or {}), protocol)
+    if "://" in text:  # not repeated: there may be a password in it
+        raise ConfigError(f"{kind}: an address is no reference; it belongs into a settings file (*.yaml)")
     if ":" in text:
         return _checked(kind, text, _own(kind, text), protocol)
     if os.sep in text or text.startswith("."):
