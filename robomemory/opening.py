@@ -14,6 +14,11 @@ from robomemory.store import Store
 from robomemory.store import embedder_of as _embedder_of_file
 
 _PATH_BYTES, _NAME_BYTES = 4_000, 255
+# What is meant for a database, misspelt: a file of that name would hide that nothing is shared.
+_ADDRESS = re.compile(
+    r"^\s*[a-z][a-z0-9+.\-]*:/|^\s*postgres(?:ql)?(?::|%3a)|(?:^|\s)(?:password|passfile|sslpassword)\s*=",
+    re.IGNORECASE,
+)
 
 
 def open_store(path: str | os.PathLike[str], embedder: str, dim: int) -> Backend:
@@ -46,7 +51,7 @@ def checked_path(path: object) -> str:
         return said  # whatever is wrong with it is told without repeating it
     if not isinstance(said, str) or not said.strip() or "\0" in said:
         raise StoreError(f"{shown(said)}: expected the path of a file, or a URL")
-    if re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]*:/", said):
+    if _ADDRESS.search(said):
         raise StoreError(  # not repeated: there may be a password in it
             "the memory's address can't be read: expected the path of a file, or postgresql://host/database"
         )

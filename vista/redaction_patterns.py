@@ -22,6 +22,11 @@ _ENCODED_ADDRESS = re.compile(
     r"(?:(?!%(?:25){0,4}2f)[^\s&]){0,300}(?P<at>%(?:25){0,4}40)",
     re.IGNORECASE,
 )
+_NO_SLASHES = re.compile(
+    r"(?P<scheme>\b(?:postgres(?:ql)?|https?|wss?|ftp|mysql|mariadb|redis|mongodb|amqp|socks[45]?h?):/?)"
+    r"[^\s/:@]{0,100}:[^\s@]{1,1000}@",
+    re.IGNORECASE,
+)
 _NO_SCHEME = re.compile(
     r"(?<![\w.%+\-:/*])(?P<user>[\w.%+\-]{1,100}):[^\s@/:'\"]{3,200}@(?P<host>[\w.\-]{3})"
 )
@@ -74,6 +79,7 @@ def conceal_shapes(text: str) -> str:
     """``text`` with :data:`HIDDEN` in place of whatever has the shape of a secret."""
     if "@" in text:
         text = _ADDRESS.sub(rf"\g<scheme>{HIDDEN}@", text)
+        text = _NO_SLASHES.sub(rf"\g<scheme>{HIDDEN}@", text)
         text = _NO_SCHEME.sub(rf"\g<user>:{HIDDEN}@\g<host>", text)
     if "%" in text:
         text = _ENCODED_ADDRESS.sub(rf"\g<scheme>{HIDDEN}\g<at>", text)

@@ -11,12 +11,14 @@ from typing import TypeVar
 
 from vista.errors import ConfigError, UnknownNameError, VistaError
 from vista.plain_text import plain
+from vista.redaction import conceal
 from vista.values import shown
 from vista.yaml_file import read_yaml, user_path
 
 T = TypeVar("T")
 Options = Mapping[str, object]
 LARGEST = 1e300
+SHOWN = 120
 
 
 def read_options(path: str | Path) -> tuple[str, Options]:
@@ -75,11 +77,17 @@ def _value(hint: object, value: object, where: str) -> object:
         return {str(k): _value(arguments[1], each, f"{where}.{k}") for k, each in value.items()}
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         if not abs(value) <= LARGEST:
-            raise ConfigError(f"{where}: {shown(value)}, expected a finite number")
+            raise ConfigError(f"{where}: {_told(value)}, expected a finite number")
         return float(value)
     if hint in (str, int, bool) and type(value) is hint:
         return value
     if hint == str | int | float | bool and isinstance(value, str | int | float | bool):
         return value
     name = hint.__name__ if isinstance(hint, type) else str(hint)
-    raise ConfigError(f"{where}: {shown(value)}, expected {name}")
+    raise ConfigError(f"{where}: {_told(value)}, expected {name}")
+
+
+def _told(value: object) -> str:
+    """``value`` for a message. Where a mapping was expected an address may stand, with a password in it."""
+    given = value if isinstance(value, str | list | Mapping) else None
+    return shown(value) if given is None else plain(conceal(repr(given)), SHOWN)

@@ -94,3 +94,21 @@ def test_what_is_no_secret_is_told():
 def test_a_scene_that_is_no_name_is_told(scene):
     with pytest.raises(StoreError, match="scene"):
         Address.parse(f"postgresql://lab/memory?scene={scene}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "postgresql:robot:s3cr3t@lab/memory", "postgres:/robot:s3cr3t@lab/memory",
+        "postgresql%3A%2F%2Frobot%3As3cr3t%40lab%2Fmemory", "host=lab password=s3cr3t dbname=memory",
+        "Postgresql:lab",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_misspelt_is_no_file(path, tmp_path, monkeypatch):
+    """A file of that name would hide that nothing is shared, and show the password to whoever lists it."""
+    monkeypatch.chdir(tmp_path)
+    for call in (lambda: RoboMemory(path), lambda: RoboMemory.for_scene(path, "kitchen")):
+        with pytest.raises(StoreError, match="address can't be read") as caught:
+            call()
+        assert "s3cr3t" not in "".join(traceback.format_exception(caught.value))
+    assert not list(tmp_path.iterdir())

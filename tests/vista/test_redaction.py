@@ -15,6 +15,7 @@ from xml.sax import saxutils
 
 import pytest
 
+from vista.errors import ConfigError
 from vista.redaction import conceal, register, register_address
 
 KEY = "sk-Geheim/7+x&\"q'ü=42"
@@ -190,3 +191,54 @@ def test_logs_of_every_library_are_concealed_with_their_tracebacks(caplog):
     assert "logged-secret-77" not in caplog.text
     assert "plain mug of 3" in caplog.text
     assert "Illegal header value" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql:robot:geheim@lab/memory", "postgres:/robot:geheim@lab/memory",
+        "http:/u:geheim@host:8000/v1", "https:u:geheim@host", "socks5:u:gehe:im@host",
+    ],
+)  # fmt: skip
+def test_an_address_whose_slashes_were_forgotten_is_one(address: str):
+    said = conceal(f"{address}: no such file")
+    assert "gehe" not in said
+    assert said.endswith(": no such file")
+
+
+def test_settings_show_no_password():
+    from vista.planner.endpoint_settings import EndpointSettings
+    from vista.settings import from_options
+
+    made = EndpointSettings("http://u:unregistered-geheim@localhost:8000/v1", "m")
+    assert "geheim" not in repr(made)
+    assert "model='m'" in repr(made)
+    for wrong in ("http://u:geheim@host/v1", ["http://u:geheim@host/v1" * 9], {"a": "http://u:geheim@host"}):
+        options = {"base_url": "http://host/v1", "model": "m", "attempts": wrong}
+        with pytest.raises(ConfigError, match=r"mine\.yaml: attempts") as caught:
+            from_options(EndpointSettings, options, "mine.yaml")
+        assert "geheim" not in str(caught.value)
+
+
+def test_the_traceback_of_a_worker_shows_no_secret(monkeypatch, capsys):
+    from vista.cli.workers import Crash
+
+    monkeypatch.setenv("VISTA_DEBUG", "1")
+    register("workers-secret-99")
+    try:
+        raise KeyError("Bearer workers-secret-99")
+    except KeyError as error:
+        crash = Crash.of(error)
+    shown = crash.cause + "".join(capsys.readouterr())
+    assert "KeyError" in shown
+    assert "Traceback" in shown
+    assert "workers-secret-99" not in shown
+
+
+def test_an_address_in_the_place_of_a_part_is_not_repeated():
+    pytest.importorskip("torch")
+    from vista.cli import compose
+
+    with pytest.raises(ConfigError, match="an address is no reference") as caught:
+        compose.load_planner("http://u:geheim@host/v1")
+    assert "geheim" not in str(caught.value)

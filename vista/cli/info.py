@@ -22,6 +22,7 @@ from vista.cli.refs import class_in
 from vista.errors import VistaError
 from vista.halting import describe
 from vista.plain_text import plain, visible
+from vista.redaction import conceal
 from vista.report.machine import machine_info
 from vista.resources import resource_path, resource_roots
 
@@ -65,9 +66,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _told(section: Callable[[], Section]) -> Section:
     try:
-        return section()
+        return {name: conceal(value) for name, value in section().items()}
     except ImportError as error:
-        return {"missing": plain(str(error))}
+        return {"missing": conceal(plain(str(error)))}
     except Exception as error:
         return {"does not work": describe(error)}
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from vista.errors import ConfigError, InvalidValueError, ModelMismatchError, UnknownNameError, VistaError
 from vista.halting import describe
+from vista.redaction import conceal
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -40,7 +41,7 @@ class Crash:
         """What ``error`` comes to; its traceback is shown where :data:`DEBUG` is set."""
         mine = isinstance(error, VistaError)
         if not mine and os.environ.get(DEBUG):
-            traceback.print_exception(error, file=sys.stderr)
+            print(conceal("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         return cls(describe(error), mine, isinstance(error, SETTINGS_ERRORS))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from vista.errors import ConfigError
 from vista.redaction import conceal, register, register_address
@@ -33,6 +33,10 @@ class EndpointSettings:
     token_limit: str = "max_tokens"
     send_images: bool = True
     send_seed: bool = True
+
+    def __repr__(self) -> str:
+        shown = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self))
+        return conceal(f"{type(self).__name__}({', '.join(shown)})")
 
     def __post_init__(self) -> None:
         register_address(self.base_url)
