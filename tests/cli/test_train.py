@@ -133,3 +133,15 @@ def test_smoke_training_of_the_executor_and_of_one_that_goes_on_from_it(
     assert json.loads((first / "config.json").read_text())["told"] == METHODS["ours"].told == "none"
     more = run("executor", smoke, "--stage", "long", "--world-model", str(world_model), "--start", str(first))
     assert json.loads((more / "config.json").read_text())["told"] == "unnamed"
+
+
+@pytest.mark.parametrize("option", ["--out", "--checkpoints"])
+def test_where_nothing_can_be_written_is_told_before_the_training(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("a" * 300)):
+        assert cli.main(["train", "planner", "--smoke", option, str(place)]) == 2
+        assert f"{option}: " in (said := capsys.readouterr().err)
+        assert "expected a folder that can be written" in said
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -21,6 +21,7 @@ from vista.cli.truth import is_done
 from vista.errors import InvalidValueError, UnknownNameError
 from vista.executor.late import EXECUTE_ROWS, late_policy
 from vista.kinematics import Kinematics
+from vista.plain_text import plain
 from vista.protocols import Guard, Policy, WorldModel
 from vista.resources import resource_roots
 from vista.robots import load_robot
@@ -257,5 +258,5 @@ def main(args: argparse.Namespace) -> int:
     for name, weight in zip((*FEATURES, "bias"), (*config.weights, config.bias), strict=True):
         print(f"  {name:14} {weight:8.3f}")
     CalibratedSwitcher(config).save_pretrained(out)
-    print(f"threshold {config.threshold:.3f}, patience {config.patience}; saved to {out}")
+    print(f"threshold {config.threshold:.3f}, patience {config.patience}; saved to {plain(str(out))}")
     return 0

@@ -131,6 +131,25 @@ def writable_folder(option: str, value: str | Path) -> Path:
     return folder
 
 
+def possible_folder(option: str, value: str | Path) -> Path:
+    """The folder ``value``, which is there or can be made; nothing is made yet.
+
+    Raises:
+        InvalidValueError: a file stands in its way, or nothing can be written there.
+    """
+    folder = there = Path(value)
+    try:
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        why = "" if there.is_dir() else "a file stands there"
+        why = why or ("" if os.access(there, os.W_OK | os.X_OK) else "permission denied")
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        raise InvalidValueError(f"{option}: {shown(value)}, expected a folder that can be written: {why}")
+    return folder
+
+
 def _encodable(text: str) -> bool:
     try:
         text.encode("utf-8")

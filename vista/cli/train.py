@@ -15,9 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vista.cli.checks import possible_folder
 from vista.cli.recipes import DataPart, Recipe, Stage, load_recipe
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.executor.methods import METHODS
+from vista.plain_text import plain
 from vista.resources import resource_roots
 from vista.shards import Maker, generate, shard_folders
 from vista.splits import load_splits
@@ -98,6 +100,8 @@ def main(args: argparse.Namespace) -> int:
     name = recipe.name if args.stage == "base" else f"{recipe.name}-{args.stage}"
     out: Path = args.out or base / (stage.out or recipe.out)
     checkpoints: Path = args.checkpoints or base / "checkpoints" / name
+    possible_folder("--out", out)
+    possible_folder("--checkpoints", checkpoints)
     if args.fresh and checkpoints.is_dir():
         if any(checkpoints.iterdir()) and not (checkpoints / "settings.json").is_file():
             raise ConfigError(f"--fresh: {checkpoints} holds no checkpoint; it is left as it is")
@@ -114,12 +118,13 @@ def main(args: argparse.Namespace) -> int:
     )  # fmt: skip
     complete = training(data, out, checkpoints, config)
     if not complete:
-        print(f"{args.what}: stopped after {args.minutes:g} min; the same command goes on ({checkpoints})")
+        where = plain(str(checkpoints))
+        print(f"{args.what}: stopped after {args.minutes:g} min; the same command goes on ({where})")
         return 0
     if (checkpoints / "loss.png").is_file():
         shutil.copyfile(checkpoints / "loss.png", out / "loss.png")
     size = sum(p.stat().st_size for p in out.rglob("*.safetensors")) / 1e6
-    print(f"{args.what}: {stage.steps} steps done; the model is in {out} ({size:.1f} MB)")
+    print(f"{args.what}: {stage.steps} steps done; the model is in {plain(str(out))} ({size:.1f} MB)")
     return 0
 
 
@@ -159,13 +164,13 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
         return partial(train_world_model, start=start, training=how)
     from vista.executor.train import ExecutorTraining, train_executor
 
-    plain = ExecutorTraining()
+    usual = ExecutorTraining()
     training = replace(
-        plain,
-        batch=stage.batch or plain.batch,
-        imagined=stage.imagined or plain.imagined,
-        delayed=stage.delayed or plain.delayed,
-        offset=plain.offset if stage.offset else 0.0,
+        usual,
+        batch=stage.batch or usual.batch,
+        imagined=stage.imagined or usual.imagined,
+        delayed=stage.delayed or usual.delayed,
+        offset=usual.offset if stage.offset else 0.0,
         padding=stage.padding,
     )
     method = METHODS[args.method]
