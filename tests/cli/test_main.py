@@ -236,3 +236,20 @@ def test_info_tells_what_is_missing_instead_of_failing(
     assert '"no-such-package": "not installed"' in out
     for section in ("machine", "device", "models", "ROS", "rendering"):
         assert f'"{section}"' in out
+
+
+def test_a_bench_breaks_ties_as_the_last_one_did():
+    """Python orders sets of words anew for each process, unless it is told not to."""
+    code = (
+        "import sys; print(sys.flags.hash_randomization, flush=True); from vista.cli.main import main; main()"
+    )
+    for word, seed, told in (
+        ("bench", None, ["1", "0"]), ("bench", "", ["1", "0"]), ("bench", "7", ["1"]), ("nothing", None, ["1"])
+    ):  # fmt: skip
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+        env |= {} if seed is None else {"PYTHONHASHSEED": seed}
+        done = subprocess.run(
+            [sys.executable, "-c", code, word, "--help me"], env=env, capture_output=True, text=True
+        )
+        assert done.stdout.split() == told, done.stderr
+        assert len(done.stderr.splitlines()) == 1, "the words are the same again"
