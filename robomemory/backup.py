@@ -25,10 +25,13 @@ def backup_store(path: str | os.PathLike[str], target: str | os.PathLike[str]) -
             StoreCorruptError: ``path`` is no store, or not whole. StoreInUseError: in a forked child of a
             process that had it open.
     """
+    from robomemory.opening import checked_path  # which opens stores, and stores are copied with this module
+
+    path, target = checked_path(path), checked_path(target)
     if is_url(path):
         from robomemory.postgres.address import Address
 
-        raise StoreError(f"{Address.parse(os.fspath(path)).name}: {ON_A_SERVER}")
+        raise StoreError(f"{Address.parse(path).name}: {ON_A_SERVER}")
     source, said = Path(path), plain(os.fspath(path))
     if source.is_dir():
         raise StoreError(f"{said}: a folder, expected a file")
@@ -61,7 +64,7 @@ def copy_into(db: sqlite3.Connection, target: str | os.PathLike[str]) -> Path:
     if is_url(target):
         raise StoreError("the target of a backup is a new file, and no database")
     path, said = Path(target), plain(os.fspath(target))
-    if not path.name:
+    if not path.name or os.fspath(target) == ":memory:":  # which is opened as another memory
         raise StoreError(f"{said}: expected the name of a new file")
     if not path.parent.is_dir():
         raise StoreError(f"{said}: folder {plain(str(path.parent))} does not exist")

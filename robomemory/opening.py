@@ -56,7 +56,8 @@ def checked_path(path: object) -> str:
             "the memory's address can't be read: expected the path of a file, or postgresql://host/database"
         )
     try:
-        size, longest = len(os.fsencode(said)), max(len(os.fsencode(part)) for part in Path(said).parts)
+        parts = [os.fsencode(part) for part in Path(said).parts]  # none for "."
+        size, longest = len(os.fsencode(said)), max(map(len, parts), default=0)
     except UnicodeEncodeError as error:
         raise StoreError(f"{shown(said)}: holds a lone surrogate, which no file name can") from error
     if size > _PATH_BYTES or longest > _NAME_BYTES:

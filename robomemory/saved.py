@@ -39,7 +39,7 @@ class Saved:
     """The saved indices of the store at ``path``, in a folder beside it; None for a store in memory."""
 
     def __init__(self, path: str, embedder: str, dim: int) -> None:
-        self._folder = None if path == ":memory:" else Path(f"{path}-index")
+        self._folder = None if path == ":memory:" else Path(f"{os.path.abspath(path)}-index")
         self._embedder, self._dim = embedder, dim
         self._owner = Owner(str(self._folder))
 

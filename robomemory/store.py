@@ -51,8 +51,9 @@ class Store(Backend):
     """
 
     def __init__(self, path: str | os.PathLike[str], embedder: str, dim: int) -> None:
-        self.file = os.fspath(path)
-        self.path = plain(self.file)  # for messages
+        said = os.fspath(path)
+        self.file = said if said == ":memory:" else os.path.abspath(said)  # wherever the process goes
+        self.path = plain(said)  # for messages
         self.dim = dim
         self.owner = Owner(self.path)
         self._lock = threading.RLock()
@@ -76,6 +77,7 @@ class Store(Backend):
                 had_log = whole.log_bytes(self.file) > 0
                 self._db = self._connect()
                 self._open(self._db, embedder, had_log)
+                self._inode = self._inode_now()
         except BaseException:
             self._let_go()
             raise
@@ -95,6 +97,22 @@ class Store(Backend):
             os.close(held)
             raise StoreInUseError(f"{self.path}: in use by another RoboMemory; close that one") from error
         return held
+
+    def _inode_now(self) -> tuple[int, int] | None:
+        """Which file stands at the path now; None where there is none, or in memory."""
+        try:
+            found = os.stat(self.file)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check_there(self) -> None:
+        """Raises StoreError where the file is no longer at its path: what is written would be kept nowhere,
+        and a new connection would make another file."""
+        if self._held is not None and self._inode_now() != self._inode:
+            raise StoreError(
+                f"{self.path}: was deleted, moved or replaced while it was open; nothing more can be kept in it"
+            )
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(
@@ -199,6 +217,7 @@ class Store(Backend):
         self.owner.check()
         with self._lock, self._errors("write"):
             db = self._connection()
+            self._check_there()
             with self._transaction(db):
                 yield db, self.seq + 1
                 db.execute(
@@ -315,6 +334,7 @@ class Store(Backend):
             try:
                 db = self._readers.pop()
             except IndexError:
+                self._check_there()
                 db = self._connect()
                 db.execute("PRAGMA query_only = ON")
             try:

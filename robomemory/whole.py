@@ -24,8 +24,8 @@ LOG_PAGES = 1_000
 
 
 def log_of(path: str) -> Path:
-    """The write-ahead log of the store at ``path``."""
-    return Path(f"{path}-wal")
+    """The write-ahead log of the store at ``path``; beside the file itself where that is a link."""
+    return Path(f"{os.path.realpath(path)}-wal")
 
 
 def log_bytes(path: str) -> int:

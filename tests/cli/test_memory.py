@@ -54,6 +54,16 @@ def test_out_and_in_again(file: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         (("inspect", "nowhere.sqlite3"), "nowhere.sqlite3: no such file"),
         (("export", "FILE"), "--out None"),
         (("export", "FILE", "--out", "a.doc"), "a.doc: expected"),
+        (("export", "FILE", "--kind", "semantic", "--out", "a.svg"), "--kind is for 'forget' only"),
+        (("import", "FILE", "--words", "mug", "--from", "a.jsonl"), "--words is for 'forget' only"),
+        (("backup", "FILE", "b.sqlite3", "--everything"), "--everything is for 'forget' only"),
+        (("inspect", "FILE", "--out", "a.svg"), "--out is for 'export' only"),
+        (("forget", "FILE", "--everything", "--from", "a"), "--from is for 'import' only"),
+        (("inspect", "/dev/null"), "no such file"),
+        (("inspect", "."), "no such file"),
+        (("backup", "FILE", ":memory:"), "expected the name of a new file"),
+        (("backup", "FILE", "."), "expected the name of a new file"),
+        (("import", ":memory:", "--from", "FILE"), "':memory:' keeps nothing"),
         (("export", "FILE", "--out", "no/such/a.jsonl"), "does not exist"),
         (("import", "new.sqlite3", "--from", "no.jsonl"), "no.jsonl: no such file"),
         (("import", "new.sqlite3", "--from", "x" * 5_000), "no such file"),
@@ -186,3 +196,28 @@ def test_age_counts_the_time_that_the_robot_was_running(tmp_path: Path, capsys: 
         assert [r.text for r in memory.records()] == [
             "run 1 at 100 s", "run 2 at 0 s", "run 2 at 50 s", "run 2 at 100 s"
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("action", ["inspect", "export", "forget", "backup"])
+def test_an_empty_file_is_no_empty_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str], action: str):
+    """Such as what a full disk leaves of a copy."""
+    empty = tmp_path / "scene.sqlite3"
+    empty.touch()
+    more = {"export": ["--out", tmp_path / "a.svg"], "forget": ["--everything"], "backup": [tmp_path / "b"]}
+    assert vista(action, empty, *more.get(action, [])) == 2
+    assert "an empty file, and no memory" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [empty]
+    assert empty.stat().st_size == 0
+
+
+def test_an_export_does_not_replace_its_memory(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    memory = file.rename(tmp_path / "scene.svg")
+    (tmp_path / "link.svg").symlink_to(memory)
+    before = memory.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    for out in (memory, "scene.svg", "../" + tmp_path.name + "/scene.svg", "link.svg"):
+        assert vista("export", memory, "--out", out) == 2
+        assert "is the memory itself" in capsys.readouterr().err
+    assert memory.read_bytes() == before

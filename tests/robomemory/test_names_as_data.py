@@ -8,8 +8,10 @@ import networkx as nx
 import pytest
 
 from robomemory import HashingEmbedder, InvalidNoteError, MemoryKind, RoboMemory, StoreError, graph_image
+from robomemory.backup import backup_store
 from robomemory.exchange import from_lines, to_graphml, to_lines
 from robomemory.markers import markers_of
+from robomemory.opening import embedder_of
 from robomemory.reading import tokens
 
 NAMES = (
@@ -207,9 +209,13 @@ def test_a_scene_that_is_no_file_name_is_one_sentence(tmp_path, scene):
 
 
 @pytest.mark.parametrize(
-    "path", ["", " ", "a\0b", "\ud800", None, 5, b"bytes", "x" * 5_000, "/dev/null/a", "/proc/a"]
+    "path", [".", "..", "/", "", " ", "a\0b", "\ud800", None, 5, b"bytes", "x" * 5_000, "/dev/null/a", "/proc/a"]
 )
 def test_a_path_that_is_none_is_one_sentence(path):
-    with pytest.raises(StoreError) as told:
-        RoboMemory(path, embedder=HashingEmbedder())
-    assert "\n" not in str(told.value)
+    for call in (RoboMemory, embedder_of, lambda p, **_: backup_store(p, "never written")):
+        try:
+            call(path, **({"embedder": HashingEmbedder()} if call is RoboMemory else {}))
+        except StoreError as error:
+            assert "\n" not in str(error)
+        else:
+            assert call is embedder_of  # which can't tell, and says None

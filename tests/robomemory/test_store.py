@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from robomemory import (
     StoreInUseError,
     StoreVersionError,
 )
+from robomemory.whole import log_bytes
 
 
 def opened(path, dim=512):
@@ -117,3 +119,55 @@ def test_a_full_disk_keeps_nothing_of_the_call_and_harms_nothing(memory, note, r
     memory._store._db.execute("PRAGMA max_page_count = 100000")
     memory.remember([spot, *many])
     assert len(reopen().records()) == 502
+
+
+@pytest.mark.parametrize("how", ["delete", "move", "replace"])
+def test_a_file_that_is_gone_keeps_nothing_and_says_so(path, note, how):
+    """On Linux an open file can be deleted: what is written to it afterwards is kept nowhere."""
+    with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+        memory.remember([note("episodic", "before")])
+        if how == "move":
+            path.rename(path.with_name("moved.sqlite3"))
+        else:
+            path.unlink()
+        if how == "replace":
+            path.write_bytes(b"something else")
+        for call in (
+            lambda: memory.remember([note("episodic", "after")]), lambda: memory.forget(everything=True),
+            lambda: memory.begin_run(0),
+        ):  # fmt: skip
+            with pytest.raises(StoreError, match="was deleted, moved or replaced while it was open"):
+                call()
+        assert [r.text for r in memory.records()] == ["before"]
+    assert path.exists() == (how == "replace")
+
+
+def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch, note):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+    with RoboMemory("scene.sqlite3", embedder=HashingEmbedder()) as memory:
+        assert memory.where == "scene.sqlite3"
+        memory.remember([note("episodic", "one")])
+        monkeypatch.chdir(elsewhere)
+        memory.remember([note("episodic", "two")])
+        with memory._store.snapshot(), ThreadPoolExecutor(8) as pool:  # more readers than there are links
+            assert {len(found) for found in pool.map(lambda _: memory.records(), range(40))} == {2}
+        assert memory.status().size_bytes > 0
+    assert list(elsewhere.iterdir()) == []
+    with RoboMemory(tmp_path / "scene.sqlite3", embedder=HashingEmbedder()) as again:
+        assert len(again.records()) == 2
+
+
+def test_a_link_to_a_store_is_that_store(path, tmp_path, note):
+    link = tmp_path / "link.sqlite3"
+    with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+        memory.remember([note("episodic", "one")])
+    link.symlink_to(path)
+    with RoboMemory(link, embedder=HashingEmbedder()) as memory:
+        memory.remember([note("episodic", "two")])
+        assert log_bytes(str(link)) == log_bytes(str(path)) > 0
+        with pytest.raises(StoreInUseError):
+            RoboMemory(path, embedder=HashingEmbedder())
+    with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+        assert len(memory.records()) == 2

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 ACTIONS = ("inspect", "export", "import", "forget", "backup")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_ONLY_FOR = {
+    "out": "export", "source": "import", "kind": "forget", "older_than": "forget", "keep": "forget",
+    "words": "forget", "everything": "forget",
+}  # fmt: skip
 ENDINGS = (".jsonl", ".graphml", ".svg", ".png")
 SHOWN = 12
 LONGEST = 300  # characters of a name or text that is shown
@@ -84,14 +88,23 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace, file: str) -> None:
-    """Raises ConfigError where an option that ``args.action`` needs is missing or names no file."""
+    """Raises ConfigError where an option that ``args.action`` needs is missing or names no file, or one is
+    given that it would leave out without a word."""
     from robomemory.postgres.address import is_url
 
+    for option, action in _ONLY_FOR.items():
+        name = "from" if option == "source" else option.replace("_", "-")
+        if args.action != action and getattr(args, option) not in (None, False, []):
+            raise ConfigError(f"{args.action}: --{name} is for '{action}' only")
     if args.action != "import" and not (is_url(file) or _is_file(Path(file))):
         raise ConfigError(f"{file}: no such file; a memory is written by 'vista up' or 'vista demo'")
+    if args.action != "import" and not is_url(file) and os.path.getsize(file) == 0:
+        raise ConfigError(f"{file}: an empty file, and no memory")
+    if args.action == "import" and file == ":memory:":
+        raise ConfigError("import: ':memory:' keeps nothing; expected a file or postgresql://...")
     if args.action == "export" and (args.out is None or args.out.suffix not in ENDINGS):
         raise ConfigError(f"--out {args.out}: expected a file that ends with {', '.join(ENDINGS)}")
-    if args.action == "export" and os.path.realpath(args.out) == os.path.realpath(file):
+    if args.action == "export" and not is_url(file) and _is_file(args.out) and args.out.samefile(file):
         raise ConfigError(f"--out {args.out}: is the memory itself, which an export must not replace")
     if args.action == "import" and (args.source is None or not _is_file(args.source)):
         raise ConfigError(f"--from {args.source}: no such file; expected the .jsonl of an export")
