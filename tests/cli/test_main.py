@@ -243,8 +243,9 @@ def test_a_bench_breaks_ties_as_the_last_one_did():
     code = (
         "import sys; print(sys.flags.hash_randomization, flush=True); from vista.cli.main import main; main()"
     )
+    twice, once = ["1", "0"], ["1"]
     for word, seed, told in (
-        ("bench", None, ["1", "0"]), ("bench", "", ["1", "0"]), ("bench", "7", ["1"]), ("nothing", None, ["1"])
+        ("bench", None, twice), ("bench", "", twice), ("bench", "7", once), ("nothing", None, once)
     ):  # fmt: skip
         env = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
         env |= {} if seed is None else {"PYTHONHASHSEED": seed}
