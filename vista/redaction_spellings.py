@@ -25,6 +25,8 @@ _NAMED_ESCAPES = {
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 _ALONE_BEFORE = r"(?:(?<![^\W_])|(?<=\\[nrt0])|(?<=%[0-9a-f]{2}))"
 _ALONE_AFTER = r"(?![^\W_])"
+# A long line may have been broken anywhere, and the break been escaped, encoded or folded to a blank since.
+_BROKEN = r"(?:=?\s{1,8}|\\{1,8}[nr]|%(?:25){0,4}0[ad])?"
 _CREDENTIAL = (
     r"\b(?:key|token|password|passwd|secret|bearer|basic|authorization)\b[^\w\n]{1,6}"
     r"(?:provided\W{1,3}|is\W{1,3})?"
@@ -48,9 +50,10 @@ def finders(secret: str) -> tuple[Finder, ...]:
 
 
 def _spelled(secret: str) -> Finder:
-    spelled = "".join(_character(c) for c in secret)
+    characters = [_character(c) for c in secret]
+    spelled = "".join(characters)
     if len(secret) >= ANYWHERE:
-        found = re.compile(spelled, re.IGNORECASE)
+        found = re.compile(_BROKEN.join(characters), re.IGNORECASE)
         return lambda text: found.sub(HIDDEN, text)
     if len(secret) >= WORD:
         found = re.compile(_ALONE_BEFORE + spelled + _ALONE_AFTER, re.IGNORECASE)

@@ -242,3 +242,14 @@ def test_an_address_in_the_place_of_a_part_is_not_repeated():
     with pytest.raises(ConfigError, match="an address is no reference") as caught:
         compose.load_planner("http://u:geheim@host/v1")
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("gap", ["\n", "\r\n", "\n    ", "\\n", "\\\\\\n", "%0A", "%250a", " ", "=\n"])
+def test_a_key_that_is_broken_into_lines_is_hidden(gap: str):
+    secret = "sk-broken-0123456789abcdef"
+    register(secret)
+    for at in (1, 9, 17, len(secret) - 1):
+        said = conceal(f"bad key {secret[:at]}{gap}{secret[at:]} was given")
+        assert said == "bad key *** was given"
+    thrice = gap.join((secret[:5], secret[5:12], secret[12:]))
+    assert conceal(f"it is {thrice}.") == "it is ***."
