@@ -75,7 +75,10 @@ class Pose(Value):
         if abs(norm - 1.0) > 1e-3:
             told = f"{norm:.4f}" if norm < 1e4 else f"{norm:.3g}"
             raise InvalidValueError(f"Pose.quat_wxyz: norm {told}, expected 1")
-        _set(self, "quat_wxyz", values.array("Pose.quat_wxyz", quat / norm, np.float64, (4,)))
+        # To divide once more would change the last bit of some: what another pose holds stays as it is.
+        held = isinstance(self.quat_wxyz, np.ndarray) and not self.quat_wxyz.flags.writeable
+        unit = quat if held and abs(norm - 1.0) <= 1e-15 else quat / norm
+        _set(self, "quat_wxyz", values.array("Pose.quat_wxyz", unit, np.float64, (4,)))
         values.text("Pose.frame", self.frame)
 
 

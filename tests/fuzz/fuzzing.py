@@ -23,8 +23,10 @@ INPUTS: Counter[str] = Counter()  # kind of entry -> inputs tried in this proces
 
 
 def counts(short: int, full: int) -> pytest.MarkDecorator:
-    """Parametrises ``count``: ``short`` inputs in ``./run test``, ``full`` inputs in ``./run test --all``."""
-    return pytest.mark.parametrize("count", [short, pytest.param(full, marks=pytest.mark.long)])
+    """Parametrises ``count``: ``short`` inputs in ``./run test``, ``full`` inputs in ``./run test --all``,
+    which may take half an hour where the machine is busy."""
+    long = [pytest.mark.long, pytest.mark.timeout(1_800)]
+    return pytest.mark.parametrize("count", [short, pytest.param(full, marks=long)])
 
 
 def explore(

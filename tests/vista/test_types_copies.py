@@ -26,6 +26,7 @@ from vista.types import (
     EpisodeResult,
     Observation,
     Outcome,
+    Pose,
     Progress,
     State,
     Subgoal,
@@ -46,6 +47,15 @@ def test_a_copy_is_the_same_and_stays_read_only(value: Any, copied: Callable[[An
     assert len({value, again}) == 1
     assert repr(again) == repr(value)
     check_locked(again)
+
+
+def test_a_pose_made_of_another_ones_parts_is_the_same_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    for quat in (np.array([1, 0.0234375, 0, 0]), *rng.normal(size=(500, 4))):
+        pose = Pose(np.zeros(3), quat / np.linalg.norm(quat) * (1 + rng.uniform(-9e-4, 9e-4)))
+        assert replace(pose) == pose
+        assert replace(replace(pose, frame="hand"), frame="base") == pose
+        assert np.linalg.norm(pose.quat_wxyz) == pytest.approx(1.0, abs=1e-15)
 
 
 def test_nothing_of_a_copy_can_be_changed():
