@@ -6,7 +6,6 @@ Speeds stand beside the time of a fixed matrix product of the same run, so that 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from vista.kinematics import Kinematics
 from vista.robots import load_robot
 from vista.splits import load_splits
+from vista.spread import unordered
 from vista_sim.render import Camera
 from vista_sim.tasks import TASKS, Choice, Task, make_task
 from vista_sim.world import World
@@ -85,10 +85,7 @@ def _attempt(job: tuple[str, int]) -> Episode:
 def measure_expert(names: Sequence[str], episodes: int, workers: int = 1) -> list[Episode]:
     """``episodes`` attempts at each task, on the first seeds of the range ``expert``."""
     jobs = [(name, load_splits().seed("expert", i)) for name in names for i in range(episodes)]
-    if workers <= 1:
-        return [_attempt(job) for job in jobs]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        return list(pool.imap_unordered(_attempt, jobs, chunksize=10))
+    return list(unordered(_attempt, jobs, max(1, workers)))
 
 
 def _median_s(action: Callable[[], object], repeats: int) -> float:

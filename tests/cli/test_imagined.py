@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vista.cli.imagined import PER_SEGMENT, data_digest, start_rows, write_imagined
-from vista.errors import ConfigError
+from vista.errors import ConfigError, VistaError
 from vista.shards import write_shard
 
 pytest.importorskip("diffusers")
@@ -66,6 +66,10 @@ def test_goals_are_made_once_and_match_the_shards(tmp_path: Path, world_model: P
     write_imagined(data, out, world_model)
     assert (out / "shard00000" / "imagined.npy").stat().st_mtime_ns == kept
     assert (out / "shard00001" / "imagined.npy").exists()
+    spread = write_imagined(data, tmp_path / "spread", world_model, workers=2)
+    for shard in ("shard00000", "shard00001"):
+        apart = np.load(spread / shard / "imagined.npy").astype(int) - np.load(out / shard / "imagined.npy")
+        assert np.abs(apart).max() <= 1, "rounding alone depends on the number of threads"
 
 
 def test_what_goes_to_others_in_a_tray_keeps_its_true_goal(tmp_path: Path, world_model: Path):
@@ -102,3 +106,12 @@ def test_other_demonstrations_have_another_digest(tmp_path: Path):
     assert data_digest(here) == data_digest(there)
     np.save(there / "shard00001" / "ee.npy", np.ones((12, 4, 4), np.float32))
     assert data_digest(here) != data_digest(there)
+
+
+def test_a_world_model_that_cannot_be_opened_ends_all_workers(tmp_path: Path):
+    """Python's own pool would start new workers for ever."""
+    data = demonstrations(tmp_path / "data")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "model.safetensors").write_text("torn")
+    with pytest.raises(VistaError, match="torn"):
+        write_imagined(data, tmp_path / "out", tmp_path / "torn", workers=2)

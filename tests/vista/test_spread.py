@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.errors import ConfigError, InvalidValueError, UnknownNameError, VistaError
 from vista.shards import generate, shard_folders
 from vista.spread import unordered
 
@@ -20,6 +22,26 @@ def square(number: int) -> int:
 
 def fail(number: int) -> int:
     raise InvalidValueError(f"number {number} is not wanted")
+
+
+class OddError(Exception):
+    """Python makes an error anew of its arguments, and this one takes others."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} in {where}")
+
+
+def fail_oddly(number: int) -> int:
+    raise OddError("a hole", "the table")
+
+
+def die(number: int) -> int:
+    os._exit(9) if number == 1 else time.sleep(0.01)
+    return number
+
+
+def give_up(number: int) -> int:
+    sys.exit("no more of this")
 
 
 def drawn(seeds):
@@ -37,6 +59,17 @@ def test_every_job_is_done_once(workers):
 def test_what_a_job_raises_is_raised(workers):
     with pytest.raises(InvalidValueError, match="number 3 is not wanted"):
         list(unordered(fail, [3, 3], workers))
+
+
+def test_an_error_that_cannot_be_sent_is_told_all_the_same():
+    with pytest.raises(VistaError, match="OddError: a hole in the table"):
+        list(unordered(fail_oddly, [3, 3], 2))
+
+
+@pytest.mark.parametrize("work", [die, give_up])
+def test_a_worker_that_dies_is_no_wait_for_ever(work):
+    with pytest.raises(VistaError, match="a worker process died"):
+        list(unordered(work, [0, 1, 2, 3], 2))
 
 
 def test_unknown_backends_and_no_workers_are_refused():

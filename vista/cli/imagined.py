@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from vista.cli.workers import spread
 from vista.errors import ConfigError
 from vista.shards import shard_folders, write_shard
 from vista.splits import load_splits
@@ -24,6 +25,17 @@ from vista.types import U8
 PER_SEGMENT = 2
 _BATCH = 16
 _worker: dict[str, Any] = {}
+
+
+class _Job(NamedTuple):
+    """Number and folder of a shard, and where its goals go."""
+
+    number: int
+    shard: Path
+    target: Path
+
+    def __str__(self) -> str:
+        return str(self.shard)
 
 
 def start_rows(segment: NDArray[np.int32], index: int) -> NDArray[np.int64]:
@@ -68,6 +80,12 @@ def _open(world_model: str, threads: int) -> None:
     _worker.update(pipeline=pipeline, text=text_encoder())
 
 
+def _opened(world_model: str) -> Callable[[_Job], int]:
+    """What does the jobs of a process of one thread."""
+    _open(world_model, 1)
+    return _work
+
+
 def _imagine(frames: U8, texts: list[str], seeds: list[int]) -> U8:
     """Goal images u8 (N, S, S, 3) for ``frames`` u8 (N, S, S, 3), one sentence and one seed each."""
     from vista.executor.features import to_tensor
@@ -82,7 +100,7 @@ def _imagine(frames: U8, texts: list[str], seeds: list[int]) -> U8:
     return np.concatenate(made)
 
 
-def _work(job: tuple[int, Path, Path]) -> int:
+def _work(job: _Job) -> int:
     index, shard, target = job
     segment, texts = np.load(shard / "segment.npy"), np.load(shard / "text.npy")
     front = np.load(shard / "front.npy", mmap_mode="r")
@@ -133,6 +151,7 @@ def write_imagined(data: Path, out: Path, world_model: Path, workers: int = 1) -
 
     Raises:
         ConfigError: no demonstrations, no world model, or ``out`` holds goals of another world model.
+        VistaError: a worker has died, or could not do a shard; those that are done are kept.
     """
     data, out = Path(data), Path(out)
     shards = shard_folders(data)
@@ -144,7 +163,8 @@ def write_imagined(data: Path, out: Path, world_model: Path, workers: int = 1) -
             f"{out} holds other goals ({found}), not {meta}: choose another folder or delete it"
         )
     path.write_text(json.dumps(meta), encoding="utf-8")
-    jobs = [(i, shard, out / shard.name) for i, shard in enumerate(shards) if not (out / shard.name).exists()]
+    made = (_Job(i, shard, out / shard.name) for i, shard in enumerate(shards))
+    jobs = [job for job in made if not job.target.exists()]
     with tqdm(total=len(shards), initial=len(shards) - len(jobs), desc="imagined goals", unit="shard") as bar:
         if workers <= 1 or len(jobs) <= 1:
             if jobs:
@@ -154,8 +174,6 @@ def write_imagined(data: Path, out: Path, world_model: Path, workers: int = 1) -
             for job in jobs:
                 bar.update(_work(job))
         else:
-            context = multiprocessing.get_context("spawn")
-            with context.Pool(min(workers, len(jobs)), _open, (str(world_model), 1)) as pool:
-                for done in pool.imap_unordered(_work, jobs):
-                    bar.update(done)
+            for _, done in spread(_opened, str(world_model), jobs, workers):
+                bar.update(done)
     return out
