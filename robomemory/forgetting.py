@@ -54,8 +54,8 @@ class Choice:
             object.__setattr__(self, "before_ns", checks.stamp("forget: before_ns [ns]", self.before_ns, err))
         if self.run is not None and self.before_ns is None:
             raise err(
-                f"forget: run {checks.shown(self.run)} without before_ns, which is a time of it; a query names"
-                " the run of its span"
+                f"forget: run {checks.shown(self.run)} without before_ns, which is a time of it; a query"
+                " names the run of its span"
             )
         if self.run is not None:
             object.__setattr__(self, "run", checks.run("forget: run", self.run, err))

@@ -64,8 +64,8 @@ def check_not_inherited(file: str) -> None:
     parent's locks for its own, so it must not even be opened anew."""
     if file in _inherited:
         raise StoreInUseError(
-            f"{plain(file)}: was open when this process was forked, so it can't be opened here; start a new process"
-            " instead (multiprocessing: 'spawn')"
+            f"{plain(file)}: was open when this process was forked, so it can't be opened here; start a new"
+            " process instead (multiprocessing: 'spawn')"
         )
 
 

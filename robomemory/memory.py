@@ -29,6 +29,7 @@ from robomemory.helpers import Helpers
 from robomemory.identity import names_in
 from robomemory.locks import FairLock
 from robomemory.longterm import LongTermMemory
+from robomemory.moments import MOST_AHEAD
 from robomemory.names import SAME
 from robomemory.opening import checked_path, embedder_of, make_folder, open_store, where_scene_is
 from robomemory.parts import Asked, Change, Part, Row, Update
@@ -194,9 +195,19 @@ class RoboMemory(SceneQuestions):
         with self._writing, self._store.turn():
             self._check_open()
             self._follower.follow()
+            self._check_runs(records)
             now = self._now()
             changes = self._plan(records, vectors, now)
             self._follower.commit(changes, now, lambda: self._apply(changes))
+
+    def _check_runs(self, records: Sequence[MemoryRecord]) -> None:
+        last = self._store.run + MOST_AHEAD
+        for i, record in enumerate(records):
+            if record.run is not None and record.run > last:
+                raise InvalidNoteError(
+                    f"notes[{i}]: run {record.run}, expected at most {last}: the memory is in run"
+                    f" {self._store.run}"
+                )
 
     def begin_run(self, start_ns: int) -> int:
         """Begins a run of the robot's clock, which stands at ``start_ns`` [ns], and gives its number, from 1,

@@ -8,6 +8,10 @@ FOREVER_NS = 2**63 - 1
 MAX_RUN = 2**32 - 1
 """What the message of a note holds."""
 
+MOST_AHEAD = 1_000_000
+"""A note names no run so many beyond the one that the store is in: after the last number that there is, no
+run could begin any more."""
+
 WALL_NS = 10**18
 """Stamps from here on are those of a wall clock (2001 and later). A robot's own clock that begins at 0 gets
 there after 31 years."""

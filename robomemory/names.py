@@ -101,8 +101,8 @@ def exclusive(relation: str) -> frozenset[str]:
 
 
 def words(text: str) -> list[str]:
-    """The words of ``text`` in lower case: letters, digits, "_", and the marks that belong to letters, without
-    which "दान" and "दिन" would be one word."""
+    """The words of ``text`` in lower case: letters, digits, "_", and the marks that belong to letters,
+    without which "दान" and "दिन" would be one word."""
     folded = text.casefold()
     if not folded.isascii():
         composed = unicodedata.normalize("NFC", folded)

@@ -111,7 +111,8 @@ class Store(Backend):
         and a new connection would make another file."""
         if self._held is not None and self._inode_now() != self._inode:
             raise StoreError(
-                f"{self.path}: was deleted, moved or replaced while it was open; nothing more can be kept in it"
+                f"{self.path}: was deleted, moved or replaced while it was open; nothing more can be kept in"
+                " it"
             )
 
     def _connect(self) -> sqlite3.Connection:

@@ -119,8 +119,8 @@ class Domain:
                 raise DomainError(f"domain {self.name!r}: operator {each!r} is there twice")
 
     def __reduce__(self) -> tuple[Any, ...]:  # Python copies and pickles no mapping that is read-only
-        made_of = (self.name, dict(self.types), self.operators, dict(self.constants), self.movable, self.place)
-        return Domain, made_of
+        types, constants = dict(self.types), dict(self.constants)
+        return Domain, (self.name, types, self.operators, constants, self.movable, self.place)
 
     def operator(self, name: str) -> Operator:
         """The operator of that name; DomainError lists those there are."""

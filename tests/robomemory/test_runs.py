@@ -4,9 +4,17 @@ import sqlite3
 
 import pytest
 
-from robomemory import HashingEmbedder, InvalidQueryError, MemoryKind, MemoryRecord, Query, RoboMemory
+from robomemory import (
+    HashingEmbedder,
+    InvalidNoteError,
+    InvalidQueryError,
+    MemoryKind,
+    MemoryRecord,
+    Query,
+    RoboMemory,
+)
 from robomemory.exchange import from_lines, to_lines
-from robomemory.moments import MAX_RUN, WALL_NS
+from robomemory.moments import MAX_RUN, MOST_AHEAD, WALL_NS
 from tests.postgres import server
 
 S = 10**9
@@ -32,7 +40,7 @@ def test_an_earlier_stamp_of_a_later_run_wins(memory, note, both):
         ]
         (ended,) = m.scene().past
         assert (ended.run, ended.until_run, ended.valid_until_ns) == (1, 2, 5 * S)
-        assert [r.record.run for r in m.recall([Query("mug", kinds={"spatial"})])][:1] == [2]
+        assert [r.record.run for r in m.recall([Query("mug", kinds={"spatial"})], timeout_s=30)][:1] == [2]
 
 
 def test_a_late_note_stays_late_within_its_run(memory, note, both):
@@ -72,11 +80,12 @@ def test_steps_recall_and_retention_follow_the_runs(memory, note, both):
         assert [r.text for r in m.steps()] == [
             f"wiped table {run} {i}" for run in (1, 2, 3) for i in range(3)
         ]
-        last = m.recall([Query("the last table that was wiped", kinds={"episodic"}, k=3)])
+        last = m.recall([Query("the last table that was wiped", kinds={"episodic"}, k=3)], timeout_s=30)
         assert last[0].text.startswith("wiped table 3"), [r.text for r in last]
-        within = m.recall([Query("wiped", kinds={"episodic"}, k=50, between=(0, 10**12), run=2)])
+        span = (0, 10**12)
+        within = m.recall([Query("wiped", kinds={"episodic"}, k=50, between=span, run=2)], timeout_s=30)
         assert {r.record.run for r in within} == {2}
-        assert {r.record.run for r in m.recall([Query("wiped", k=50, between=(0, 10**12))])} == {3}
+        assert {r.record.run for r in m.recall([Query("wiped", k=50, between=span)], timeout_s=30)} == {3}
     assert m.forget(kinds={"episodic"}, keep=4) == 5
     assert [r.run for r in m.records(MemoryKind.EPISODIC)] == [2, 3, 3, 3]
     assert m.forget(kinds={"episodic"}, before_ns=0) == 1  # whatever their stamps, older runs are older
@@ -89,7 +98,7 @@ def test_the_newer_truth_is_the_one_of_the_later_run(memory, note, both):
     memory.begin_run(0)
     memory.remember([note("semantic", "Anna prefers the right tray", 2)])
     for m in both():
-        known = m.recall([Query("which tray does Anna prefer", kinds={"semantic"})])
+        known = m.recall([Query("which tray does Anna prefer", kinds={"semantic"})], timeout_s=30)
         assert [r.text for r in known] == ["Anna prefers the right tray"]
 
 
@@ -115,6 +124,18 @@ def test_a_run_that_a_note_names_and_nobody_began(memory, note, reopen):
     for run in (-1, MAX_RUN + 1, 1.5):
         with pytest.raises(ValueError, match="run"):
             memory.remember([MemoryRecord(0, MemoryKind.EPISODIC, 1, "a", run=run)])
+
+
+def test_no_note_uses_up_the_numbers_of_runs(memory, note, both):
+    memory.begin_run(0)
+    for run in (MAX_RUN, MAX_RUN - 1, MOST_AHEAD + 2):
+        far = MemoryRecord(0, MemoryKind.EPISODIC, 1, "from nowhere", run=run)
+        with pytest.raises(InvalidNoteError, match=rf"notes\[1\]: run {run}, expected at most 1000001"):
+            memory.remember([note("episodic", "a"), far])
+    for m in both():
+        assert m.records() == ()
+    memory = m
+    assert memory.begin_run(0) == 2
 
 
 def test_facts_of_an_earlier_run_end_once_this_one_has_lasted_long_enough(reopen, note):
