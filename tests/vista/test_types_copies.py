@@ -18,7 +18,7 @@ from tests.conformance.implementations import observation
 from tests.fuzz.test_values import COPIES, USUAL, check_locked
 from tests.mocks import mock_spec
 from vista import types as words
-from vista.errors import InvalidValueError, NonFiniteActionError
+from vista.errors import InvalidValueError, NonFiniteActionError, UnknownNameError
 from vista.robots import load_robot
 from vista.types import (
     ActionChunk,
@@ -56,6 +56,17 @@ def test_a_pose_made_of_another_ones_parts_is_the_same_to_the_last_bit():
         assert replace(pose) == pose
         assert replace(replace(pose, frame="hand"), frame="base") == pose
         assert np.linalg.norm(pose.quat_wxyz) == pytest.approx(1.0, abs=1e-15)
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_errors_cross_processes(protocol: int):
+    """A pool pickles what its worker raises; one that can't be made anew hangs the pool."""
+    with pytest.raises(UnknownNameError) as told:
+        load_robot("no such robot")
+    for again in (pickle.loads(pickle.dumps(told.value, protocol)), copy.deepcopy(told.value)):
+        assert type(again) is UnknownNameError
+        assert str(again) == str(told.value)
+        assert (again.kind, again.name, again.known) == ("robot", "no such robot", ("panda",))
 
 
 def test_nothing_of_a_copy_can_be_changed():
