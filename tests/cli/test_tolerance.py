@@ -107,6 +107,17 @@ def test_a_part_that_stops_every_episode_for_one_cause_is_a_fault(tmp_path: Path
     assert lines(tmp_path) == []
 
 
+@pytest.mark.parametrize("episodes", [1, 3])
+def test_so_it_is_in_a_bench_of_few_episodes(episodes: int, tmp_path: Path):
+    suite = Shaky(dict.fromkeys(range(8), "plan: language model 'm': cannot be asked: connection refused"))
+    with pytest.raises(VistaError, match="connection refused"):
+        suite.measure(Settings(episodes=episodes), tmp_path, Progress())
+    assert lines(tmp_path) == []
+    mended = Shaky()
+    (cell,) = mended.measure(Settings(episodes=episodes), tmp_path, Progress())
+    assert (cell["n"], cell["success_rate"]) == (episodes, 1.0)
+
+
 def test_a_guard_that_stops_each_episode_for_another_cause_is_a_result(tmp_path: Path):
     suite = Shaky({i: f"guard speed: {i} m/s" for i in range(8)})
     (cell,) = suite.measure(Settings(), tmp_path, Progress())

@@ -47,7 +47,7 @@ class Tolerance:
         self, results: Results, jobs: Mapping[Job, Key], progress: Progress, *, kept: bool, strict: bool
     ) -> None:
         self._results, self._jobs, self._progress, self._strict = results, jobs, progress, strict
-        self._sound = kept
+        self._sound, self._different = kept, False
         self._faults: list[tuple[Job, Record]] = []
 
     def add(self, job: Job, result: Record | Crash) -> None:
@@ -68,6 +68,7 @@ class Tolerance:
             self._write(job, result)
             return
         if self._faults and not _alike(self._faults[-1][1], result):
+            self._different = True
             self._keep()
         self._faults.append((job, result))
         most = IN_A_ROW if self._sound or not result.get("crashed") else AT_FIRST
@@ -80,10 +81,11 @@ class Tolerance:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Everything has been tried: a few faults beside sound episodes are failures."""
+        """Everything has been tried: a few faults beside sound episodes are failures; one that met every
+        episode is none."""
         if error is not None or not self._faults:
             return
-        if not self._sound and all(record.get("crashed") for _, record in self._faults):
+        if not self._sound and not self._different:
             raise VistaError(self._said())
         self._keep()
 
