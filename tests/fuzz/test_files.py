@@ -181,7 +181,7 @@ SCENES += [{"seed": 3, "table": {"pattern": "dots", "colour": "red", "colour2": 
 files = st.tuples(source_of(*OBJECTS), meshes(), source_of(*SCENES))
 
 
-@counts(150, 3_000)
+@counts(150, 1_500)
 def test_objects_and_scenes(count: int) -> None:
     robot = load_robot("panda")
 
