@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -314,3 +317,24 @@ def test_a_client_that_fails_half_way_leaves_no_context(monkeypatch: pytest.Monk
         with pytest.raises(ZeroDivisionError), GraphClient():
             pass
     assert not rclpy.ok()
+
+
+BENCH = """
+import sys, time
+from vista.cli.suites.through_graph import closed_afterwards
+from vista_ros import client
+with closed_afterwards():
+    each = client.GraphClient()
+    each.__enter__()
+    client._opened.append(each)
+    for n in range(50):
+        each.node.create_timer(0.001, lambda: None)
+    time.sleep(0.5)
+"""
+
+
+def test_a_bench_that_has_used_the_graph_ends_without_a_word():
+    """Closed as Python ends, its client printed "cannot schedule new futures after shutdown"."""
+    env = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
+    done = subprocess.run([sys.executable, "-c", BENCH], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -6,7 +6,6 @@ Cells: ``basic`` in lockstep; ``ros`` through the running ROS graph. Methods: ``
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
@@ -25,7 +24,8 @@ from vista.cli.fingerprint import (
 )
 from vista.cli.results import Record
 from vista.cli.scenes import scene_task
-from vista.cli.suites.base import Cell, Job, Settings, Suite, seeds_of
+from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite, seeds_of
+from vista.cli.suites.through_graph import closed_afterwards, measure_of
 from vista.cli.workers import one_thread
 from vista.errors import ConfigError
 from vista.robots import load_robot
@@ -69,7 +69,7 @@ class BasicSuite(Suite):
             settings.task, self.seeds(settings, "", 1)[0], objects=settings.objects, scene=settings.scene
         )
         if "ros" in settings.cells:
-            _client()
+            measure_of("run_episode", "ros")
             if "oracle" in settings.methods:
                 raise ConfigError("method 'oracle' reads the simulator's truth: cell 'ros' cannot use it")
 
@@ -91,6 +91,11 @@ class BasicSuite(Suite):
     def refs(self, settings: Settings, method: str) -> Refs:
         """The parts that ``method`` uses."""
         return refs_of(settings, method)
+
+    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+        """As every suite; the client of the graph is closed at the end."""
+        with closed_afterwards():
+            return super().measure(settings, out, progress)
 
     def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
         return open_ros if cell == "ros" else open_lockstep
@@ -125,20 +130,9 @@ def open_lockstep(settings: Settings) -> Callable[[Job], Record]:
     return run
 
 
-def _client() -> Callable[..., object]:
-    try:
-        run_episode = importlib.import_module("vista_ros.client").run_episode
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"cell 'ros' needs ROS 2 and the built workspace (./run setup brings both): {error}"
-        ) from error
-    assert callable(run_episode)
-    return run_episode
-
-
 def open_ros(settings: Settings) -> Callable[[Job], Record]:
     """Episodes through the running graph; ``vista_ros.client.run_episode`` resets it to the seed's scene."""
-    run_episode = _client()
+    run_episode = measure_of("run_episode", "ros")
     refs = {k: v for k, v in asdict(settings.refs).items() if v is not None}
 
     def run(job: Job) -> Record:

@@ -8,14 +8,13 @@ Cell ``graph`` is the time from one command of the executor to the next in the R
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -23,7 +22,8 @@ from vista.cli import compose
 from vista.cli.results import wilson
 from vista.cli.scenes import scene_task
 from vista.cli.suites.base import Cell, Job, Progress, Settings, Suite
-from vista.errors import ConfigError, InvalidValueError
+from vista.cli.suites.through_graph import closed_afterwards, measure_of
+from vista.errors import InvalidValueError
 from vista.robots import load_robot
 from vista.splits import load_splits
 from vista.types import Note, Observation, Subtask
@@ -60,7 +60,7 @@ class LatencySuite(Suite):
             scene=settings.scene,
         )  # fmt: skip
         if GRAPH in settings.cells:
-            _intervals()
+            measure_of("command_intervals", GRAPH)
 
     def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
         """Time every stage in turn with the product, in one process. Nothing is resumed."""
@@ -100,26 +100,17 @@ class LatencySuite(Suite):
         return found
 
 
-def _intervals() -> Callable[[int], list[float]]:
-    """What measures the graph; ConfigError where ROS is missing."""
-    try:
-        measure: Callable[[int], list[float]] = importlib.import_module("vista_ros.client").command_intervals
-    except ImportError as error:
-        why = f"cell 'graph' needs ROS 2 and the built workspace (./run setup brings both): {error}"
-        raise ConfigError(why) from error
-    return measure
-
-
 def _graph(seed: int, left: Tensor, right: Tensor, progress: Progress) -> Cell:
     """The time between two commands of the executor in the running graph, over a few tasks."""
-    command_intervals = _intervals()
+    command_intervals = measure_of("command_intervals", GRAPH)
     spent, product = list[float](), list[float]()
-    for i in range(TASKS):
-        began = time.perf_counter()
-        left @ right
-        product.append(time.perf_counter() - began)
-        spent += command_intervals(seed + i)
-        progress.step(Job(GRAPH, "learned", seed + i), {"success": True})
+    with closed_afterwards():
+        for i in range(TASKS):
+            began = time.perf_counter()
+            left @ right
+            product.append(time.perf_counter() - began)
+            spent += cast("list[float]", command_intervals(seed + i))
+            progress.step(Job(GRAPH, "learned", seed + i), {"success": True})
     return _cell(GRAPH, np.array(spent) * 1e3, np.array(product) * 1e3)
 
 

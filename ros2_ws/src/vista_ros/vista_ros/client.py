@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import threading
@@ -253,18 +252,28 @@ class _ClientNode(VistaNode):
 _BENCH_NODES = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
 
 
+_opened: list[GraphClient] = []
+
+
 @cache
 def _bench_client() -> GraphClient:
-    """One client for a whole bench, on the graph that is up; closed when the process ends."""
+    """One client for a whole bench, on the graph that is up, until :func:`close_bench`."""
     from vista.cli.graphs import find_running
 
     state = find_running(None, elsewhere=True)
     os.environ["ROS_DOMAIN_ID"] = str(state.domain)
     client = GraphClient(state.namespace)
     client.__enter__()
-    atexit.register(client.__exit__, None, None, None)
+    _opened.append(client)
     client.wait_ready(_BENCH_NODES, 60.0)
     return client
+
+
+def close_bench() -> None:
+    """Close the client of a bench, if there is one; a later episode opens another."""
+    while _opened:
+        _opened.pop().__exit__()
+    _bench_client.cache_clear()
 
 
 def run_episode(
