@@ -62,7 +62,8 @@ class ChatServer:
                 try:
                     made = outer.reply(body)
                     while isinstance(made, float):
-                        outer._ended.wait(made)
+                        if outer._ended.wait(made):
+                            return  # nobody waits for this answer any more
                         made = outer.reply(body)
                 finally:
                     with outer._lock:
