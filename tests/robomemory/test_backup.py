@@ -55,19 +55,26 @@ def test_a_copy_of_a_busy_store_never_lacks_records_in_silence(path, tmp_path, n
 
     monkeypatch.setattr(whole, "LOG_PAGES", 16)
     with opened(path) as memory:
-        writer = threading.Thread(target=fill, args=(memory, note, 80))
+        stop, written = threading.Event(), [0]
+
+        def write() -> None:
+            while written[0] < 80 or not stop.is_set():
+                fill(memory, note, 1, written[0])
+                written[0] += 1
+
+        writer = threading.Thread(target=write)
         writer.start()
-        n = 0
-        while writer.is_alive():
-            n += 1
-            subprocess.run(["cp", path, tmp_path / f"copy{n}.sqlite3"], check=True)
+        copies = [tmp_path / f"copy{n}.sqlite3" for n in range(8)]
+        for copy in copies:
+            subprocess.run(["cp", path, copy], check=True)
             writer.join(0.05)
-    for i in range(1, n + 1):
+        stop.set()
+        writer.join()
+    for copy in copies:
         with pytest.raises(StoreCorruptError):
-            opened(tmp_path / f"copy{i}.sqlite3")
-    assert n > 3
+            opened(copy)
     with opened(path) as memory:
-        assert memory.records(MemoryKind.EPISODIC)[-1].text == "record 79"
+        assert memory.records(MemoryKind.EPISODIC)[-1].text == f"record {written[0] - 1}"
 
 
 def test_file_and_log_together_are_whole(store, path, tmp_path, note):

@@ -244,6 +244,8 @@ def clean_up(state: Running) -> dict[str, int]:
     psutil.wait_procs(left, timeout=5.0)
     # A client may have been there a little before its graph.
     removed = remove_orphans(state.started_s - SETTLED_S, state.domain)
+    # A graph that lived beside this one, and ended before it, left what this one still used.
+    removed |= clear_old()
     shutil.rmtree(sockets_of(state), ignore_errors=True)
     file = state_file(state.domain, state.namespace)
     with contextlib.suppress(OSError):
