@@ -21,7 +21,7 @@ from rosgraph_msgs.msg import Clock
 
 from tests.ros.graph import READY_S, Graph, marked, wait_for
 from vista.cli.graphs import clear_killed, find_running, running, supervisor
-from vista.cli.processes import in_use, shared_memory
+from vista.cli.processes import in_use, remove_orphans, shared_memory
 from vista.errors import VistaError
 from vista_ros.client import GraphClient
 
@@ -57,6 +57,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Graph, Grap
         yield left, right
         gc.collect()  # a client of this process that waits for it would still use the graphs' shared memory
         assert [each.stop() for each in (left, right)] == [0, 0]
+        # What this process, a client of both, still had mapped as they ended is the next command's to remove.
+        remove_orphans(0.0, left.domain)
         assert left.left() == []
         assert right.left() == []
 
