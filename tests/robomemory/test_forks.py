@@ -58,7 +58,7 @@ CALLS = {
     "changes": lambda m, note: m.changes(0),
     "merge": lambda m, note: m.merge("mug", "tray"),
     "begin_run": lambda m, note: m.begin_run(0),
-    "backup": lambda m, note: m.backup("/tmp/never-written.sqlite3"),
+    "backup": lambda m, note: m.backup("never-written.sqlite3"),
     "status": lambda m, note: m.status(),
     "revision": lambda m, note: m.revision(),
     "index_of": lambda m, note: m.index_of(MemoryKind.EPISODIC),
