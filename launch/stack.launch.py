@@ -3,7 +3,7 @@
 ``ros2 launch vista_stack stack.launch.py --show-args`` lists what can be chosen; stack.yaml has the nodes.
 """
 
-from vista.cli.launching import launch_description
+from vista.graph.launching import launch_description
 
 
 def generate_launch_description():

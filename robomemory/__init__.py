@@ -3,8 +3,8 @@
 Stands alone: it imports nothing of the stack around it. After "RoboMemory" (arXiv 2508.01415).
 """
 
-from robomemory.draw import draw_graph, graph_image
-from robomemory.embedding import Embedder, HashingEmbedder, default_embedder, embedder_named
+from robomemory.embed.embedder import Embedder, HashingEmbedder, default_embedder, embedder_named
+from robomemory.embed.minilm import MiniLMEmbedder, MiniLMInt8Embedder
 from robomemory.errors import (
     EmbeddingError,
     InvalidNoteError,
@@ -17,11 +17,11 @@ from robomemory.errors import (
     StoreInUseError,
     StoreVersionError,
 )
+from robomemory.graph.draw import draw_graph, graph_image
+from robomemory.graph.scene import Scene, SceneChange, SceneFact, SceneObject, Stay, Whereabouts
 from robomemory.helpers import Action, Ambiguity, Helpers, Revision
 from robomemory.memory import RoboMemory
-from robomemory.minilm import MiniLMEmbedder, MiniLMInt8Embedder
 from robomemory.records import MemoryKind, MemoryRecord, MemoryStatus, NoteLike, Query, Recall, RecallResult
-from robomemory.scene import Scene, SceneChange, SceneFact, SceneObject, Stay, Whereabouts
 
 __all__ = [
     "Action",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from robomemory.errors import RoboMemoryError
-from robomemory.moments import MAX_RUN
+from robomemory.timestamps import MAX_RUN
 
 MAX_TEXT = 10_000
 MAX_M = 1e9

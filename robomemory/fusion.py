@@ -9,8 +9,8 @@ from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import TypeVar
 
-from robomemory.parts import Asked
 from robomemory.records import MemoryKind, MemoryRecord, Recall, RecallResult
+from robomemory.update_protocol import Asked
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -6,17 +6,17 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from robomemory.backend import Backend
-from robomemory.embedding import F32
+from robomemory.embed.embedder import F32
 from robomemory.fusion import reciprocal
 from robomemory.helpers import Action, Helpers
-from robomemory.lists import Lists
-from robomemory.parts import LIVE, REMOVED, Asked, Change, Row, Update, fits, weighed
-from robomemory.reading import RECENT, tokens
 from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
-from robomemory.saved import Saved
+from robomemory.store.backend import Backend
+from robomemory.store.queries import RECENT, tokens
+from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, Row, Update, fits, weighed
 from robomemory.updater import decide
-from robomemory.vectors import FLAT_LIMIT, Nearest, VectorIndex
+from robomemory.vectors.index import FLAT_LIMIT, Nearest, VectorIndex
+from robomemory.vectors.index_files import Saved
+from robomemory.vectors.ivf_index import Lists
 
 NEAR = 0.4
 """Cosine from which a known semantic text is compared with a new one; see :mod:`robomemory.updater`."""

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from robomemory.change_feed import Follower
 from robomemory.checks import MAX_TEXT, shown, stamp
-from robomemory.embedding import F32, CachedEmbedder, Embedder, default_embedder, embedder_named
+from robomemory.embed.embedder import F32, CachedEmbedder, Embedder, default_embedder, embedder_named
 from robomemory.errors import (
     InvalidNoteError,
     InvalidQueryError,
@@ -22,19 +23,13 @@ from robomemory.errors import (
     RoboMemoryError,
     StoreCorruptError,
 )
-from robomemory.following import Follower
-from robomemory.forgetting import Choice
 from robomemory.fusion import collect, merge
+from robomemory.graph.entity_merging import names_in
+from robomemory.graph.questions import SceneQuestions
+from robomemory.graph.spatial import SpatialMemory
 from robomemory.helpers import Helpers
-from robomemory.identity import names_in
-from robomemory.locks import FairLock
 from robomemory.longterm import LongTermMemory
-from robomemory.moments import MOST_AHEAD
 from robomemory.names import SAME
-from robomemory.opening import checked_path, embedder_of, make_folder, open_store, where_scene_is
-from robomemory.parts import Asked, Change, Part, Row, Update
-from robomemory.postgres.address import is_url
-from robomemory.questions import SceneQuestions
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
@@ -47,10 +42,15 @@ from robomemory.records import (
     check_kinds,
     record_from_note,
 )
-from robomemory.saved import Saved
-from robomemory.spatial import SpatialMemory
+from robomemory.store.forgetting import Choice
+from robomemory.store.locks import FairLock
+from robomemory.store.opening import checked_path, embedder_of, make_folder, open_store, where_scene_is
+from robomemory.store.postgres.address import is_url
 from robomemory.temporal import TemporalMemory
-from robomemory.vectors import FLAT_LIMIT, Nearest
+from robomemory.timestamps import MOST_AHEAD
+from robomemory.update_protocol import Asked, Change, Part, Row, Update
+from robomemory.vectors.index import FLAT_LIMIT, Nearest
+from robomemory.vectors.index_files import Saved
 
 T = TypeVar("T")
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
@@ -356,7 +356,7 @@ class RoboMemory(SceneQuestions):
         run: int | None = None,
     ) -> int:
         """Forgets the records that every given rule chooses and returns how many; see
-        :class:`robomemory.forgetting.Choice`. They are gone from the disk, and from every answer, once this
+        :class:`robomemory.store.forgetting.Choice`. They are gone from the disk, and from every answer, once this
         returns. What was drawn from them goes, too: compressed lines, facts, positions.
 
         Raises:

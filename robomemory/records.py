@@ -1,7 +1,7 @@
 """The words of RoboMemory: what is kept, what is asked, what comes back.
 
 Positions are in the robot's base frame [m]; stamps in nanoseconds of the robot's clock, in one of its runs
-(:mod:`robomemory.moments`).
+(:mod:`robomemory.timestamps`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from robomemory import checks
 from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryError
-from robomemory.moments import Moment
+from robomemory.timestamps import Moment
 
 Position = tuple[float, float, float]
 Triple = tuple[str, str, str]

@@ -11,9 +11,9 @@ import numpy as np
 
 from robomemory.errors import InvalidNoteError
 from robomemory.helpers import Helpers, ask
-from robomemory.parts import LIVE, Asked, Change, Ids, Row, Update, fits, weighed
-from robomemory.reading import Reader
 from robomemory.records import MemoryKind, MemoryRecord, Recall
+from robomemory.store.queries import Reader
+from robomemory.update_protocol import LIVE, Asked, Change, Ids, Row, Update, fits, weighed
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vista.errors import RobotStoppedError, StaleObservationError
-from vista.guard.rotation import from_quat
+from vista.robot.rotations import from_quat
 from vista.types import (
     U8,
     ActionChunk,

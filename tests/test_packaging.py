@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from vista.errors import ConfigError
-from vista.resources import resource_path, resource_roots
+from vista.files.resources import resource_path, resource_roots
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFESTS = [
@@ -164,7 +164,7 @@ def test_wheel_holds_the_library_alone(wheel: zipfile.ZipFile):
     tops = {n.split("/")[0] for n in wheel.namelist()}
     info = next(t for t in tops if t.endswith(".dist-info"))
     data = next(t for t in tops if t.endswith(".data"))
-    assert tops == {"vista", "robomemory", "vista_sim", info, data}
+    assert tops == {"vista", "robomemory", "vista_sim", "vista_bench", info, data}
     assert "vista = vista.cli.main:main" in wheel.read(f"{info}/entry_points.txt").decode()
     required = [
         line

@@ -10,15 +10,15 @@ import torch
 
 from vista.executor.modeling import GoalVLA, GoalVLAConfig
 from vista.executor.policy import GoalVLAPolicy
+from vista.learning.shards import write_shard
+from vista.learning.splits import load_splits
+from vista.learning.text_encoder import TextEncoder
 from vista.perception.detector import SceneDetector
 from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
 from vista.planner.head import Finder, HeadPlanner
 from vista.planner.network import PlannerHead, PlannerHeadConfig
 from vista.planner.train import make_config
-from vista.robots import load_robot
-from vista.shards import write_shard
-from vista.splits import load_splits
-from vista.text import TextEncoder
+from vista.robot.contract import load_robot
 from vista.types import RobotSpec
 from vista.world_model.imagine import ImageWorldModel
 from vista.world_model.pipeline import GoalImagePipeline, make_scheduler

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from robomemory.graph.scene import Scene
 from robomemory.names import PLACE, STATE
 from robomemory.planning.domain import ROBOT, SEEN, Domain, Facts, State
 from robomemory.records import Triple
-from robomemory.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robomemory.moments import Moment
+from robomemory.graph.scene import Scene
 from robomemory.names import PLACE, normal_name
 from robomemory.planning.domain import ROBOT, SEEN
 from robomemory.planning.lessons import Lessons, Relation
-from robomemory.scene import Scene
+from robomemory.timestamps import Moment
 
 NOT_IN = "not found in"
 """(thing, NOT_IN, place): somebody looked there for it in vain."""

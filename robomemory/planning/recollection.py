@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from robomemory.moments import Moment
+from robomemory.graph.scene import Scene
 from robomemory.planning.deadline import FAR_S
 from robomemory.planning.lessons import Failure, Lesson, Lessons, Note, read_failures
-from robomemory.scene import Scene
+from robomemory.timestamps import Moment
 
 K = 10
 PAUSE_NS = 3600 * 10**9

@@ -8,9 +8,9 @@ import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
 from vista.values import whole
-from vista_sim.expert import is_held
-from vista_sim.scene import OBJECT_RADIUS, OBJECT_X, OBJECT_Y, TRAY_RADIUS
-from vista_sim.tray import in_tray
+from vista_sim.experts.tabletop import is_held
+from vista_sim.experts.tray import in_tray
+from vista_sim.scenes.scene import OBJECT_RADIUS, OBJECT_X, OBJECT_Y, TRAY_RADIUS
 from vista_sim.world import World
 
 KINDS = ("taken", "moved")

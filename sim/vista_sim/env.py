@@ -13,9 +13,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from vista.errors import InvalidValueError, UnknownNameError, VistaError
-from vista.kinematics import Kinematics, delta_to_matrix, matrix_to_pose
-from vista.robots import load_robot
-from vista.splits import load_splits
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics, delta_to_matrix, matrix_to_pose
 from vista.types import U8
 from vista.values import array, entries, shown, whole
 from vista_sim.render import Camera

@@ -13,10 +13,10 @@ from functools import cache
 
 import numpy as np
 
-from vista.kinematics import Kinematics
-from vista.robots import load_robot
-from vista.splits import load_splits
-from vista.spread import unordered
+from vista.learning.splits import load_splits
+from vista.learning.spread import unordered
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics
 from vista_sim.render import Camera
 from vista_sim.tasks import TASKS, Choice, Task, make_task
 from vista_sim.world import World

@@ -20,7 +20,7 @@ import mujoco
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError, VistaError
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
 from vista.types import U8
 from vista.values import whole
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vista.errors import InvalidValueError, RobotStoppedError
-from vista.kinematics import delta_to_matrix, matrix_to_pose
+from vista.robot.kinematics import delta_to_matrix, matrix_to_pose
 from vista.types import F64, ActionChunk, ActionSpace, Observation, RobotSpec
 from vista_sim.render import Camera
 from vista_sim.world import SUBSTEPS, World

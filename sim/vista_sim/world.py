@@ -6,10 +6,10 @@ import mujoco
 import numpy as np
 
 from vista.errors import ConfigError
-from vista.kinematics import Kinematics
+from vista.robot.kinematics import Kinematics
 from vista.types import F64, RobotSpec
-from vista_sim.mjcf import build_model
-from vista_sim.scene import Scene
+from vista_sim.model.mjcf import build_model
+from vista_sim.scenes.scene import Scene
 
 SUBSTEPS = 25
 SEGMENTS = 5

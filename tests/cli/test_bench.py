@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from vista.assembly import loading
 from vista.cli import main as cli
-from vista.cli.results import Key, Record, Results, wilson
-from vista.cli.suites import Settings, make_suite
-from vista.cli.suites.base import Job, Progress, Suite
-from vista.cli.workers import spread
 from vista.errors import ConfigError, UnknownNameError, VistaError
+from vista.learning.workers import spread
+from vista_bench.results import Key, Record, Results, wilson
+from vista_bench.suites import Settings, make_suite
+from vista_bench.suites.base import Job, Progress, Suite
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -224,10 +225,9 @@ def test_a_killed_bench_counts_no_episode_twice(number: signal.Signals, status: 
 def test_an_episode_of_the_loop_tells_what_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Parts that learn nothing: the bench itself, not the models, is looked at."""
     pytest.importorskip("mujoco")
-    from robomemory.embedding import HashingEmbedder
-    from vista.cli import compose
+    from robomemory.embed.embedder import HashingEmbedder
 
-    monkeypatch.setattr(compose, "embedder", HashingEmbedder)
+    monkeypatch.setattr(loading, "embedder", HashingEmbedder)
     report = tmp_path / "report.json"
     parts = ["--planner", "scripted", "--detector", "oracle", "--switcher", "scripted", "--method", "oracle"]
     common = ["bench", "--suite", "basic", "--episodes", "1", "--workers", "1", "--split", "tuning", *parts]

@@ -12,17 +12,17 @@ pytest.importorskip("mujoco")
 
 from tests.conformance.implementations import simulated
 from tests.mocks import MockGuard
+from vista.assembly.mocks import StillPolicy
 from vista.cli import calibrate
-from vista.cli.scripted import ScriptedPolicy, StillPolicy
-from vista.cli.truth import is_done
 from vista.errors import InvalidValueError, UnknownNameError
-from vista.executor import late
-from vista.robots import load_robot
+from vista.executor import latency_compensation
+from vista.robot.contract import load_robot
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
 from vista.switcher.calibrated import FEATURES
 from vista.switcher.timing import Agreement, Timeline
 from vista.types import Decision
-from vista_sim.oracle import OracleWorldModel
+from vista_bench.truth import is_done
+from vista_sim.oracle import OracleWorldModel, ScriptedPolicy
 from vista_sim.robot import SimRobot
 
 
@@ -130,7 +130,7 @@ def test_what_was_fitted_is_saved(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_collects_from_tuning_seeds_with_known_and_novel_objects():
-    from vista.splits import load_splits
+    from vista.learning.splits import load_splits
 
     splits = load_splits()
     tasks = [task for _, task in calibrate._tasks(["pick_place"], 4)]
@@ -161,14 +161,14 @@ def test_episodes_with_several_latencies_take_turns(monkeypatch):
             self.latency_s = latency_s
 
     monkeypatch.setattr(calibrate, "judge_episode", judge)
-    monkeypatch.setattr(late, "LatePolicy", Late)
+    monkeypatch.setattr(latency_compensation, "LatePolicy", Late)
     calibrate.collect(["pick_place"], 5, load_robot("panda"), policy="mock", latencies_ms=(0, 300))
     assert heard == [(0.0, 4), (0.0, 4), (0.3, 3), (0.3, 3), (0.0, 4)]
 
 
 def test_a_late_policy_is_judged_by_what_has_arrived(stage):
     world, task, *_ = stage
-    wrap, rows = late.late_policy(0.3)
+    wrap, rows = latency_compensation.late_policy(0.3)
     (grasp, *_) = judged(stage, wrap(ScriptedPolicy(world, task)), timeout_s=20.0, execute_rows=rows)
     assert rows == 3
     assert grasp.cues[0][1] == 0.0  # nothing is heard of progress yet

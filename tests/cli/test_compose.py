@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from vista.cli import compose, refs
-from vista.cli.scripted import ScriptedPlanner, plan_of
+from vista.assembly import loading, references
 from vista.errors import ConfigError, UnknownNameError, VistaError
 from vista.guard import SafetyGuard
+from vista.planner.scripted import ScriptedPlanner, plan_of
 from vista.protocols import Memory, Planner, Policy, WorldModel
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista.types import Done, Impossible, Observation, Subtask
 
 
@@ -45,10 +45,10 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_ones_own_class_is_found_beside_the_caller(own: Path):
-    part = compose.load_policy("my_parts:MyPolicy")
+    part = loading.load_policy("my_parts:MyPolicy")
     assert isinstance(part, Policy)
     (own / "weights").mkdir()
-    assert compose.load_policy("my_parts:MyPolicy@weights").folder == "weights"  # type: ignore[attr-defined]
+    assert loading.load_policy("my_parts:MyPolicy@weights").folder == "weights"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -69,44 +69,44 @@ def test_ones_own_class_is_found_beside_the_caller(own: Path):
 )
 def test_a_bad_reference_is_named_with_what_is_allowed(own: Path, ref: str, said: str):
     with pytest.raises(VistaError) as caught:
-        compose.load_policy(ref)
+        loading.load_policy(ref)
     assert said in str(caught.value)
 
 
 def test_a_folder_of_another_model_is_refused(tmp_path: Path):
     (tmp_path / "config.json").write_text(json.dumps({"architectures": ["GoalVLA"]}))
     with pytest.raises(ConfigError, match="holds a GoalVLA; expected PlannerHead"):
-        compose.load_planner(tmp_path)
+        loading.load_planner(tmp_path)
     with pytest.raises(ConfigError, match="expected GoalImagePipeline"):
-        compose.load_world_model(tmp_path)
+        loading.load_world_model(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ConfigError, match="not a model's configuration"):
-        compose.load_policy(tmp_path)
+        loading.load_policy(tmp_path)
     with pytest.raises(ConfigError, match="names a class"):
-        compose.load_policy(tmp_path.parent)
+        loading.load_policy(tmp_path.parent)
 
 
 def test_a_model_that_does_not_ship_says_what_makes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr("vista.resources.resource_roots", lambda: (tmp_path,))
+    monkeypatch.setattr("vista.files.resources.resource_roots", lambda: (tmp_path,))
     with pytest.raises(ConfigError, match="'vista train world-model' makes one"):
-        refs.shipped("world_model")
+        references.shipped("world_model")
 
 
 def test_words_need_no_model():
     spec = load_robot("panda")
-    assert isinstance(compose.load_policy("mock"), Policy)
-    assert isinstance(compose.load_world_model("mock"), WorldModel)
-    assert isinstance(compose.load_planner("scripted"), Planner)
-    assert isinstance(compose.load_guard(spec), SafetyGuard)
+    assert isinstance(loading.load_policy("mock"), Policy)
+    assert isinstance(loading.load_world_model("mock"), WorldModel)
+    assert isinstance(loading.load_planner("scripted"), Planner)
+    assert isinstance(loading.load_guard(spec), SafetyGuard)
     with pytest.raises(UnknownNameError, match="known: oracle"):
-        compose.load_detector("truth", spec)
+        loading.load_detector("truth", spec)
 
 
 def test_a_memory_of_no_folder_is_empty_every_time(monkeypatch: pytest.MonkeyPatch):
-    from robomemory.embedding import HashingEmbedder
+    from robomemory.embed.embedder import HashingEmbedder
 
-    monkeypatch.setattr(compose, "embedder", HashingEmbedder)
-    with compose.open_memory() as memory:
+    monkeypatch.setattr(loading, "embedder", HashingEmbedder)
+    with loading.open_memory() as memory:
         assert isinstance(memory, Memory)
         assert not memory.records()
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.test_architecture import ROOT, imports, is_in, modules, path_of
-from vista.cli import fingerprint
-from vista.cli.episode import Refs
-from vista.cli.suites import SUITES, Settings, make_suite
-from vista.cli.suites.base import Suite
-from vista.cli.suites.memory import CELLS, make_cell
 from vista.errors import ConfigError
+from vista_bench import fingerprint
+from vista_bench.episode import Refs
+from vista_bench.suites import SUITES, Settings, make_suite
+from vista_bench.suites.base import Suite
+from vista_bench.suites.memory import CELLS, make_cell
 
-OURS = ("vista", "vista_sim", "robomemory", "vista_ros")
+OURS = ("vista", "vista_sim", "vista_bench", "robomemory", "vista_ros")
 # What a worker loads of others that reads, writes and talks, and computes nothing of an episode.
 PLUMBING = {
     "jinja2", "markupsafe", "pygments", "anyio", "certifi", "cffi", "charset-normalizer", "click",
@@ -57,9 +57,14 @@ def closure(*first: str) -> set[str]:
 
 
 def test_every_module_that_a_suite_imports_is_in_its_digest():
-    suites = [name for name in modules() if is_in(name, "vista.cli.suites")]
-    needed = closure(*suites, "vista.cli.bench", "vista.cli.workers")
-    assert {"vista.cli.looking", "vista.cli.refs", "vista.runtime", "robomemory.rules"} <= needed
+    suites = [name for name in modules() if is_in(name, "vista_bench.suites")]
+    needed = closure(*suites, "vista.cli.bench", "vista.learning.workers")
+    assert {
+        "vista.planner.symbolic.scene_observer",
+        "vista.assembly.references",
+        "vista.loop.run",
+        "robomemory.graph.note_rules",
+    } <= needed
     left_out = [name for name in sorted(needed) if path_of(name).resolve() not in counted()]
     assert not left_out
 
@@ -79,9 +84,9 @@ def hear(event, arguments):
     if event == "open" and isinstance(arguments[0], str):
         opened.add(os.path.abspath(arguments[0]))
 sys.addaudithook(hear)
-from vista.cli.suites.base import Job, Settings
-from vista.cli.suites.basic import open_lockstep
-from vista.splits import load_splits
+from vista_bench.suites.base import Job, Settings
+from vista_bench.suites.basic import open_lockstep
+from vista.learning.splits import load_splits
 open_lockstep(Settings(split="tuning"))(Job("basic", "imagined", load_splits().seed("tuning", 0)))
 files = [getattr(module, "__file__", None) for module in sys.modules.values()]
 print(json.dumps({"opened": sorted(opened), "modules": sorted(filter(None, files)),
@@ -132,7 +137,9 @@ def test_any_file_that_changes_changes_the_digest(tmp_path: Path):
     assert len(seen) == len(files) + 1
 
 
-@pytest.mark.parametrize("name", ["vista/cli/looking.py", "vista/cli/refs.py", "config/splits.yaml"])
+@pytest.mark.parametrize(
+    "name", ["vista/planner/symbolic/scene_observer.py", "vista/assembly/references.py", "config/splits.yaml"]
+)
 def test_what_was_once_left_out_counts(name: str):
     assert name in dict(fingerprint.code_files())
 
@@ -154,8 +161,8 @@ class _Empty(Suite):
 
 @pytest.mark.parametrize("what", ["code_digest", "libraries"])
 def test_code_and_libraries_count_for_every_suite(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from vista.cli.suites import base
-    from vista.cli.suites.base import Progress
+    from vista_bench.suites import base
+    from vista_bench.suites.base import Progress
 
     suite = _Empty()
     suite.opened = 0  # type: ignore[attr-defined]
@@ -213,7 +220,7 @@ def test_pictures_and_words_of_a_folder_count_and_notes_do_not(tmp_path: Path):
 
 def test_the_graph_counts_where_episodes_run_through_it(monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("mujoco")
-    from vista.cli.suites import basic
+    from vista_bench.suites import basic
 
     suite = basic.BasicSuite()
     settings = Settings(refs=Refs("mock", "mock", "scripted", "none", "scripted"))
@@ -225,7 +232,7 @@ def test_the_graph_counts_where_episodes_run_through_it(monkeypatch: pytest.Monk
 
 def test_a_word_that_stands_for_weights_counts_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("torch")
-    from vista.cli import compose
+    from vista.assembly import loading
 
     monkeypatch.setattr(fingerprint, "shipped", lambda name: tmp_path / name)
     folder = tmp_path / "executor_long"
@@ -240,10 +247,10 @@ def test_a_word_that_stands_for_weights_counts_by_them(tmp_path: Path, monkeypat
         asked.append(name)
         raise ConfigError("none ships")
 
-    monkeypatch.setattr(compose, "shipped", watched)
+    monkeypatch.setattr(loading, "shipped", watched)
     for word in ("long", "scripted", "mock"):  # every word of an executor
         with contextlib.suppress(ConfigError):
-            compose.load_policy(word)
+            loading.load_policy(word)
     assert asked == ["executor_long"]
 
 

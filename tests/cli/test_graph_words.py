@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from vista.cli import demo, graphs, main, run_task, up
-from vista.cli.checks import instruction_text, ros_namespace
-from vista.cli.graphs import Running
+from vista.cli import demo, main, run_task, up
 from vista.errors import InstructionError, InvalidValueError
+from vista.graph import running
+from vista.graph.checks import instruction_text, ros_namespace
+from vista.graph.running import Running
 
 TASK = "put the blue mug in the tray"
 
@@ -22,14 +23,14 @@ def nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(graphs, "state_folder", lambda: tmp_path / "state")
+    monkeypatch.setattr(running, "state_folder", lambda: tmp_path / "state")
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
     monkeypatch.setattr(up, "supervise", started)
     monkeypatch.setattr(demo, "Graph", started)
     monkeypatch.setattr(run_task, "carry_out", started)
     up_already = Running(os.getpid(), "a", 7, "", ("sim", "agent"), 0.0, "")
     monkeypatch.setattr(run_task, "find_running", lambda *_, **__: up_already)
-    monkeypatch.setattr(graphs, "running", list)
+    monkeypatch.setattr(running, "running", list)
 
 
 def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vista.cli.imagined import PER_SEGMENT, data_digest, start_rows, write_imagined
 from vista.errors import ConfigError, VistaError
-from vista.shards import write_shard
+from vista.learning.shards import write_shard
+from vista.world_model.imagined_goals import PER_SEGMENT, data_digest, start_rows, write_imagined
 
 pytest.importorskip("diffusers")
 

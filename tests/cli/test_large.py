@@ -11,12 +11,12 @@ from tests import mocks
 from tests.chat_server import ChatServer
 from tests.conformance.implementations import observation, panda
 from tests.policy_server import Served, StandIn
-from vista.cli import compose, large
-from vista.cli.fingerprint import ref_digest
+from vista.assembly import large_models, loading
 from vista.errors import ConfigError, UnknownNameError
-from vista.preprocess import Preprocessor
+from vista.planner.preprocess import Preprocessor
 from vista.protocols import Critic, Planner, Policy
 from vista.types import Subtask
+from vista_bench.fingerprint import ref_digest
 
 
 def write(path: Path, text: str) -> str:
@@ -32,21 +32,21 @@ def test_one_file_makes_planner_critic_and_preprocessor(tmp_path):
             f"type: endpoint\nendpoint: {{base_url: '{server.url}', model: tiny}}\n"
             "planner: {timeout_s: 60}\n",
         )
-        planner, critic = compose.load_planner(ref), compose.load_critic(ref)
+        planner, critic = loading.load_planner(ref), loading.load_critic(ref)
         assert isinstance(planner, Planner)
         assert isinstance(critic, Critic)
-        assert isinstance(compose.load_preprocessor(ref), Preprocessor)
+        assert isinstance(loading.load_preprocessor(ref), Preprocessor)
         assert not server.requests, "nothing is connected before the first question"
         step = planner.next(observation(mocks.mock_spec()), "put the blue mug in the tray", ())
     assert isinstance(step, Subtask)
-    assert compose.load_critic(None) is None
-    assert compose.load_preprocessor(None) is None
+    assert loading.load_critic(None) is None
+    assert loading.load_preprocessor(None) is None
 
 
 def test_a_policy_server_by_address(tmp_path):
     with Served(StandIn()) as served:
         ref = write(tmp_path / "policy.yaml", f"type: lerobot\naddress: {served.address}\ntimeout_s: 60\n")
-        policy = compose.load_policy(ref)
+        policy = loading.load_policy(ref)
         assert isinstance(policy, Policy)
         obs = observation(panda())
         from tests.conformance.implementations import POLICIES, subgoal
@@ -59,7 +59,7 @@ def test_a_lerobot_checkpoint_is_known_by_its_configuration(tmp_path, monkeypatc
     monkeypatch.setattr("vista.executor.lerobot.process.resource_roots", lambda: ())
     monkeypatch.delenv("VISTA_LEROBOT_PYTHON", raising=False)
     with pytest.raises(ConfigError, match=r"\./run setup lerobot"):
-        compose.load_policy(tmp_path)
+        loading.load_policy(tmp_path)
 
 
 def test_other_libraries_folders_are_known_by_their_class(tmp_path):
@@ -71,14 +71,14 @@ def test_other_libraries_folders_are_known_by_their_class(tmp_path):
 
     words = tiny_pipelines.language_model(tmp_path / "words", "done")
     edit = tiny_pipelines.diffusion_pipeline(tmp_path, "edit")
-    assert isinstance(compose.load_planner(words), TransformersPlanner)
-    assert isinstance(compose.load_world_model(edit), DiffusersWorldModel)
+    assert isinstance(loading.load_planner(words), TransformersPlanner)
+    assert isinstance(loading.load_world_model(edit), DiffusersWorldModel)
     ref = write(tmp_path / "world.yaml", "type: diffusers\nmodel: ./edit\nimage_size: 32\nsteps: 1\n")
-    goal = compose.load_world_model(ref).imagine(observation(mocks.mock_spec()), Subtask("grasp the mug"))
+    goal = loading.load_world_model(ref).imagine(observation(mocks.mock_spec()), Subtask("grasp the mug"))
     assert goal.images["front"].shape == (32, 32, 3)
     with pytest.raises(ConfigError, match="expected GoalImagePipeline"):
-        compose.load_world_model(words)
-    assert large.named_folders(ref) == [edit]
+        loading.load_world_model(words)
+    assert large_models.named_folders(ref) == [edit]
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_other_libraries_folders_are_known_by_their_class(tmp_path):
 )
 def test_a_wrong_settings_file_is_named_with_what_is_allowed(tmp_path, text, said):
     with pytest.raises((ConfigError, UnknownNameError), match=said) as caught:
-        compose.load_planner(write(tmp_path / "planner.yaml", text))
+        loading.load_planner(write(tmp_path / "planner.yaml", text))
     assert "planner.yaml" in str(caught.value)
     with pytest.raises(ConfigError, match=r"missing\.yaml"):
-        compose.load_planner(str(tmp_path / "missing.yaml"))
+        loading.load_planner(str(tmp_path / "missing.yaml"))
 
 
 def test_a_bench_tells_settings_and_weights_apart(tmp_path):

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from vista.cli.episode import Refs
-from vista.cli.suites.base import Progress, Settings
+from vista_bench.episode import Refs
+from vista_bench.suites.base import Progress, Settings
 
 pytest.importorskip("mujoco")
 pytest.importorskip("unified_planning")
 
-from vista.cli.suites.long import long_task
-from vista.cli.suites.memory.again import AgainCell, wrong_drawers
-from vista.cli.suites.memory.learned import ALIKE, LearnedCell, draw_meant
-from vista_sim.cabinet import DRAWER_NAMES
+from vista_bench.suites.long import long_task
+from vista_bench.suites.memory.again import AgainCell, wrong_drawers
+from vista_bench.suites.memory.learned import ALIKE, LearnedCell, draw_meant
+from vista_sim.model.cabinet import DRAWER_NAMES
 
 SEED = 10000  # of the range for development
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from robomemory.planning.manipulation import TABLETOP
-from vista.cli.suites.base import Progress, Settings
-from vista.cli.symbols import Sight, observed
+from vista.planner.symbolic.facts import Sight, observed
+from vista_bench.suites.base import Progress, Settings
 
 pytest.importorskip("mujoco")
 pytest.importorskip("unified_planning")
 
-from vista.cli.lifelong.scenarios import FAMILIES, make_scenario
-from vista.cli.lifelong.stage import Stage
-from vista.cli.suites.memory.lifelong import LifelongCell, paired_difference
-from vista.kinematics import Kinematics
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics
+from vista_bench.lifelong.scenarios import FAMILIES, make_scenario
+from vista_bench.lifelong.stage import Stage
+from vista_bench.suites.memory.lifelong import LifelongCell, paired_difference
 
 SEED = 10000  # of the range for development
 

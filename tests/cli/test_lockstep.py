@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vista.cli import refs
+from vista.assembly import loading, references
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "lockstep.py"
@@ -19,10 +19,10 @@ MODELS = ("executor", "world_model", "planner", "detector", "switcher")
 def untrained(folder: Path) -> None:
     """A folder for every part, with the weights that networks are born with."""
     from vista.executor.modeling import GoalVLA, GoalVLAConfig
+    from vista.learning.splits import load_splits
     from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
     from vista.planner.network import PlannerHead
     from vista.planner.train import make_config
-    from vista.splits import load_splits
     from vista.switcher import CalibratedSwitcher
     from vista.world_model.pipeline import GoalImagePipeline, make_scheduler
     from vista.world_model.unet import GoalUNet
@@ -57,14 +57,13 @@ def test_wall_time_changes_nothing_in_lockstep(monkeypatch: pytest.MonkeyPatch):
     """An episode with memory and a plan, on a quiet machine and on one where everything takes seconds."""
     pytest.importorskip("mujoco")
     pytest.importorskip("unified_planning")
-    from robomemory.embedding import HashingEmbedder
+    from robomemory.embed.embedder import HashingEmbedder
     from robomemory.memory import RoboMemory
-    from vista.cli import compose
-    from vista.cli.episode import Refs, Stack
-    from vista.cli.scenes import scene_task
-    from vista.splits import load_splits
+    from vista.learning.splits import load_splits
+    from vista_bench.episode import Refs, Stack
+    from vista_sim.scenes.task_scenes import scene_task
 
-    monkeypatch.setattr(compose, "embedder", lambda name="": HashingEmbedder())
+    monkeypatch.setattr(loading, "embedder", lambda name="": HashingEmbedder())
     waited: list[float] = []
     recall = RoboMemory.recall
 
@@ -93,7 +92,7 @@ def test_the_example_runs(
     ship = all((ROOT / "models" / name).is_dir() for name in MODELS)
     if not ship:
         untrained(tmp_path)
-        monkeypatch.setattr(refs, "shipped", lambda name: tmp_path / name)
+        monkeypatch.setattr(references, "shipped", lambda name: tmp_path / name)
     runpy.run_path(str(EXAMPLE))
     said = capsys.readouterr().out
     assert said.startswith("put the blue mug in the tray: ")

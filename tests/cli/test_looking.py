@@ -9,10 +9,10 @@ import pytest
 
 from robomemory.planning.goals import HAND
 from tests.conformance.implementations import observation
-from vista.cli.looking import Looker
-from vista.robots import load_robot
+from vista.planner.symbolic.scene_observer import Looker
+from vista.robot.contract import load_robot
 from vista.types import Detection, Pose
-from vista_sim import cabinet
+from vista_sim.model import cabinet
 
 CUBE, BOX, TABLE = "red cube", "orange box", "table"
 OPENED = cabinet.CENTRE_X + cabinet.FRONT + 0.15

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from robomemory.embedding import HashingEmbedder
+from robomemory.embed.embedder import HashingEmbedder
 from robomemory.memory import RoboMemory
 from vista.cli import main as cli
 from vista.types import Note

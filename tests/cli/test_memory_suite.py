@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from robomemory.embedding import CachedEmbedder, HashingEmbedder
+from robomemory.embed.embedder import CachedEmbedder, HashingEmbedder
 from robomemory.records import MemoryKind
-from vista.cli.suites import Settings, make_suite
-from vista.cli.suites.base import Progress
-from vista.cli.suites.memory import make_cell
-from vista.cli.suites.memory.house import make_run
-from vista.cli.suites.memory.synthetic import SHARES, NeighbourhoodEmbedder, notes, question
 from vista.errors import UnknownNameError
+from vista_bench.suites import Settings, make_suite
+from vista_bench.suites.base import Progress
+from vista_bench.suites.memory import make_cell
+from vista_bench.suites.memory.house import make_run
+from vista_bench.suites.memory.synthetic import SHARES, NeighbourhoodEmbedder, notes, question
 
 
 @pytest.fixture(autouse=True)
 def no_model(monkeypatch: pytest.MonkeyPatch):
     embedder = CachedEmbedder(HashingEmbedder(), 50_000)
-    monkeypatch.setattr("vista.cli.suites.memory.synthetic.default_embedder", lambda: embedder)
-    monkeypatch.setattr("vista.cli.suites.memory.recall._embedder", lambda: embedder)
+    monkeypatch.setattr("vista_bench.suites.memory.synthetic.default_embedder", lambda: embedder)
+    monkeypatch.setattr("vista_bench.suites.memory.recall._embedder", lambda: embedder)
 
 
 def test_unknown_cells_and_methods_are_named(tmp_path: Path):

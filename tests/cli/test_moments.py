@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vista.cli.moments import Moments
 from vista.switcher.timing import Switch, agreement
+from vista_bench.switch_times import Moments
 
 
 def test_a_hit_is_no_more_than_half_a_second_apart():

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from vista.cli import down, graphs, main, processes
+from vista.cli import down, main
 from vista.errors import VistaError
+from vista.graph import processes, running
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_files_of_other_users_stay(shared: Path, monkeypatch):
 def states(tmp_path: Path, monkeypatch) -> Path:
     folder = tmp_path / "states"
     folder.mkdir()
-    monkeypatch.setattr(graphs, "state_folder", lambda: folder)
+    monkeypatch.setattr(running, "state_folder", lambda: folder)
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
     return folder
 
@@ -168,44 +169,44 @@ def test_state_files_that_make_no_sense_are_passed_over(states: Path):
     ):  # fmt: skip
         write(states, f"wrong{n}.json", **wrong)
     (states / "bytes.json").write_bytes(b"\xff\xfe")
-    assert graphs.running() == []
+    assert running.running() == []
     write(states, "7.json")
-    assert [each.domain for each in graphs.running()] == [7]
+    assert [each.domain for each in running.running()] == [7]
 
 
 def test_graphs_of_one_domain_are_told_apart_by_namespace(states: Path, monkeypatch):
     for namespace in ("", "left", "cell/left"):
-        assert graphs.state_file(7, namespace).parent == states
-        graphs.write_down(graphs.Running(os.getpid(), "a1", 7, namespace, ("sim",), time.time(), ""))
-    assert {each.namespace for each in graphs.running()} == {"", "left", "cell/left"}
-    assert graphs.find_running(7, "").namespace == ""
-    assert graphs.find_running(None, "cell/left").namespace == "cell/left"
+        assert running.state_file(7, namespace).parent == states
+        running.write_down(running.Running(os.getpid(), "a1", 7, namespace, ("sim",), time.time(), ""))
+    assert {each.namespace for each in running.running()} == {"", "left", "cell/left"}
+    assert running.find_running(7, "").namespace == ""
+    assert running.find_running(None, "cell/left").namespace == "cell/left"
     with pytest.raises(VistaError, match=r"several graphs are up in domain 7, under .*--namespace"):
-        graphs.find_running()
+        running.find_running()
     write(states, "8.json", domain=8)
     with pytest.raises(VistaError, match="in the domains 7, 8; choose one with --domain"):
-        graphs.find_running()
+        running.find_running()
     monkeypatch.setenv("ROS_DOMAIN_ID", "8")
-    assert graphs.find_running().domain == 8
+    assert running.find_running().domain == 8
 
 
 def test_a_place_is_claimed_once_and_free_again_when_its_holder_was_killed(states: Path):
     code = (
-        "import sys, time; from pathlib import Path; from vista.cli import graphs\n"
-        "graphs.state_folder = lambda: Path(sys.argv[1])\n"
-        "with graphs.claimed(7, 'left'): print('held', flush=True); time.sleep(60)\n"
+        "import sys, time; from pathlib import Path; from vista.graph import running\n"
+        "running.state_folder = lambda: Path(sys.argv[1])\n"
+        "with running.claimed(7, 'left'): print('held', flush=True); time.sleep(60)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(states)], stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"held\n"
-    taken = graphs.claimed(7, "left")
+    taken = running.claimed(7, "left")
     with pytest.raises(VistaError, match="a graph is up in ROS domain 7 under /left already"), taken:
         pass
-    with graphs.claimed(7, "right"), graphs.claimed(7, ""), graphs.claimed(8, "left"):
+    with running.claimed(7, "right"), running.claimed(7, ""), running.claimed(8, "left"):
         pass
     child.kill()
     child.wait()
-    with graphs.claimed(7, "left"):
+    with running.claimed(7, "left"):
         pass
 
 
@@ -215,7 +216,7 @@ def test_down_clears_away_what_a_killed_supervisor_left(states: Path, shared: Pa
     dead.wait()
     orphan = subprocess.Popen(
         [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"],
-        env={**os.environ, graphs.MARK: "dead1"}, stdout=subprocess.PIPE,
+        env={**os.environ, running.MARK: "dead1"}, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert orphan.stdout is not None
     assert orphan.stdout.readline() == b"here\n"
@@ -235,7 +236,7 @@ def test_down_clears_away_what_a_killed_supervisor_left(states: Path, shared: Pa
 
 def test_a_graph_whose_place_is_held_is_not_taken_for_killed(states: Path):
     """Its supervisor may look younger than the graph: somebody has set the clock of the wall."""
-    with graphs.claimed(7, ""):
+    with running.claimed(7, ""):
         write(states, "7.json", started_s=1.0)
-        assert graphs.clear_killed() == []
-    assert [each.domain for each in graphs.clear_killed()] == [7]
+        assert running.clear_killed() == []
+    assert [each.domain for each in running.clear_killed()] == [7]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.vista.test_late import Straight
-from vista.cli.suites import Settings, make_suite
-from vista.cli.suites.realtime import LATENCIES_MS, compared, late
-from vista.cli.truth import Motion
 from vista.errors import UnknownNameError
+from vista_bench.suites import Settings, make_suite
+from vista_bench.suites.realtime import LATENCIES_MS, compared, late
+from vista_bench.truth import Motion
 
 
 def records(*success: int) -> list[dict[str, object]]:

@@ -8,11 +8,11 @@ import pytest
 from robomemory import HashingEmbedder, RoboMemory
 from tests.conformance.implementations import observation
 from tests.mocks import MockItem
-from vista.cli import compose
-from vista.cli.remembering import phrases
+from vista.assembly import loading
 from vista.errors import ConfigError
+from vista.planner.symbolic.planner import phrases
 from vista.protocols import Critic, Explains, Planner
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista.types import Detection, Done, Impossible, Subtask
 
 pytest.importorskip("unified_planning")
@@ -33,10 +33,10 @@ def test_it_plans_explains_criticises_and_remembers():
     obs = observation(load_robot("panda"))
     eyes = Eyes(red_cube=(0.5, -0.1, 0.02), tray=(0.6, 0.15, 0.0))
     with RoboMemory(":memory:", embedder=HashingEmbedder()) as memory:
-        planner = compose.load_planner("memory", finder=eyes, memory=memory)
+        planner = loading.load_planner("memory", finder=eyes, memory=memory)
         assert isinstance(planner, Planner)
         assert isinstance(planner, Explains)
-        critic = compose.load_critic(planner=planner)
+        critic = loading.load_critic(planner=planner)
         assert isinstance(critic, Critic)
         says = "put the red cube in the tray"
         planner.reset()
@@ -67,7 +67,7 @@ class MisnamingEyes(Eyes):
 
 def test_a_place_that_is_misnamed_is_looked_for_by_its_name():
     eyes = MisnamingEyes(red_cube=(0.5, -0.1, 0.02), orange_cube=(0.6, 0.15, 0.02))
-    planner = compose.load_planner("fresh", finder=eyes)
+    planner = loading.load_planner("fresh", finder=eyes)
     obs = observation(load_robot("panda"))
     step = planner.next(obs, "put the red cube on the orange box", ())
     assert isinstance(step, Subtask), step
@@ -91,7 +91,7 @@ def test_phrases_of_an_instruction(instruction: str, named: list[str]):
 
 
 def test_it_says_what_it_does_not_understand():
-    planner = compose.load_planner("memory", finder=Eyes(tray=(0.6, 0.15, 0.0)))
+    planner = loading.load_planner("memory", finder=Eyes(tray=(0.6, 0.15, 0.0)))
     answer = planner.next(observation(load_robot("panda")), "sing a song", ())
     assert isinstance(answer, Impossible)
     assert "not understood" in answer.reason
@@ -99,8 +99,8 @@ def test_it_says_what_it_does_not_understand():
 
 def test_it_needs_eyes():
     with pytest.raises(ConfigError, match="detector"):
-        compose.load_planner("memory")
+        loading.load_planner("memory")
 
 
 def test_without_a_planner_of_its_own_there_is_no_critic():
-    assert compose.load_critic(planner=compose.load_planner("scripted")) is None
+    assert loading.load_critic(planner=loading.load_planner("scripted")) is None

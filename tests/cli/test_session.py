@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from vista.cli import graphs, main, run_task
+from vista.cli import main, run_task
 from vista.cli.progress_view import ProgressView
 from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
 from vista.errors import VistaError
+from vista.graph import running
 from vista.types import EpisodeResult, Outcome
 
 SENTENCE = "put the blue mug in the tray"
@@ -124,7 +125,7 @@ def test_a_graph_that_breaks_ends_the_command_with_one_sentence(
     vista_ros = pytest.importorskip("vista_ros.client")
     monkeypatch.setattr(vista_ros, "GraphClient", Broken)
     monkeypatch.setattr(
-        run_task, "find_running", lambda *_, **__: graphs.Running(1, "a", 7, "", ("agent",), 0.0, "")
+        run_task, "find_running", lambda *_, **__: running.Running(1, "a", 7, "", ("agent",), 0.0, "")
     )
     monkeypatch.setenv("ROS_DOMAIN_ID", "7")
     assert main.main(["run", f"--runs={tmp_path}", SENTENCE]) == 2

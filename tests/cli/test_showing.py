@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from vista.cli.main import main
-from vista.cli.suites import Settings, make_suite
-from vista.cli.suites.showing import FAILURES, PAPER, paper_rows, pick
 from vista.errors import ConfigError
 from vista.report.bench_page import Row, Shot, write_bench_page
+from vista_bench.suites import Settings, make_suite
+from vista_bench.suites.episode_pages import FAILURES, PAPER, paper_rows, pick
 
 
 class Page(HTMLParser):

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from vista.cli import main as cli
-from vista.cli.results import Key, Record, Results
-from vista.cli.suites import Settings, make_suite
-from vista.cli.suites.base import Job, Progress, Suite, seeds_of
-from vista.cli.suites.memory.textworlds.cell import TextWorldsCell
-from vista.cli.workers import Crash, attempts
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError, VistaError
+from vista.learning.workers import Crash, attempts
+from vista_bench.results import Key, Record, Results
+from vista_bench.suites import Settings, make_suite
+from vista_bench.suites.base import Job, Progress, Suite, seeds_of
+from vista_bench.textworlds.cell import TextWorldsCell
 
 
 class Shaky(Suite):

@@ -10,10 +10,10 @@ import pytest
 
 from vista.cli import main as cli
 from vista.cli import train
-from vista.cli.recipes import DataPart, load_recipe
 from vista.errors import ConfigError, UnknownNameError
 from vista.executor.methods import METHODS
-from vista.shards import shard_folders, write_shard
+from vista.learning.recipes import DataPart, load_recipe
+from vista.learning.shards import shard_folders, write_shard
 
 NAMES = ("executor", "world_model", "detector", "planner")
 
@@ -46,7 +46,7 @@ def recipe_text(kind: str, shard_size: int) -> str:
 )  # fmt: skip
 def test_a_broken_recipe_is_named(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "executor.yaml").write_text(text)
-    monkeypatch.setattr("vista.cli.recipes.resource_path", lambda _: tmp_path)
+    monkeypatch.setattr("vista.learning.recipes.resource_path", lambda _: tmp_path)
     with pytest.raises((ConfigError, UnknownNameError), match=said):
         load_recipe("executor")
 

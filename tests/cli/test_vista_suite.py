@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from vista.cli.episode import Refs
-from vista.cli.recipes import load_recipe
-from vista.cli.suites import Settings, make_suite
-from vista.cli.suites.base import Progress
-from vista.cli.suites.columns import meeting, meeting_task, vista_refs
-from vista.cli.suites.long import in_vain, long_refs, long_task
 from vista.cli.train import _other_method
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.executor.methods import METHODS
-from vista.splits import load_splits
+from vista.learning.recipes import load_recipe
+from vista.learning.splits import load_splits
+from vista_bench.episode import Refs
+from vista_bench.suites import Settings, make_suite
+from vista_bench.suites.base import Progress
+from vista_bench.suites.long import in_vain, long_refs, long_task
+from vista_bench.suites.methods import meeting, meeting_task, vista_refs
 
 SPLITS = load_splits()
 
@@ -90,7 +90,7 @@ def test_each_method_gets_the_same_number_of_steps():
 
 
 def test_a_baseline_is_shown_and_told_what_it_was_trained_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("vista.cli.suites.columns.resource_path", lambda _: tmp_path / "models")
+    monkeypatch.setattr("vista_bench.suites.methods.resource_path", lambda _: tmp_path / "models")
     with pytest.raises(ConfigError, match="vista train executor --method text"):
         vista_refs(Settings(), "text")
     for name, method in METHODS.items():

@@ -20,8 +20,8 @@ import pytest
 
 from tests import mocks
 from vista.guard import SafetyGuard
-from vista.planner.whole import WholePlanner
-from vista.preprocess import Preprocessor, TemplatePreprocessor
+from vista.planner.preprocess import Preprocessor, TemplatePreprocessor
+from vista.planner.whole_instruction import WholePlanner
 from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
 from vista.types import ActionSpace, Observation, Pose, RobotSpec, Subgoal, Subtask
 
@@ -87,14 +87,14 @@ def tiny(name: str, **how: object) -> Callable[[], Any]:
 
 
 def panda() -> RobotSpec:
-    from vista.robots import load_robot
+    from vista.robot.contract import load_robot
 
     return load_robot("panda")
 
 
 @cache
 def _kinematics() -> Any:
-    from vista.kinematics import Kinematics
+    from vista.robot.kinematics import Kinematics
 
     return Kinematics(panda())
 
@@ -102,7 +102,7 @@ def _kinematics() -> Any:
 def simulated(name: str = "pick_place") -> tuple[World, Task]:
     """The simulated world of a task; without a name, a table with a blue mug on it."""
     pytest.importorskip("mujoco")
-    from vista.splits import load_splits
+    from vista.learning.splits import load_splits
     from vista_sim.tasks import Choice, make_task
     from vista_sim.world import World
 
@@ -121,13 +121,13 @@ def _sim_robot() -> Robot:
 
 
 def _scripted_policy() -> Policy:
-    from vista.cli.scripted import ScriptedPolicy
+    from vista_sim.oracle import ScriptedPolicy
 
     return ScriptedPolicy(*simulated())
 
 
 def _scripted_planner() -> Planner:
-    from vista.cli.scripted import ScriptedPlanner
+    from vista.planner.scripted import ScriptedPlanner
 
     return ScriptedPlanner()
 
@@ -139,7 +139,7 @@ def _oracle_world_model() -> WorldModel:
 
 
 def _oracle_detector() -> Detector:
-    from vista.cli.scripted import OracleDetector
+    from vista_sim.oracle import OracleDetector
 
     return OracleDetector(simulated()[0])
 
@@ -159,7 +159,7 @@ def _doubting() -> Switcher:
 
 def _robomemory() -> Memory:
     pytest.importorskip("faiss")
-    from robomemory.embedding import HashingEmbedder
+    from robomemory.embed.embedder import HashingEmbedder
     from robomemory.memory import RoboMemory
 
     return RoboMemory(":memory:", embedder=HashingEmbedder())
@@ -168,7 +168,7 @@ def _robomemory() -> Memory:
 def _shared_memory() -> Memory:
     """In PostgreSQL, each time a scene of its own."""
     pytest.importorskip("faiss")
-    from robomemory.embedding import HashingEmbedder
+    from robomemory.embed.embedder import HashingEmbedder
     from robomemory.memory import RoboMemory
     from tests.postgres import server
 

@@ -5,7 +5,7 @@ import pytest
 from tests.conformance.fixtures import over
 from tests.conformance.implementations import CRITICS, PREPROCESSORS, observation
 from tests.mocks import MockDetector, MockItem
-from vista.preprocess import Digest, Preprocessor
+from vista.planner.preprocess import Digest, Preprocessor
 from vista.protocols import Critic
 from vista.types import State, Subtask, SubtaskResult
 

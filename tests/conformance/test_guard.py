@@ -6,8 +6,8 @@ import pytest
 from tests.conformance.fixtures import over
 from tests.conformance.implementations import GUARDS, observation
 from tests.mocks import broken
-from vista.guard.rotation import from_quat
 from vista.protocols import Guard
+from vista.robot.rotations import from_quat
 from vista.types import ActionChunk, ActionSpace, Decision
 
 made = over(GUARDS)

@@ -7,10 +7,10 @@ import pytest
 
 from tests.conformance.fixtures import over
 from tests.conformance.implementations import ROBOTS
-from vista.clock import in_lockstep
 from vista.errors import RobotStoppedError
-from vista.guard.rotation import from_quat
 from vista.protocols import Robot
+from vista.robot.clock import in_lockstep
+from vista.robot.rotations import from_quat
 from vista.types import ActionChunk, ActionSpace
 
 made = over(ROBOTS)

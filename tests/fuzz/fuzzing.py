@@ -56,6 +56,7 @@ def explore(
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
     )  # fmt: skip
+
     @st.composite  # which has a short name: hypothesis writes out other strategies with all their texts
     def inputs(draw: st.DrawFn) -> Value:
         return draw(values)

@@ -18,16 +18,17 @@ from tests.fuzz.fuzzing import counts, explore
 pytest.importorskip("mujoco")
 pytest.importorskip("torch")
 
-from robomemory.embedding import HashingEmbedder
+from robomemory.embed.embedder import HashingEmbedder
 from robomemory.memory import RoboMemory
-from vista.cli import bench, calibrate, info, suites, train
+from vista.cli import bench, calibrate, info, train
 from vista.cli import main as cli
-from vista.cli.suites.base import Cell, Progress, Settings, Suite
-from vista.cli.suites.basic import BasicSuite
 from vista.cli.words import Parser
 from vista.errors import VistaError
-from vista.plain_text import fit
+from vista.messages.plain_text import fit
 from vista.types import Note
+from vista_bench import suites
+from vista_bench.suites.base import Cell, Progress, Settings, Suite
+from vista_bench.suites.basic import BasicSuite
 
 STARTS_A_GRAPH = {"demo", "run", "up", "down"}
 COMMANDS = tuple(name for name in cli.COMMANDS if name not in STARTS_A_GRAPH)

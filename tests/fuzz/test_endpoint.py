@@ -14,13 +14,13 @@ from tests.conformance.implementations import observation
 from tests.fuzz.fuzzing import counts, explore
 from tests.fuzz.hostile import scalars, texts, trees
 from vista.errors import VistaError
+from vista.messages.redaction import conceal, register
 from vista.planner.endpoint import EndpointModel, EndpointSettings
 from vista.planner.language.critic import LanguageCritic
 from vista.planner.language.model import Prompt
 from vista.planner.language.planner import LanguagePlanner
 from vista.planner.language.preprocess import LanguagePreprocessor
 from vista.planner.reply import http_failure, read_reply
-from vista.redaction import conceal, register
 from vista.types import Done, Impossible, Subtask
 
 pytest.importorskip("openai")

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from tests.fuzz.fuzzing import counts, explore
 from tests.fuzz.hostile import TEXTS, scalars, texts, trees
-from vista.cli.recipes import load_recipe
 from vista.errors import VistaError
+from vista.files.resources import resource_path
+from vista.files.settings import from_options, read_options
 from vista.guard import load_limits
 from vista.guard.limits import GuardLimits
-from vista.resources import resource_path
-from vista.robots import load_robot
-from vista.settings import from_options, read_options
-from vista.splits import load_splits
-from vista_sim.mjcf import build_model
-from vista_sim.objects import load_object, load_objects
-from vista_sim.scene import load_scene
+from vista.learning.recipes import load_recipe
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista_sim.model.mjcf import build_model
+from vista_sim.objects.specs import load_object, load_objects
+from vista_sim.scenes.scene import load_scene
 
 Source = str | bytes | object
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -246,7 +246,7 @@ def test_contracts_and_settings(count: int, monkeypatch: Any) -> None:
                 splits = read_or_refused(load_splits, path)
                 assert splits is None or all(0 <= a < b for a, b in splits.seeds.values())
             else:
-                monkeypatch.setattr("vista.cli.recipes.resource_path", lambda _: Path(name))
+                monkeypatch.setattr("vista.learning.recipes.resource_path", lambda _: Path(name))
                 read_or_refused(load_recipe, "given")
 
     explore("contract and settings files", configs, check, count)

@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from robomemory.embedding import HashingEmbedder
+from robomemory.embed.embedder import HashingEmbedder
 from robomemory.memory import RoboMemory
 from tests.fuzz.fuzzing import explore
 from tests.fuzz.messages import messages
 from tests.fuzz.test_messages import IMAGE, JOINTS, TRAJECTORY
 from tests.fuzz.test_nodes import GOALS, MEMORY_REQUESTS
 from tests.ros.graph import ALL, READY_S, Graph
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista.types import Outcome, State
 from vista_msgs import msg as m
 from vista_msgs.action import ExecuteSubgoal, ImagineSubgoal, RunTask

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vista.graph import running
+
 pytest.importorskip("rclpy")
 pytest.importorskip("vista_msgs")
 
@@ -20,12 +22,13 @@ from rclpy.validate_namespace import validate_namespace
 
 from tests.fuzz.fuzzing import counts, explore
 from tests.fuzz.hostile import FLOATS, INTEGERS, texts
-from vista.cli import demo, down, graphs, main, stack, up
-from vista.cli.graphs import Running
+from vista.cli import demo, down, main, up
 from vista.errors import VistaError
+from vista.graph import table
+from vista.graph.running import Running
 
 KIND = "command line of the graph"
-STACK = stack.load_stack()
+STACK = table.load_stack()
 OF_A_STACK = ("--namespace", "--domain", "--logs", *(f"--{n.replace('_', '-')}" for n in STACK.arguments))
 OF_A_TASK = ("--timeout", "--ready", "--runs")
 OPTIONS = {
@@ -95,9 +98,9 @@ def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Running(os.getpid(), "a", 7, "left", ("sim", "agent"), 0.0, ""),
         Running(os.getpid(), "b", 8, "", ("sim", "agent"), 0.0, ""),
     ]
-    for module in (graphs, up, down):
+    for module in (running, up, down):
         monkeypatch.setattr(module, "running", lambda: list(alive))
-    monkeypatch.setattr(graphs, "state_folder", lambda: tmp_path / "state")
+    monkeypatch.setattr(running, "state_folder", lambda: tmp_path / "state")
     for module, name in (
         (up, "clear_killed"),
         (up, "clear_old"),
@@ -108,7 +111,7 @@ def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(down, "remove_orphans", lambda *_, **__: {})
     monkeypatch.setattr(down, "stop", lambda state: None)
     monkeypatch.setattr(up, "supervise", supervise)
-    monkeypatch.setattr(stack, "find_executable", lambda *_: Path("/opt/ros/node"))
+    monkeypatch.setattr(table, "find_executable", lambda *_: Path("/opt/ros/node"))
     monkeypatch.setattr(demo, "Graph", Graph)
 
     class Client:
@@ -119,7 +122,7 @@ def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vista_ros.client.GraphClient", Client)
 
 
-def supervise(nodes: Sequence[stack.NodeEntry], commands: dict[str, list[str]], state: Running) -> int:
+def supervise(nodes: Sequence[table.NodeEntry], commands: dict[str, list[str]], state: Running) -> int:
     assert nodes
     assert list(commands) == [node.name for node in nodes]
     parse(list(commands.values()))

@@ -29,13 +29,13 @@ from robomemory import (
     RoboMemoryError,
     graph_image,
 )
-from robomemory.exchange import from_lines, to_graphml, to_lines
-from robomemory.markers import markers_of
-from robomemory.reading import tokens
+from robomemory.graph.markers import markers_of
+from robomemory.store.exchange import from_lines, to_graphml, to_lines
+from robomemory.store.queries import tokens
 from tests.fuzz import hostile
 from tests.fuzz.fuzzing import counts, explore
 from vista.cli import main as cli
-from vista.plain_text import fit
+from vista.messages.plain_text import fit
 
 DIM = 16
 KINDS = ("spatial", "temporal", "episodic", "semantic")

@@ -20,7 +20,7 @@ from tests.fuzz.fuzzing import counts, explore
 from tests.fuzz.hostile import floats
 from tests.fuzz.messages import messages
 from vista.errors import VistaError
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista.types import Outcome
 from vista_msgs import msg as m
 from vista_ros import conversions as c

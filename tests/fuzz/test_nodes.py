@@ -23,7 +23,7 @@ from tests.fuzz.messages import messages
 from tests.fuzz.test_messages import TRAJECTORY
 from tests.mocks import MockRobot
 from vista.cli.up import free_domain
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista.types import ActionChunk, ActionSpace
 from vista_msgs import msg as m
 from vista_msgs.action import ImagineSubgoal

@@ -16,8 +16,8 @@ from tests import tiny
 from tests.conformance.implementations import observation
 from tests.fuzz.fuzzing import counts, explore
 from tests.fuzz.hostile import texts, trees
-from vista.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from vista.errors import VistaError
+from vista.learning.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from vista.planner.head import HeadPlanner
 from vista.types import Done, Impossible, Subtask
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from robomemory import HashingEmbedder, MemoryKind, RoboMemory, StoreCorruptError, StoreError
-from robomemory.backup import backup_store
+from robomemory.store import integrity
+from robomemory.store.backup import backup_store
 from tests.postgres import server
 
 ROOT = Path(__file__).parents[2]
@@ -51,9 +52,8 @@ def test_a_plain_copy_of_an_open_store_is_whole_or_says_that_it_is_not(store, pa
 
 def test_a_copy_of_a_busy_store_never_lacks_records_in_silence(path, tmp_path, note, monkeypatch):
     """The log is moved into the file often here, so that copies meet that, too."""
-    from robomemory import whole
 
-    monkeypatch.setattr(whole, "LOG_PAGES", 16)
+    monkeypatch.setattr(integrity, "LOG_PAGES", 16)
     with opened(path) as memory:
         stop, written = threading.Event(), [0]
 
@@ -215,7 +215,8 @@ def test_a_store_whose_owner_was_killed_while_it_moved_the_log_is_whole(path, no
     """Also when SQLite's own program has put the log into the file since; a copy of it elsewhere is not."""
     code = """
 import os, sys
-from robomemory import HashingEmbedder, RoboMemory, whole
+from robomemory import HashingEmbedder, RoboMemory
+from robomemory.store import integrity
 from vista.types import Note
 memory = RoboMemory(sys.argv[1], embedder=HashingEmbedder())
 memory.remember([Note("episodic", "one", 1)])
@@ -225,7 +226,7 @@ class Killed:
         if sql.startswith("PRAGMA wal_checkpoint"):
             os._exit(9)
         return self.db.execute(sql, *values)
-whole.move_log(Killed(memory._store._db), memory._store._held)
+integrity.move_log(Killed(memory._store._db), memory._store._held)
 """
     assert subprocess.run([sys.executable, "-c", code, path], cwd=ROOT, timeout=60).returncode == 9
     shutil.copy(path, tmp_path / "killed.sqlite3")

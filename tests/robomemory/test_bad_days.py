@@ -22,7 +22,7 @@ from robomemory import (
     StoreCorruptError,
     graph_image,
 )
-from robomemory.exchange import to_graphml
+from robomemory.store.exchange import to_graphml
 
 ROOT = Path(__file__).parents[2]
 WRITER = """

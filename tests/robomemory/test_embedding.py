@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from robomemory import EmbeddingError, HashingEmbedder, RoboMemory
-from robomemory.embedding import CachedEmbedder
-from robomemory.minilm import MiniLMEmbedder, MiniLMInt8Embedder
-from robomemory.vectors import VectorIndex
+from robomemory.embed.embedder import CachedEmbedder
+from robomemory.embed.minilm import MiniLMEmbedder, MiniLMInt8Embedder
+from robomemory.vectors.index import VectorIndex
 
 
 def test_hashing_is_deterministic_unit_and_likes_shared_words():

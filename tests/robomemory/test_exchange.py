@@ -8,7 +8,7 @@ import networkx as nx
 import pytest
 
 from robomemory import HashingEmbedder, InvalidNoteError, RoboMemory
-from robomemory.exchange import from_lines, to_graph, to_graphml, to_lines
+from robomemory.store.exchange import from_lines, to_graph, to_graphml, to_lines
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from robomemory import HashingEmbedder, MemoryKind, RoboMemory, StoreInUseError
-from robomemory.backup import backup_store
-from robomemory.opening import embedder_of
+from robomemory.store.backup import backup_store
+from robomemory.store.opening import embedder_of
 from tests.postgres import server
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

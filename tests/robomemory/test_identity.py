@@ -63,7 +63,7 @@ def test_things_are_merged_within_one_update(memory, note, both):
 
 
 def test_a_merge_survives_export_and_import(memory, note, tmp_path):
-    from robomemory.exchange import from_lines, to_lines
+    from robomemory.store.exchange import from_lines, to_lines
 
     memory.remember([note("spatial", "a", 1, says=("mug", "in", "drawer"))])
     memory.remember([note("spatial", "b", 2, says=("cup", "on", "table"))])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from robomemory import HashingEmbedder, Query, RoboMemory
-from robomemory.lists import Lists
 from robomemory.memory import Options
-from robomemory.vectors import VectorIndex
+from robomemory.vectors.index import VectorIndex
+from robomemory.vectors.ivf_index import Lists
 
 SMALL = Options(flat_limit=300)
 
@@ -110,7 +110,9 @@ def test_a_saved_index_is_used_and_brought_up_to_date(large, note, monkeypatch):
         assert memory._long_term[0].index.method == "ivf"
         memory.remember([note("episodic", f"moved box {i} to shelf {i * 7}", i) for i in range(1_500, 1_600)])
         memory.forget(query="moved box 3 to shelf 21")
-        monkeypatch.setattr("robomemory.saved.Saved.save", lambda *_: None)  # as if it were killed
+        monkeypatch.setattr(
+            "robomemory.vectors.index_files.Saved.save", lambda *_: None
+        )  # as if it were killed
     assert json.loads((large.parent / f"{large.name}-index" / "episodic.json").read_text()) == label
     with opened(large) as memory:
         assert memory._long_term[0].index.method == "ivf"
@@ -135,7 +137,7 @@ def test_a_saved_index_that_is_not_whole_is_rebuilt(large, harm):
     elif harm == "label of another":
         label.write_text(json.dumps(json.loads(label.read_text()) | {"embedder": "another"}))
     else:  # whole, but it does not hold what the store holds
-        from robomemory.saved import Saved
+        from robomemory.vectors.index_files import Saved
 
         lists = Lists.trained(512, 10, HashingEmbedder().embed([f"text {i}" for i in range(10)]))
         Saved(str(large), "hashing-512", 512).save("episodic", lists, 10**6)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from robomemory.markers import Shape, markers_of
-from robomemory.scene import Scene, SceneFact, SceneObject
+from robomemory.graph.markers import Shape, markers_of
+from robomemory.graph.scene import Scene, SceneFact, SceneObject
 
 
 def thing(name, at=None, seen=1, sure=1.0):

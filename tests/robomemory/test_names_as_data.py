@@ -9,11 +9,11 @@ import networkx as nx
 import pytest
 
 from robomemory import HashingEmbedder, InvalidNoteError, MemoryKind, RoboMemory, StoreError, graph_image
-from robomemory.backup import backup_store
-from robomemory.exchange import from_lines, to_graphml, to_lines
-from robomemory.markers import markers_of
-from robomemory.opening import embedder_of
-from robomemory.reading import tokens
+from robomemory.graph.markers import markers_of
+from robomemory.store.backup import backup_store
+from robomemory.store.exchange import from_lines, to_graphml, to_lines
+from robomemory.store.opening import embedder_of
+from robomemory.store.queries import tokens
 
 NAMES = (
     "mug [/red]", "[bold]mug", "\x1b[31mred mug\x1b[0m", "\x1b]0;title\x07mug", r"$\frac$", "$",

@@ -5,9 +5,9 @@ import traceback
 import pytest
 
 from robomemory import HashingEmbedder, RoboMemory, StoreError
-from robomemory.opening import embedder_of
-from robomemory.postgres.address import Address, is_url, with_scene
-from robomemory.postgres.secrets import conceal
+from robomemory.store.opening import embedder_of
+from robomemory.store.postgres.address import Address, is_url, with_scene
+from robomemory.store.postgres.secrets import conceal
 from vista.cli import main as cli
 
 PARTS = ("s3cr3t", "w0rd")

@@ -13,8 +13,8 @@ from robomemory import (
     Query,
     RoboMemory,
 )
-from robomemory.exchange import from_lines, to_lines
-from robomemory.moments import MAX_RUN, MOST_AHEAD, WALL_NS
+from robomemory.store.exchange import from_lines, to_lines
+from robomemory.timestamps import MAX_RUN, MOST_AHEAD, WALL_NS
 from tests.postgres import server
 
 S = 10**9

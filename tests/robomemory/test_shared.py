@@ -222,7 +222,7 @@ def test_a_robot_that_is_killed_in_its_turn_holds_up_nobody(robot, note, url):
 
 
 def test_a_server_that_hangs_is_given_up(robot, note, monkeypatch):
-    from robomemory.postgres.link import Connection
+    from robomemory.store.postgres.link import Connection
 
     memory = robot()
     memory.remember(everything(note, 1))
@@ -240,7 +240,7 @@ def test_a_server_that_hangs_is_given_up(robot, note, monkeypatch):
 
 
 def test_the_command_line_takes_a_url(robot, url, note, tmp_path, capsys):
-    from vista.cli import compose
+    from vista.assembly import loading
     from vista.cli.main import main
 
     robot().remember(everything(note, 1))
@@ -254,6 +254,6 @@ def test_the_command_line_takes_a_url(robot, url, note, tmp_path, capsys):
     )
     assert "(scene" in capsys.readouterr().out.splitlines()[-1]
     folder, scene = url.split("&scene=")
-    with compose.open_memory(folder, f"{scene}copy") as memory:  # as the memory node does
+    with loading.open_memory(folder, f"{scene}copy") as memory:  # as the memory node does
         assert memory.where_is("mug").facts == ("mug in box 1",)
         assert len(memory.records()) == 4

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from vista.cli.processes import DIE_WITH_PARENT, in_use, shared_memory
 from vista.cli.up import MARK, Running, free_domain, running
+from vista.graph.processes import DIE_WITH_PARENT, in_use, shared_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
@@ -96,7 +96,7 @@ class Graph:
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    from vista.cli.processes import marked as with_mark
+    from vista.graph.processes import marked as with_mark
 
     return with_mark(MARK, mark)
 

@@ -268,7 +268,13 @@ def test_a_parameter_of_a_near_kind_is_taken(value: object, kind: type, right: o
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
-        (1.5, int), (True, float), (True, int), ("1", float), (float("nan"), float), (1, str), (1, bool),
+        (1.5, int),
+        (True, float),
+        (True, int),
+        ("1", float),
+        (float("nan"), float),
+        (1, str),
+        (1, bool),
         (None, str),
     ],
 )
@@ -321,7 +327,7 @@ def test_a_client_that_fails_half_way_leaves_no_context(monkeypatch: pytest.Monk
 
 BENCH = """
 import sys, time
-from vista.cli.suites.through_graph import closed_afterwards
+from vista_bench.suites.through_graph import closed_afterwards
 from vista_ros import client
 with closed_afterwards():
     each = client.GraphClient()

@@ -16,7 +16,7 @@ pytest.importorskip("vista_msgs")
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
 
-from robomemory.scene import Scene, SceneFact, SceneObject
+from robomemory.graph.scene import Scene, SceneFact, SceneObject
 from tests.mocks import mock_spec
 from vista.errors import InvalidValueError
 from vista.events import Event, EventKind

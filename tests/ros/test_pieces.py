@@ -22,12 +22,12 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from tests.mocks import MockGuard
-from vista.cli.processes import remove_orphans
 from vista.cli.up import free_domain
 from vista.errors import StaleObservationError
+from vista.graph.processes import remove_orphans
 from vista.guard.guard import SafetyGuard
-from vista.kinematics import Kinematics, matrix_to_pose
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics, matrix_to_pose
 from vista.types import ActionChunk, ActionSpace, Decision, Observation
 from vista_msgs.srv import Recall
 from vista_ros import conversions as c
@@ -264,8 +264,8 @@ def test_life_cycle_and_its_errors():
 
 def test_arm_follows_and_holds():
     pytest.importorskip("mujoco")
-    from vista.cli.scenes import scene_task
     from vista_ros.free_arm import FreeArm, rows_of
+    from vista_sim.scenes.task_scenes import scene_task
     from vista_sim.world import World
 
     arm = FreeArm(World(scene_task("pick_place", 0).scene, SPEC))

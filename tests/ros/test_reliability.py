@@ -65,9 +65,7 @@ def test_of_four_goals_at_once_one_is_taken(client: GraphClient):
     for n in range(12):
         barrier, answers = threading.Barrier(len(actions)), list[Any]()
 
-        def send(
-            action: Action, barrier: threading.Barrier = barrier, answers: list[Any] = answers
-        ) -> None:
+        def send(action: Action, barrier: threading.Barrier = barrier, answers: list[Any] = answers) -> None:
             barrier.wait()
             try:
                 answers.append(action(RunTask.Goal(instruction="wait")))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vista.cli import stack as table
-from vista.cli.parameters import as_yaml
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
+from vista.graph import table
+from vista.graph.parameters import as_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
@@ -141,7 +141,7 @@ def test_launch_description(sim: bool):
     from launch.actions import DeclareLaunchArgument
     from launch_ros.actions import Node
 
-    from vista.cli.launching import launch_description
+    from vista.graph.launching import launch_description
 
     entities = launch_description(sim=sim).entities
     stack = table.load_stack()

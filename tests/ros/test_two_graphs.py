@@ -20,9 +20,9 @@ pytest.importorskip("circus")
 from rosgraph_msgs.msg import Clock
 
 from tests.ros.graph import READY_S, Graph, marked, wait_for
-from vista.cli.graphs import clear_killed, find_running, running, supervisor
-from vista.cli.processes import in_use, remove_orphans, shared_memory
 from vista.errors import VistaError
+from vista.graph.processes import in_use, remove_orphans, shared_memory
+from vista.graph.running import clear_killed, find_running, running, supervisor
 from vista_ros.client import GraphClient
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(300)]
@@ -149,7 +149,7 @@ def test_who_starts_late_still_dies_with_its_parent(tmp_path: Path):
         "if os.fork(): os._exit(0)\n"
         "parent = int(os.environ['VISTA_DIE_WITH_PARENT'])\n"
         "while os.getppid() == parent: time.sleep(0.01)\n"
-        "from vista.cli.processes import die_with_parent\n"
+        "from vista.graph.processes import die_with_parent\n"
         "die_with_parent()\n"
         "time.sleep(0.5)\n"
         "print('alive')\n"

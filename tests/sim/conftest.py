@@ -2,9 +2,9 @@
 
 import pytest
 
-from vista.kinematics import Kinematics
-from vista.robots import load_robot
-from vista.splits import load_splits
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics
 from vista_sim.measure import lab_choice
 from vista_sim.tasks import make_task
 from vista_sim.world import World

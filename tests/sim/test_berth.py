@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from vista.splits import load_splits
-from vista_sim.berth import GAP_M, YAWS, find_berth
+from vista.learning.splits import load_splits
+from vista_sim.experts.tray_berth import GAP_M, YAWS, find_berth
 from vista_sim.measure import solve
-from vista_sim.outline import DIRECTIONS, apart, points_of, reach, turned
-from vista_sim.scene import TRAY_HALF
+from vista_sim.objects.outline import DIRECTIONS, apart, points_of, reach, turned
+from vista_sim.scenes.scene import TRAY_HALF
 from vista_sim.tasks.several import Several
 from vista_sim.world import yaw_of
 

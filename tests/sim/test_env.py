@@ -6,7 +6,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista.kinematics import matrix_to_delta
+from vista.robot.kinematics import matrix_to_delta
 from vista_sim.env import IDS, TabletopEnv
 
 SMALL = {"image_size": 64}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista_sim import tray
-from vista_sim.berth import find_berth
 from vista_sim.disturb import KINDS, Disturbance
+from vista_sim.experts import tray
+from vista_sim.experts.tray_berth import find_berth
 from vista_sim.measure import MAX_STEPS
 from vista_sim.tasks.sentences import Sentences
 from vista_sim.tasks.several import Several

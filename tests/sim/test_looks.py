@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vista.cli.scenes import scene_task
 from vista.errors import ConfigError, UnknownNameError
-from vista.robots import load_robot
-from vista_sim import looks
+from vista.robot.contract import load_robot
+from vista_sim.model import looks
 from vista_sim.render import Camera
+from vista_sim.scenes.task_scenes import scene_task
 from vista_sim.world import World
 
 

@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from vista_sim import cabinet
+from vista_sim.model import cabinet
 from vista_sim.render import Camera
 from vista_sim.tasks import TASKS
 from vista_sim.world import SUBSTEPS, World, top_down

@@ -6,11 +6,11 @@ import mujoco
 import numpy as np
 import pytest
 
-from vista.cli.scenes import scene_task
 from vista.errors import UnknownNameError
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista_sim import render
 from vista_sim.render import Camera
+from vista_sim.scenes.task_scenes import scene_task
 from vista_sim.world import World
 
 

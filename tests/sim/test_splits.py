@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from vista.errors import InvalidValueError
-from vista.robots import load_robot
-from vista.splits import load_splits
-from vista_sim import expert
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista_sim.experts import tabletop
 from vista_sim.generate.pairs import sample_pairs_scene
 from vista_sim.measure import lab_choice
-from vista_sim.objects import fallen, low, sample_object
-from vista_sim.scene import sample_tabletop
+from vista_sim.objects.specs import fallen, low, sample_object
+from vista_sim.scenes.scene import sample_tabletop
 from vista_sim.tasks import TASKS, make_task
 from vista_sim.world import World, yaw_of
 
@@ -53,7 +53,7 @@ def test_the_world_models_scenes_never_show_what_is_held_out():
 
 
 def test_an_objects_size_stays_in_the_gripper():
-    from vista_sim.objects import COLOURS, SHAPES, sample_object
+    from vista_sim.objects.specs import COLOURS, SHAPES, sample_object
 
     rng = np.random.default_rng(0)
     for shape in SHAPES:
@@ -102,11 +102,11 @@ def test_what_lies_is_grasped_across_and_lifted():
                             required=("green can",))  # fmt: skip
     world = World(scene, load_robot("panda"))
     for _ in range(60):
-        action = expert.grasp(world, 0)
+        action = tabletop.grasp(world, 0)
         if action.done:
             break
         world.move_to(action.target, action.gripper)
     assert action.done
-    assert expert.is_held(world, 0)
-    across = expert.grasp_yaw(world, 0, yaw_of(world.ee_pose())) - yaw_of(world.ee_pose())
+    assert tabletop.is_held(world, 0)
+    across = tabletop.grasp_yaw(world, 0, yaw_of(world.ee_pose())) - yaw_of(world.ee_pose())
     assert abs(across) < 0.15

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista.robots import load_robot
-from vista.splits import load_splits
-from vista_sim import expert_drawer
-from vista_sim.cabinet import DRAWER_NAMES
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista_sim.experts import drawer_expert
 from vista_sim.generate import demos, starts, task_pairs
 from vista_sim.generate.filled import Rest, fill_tray, has_room
 from vista_sim.generate.task_demos import demonstrate_task, make_task_demonstrations
+from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.tasks import Choice, make_task
 from vista_sim.tasks.search import Search
 from vista_sim.tasks.several import Several
@@ -126,7 +126,7 @@ def test_what_opens_in_vain_is_every_drawer_but_the_one_with_the_thing():
     for seed in range(30):
         search, world = lab(Search, seed)
         done = starts.open_in_vain(world, search.drawer, np.random.default_rng(seed))
-        out = [world.drawer_opening(i) >= expert_drawer.OPEN for i in range(len(DRAWER_NAMES[3]))]
+        out = [world.drawer_opening(i) >= drawer_expert.OPEN for i in range(len(DRAWER_NAMES[3]))]
         assert not out[search.drawer]
         assert done == any(out)
         opened.append(sum(out))

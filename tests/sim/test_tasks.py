@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista.splits import load_splits
-from vista_sim import expert_drawer
+from vista.learning.splits import load_splits
+from vista_sim.experts import drawer_expert
 from vista_sim.measure import lab_choice, measure_expert, solve, wilson
 from vista_sim.oracle import OracleWorldModel
 from vista_sim.robot import SimRobot
@@ -72,9 +72,9 @@ def test_every_goal_can_be_shown_from_the_start(made, name):
 def test_the_drawers_goal_shows_it_open(made, name):
     task, world = made(name, 5)
     task.show(world, task.subtasks[0])
-    assert world.drawer_opening(task.drawer) >= expert_drawer.OPEN
+    assert world.drawer_opening(task.drawer) >= drawer_expert.OPEN
     index = world.index(task.target)
-    assert expert_drawer.is_inside(world, index, task.drawer) == (name == "search")
+    assert drawer_expert.is_inside(world, index, task.drawer) == (name == "search")
 
 
 def test_a_stack_that_leans_or_is_held_does_not_count(made):

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from vista.errors import InvalidValueError, RobotStoppedError, UnknownNameError, VistaError
-from vista.kinematics import Kinematics
-from vista.robots import load_robot
-from vista.splits import load_splits
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics
 from vista.types import ActionChunk, ActionSpace, Observation
 from vista_sim import render
 from vista_sim.env import ResetNeededError, TabletopEnv

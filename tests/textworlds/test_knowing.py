@@ -8,9 +8,9 @@ import pytest
 
 from robomemory import HashingEmbedder, RoboMemory
 from robomemory.planning import ROBOT, seen
-from vista.cli.suites.memory.textworlds.maze import Map, Pose, refine
-from vista.cli.suites.memory.textworlds.mind import Recent, Remembering
-from vista.cli.suites.memory.textworlds.view import Belief, View
+from vista_bench.textworlds.maze import Map, Pose, refine
+from vista_bench.textworlds.mind import Recent, Remembering
+from vista_bench.textworlds.view import Belief, View
 
 HALL = View(
     "hall",
@@ -135,7 +135,7 @@ def test_an_open_door_is_no_obstacle():
 
 
 def test_a_plan_becomes_steps_that_the_maze_takes():
-    from vista.cli.suites.memory.textworlds.maze import MAZE
+    from vista_bench.textworlds.maze import MAZE
 
     belief, pose = maze("#######", "#R.d.k#", "#######")
     steps = refine([MAZE.step("open", "red door 3 1"), MAZE.step("take", "red key 5 1")], Map(belief, pose))

@@ -10,15 +10,15 @@ import pytest
 
 from robomemory import HashingEmbedder, RoboMemory
 from robomemory.planning import ROBOT, Step
-from vista.cli.suites.base import Settings
-from vista.cli.suites.memory import make_cell
-from vista.cli.suites.memory.textworlds import house, play
-from vista.cli.suites.memory.textworlds.agent import Agent
-from vista.cli.suites.memory.textworlds.cell import mean
-from vista.cli.suites.memory.textworlds.mind import Recent, Remembering
-from vista.cli.suites.memory.textworlds.relevant import part_for
-from vista.cli.suites.memory.textworlds.view import Belief, Subgoal, View, held
 from vista.errors import ConfigError, UnknownNameError
+from vista_bench.suites.base import Settings
+from vista_bench.suites.memory import make_cell
+from vista_bench.textworlds import house, play
+from vista_bench.textworlds.agent import Agent
+from vista_bench.textworlds.cell import mean
+from vista_bench.textworlds.mind import Recent, Remembering
+from vista_bench.textworlds.relevant import part_for
+from vista_bench.textworlds.view import Belief, Subgoal, View, held
 
 pytest.importorskip("unified_planning", reason='pip install "vista-stack[planning]"')
 
@@ -132,7 +132,7 @@ def test_the_cell_refuses_what_it_does_not_know(monkeypatch: pytest.MonkeyPatch)
         cell.check(Settings(cells=("textworlds",), methods=("psychic",)))
     with pytest.raises(ConfigError, match="split 'robot'"):
         cell.check(Settings(cells=("textworlds",), split="robot"))
-    monkeypatch.setattr("vista.cli.suites.memory.textworlds.play.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("vista_bench.textworlds.play.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"\./run setup textworlds"):
         cell.check(Settings(cells=("textworlds",), task="coin"))
 

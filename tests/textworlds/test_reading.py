@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vista.cli.suites.memory.textworlds import alfred, babyai, express_text
-from vista.cli.suites.memory.textworlds.alfred_scene import THINGS, Task, make_scene, make_task, problem
-from vista.cli.suites.memory.textworlds.maze import Pose
 from vista.errors import ConfigError
+from vista_bench.textworlds import alfred, babyai, express_text
+from vista_bench.textworlds.alfred_scene import THINGS, Task, make_scene, make_task, problem
+from vista_bench.textworlds.maze import Pose
 
 ROOM = (
     "You are in the kitchen. In one part of the room you see a stove. You also see a fridge that is closed. "

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vista.planner.before import Before
+from vista.planner.place_snapshot import Before
 
 BOX = np.array([0.25, 0.25, 0.75, 0.75], np.float32)
 

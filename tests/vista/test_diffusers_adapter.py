@@ -15,7 +15,7 @@ import torch
 from tests import mocks, tiny_pipelines
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, ImaginationError, ModelMismatchError, UnknownNameError
-from vista.pretrained import precision_for
+from vista.learning.pretrained import precision_for
 from vista.types import Subtask
 from vista.world_model.diffusers_adapter import (
     UNVERIFIED,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.implementations import observation
 from tests.mocks import mock_spec
-from vista.sentence import Sentence, parse
+from vista.skill import Sentence, parse
 from vista.switcher import CalibratedSwitcher, DoubtingSwitcher, SwitcherConfig
 from vista.types import ActionChunk, ActionSpace, Detection, State, Subgoal, Subtask
 

@@ -16,6 +16,7 @@ from tests import mocks
 from tests.chat_server import ChatServer, after, asked, completion
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, UnknownNameError
+from vista.files.settings import from_options, read_options
 from vista.planner.endpoint import (
     EndpointConfig,
     EndpointCritic,
@@ -27,7 +28,6 @@ from vista.planner.endpoint import (
 from vista.planner.language.answers import MalformedAnswerError
 from vista.planner.language.model import LanguageModelError, Prompt
 from vista.planner.language.planner import PlannerSettings
-from vista.settings import from_options, read_options
 from vista.types import Impossible, Subtask
 
 pytest.importorskip("openai")

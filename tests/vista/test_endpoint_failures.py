@@ -15,6 +15,7 @@ from tests import mocks
 from tests.chat_server import ChatServer, Raw, completion
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, VistaError
+from vista.loop.run import Budget, run_task
 from vista.planner.endpoint import EndpointModel, EndpointSettings
 from vista.planner.language.answers import MalformedAnswerError
 from vista.planner.language.critic import LanguageCritic
@@ -22,7 +23,6 @@ from vista.planner.language.model import LanguageModelError, Prompt
 from vista.planner.language.planner import LanguagePlanner, PlannerSettings
 from vista.planner.language.preprocess import LanguagePreprocessor
 from vista.planner.reply import retry_after
-from vista.runtime import Budget, run_task
 from vista.types import Outcome, Progress, State, Subtask
 
 pytest.importorskip("openai")

@@ -25,11 +25,11 @@ from vista.executor.train import (
     seen_rows,
     train_executor,
 )
-from vista.images_torch import to_tensor
-from vista.kinematics import delta_to_matrix
-from vista.sentence import unnamed
-from vista.shards import write_shard
-from vista.training import TrainConfig
+from vista.learning.shards import write_shard
+from vista.learning.tensors import to_tensor
+from vista.learning.training import TrainConfig
+from vista.robot.kinematics import delta_to_matrix
+from vista.skill import unnamed
 from vista.types import ActionSpace, Subgoal, Subtask
 
 ROWS = 6
@@ -320,7 +320,7 @@ def test_goal_image_sentence_images_and_hand_all_matter():
 
 def test_the_cameras_size_does_not_matter():
     """A stored frame and the camera's own image give the same plan."""
-    from vista.images import resize
+    from vista.learning.images import resize
 
     policy, obs = tiny.policy(), observation(tiny.panda())
     goal = goal_for(obs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fuzz.hostile import TEXTS
-from vista.file_names import LONGEST_BYTES, file_name
+from vista.files.file_names import LONGEST_BYTES, file_name
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tests.conformance.implementations import observation
 from tests.mocks import mock_spec
 from vista.errors import ConfigError, InvalidValueError
 from vista.guard import GuardLimits, SafetyGuard, load_limits
-from vista.guard.rotation import from_quat, from_rotvec, to_rotvec
+from vista.robot.rotations import from_quat, from_rotvec, to_rotvec
 from vista.types import ActionChunk, ActionSpace, Decision
 
 SPEC = mock_spec()

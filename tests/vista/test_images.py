@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from vista.errors import InvalidValueError
-from vista.images import MODEL_SIZE, resize
-from vista.images_torch import to_tensor
+from vista.learning.images import MODEL_SIZE, resize
+from vista.learning.tensors import to_tensor
 
 
 def picture(height: int = 256, width: int = 256, seed: int = 0) -> np.ndarray:

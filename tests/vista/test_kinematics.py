@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from tests.tiny import panda
 from vista.errors import ConfigError
-from vista.kinematics import (
+from vista.robot.kinematics import (
     Kinematics,
     delta_to_matrix,
     matrix_to_delta,

@@ -12,6 +12,7 @@ import pytest
 from tests import mocks
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, InstructionError, InvalidValueError, UnknownNameError
+from vista.loop.run import Budget, run_task
 from vista.planner.language.answers import Grammar, MalformedAnswerError, sentences, verdict
 from vista.planner.language.calls import Call, CallLateError, NotRunError, run_calls
 from vista.planner.language.critic import LanguageCritic
@@ -19,8 +20,7 @@ from vista.planner.language.model import LanguageModelError, Prompt
 from vista.planner.language.planner import LanguagePlanner, PlannerSettings
 from vista.planner.language.preprocess import LanguagePreprocessor
 from vista.planner.language.voting import NoMajorityError, first_to_ahead_by
-from vista.preprocess import TemplatePreprocessor
-from vista.runtime import Budget, run_task
+from vista.planner.preprocess import TemplatePreprocessor
 from vista.types import Done, Impossible, Outcome, Progress, State, Subtask, SubtaskResult
 
 TOLD = "put the blue mug in the tray"

@@ -113,9 +113,7 @@ def test_a_critics_no_counts_however_it_is_written(text):
     assert Says(text).asked == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["yes", "Yes.", "YES!", "**yes**", "**Yes**.", "“yes”"]
-)
+@pytest.mark.parametrize("text", ["yes", "Yes.", "YES!", "**yes**", "**Yes**.", "“yes”"])
 def test_a_yes_is_a_yes(text):
     assert verdict(text) is None
 

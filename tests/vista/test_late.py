@@ -9,8 +9,8 @@ import pytest
 
 from tests.conformance.implementations import observation, panda
 from vista.errors import InvalidValueError
-from vista.executor.late import LatePolicy, _braked
-from vista.kinematics import delta_to_matrix, matrix_to_pose, pose_to_matrix
+from vista.executor.latency_compensation import LatePolicy, _braked
+from vista.robot.kinematics import delta_to_matrix, matrix_to_pose, pose_to_matrix
 from vista.types import ActionChunk, ActionSpace, Observation, Subgoal, Subtask
 
 DT = 0.1

@@ -64,7 +64,7 @@ def test_the_imagined_image_can_be_a_camera():
         policy(served, cameras={"top": "front", "goal": "goal_front"}).predict_chunk(OBS, GOAL)
     shown = served.predictor.asked[0][0]
     assert not np.array_equal(shown["image.top"], shown["image.goal"])
-    from vista.images import resize
+    from vista.learning.images import resize
 
     assert np.array_equal(shown["image.goal"], resize(GOAL.images["front"], 24))
 

@@ -12,12 +12,12 @@ import torch
 from tests import mocks, tiny
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, InvalidValueError, ModelMismatchError
-from vista.kinematics import pose_to_matrix
+from vista.learning.splits import load_splits
 from vista.perception.detector import SceneDetector
 from vista.perception.geometry import cell_points, image_points, table_points
 from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
 from vista.perception.train import SeenObjects, begin_with, loss, make_batch
-from vista.splits import load_splits
+from vista.robot.kinematics import pose_to_matrix
 
 GRID = tiny.SIZE // 4
 
@@ -146,7 +146,7 @@ def test_what_is_above_a_thing_is_seen_higher_in_the_image():
 
 
 def test_one_look_at_an_image_answers_every_question_and_the_next_image_is_looked_at():
-    from vista.cli.suites.latency import anew
+    from vista_bench.suites.latency import anew
 
     detector, looks = tiny.detector(), list[int]()
     detector._model.register_forward_hook(lambda *_: looks.append(1))

@@ -13,10 +13,10 @@ import torch
 from tests import tiny
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, InstructionError, InvalidValueError, ModelMismatchError
+from vista.learning.splits import load_splits
 from vista.planner.head import HeadPlanner, named_labels
 from vista.planner.network import END, PlannerHead, PlannerHeadConfig
 from vista.planner.train import TEMPLATES, Stages, loss, make_batch, make_config
-from vista.splits import load_splits
 from vista.types import Detection, Done, Impossible, Observation, Subtask
 
 PUT = "put the blue mug in the tray"
@@ -165,7 +165,7 @@ def test_image_instruction_and_gripper_all_matter(obs):
     text = tiny.text_encoder()
 
     def logits(image: np.ndarray, instruction: str, gripper: float) -> torch.Tensor:
-        from vista.images_torch import to_tensor
+        from vista.learning.tensors import to_tensor
 
         tokens, mask = text.encode([instruction])
         hand = torch.tensor([[gripper, gripper]])
@@ -378,7 +378,7 @@ def test_broken_data_are_named(pairs: Path, key: str, how: str, said: str):
 
 
 def test_who_is_told_everything_at_once_is_told_again_after_a_failure(obs):
-    from vista.planner.whole import WholePlanner
+    from vista.planner.whole_instruction import WholePlanner
 
     planner, told = WholePlanner(), "put the blue mug in the tray"
     planner.reset()

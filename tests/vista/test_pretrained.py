@@ -15,14 +15,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests import tiny, tiny_pipelines
-from vista.cli.large import policies
+from vista.assembly.large_models import policies
 from vista.errors import ConfigError, ModelMismatchError
 from vista.executor.lerobot.client import LeRobotPolicy
+from vista.learning.pretrained import load_network
+from vista.learning.weight_files import problem_in_model
 from vista.planner.head import HeadPlanner
 from vista.planner.local import TransformersModel, TransformersSettings
 from vista.planner.network import PlannerHead
-from vista.pretrained import load_network
-from vista.weight_files import problem_in_model
 from vista.world_model.diffusers_adapter import DiffusersWorldModel
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"

@@ -13,13 +13,13 @@ from PIL import Image
 
 from tests import mocks
 from vista.events import Event, EventKind, tell_progress
-from vista.file_names import file_name
+from vista.files.file_names import file_name
 from vista.guard import SafetyGuard
+from vista.loop.run import Budget, pursue, run_task
+from vista.loop.timings import Timings
 from vista.protocols import Robot
-from vista.recording import RecordingError, RunRecorder, Watched
 from vista.report import load_record
-from vista.runtime import Budget, pursue, run_task
-from vista.timing import Timings
+from vista.report.recording import RecordingError, RunRecorder, Watched
 from vista.types import Subtask
 
 

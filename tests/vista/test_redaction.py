@@ -16,7 +16,7 @@ from xml.sax import saxutils
 import pytest
 
 from vista.errors import ConfigError
-from vista.redaction import conceal, register, register_address
+from vista.messages.redaction import conceal, register, register_address
 
 KEY = "sk-Geheim/7+x&\"q'ü=42"
 TORN = "tok-first-half\ntok-second-half"
@@ -207,8 +207,8 @@ def test_an_address_whose_slashes_were_forgotten_is_one(address: str):
 
 
 def test_settings_show_no_password():
+    from vista.files.settings import from_options
     from vista.planner.endpoint_settings import EndpointSettings
-    from vista.settings import from_options
 
     made = EndpointSettings("http://u:unregistered-geheim@localhost:8000/v1", "m")
     assert "geheim" not in repr(made)
@@ -221,7 +221,7 @@ def test_settings_show_no_password():
 
 
 def test_the_traceback_of_a_worker_shows_no_secret(monkeypatch, capsys):
-    from vista.cli.workers import Crash
+    from vista.learning.workers import Crash
 
     monkeypatch.setenv("VISTA_DEBUG", "1")
     register("workers-secret-99")
@@ -237,10 +237,10 @@ def test_the_traceback_of_a_worker_shows_no_secret(monkeypatch, capsys):
 
 def test_an_address_in_the_place_of_a_part_is_not_repeated():
     pytest.importorskip("torch")
-    from vista.cli import compose
+    from vista.assembly import loading
 
     with pytest.raises(ConfigError, match="an address is no reference") as caught:
-        compose.load_planner("http://u:geheim@host/v1")
+        loading.load_planner("http://u:geheim@host/v1")
     assert "geheim" not in str(caught.value)
 
 

@@ -10,9 +10,9 @@ import pytest
 from tests import mocks
 from tests.vista.test_recording import perform
 from vista.errors import ConfigError
-from vista.recording import RunRecorder
 from vista.report import RunRecord, StageSpan, SubtaskRecord, load_record, machine_info, render_page
 from vista.report.charts import calls, ordered, seconds, timeline
+from vista.report.recording import RunRecorder
 from vista.report.video import side_by_side
 
 EMPTY = RunRecord("", "running", None, "", "2026-01-02T03:04:05+00:00")

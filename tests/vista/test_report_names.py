@@ -18,11 +18,11 @@ from vista.cli import info
 from vista.cli.progress_view import ProgressView
 from vista.errors import ConfigError, InvalidValueError
 from vista.events import Event, EventKind
-from vista.recording import RecordingError, RunRecorder
 from vista.report import RunRecord, StageSpan, SubtaskRecord, load_record, render_page, write_page
 from vista.report.bench_page import Row, Shot, write_bench_page
 from vista.report.files import write_atomically
 from vista.report.record import RecalledItem, SeenObject
+from vista.report.recording import RecordingError, RunRecorder
 from vista.types import Progress, State, Subtask
 
 ODD = [text for text in TEXTS if text.strip()]

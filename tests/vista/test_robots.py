@@ -13,9 +13,9 @@ import yaml
 
 from tests.tiny import panda
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
-from vista.kinematics import pose_to_matrix
-from vista.resources import resource_path
-from vista.robots import intrinsics, known_robots, load_robot, look_at
+from vista.files.resources import resource_path
+from vista.robot.contract import intrinsics, known_robots, load_robot, look_at
+from vista.robot.kinematics import pose_to_matrix
 from vista.types import ActionSpace
 
 
@@ -195,7 +195,7 @@ def test_a_name_that_is_no_contract_is_told_in_a_sentence(name: str):
 
 
 def test_kinematics_that_are_none_are_named(tmp_path: Path, contract: Any):
-    from vista.kinematics import Kinematics
+    from vista.robot.kinematics import Kinematics
 
     spec = load_robot(write(tmp_path, contract))
     for text, said in (

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tests import mocks
-from vista import runtime
-from vista.clock import ClockWatch
 from vista.errors import InvalidValueError
 from vista.guard import SafetyGuard
-from vista.hand import Withdrawal
-from vista.runtime import STOPPED, pursue
+from vista.loop import run
+from vista.loop.clock import ClockWatch
+from vista.loop.run import STOPPED, pursue
+from vista.robot.retreat import Withdrawal
 from vista.types import Decision, Progress, State, Subgoal, Subtask
 
 GOAL = Subgoal(Subtask("grasp the blue mug"), {}, 0.9, 0, 0)
@@ -271,7 +271,7 @@ class Undeclared(mocks.MockRobot):
 
 @pytest.mark.parametrize("make", [mocks.MockRobot, Undeclared, Free])
 def test_how_long_a_part_thinks_is_not_how_long_the_clock_stands(monkeypatch, make):
-    monkeypatch.setattr(runtime, "CLOCK_STALL_S", 0.05)
+    monkeypatch.setattr(run, "CLOCK_STALL_S", 0.05)
     endings = []
     for seconds in (0.0, 0.06):
         robot = make()
@@ -284,7 +284,7 @@ def test_how_long_a_part_thinks_is_not_how_long_the_clock_stands(monkeypatch, ma
 def test_a_policy_of_two_seconds_a_chunk_ends_like_a_fast_one(monkeypatch):
     """The same with the real limit and a wall clock that the policy turns on."""
     now = [0.0]
-    monkeypatch.setattr(runtime, "ClockWatch", partial(ClockWatch, clock=lambda: now[0]))
+    monkeypatch.setattr(run, "ClockWatch", partial(ClockWatch, clock=lambda: now[0]))
 
     class Ponders(mocks.MockPolicy):
         def predict_chunk(self, obs, subgoal):
@@ -310,7 +310,7 @@ def test_in_lockstep_a_clock_that_stands_still_is_judged_by_commands():
 
 @pytest.mark.parametrize("make", [partial(Free, moves_in_observe=False), Undeclared])
 def test_a_clock_that_stands_still_in_free_running_is_noticed_in_its_time(monkeypatch, make):
-    monkeypatch.setattr(runtime, "CLOCK_STALL_S", 0.1)
+    monkeypatch.setattr(run, "CLOCK_STALL_S", 0.1)
     robot = make()
     robot.frozen, began = True, time.monotonic()
     final = go(robot, mocks.MockPolicy(speed_m_s=1e-6))
@@ -320,7 +320,7 @@ def test_a_clock_that_stands_still_in_free_running_is_noticed_in_its_time(monkey
 
 
 def test_waiting_while_the_guard_holds_counts_in_free_running_and_not_in_lockstep(monkeypatch):
-    monkeypatch.setattr(runtime, "CLOCK_STALL_S", 0.05)
+    monkeypatch.setattr(run, "CLOCK_STALL_S", 0.05)
     holding = [(Decision.HOLD, "too early")] * 99
     final = go(Free(moves_in_observe=False), guard=mocks.MockGuard(*holding), hold_wait_s=0.03)
     assert "clock has stood" in final.reason

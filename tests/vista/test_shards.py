@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vista.errors import ConfigError, InvalidValueError
-from vista.shards import (
+from vista.learning.shards import (
     Arrays,
     check_finite,
     check_frames,

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
-from vista.resources import resource_path
-from vista.splits import load_splits
+from vista.files.resources import resource_path
+from vista.learning.splits import load_splits
 
 
 def test_novel_objects_were_never_demonstrated():

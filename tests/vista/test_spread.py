@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError, VistaError
-from vista.shards import generate, shard_folders
-from vista.spread import unordered
+from vista.learning.shards import generate, shard_folders
+from vista.learning.spread import unordered
 
 
 def square(number: int) -> int:

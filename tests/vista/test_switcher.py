@@ -147,7 +147,7 @@ def test_certainty_gives_finite_cues(reached):
 
 
 def test_the_goal_is_near_when_it_is_seen_whatever_its_size():
-    from vista.images import resize
+    from vista.learning.images import resize
 
     obs = at(0)
     front = obs.images["front"]

@@ -6,8 +6,8 @@ from tests import mocks
 from vista.errors import InstructionError, InvalidValueError, StaleObservationError, VistaError
 from vista.events import EventKind, fan_out, tell_progress
 from vista.guard import SafetyGuard
-from vista.runtime import Budget, pursue, run_task
-from vista.timing import Timings
+from vista.loop.run import Budget, pursue, run_task
+from vista.loop.timings import Timings
 from vista.types import Impossible, Outcome, Progress, State
 
 

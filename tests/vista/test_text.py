@@ -7,7 +7,7 @@ import torch
 
 from tests.tiny import text_encoder
 from vista.errors import InvalidValueError
-from vista.text import TOKENS, WIDTH, TextEncoder
+from vista.learning.text_encoder import TOKENS, WIDTH, TextEncoder
 
 SENTENCE = "grasp the blue mug"
 

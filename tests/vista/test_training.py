@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vista.errors import ConfigError
-from vista.training import Batch, DivergedError, TrainConfig, fit
+from vista.learning.training import Batch, DivergedError, TrainConfig, fit
 
 CONFIG = TrainConfig(6, lr=1e-2, warmup=2, save_every=3, seed=5)
 

@@ -19,7 +19,7 @@ from tests.fuzz.test_values import COPIES, USUAL, check_locked
 from tests.mocks import mock_spec
 from vista import types as words
 from vista.errors import InvalidValueError, NonFiniteActionError, UnknownNameError
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista.types import (
     ActionChunk,
     ActionSpace,

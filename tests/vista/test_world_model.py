@@ -14,9 +14,9 @@ import torch
 from tests import tiny
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, ImaginationError, InvalidValueError, ModelMismatchError
-from vista.images import resize
-from vista.images_torch import to_tensor
-from vista.training import TrainConfig
+from vista.learning.images import resize
+from vista.learning.tensors import to_tensor
+from vista.learning.training import TrainConfig
 from vista.types import Detection, Subtask
 from vista.world_model import GoalVerifier, ImageWorldModel
 from vista.world_model.imagine import only_at, places

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vista.errors import ConfigError
-from vista.yaml_file import Reader, existing, read_yaml, user_path
+from vista.files.yaml_file import Reader, existing, read_yaml, user_path
 
 BOMB = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9) if i else 'x'}]\n" for i in range(12))
 MERGES = "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" if i else "a0: &a0 {k: 1}\n"
@@ -58,8 +58,10 @@ def test_what_is_no_plain_data_is_refused(tmp_path: Path, text: bytes):
         (b"[0, -7, +3, 0x1F, 1.5, -.5, 2., 1.5e3, 1e400]", [0, -7, 3, 31, 1.5, -0.5, 2.0, 1500.0, INF]),
         (b"[.inf, -.INF, true, ~]", [INF, -INF, True, None]),
         # No one means 8, 90, 1000, 5025 or 90.5 by these, nor a number that begins with nothing.
-        (b"[010, 1:30, 1_000, 1:23:45, 1:30.5, 0o7, 0b1, _1, -, .]",
-         ["010", "1:30", "1_000", "1:23:45", "1:30.5", "0o7", "0b1", "_1", "-", "."]),
+        (
+            b"[010, 1:30, 1_000, 1:23:45, 1:30.5, 0o7, 0b1, _1, -, .]",
+            ["010", "1:30", "1_000", "1:23:45", "1:30.5", "0o7", "0b1", "_1", "-", "."],
+        ),
         (b"base: &b {x: 1}\nmug: {<<: *b, y: 2}", {"base": {"x": 1}, "mug": {"x": 1, "y": 2}}),
         ("a: синяя кружка".encode(), {"a": "синяя кружка"}),
     ],

@@ -22,15 +22,15 @@ from rich.table import Table
 from rich.text import Text
 
 from vista import __version__
-from vista.cli.checks import writable_folder
-from vista.cli.episode import Refs
-from vista.cli.results import Record
-from vista.cli.suites import SUITES, Settings, make_suite
-from vista.cli.suites.base import Cell, Job, Progress
 from vista.errors import ConfigError, InvalidValueError, VistaError
-from vista.plain_text import plain
+from vista.files.yaml_file import user_path
+from vista.graph.checks import writable_folder
+from vista.messages.plain_text import plain
 from vista.report.machine import machine_info
-from vista.yaml_file import user_path
+from vista_bench.episode import Refs
+from vista_bench.results import Record
+from vista_bench.suites import SUITES, Settings, make_suite
+from vista_bench.suites.base import Cell, Job, Progress
 
 _REF = "FOLDER|module:Class"
 FEWEST_RECORDS = 1_000

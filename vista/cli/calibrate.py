@@ -15,21 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from vista.cli.checks import writable_folder
-from vista.cli.compose import Ref, load_detector, load_guard, load_policy, load_world_model
-from vista.cli.truth import is_done
+from vista.assembly.loading import Ref, load_detector, load_guard, load_policy, load_world_model
 from vista.errors import InvalidValueError, UnknownNameError
-from vista.executor.late import EXECUTE_ROWS, late_policy
-from vista.kinematics import Kinematics
-from vista.plain_text import plain
+from vista.executor.latency_compensation import EXECUTE_ROWS, late_policy
+from vista.files.resources import resource_roots
+from vista.graph.checks import writable_folder
+from vista.learning.splits import load_splits
+from vista.messages.plain_text import plain
 from vista.protocols import Guard, Policy, WorldModel
-from vista.resources import resource_roots
-from vista.robots import load_robot
-from vista.splits import load_splits
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics
 from vista.switcher.calibrate import fit_switcher, probabilities
 from vista.switcher.calibrated import FEATURES, CalibratedSwitcher, Fingers, SwitcherConfig, features
 from vista.switcher.timing import Agreement, Timeline, agreement, choose, switches
 from vista.types import F64, RobotSpec, Subtask
+from vista_bench.truth import is_done
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import TASKS, Choice, Task, make_task
 from vista_sim.world import World
@@ -157,7 +157,7 @@ def collect(
     """The judgements of ``episodes`` lockstep episodes of the tasks ``names``, in turn.
 
     ``detector``: whose opinion a learned world model hears. ``latencies_ms`` [ms], in turn: 0, a prompt
-    executor; above, one that plans while the arm moves (:class:`vista.executor.late.LatePolicy`).
+    executor; above, one that plans while the arm moves (:class:`vista.executor.latency_compensation.LatePolicy`).
 
     Raises:
         InvalidValueError: no episodes, a latency below 0. UnknownNameError, ConfigError: a task or part that

@@ -18,24 +18,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from vista.cli.checks import (
+from vista.cli.progress_view import ProgressView
+from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
+from vista.cli.staging import scene_of
+from vista.cli.up import STOP_S, add_stack_arguments, place, stack_values
+from vista.errors import VistaError
+from vista.graph.checks import (
     EXAMPLE,
     LONGEST_TASK_S,
     fraction,
     instruction_text,
     writable_folder,
 )
-from vista.cli.graphs import clear_killed, refuse_taken, running
-from vista.cli.processes import DIE_WITH_PARENT, remove_orphans
-from vista.cli.progress_view import ProgressView
-from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
-from vista.cli.stack import Value, load_stack
-from vista.cli.staging import scene_of
-from vista.cli.up import STOP_S, add_stack_arguments, place, stack_values
-from vista.errors import VistaError
-from vista.halting import ShouldStop
-from vista.redaction import conceal
-from vista.robots import load_robot
+from vista.graph.processes import DIE_WITH_PARENT, remove_orphans
+from vista.graph.running import clear_killed, refuse_taken, running
+from vista.graph.table import Value, load_stack
+from vista.loop.stopping import ShouldStop
+from vista.messages.redaction import conceal
+from vista.robot.contract import load_robot
 
 INSTRUCTION = EXAMPLE
 LONGEST_WAIT_S = 86_400.0
@@ -213,8 +213,8 @@ def told(instruction: str | None, chosen: Mapping[str, Value]) -> str:
 
 def named(instruction: str, objects: str) -> str | None:
     """What the instruction speaks of, of the things that the simulator may put on the table."""
-    from vista.cli.scenes import lab_choice
-    from vista_sim.objects import load_objects
+    from vista_sim.objects.specs import load_objects
+    from vista_sim.scenes.task_scenes import lab_choice
 
     labels = [*(load_objects(Path(objects)) if objects else ()), *lab_choice().labels]
     said = instruction.lower()

@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import time
 
-from vista.cli.checks import ros_domain, ros_namespace
-from vista.cli.graphs import (
+from vista.cli.up import STOP_S
+from vista.graph.checks import ros_domain, ros_namespace
+from vista.graph.processes import remove_orphans
+from vista.graph.running import (
     SETTLED_S,
     Running,
     clean_up,
@@ -20,8 +22,6 @@ from vista.cli.graphs import (
     supervisor,
     where,
 )
-from vista.cli.processes import remove_orphans
-from vista.cli.up import STOP_S
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

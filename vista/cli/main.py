@@ -12,7 +12,7 @@ from types import ModuleType
 from vista import __version__
 from vista.cli.words import Parser, readable
 from vista.errors import UnknownNameError, VistaError
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
 
 # Command -> (module of vista.cli, what it does in one line).
 COMMANDS = {
@@ -95,7 +95,7 @@ def _begin_with_fixed_hashes(argv: Sequence[str]) -> None:
 
 def _say(text: str) -> None:
     """One line on stderr, without secrets and without what a terminal can't show."""
-    from vista.redaction import conceal
+    from vista.messages.redaction import conceal
 
     with contextlib.suppress(OSError, ValueError):  # nobody is left to be told
         print(f"vista: {plain(conceal(text))}", file=sys.stderr, flush=True)
@@ -157,7 +157,7 @@ def _tell(error: Exception) -> int:
     if debug:
         import traceback
 
-        from vista.redaction import conceal
+        from vista.messages.redaction import conceal
 
         trace = "".join(traceback.format_exception(error))
         with contextlib.suppress(OSError, ValueError):

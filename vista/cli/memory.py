@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vista.errors import ConfigError, UnknownNameError, VistaError
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
 
 if TYPE_CHECKING:
     from robomemory.memory import RoboMemory
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do one of :data:`ACTIONS`."""
-    from robomemory.opening import checked_path
+    from robomemory.store.opening import checked_path
 
     for option, value in vars(args).items():
         if value == [] and option != "kind":  # what argparse makes of "--words=--"
@@ -70,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
     file = checked_path(args.file)
     _check(args, file)
     if args.action == "backup":
-        from robomemory.backup import backup_store
+        from robomemory.store.backup import backup_store
 
         copy = backup_store(file, checked_path(args.target))
         print(f"{plain(str(copy))}: {copy.stat().st_size} bytes, a whole copy of {plain(file)}")
@@ -90,7 +90,7 @@ def main(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace, file: str) -> None:
     """Raises ConfigError where an option that ``args.action`` needs is missing or names no file, or one is
     given that it would leave out without a word."""
-    from robomemory.postgres.address import is_url
+    from robomemory.store.postgres.address import is_url
 
     for option, action in _ONLY_FOR.items():
         name = "from" if option == "source" else option.replace("_", "-")
@@ -122,16 +122,16 @@ def _is_file(path: Path) -> bool:
 
 
 def _open(path: str, embedder: str) -> RoboMemory:
-    from robomemory.embedding import HashingEmbedder
+    from robomemory.embed.embedder import HashingEmbedder
     from robomemory.memory import RoboMemory
-    from vista.cli import compose
+    from vista.assembly import loading
 
     if embedder not in ("", "hashing"):
         raise UnknownNameError("embedder", embedder, ["hashing"])
-    from robomemory.opening import embedder_of
+    from robomemory.store.opening import embedder_of
 
     written_with = embedder_of(path) or ""
-    return RoboMemory(path, embedder=HashingEmbedder() if embedder else compose.embedder(written_with))
+    return RoboMemory(path, embedder=HashingEmbedder() if embedder else loading.embedder(written_with))
 
 
 def _inspect(memory: RoboMemory) -> None:
@@ -192,7 +192,7 @@ def _moment_before(records: Sequence[MemoryRecord], age_ns: int) -> tuple[int, i
 
 
 def _import(memory: RoboMemory, source: Path) -> None:
-    from robomemory.exchange import from_lines
+    from robomemory.store.exchange import from_lines
 
     try:
         with source.open(encoding="utf-8") as lines:
@@ -206,8 +206,8 @@ def _import(memory: RoboMemory, source: Path) -> None:
 
 def _export(memory: RoboMemory, out: Path) -> None:
     """Written beside and moved into place: what was there stays whole when the disk is full."""
-    from robomemory.draw import graph_image
-    from robomemory.exchange import to_graphml, to_lines
+    from robomemory.graph.draw import graph_image
+    from robomemory.store.exchange import to_graphml, to_lines
 
     if out.suffix == ".jsonl":
         data = "".join(f"{line}\n" for line in to_lines(memory)).encode()

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vista.events import Event, EventKind
-from vista.plain_text import plain, visible
+from vista.messages.plain_text import plain, visible
 from vista.types import EpisodeResult, Outcome, State
 
 _MARKS = {State.REACHED: ("✓", "green"), State.FAILED: ("✗", "red"), State.TIMED_OUT: ("✗", "yellow")}

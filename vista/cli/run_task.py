@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 
-from vista.cli.checks import INT64, instruction_text, ros_domain, ros_namespace, whole, writable_folder
 from vista.cli.demo import INSTRUCTION, add_task_arguments, task_limits
-from vista.cli.graphs import find_running
 from vista.cli.progress_view import ProgressView
 from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
 from vista.errors import VistaError
-from vista.robots import load_robot
+from vista.graph.checks import INT64, instruction_text, ros_domain, ros_namespace, whole, writable_folder
+from vista.graph.running import find_running
+from vista.robot.contract import load_robot
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

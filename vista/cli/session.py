@@ -15,8 +15,9 @@ from typing import Any
 from vista.cli.progress_view import ProgressView, sentence
 from vista.errors import VistaError
 from vista.events import Event, EventKind, fan_out
-from vista.halting import ShouldStop, describe, never
-from vista.recording import RunRecorder
+from vista.loop.stopping import ShouldStop, never
+from vista.messages.describe import describe
+from vista.report.recording import RunRecorder
 from vista.types import EpisodeResult, Outcome
 
 INTERRUPTED = 130

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vista.cli.checks import INT64, whole
-from vista.cli.parameters import Value
+from vista.graph.checks import INT64, whole
+from vista.graph.parameters import Value
 
 if TYPE_CHECKING:
     from vista_sim.tasks import Task
@@ -27,7 +27,7 @@ def scene_of(chosen: Mapping[str, Value]) -> Task:
     """The simulated task that the arguments of launch/stack.yaml choose; raises as :func:`check_scene`."""
     seed = whole("--seed", chosen["seed"], 0, INT64[1])
     distractors = whole("--distractors", chosen["distractors"], 0, MOST_DISTRACTORS)
-    from vista.cli.scenes import scene_task
+    from vista_sim.scenes.task_scenes import scene_task
 
     return scene_task(
         str(chosen["task"]), seed, objects=str(chosen["objects"]) or None,

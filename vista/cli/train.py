@@ -15,18 +15,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vista.cli.checks import possible_folder
-from vista.cli.recipes import DataPart, Recipe, Stage, load_recipe
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.executor.methods import METHODS
-from vista.plain_text import plain
-from vista.resources import resource_roots
-from vista.shards import Maker, generate, shard_folders
-from vista.splits import load_splits
-from vista.spread import BACKENDS
+from vista.files.resources import resource_roots
+from vista.graph.checks import possible_folder
+from vista.learning.recipes import DataPart, Recipe, Stage, load_recipe
+from vista.learning.shards import Maker, generate, shard_folders
+from vista.learning.splits import load_splits
+from vista.learning.spread import BACKENDS
+from vista.messages.plain_text import plain
 
 if TYPE_CHECKING:
-    from vista.training import TrainConfig
+    from vista.learning.training import TrainConfig
 
 WHAT = ("detector", "planner", "world-model", "executor")
 Training = Callable[[Path, Path, Path, "TrainConfig"], bool]
@@ -110,7 +110,7 @@ def main(args: argparse.Namespace) -> int:
                      backend=args.backend, suffix="-long" if stage.data == "long" else "")  # fmt: skip
     training = _training(args, stage, data, base, out)
 
-    from vista.training import TrainConfig
+    from vista.learning.training import TrainConfig
 
     config = TrainConfig(
         stage.steps, stage.lr, ema=stage.ema, seed=args.seed, minutes=args.minutes,
@@ -181,8 +181,8 @@ def _training(args: argparse.Namespace, stage: Stage, data: Path, base: Path, ou
     )  # fmt: skip
     if stage.imagined is None:
         return train
-    from vista.cli.imagined import data_digest, weights_digest, write_imagined
-    from vista.cli.refs import shipped
+    from vista.assembly.references import shipped
+    from vista.world_model.imagined_goals import data_digest, weights_digest, write_imagined
 
     world_model = args.world_model or shipped("world_model")
     goals = base / "data" / f"imagined-{weights_digest(world_model)}-{data_digest(data)}"

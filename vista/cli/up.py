@@ -18,8 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from vista.cli.checks import ros_domain, ros_namespace, writable_folder
-from vista.cli.graphs import (
+from vista.cli.staging import check_scene
+from vista.graph.checks import ros_domain, ros_namespace, writable_folder
+from vista.graph.processes import DIE_WITH_PARENT, die_with_parent
+from vista.graph.running import (
     MARK,
     SETTLED_S,
     Running,
@@ -36,11 +38,9 @@ from vista.cli.graphs import (
     where,
     write_down,
 )
-from vista.cli.processes import DIE_WITH_PARENT, die_with_parent
-from vista.cli.stack import NodeEntry, command, load_stack
-from vista.cli.staging import check_scene
-from vista.plain_text import plain
-from vista.robots import load_robot
+from vista.graph.table import NodeEntry, command, load_stack
+from vista.messages.plain_text import plain
+from vista.robot.contract import load_robot
 
 __all__ = [
     "MARK", "SETTLED_S", "STOP_S", "Running", "add_arguments", "add_stack_arguments", "clean_up",

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from vista.cli.checks import fraction, text_value, whole
 from vista.errors import InvalidValueError, VistaError
+from vista.graph.checks import fraction, text_value, whole
 
 
 class UsageError(VistaError, ValueError):

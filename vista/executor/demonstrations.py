@@ -16,8 +16,7 @@ from scipy.spatial.transform import Rotation
 from vista.errors import ConfigError
 from vista.executor.features import proprio
 from vista.executor.modeling import GoalVLAConfig
-from vista.sentence import unnamed
-from vista.shards import (
+from vista.learning.shards import (
     check_finite,
     check_frames,
     check_indices,
@@ -25,7 +24,8 @@ from vista.shards import (
     load_arrays,
     shard_folders,
 )
-from vista.text import TextEncoder
+from vista.learning.text_encoder import TextEncoder
+from vista.skill import unnamed
 
 KEYS = ("front", "wrist", "ee", "target", "gripper", "done", "segment", "goal", "text")
 

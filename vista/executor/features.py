@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vista.images_torch import to_tensor
+from vista.learning.tensors import to_tensor
 from vista.types import F32, F64
 
 __all__ = ["MEASURED_HAND", "PROPRIO_DIM", "proprio", "to_tensor"]

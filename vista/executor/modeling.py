@@ -20,7 +20,7 @@ from vista.executor.flow import ChunkFlow
 
 ACTION_DIM = 7
 # What the sentence is: of the subtask (VISTA), the same without the names of things, which the goal image
-# shows (``vista.sentence.unnamed``), the whole instruction, or none.
+# shows (``vista.skill.unnamed``), the whole instruction, or none.
 TOLD = ("subtask", "unnamed", "instruction", "none")
 # How a chunk is made: regressed, or sampled by flow matching (vista/executor/flow.py).
 HEADS = ("l1", "flow")

@@ -10,12 +10,12 @@ import torch
 from vista.errors import ModelMismatchError
 from vista.executor.features import proprio
 from vista.executor.modeling import ACTION_DIM, GoalVLA, GoalVLAConfig
-from vista.images import resize
-from vista.images_torch import to_tensor
-from vista.kinematics import pose_to_matrix
-from vista.pretrained import best_device, load_network
-from vista.sentence import unnamed
-from vista.text import TextEncoder
+from vista.learning.images import resize
+from vista.learning.pretrained import best_device, load_network
+from vista.learning.tensors import to_tensor
+from vista.learning.text_encoder import TextEncoder
+from vista.robot.kinematics import pose_to_matrix
+from vista.skill import unnamed
 from vista.types import ActionChunk, ActionSpace, Observation, Subgoal
 
 

@@ -21,8 +21,8 @@ from vista.executor.demonstrations import Demonstrations
 from vista.executor.features import MEASURED_HAND
 from vista.executor.flow import ChunkFlow
 from vista.executor.modeling import ACTION_DIM, HEADS, GoalVLA, GoalVLAConfig, GoalVLAOutput
-from vista.pretrained import load_network
-from vista.training import Batch, TrainConfig, fit
+from vista.learning.pretrained import load_network
+from vista.learning.training import Batch, TrainConfig, fit
 from vista.types import I64, U8
 
 # One unit of loss for this much turn: weighed like translation, the turn of the wrist was hardly learned.

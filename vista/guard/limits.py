@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from vista.errors import ConfigError, InvalidValueError
-from vista.plain_text import plain
-from vista.resources import resource_path
+from vista.files.resources import resource_path
+from vista.messages.plain_text import plain
 from vista.values import number, shown
 
 _MAY_BE_ZERO = ("joint_margin_rad", "workspace_margin_m")
@@ -57,7 +57,7 @@ def load_limits(path: str | Path | None = None) -> GuardLimits:
         ConfigError: the file is missing or malformed, has an unknown key or a value out of range; the
             file, the key and what is allowed are named.
     """
-    from vista.yaml_file import read_yaml, user_path
+    from vista.files.yaml_file import read_yaml, user_path
 
     shipped = path is None
     file = resource_path("config/guard/default.yaml") if path is None else user_path(path, "guard limits")

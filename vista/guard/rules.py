@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vista.guard.limits import GuardLimits
-from vista.guard.rotation import from_quat, from_rotvec, to_rotvec
+from vista.robot.rotations import from_quat, from_rotvec, to_rotvec
 from vista.types import F64, ActionChunk, ActionSpace, Observation, RobotSpec
 
 ForwardKinematics = Callable[[F64], F64]

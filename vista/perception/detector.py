@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 
 from vista.errors import ModelMismatchError
-from vista.images import resize
-from vista.images_torch import to_tensor
+from vista.learning.images import resize
+from vista.learning.pretrained import best_device, load_network
+from vista.learning.tensors import to_tensor
 from vista.perception.geometry import cell_points, image_points
 from vista.perception.network import HANDLE, PLACES, SceneDetectorConfig, SceneDetectorNet
-from vista.pretrained import best_device, load_network
 from vista.types import F32, Detection, Observation, RobotSpec
 
 THRESHOLD = 0.35

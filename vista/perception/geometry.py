@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vista.kinematics import pose_to_matrix
+from vista.robot.kinematics import pose_to_matrix
 from vista.types import F64, CameraSpec
 
 

@@ -10,12 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vista.errors import ModelMismatchError
-from vista.images_torch import to_tensor
-from vista.perception.geometry import cell_points
-from vista.perception.network import CELL, PLACES, SceneDetectorConfig, SceneDetectorNet
-from vista.pretrained import load_network
-from vista.robots import load_robot
-from vista.shards import (
+from vista.learning.pretrained import load_network
+from vista.learning.shards import (
     check_finite,
     check_frames,
     check_indices,
@@ -23,8 +19,12 @@ from vista.shards import (
     load_arrays,
     shard_folders,
 )
-from vista.splits import load_splits
-from vista.training import Batch, TrainConfig, fit
+from vista.learning.splits import load_splits
+from vista.learning.tensors import to_tensor
+from vista.learning.training import Batch, TrainConfig, fit
+from vista.perception.geometry import cell_points
+from vista.perception.network import CELL, PLACES, SceneDetectorConfig, SceneDetectorNet
+from vista.robot.contract import load_robot
 
 RECOLOURED = 1 / 3
 """Share of training images with their colour channels exchanged."""

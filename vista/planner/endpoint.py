@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from vista.errors import ConfigError
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
+from vista.messages.redaction import conceal
 from vista.planner.attempts import failure_of, pause_before, told
 from vista.planner.endpoint_settings import EndpointSettings, key_from_environment
 from vista.planner.language.answers import MalformedAnswerError
@@ -25,7 +26,6 @@ from vista.planner.language.model import LanguageModelError, Prompt
 from vista.planner.language.planner import LanguagePlanner, PlannerSettings
 from vista.planner.language.preprocess import LanguagePreprocessor
 from vista.planner.reply import MAX_BYTES, Unanswered, read_reply
-from vista.redaction import conceal
 from vista.types import U8
 
 T = TypeVar("T")

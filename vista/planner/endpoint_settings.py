@@ -8,7 +8,7 @@ import urllib.parse
 from dataclasses import dataclass, fields
 
 from vista.errors import ConfigError
-from vista.redaction import conceal, register, register_address
+from vista.messages.redaction import conceal, register, register_address
 
 LIMITS = ("max_tokens", "max_completion_tokens")
 

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 
 from vista.errors import InstructionError, ModelMismatchError
-from vista.hand import closed_on_nothing, is_open
-from vista.images import resize
-from vista.images_torch import to_tensor
-from vista.planner.before import Before
+from vista.learning.images import resize
+from vista.learning.pretrained import best_device, load_network
+from vista.learning.splits import load_splits
+from vista.learning.tensors import to_tensor
+from vista.learning.text_encoder import TextEncoder
 from vista.planner.network import PlannerHead, PlannerHeadConfig
+from vista.planner.place_snapshot import Before
 from vista.planner.train import DONE
-from vista.pretrained import best_device, load_network
 from vista.protocols import MemoryItem
-from vista.splits import load_splits
-from vista.text import TextEncoder
+from vista.robot.gripper import closed_on_nothing, is_open
 from vista.types import F32, F64, Detection, Done, Impossible, Observation, Subtask
 
 # Below this likelihood a thing that was named is not there. On tuning scenes it turns away nothing that the

@@ -13,15 +13,15 @@ import torch
 from PIL import Image
 
 from vista.errors import ConfigError, ModelMismatchError
-from vista.halting import describe
+from vista.learning.pretrained import PRECISIONS, best_device, precision_for
+from vista.learning.weight_files import problem_in_model
+from vista.messages.describe import describe
 from vista.planner.language.answers import MalformedAnswerError
 from vista.planner.language.critic import LanguageCritic
 from vista.planner.language.model import LanguageModelError, Prompt
 from vista.planner.language.planner import LanguagePlanner, PlannerSettings
 from vista.planner.language.preprocess import LanguagePreprocessor
 from vista.planner.language.reasoning import without_reasoning
-from vista.pretrained import PRECISIONS, best_device, precision_for
-from vista.weight_files import problem_in_model
 
 
 @dataclass(frozen=True, slots=True)

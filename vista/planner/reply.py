@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from vista.errors import VistaError
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
+from vista.messages.redaction import conceal
 from vista.planner.language.answers import MalformedAnswerError
 from vista.planner.language.reasoning import without_reasoning
-from vista.redaction import conceal
 
 MAX_BYTES = 4 * 1024 * 1024  # of a body: an answer of a few sentences is a thousandth of that
 _SHOWN = 300

@@ -9,9 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vista.images_torch import to_tensor
-from vista.planner.network import BEGIN, END, PAD, SPECIAL, PlannerHead, PlannerHeadConfig
-from vista.shards import (
+from vista.learning.shards import (
     check_finite,
     check_frames,
     check_indices,
@@ -19,9 +17,11 @@ from vista.shards import (
     load_arrays,
     shard_folders,
 )
-from vista.splits import load_splits
-from vista.text import TextEncoder
-from vista.training import Batch, TrainConfig, fit
+from vista.learning.splits import load_splits
+from vista.learning.tensors import to_tensor
+from vista.learning.text_encoder import TextEncoder
+from vista.learning.training import Batch, TrainConfig, fit
+from vista.planner.network import BEGIN, END, PAD, SPECIAL, PlannerHead, PlannerHeadConfig
 
 DONE = "done"
 TEMPLATES = (

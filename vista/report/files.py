@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 from vista.errors import VistaError
-from vista.file_names import file_name
-from vista.plain_text import plain
+from vista.files.file_names import file_name
+from vista.messages.plain_text import plain
 
 _ADVICE = {
     errno.ENOSPC: "free some space or choose another folder",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from urllib.parse import quote
 
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
 
 LONGEST = 4000
 

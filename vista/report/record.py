@@ -11,8 +11,8 @@ from pathlib import Path
 
 from vista import values
 from vista.errors import ConfigError, InvalidValueError
-from vista.plain_text import plain
-from vista.yaml_file import user_path
+from vista.files.yaml_file import user_path
+from vista.messages.plain_text import plain
 
 _LARGEST = 1e12
 """No number of a run is larger; a page shows durations to the second."""

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from vista.errors import ConfigError, InvalidValueError
-from vista.halting import describe
-from vista.hand import is_open
-from vista.images import resize
+from vista.learning.images import resize
+from vista.messages.describe import describe
+from vista.robot.gripper import is_open
 from vista.types import F64, ActionChunk, Observation, Progress, State, Subgoal
 
 FEATURES = (

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from vista.hand import closed_on_nothing, holds
 from vista.protocols import Finder, Switcher
-from vista.sentence import Sentence, parse
+from vista.robot.gripper import closed_on_nothing, holds
+from vista.skill import Sentence, parse
 from vista.types import ActionChunk, Detection, Observation, Progress, State, Subgoal
 
 SEEN = 0.3

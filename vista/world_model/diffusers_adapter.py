@@ -19,11 +19,11 @@ import torch
 from PIL import Image
 
 from vista.errors import ConfigError, ImaginationError, ModelMismatchError, UnknownNameError
-from vista.halting import describe
-from vista.images import resize
-from vista.pretrained import PRECISIONS, best_device, precision_for
+from vista.learning.images import resize
+from vista.learning.pretrained import PRECISIONS, best_device, precision_for
+from vista.learning.weight_files import problem_in_model
+from vista.messages.describe import describe
 from vista.types import F32, U8, Observation, Subgoal, Subtask
-from vista.weight_files import problem_in_model
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline

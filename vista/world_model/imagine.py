@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from vista.errors import InvalidValueError, ModelMismatchError
-from vista.images import resize
-from vista.images_torch import to_tensor
-from vista.pretrained import best_device
-from vista.text import TextEncoder
+from vista.learning.images import resize
+from vista.learning.pretrained import best_device
+from vista.learning.tensors import to_tensor
+from vista.learning.text_encoder import TextEncoder
 from vista.types import F32, U8, Observation, Subgoal, Subtask
 from vista.world_model.pipeline import GoalImagePipeline, GoalImages
 from vista.world_model.priors import Spotter, priors

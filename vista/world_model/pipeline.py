@@ -11,9 +11,9 @@ from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
 from vista.errors import ConfigError, ModelMismatchError
-from vista.plain_text import plain
-from vista.pretrained import load_network
-from vista.weight_files import problem_in_json
+from vista.learning.pretrained import load_network
+from vista.learning.weight_files import problem_in_json
+from vista.messages.plain_text import plain
 from vista.world_model.unet import GoalUNet
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vista.sentence import parse
+from vista.skill import parse
 from vista.types import F32, Observation
 
 # Evidence that there may be what the spotter does not see; and how much more its word counts than that of the

@@ -16,9 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vista.errors import ModelMismatchError
-from vista.images_torch import to_tensor
-from vista.pretrained import load_network
-from vista.shards import (
+from vista.learning.pretrained import load_network
+from vista.learning.shards import (
     check_finite,
     check_frames,
     check_indices,
@@ -26,8 +25,9 @@ from vista.shards import (
     load_arrays,
     shard_folders,
 )
-from vista.text import TextEncoder
-from vista.training import Batch, LossFn, TrainConfig, fit
+from vista.learning.tensors import to_tensor
+from vista.learning.text_encoder import TextEncoder
+from vista.learning.training import Batch, LossFn, TrainConfig, fit
 from vista.types import F32
 from vista.world_model.unet import PATCH, GoalUNet
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vista.errors import ImaginationError
-from vista.sentence import Sentence, parse
+from vista.skill import Sentence, parse
 from vista.types import F32, U8, Detection, Observation, Subtask
 
 DOUBT = 0.02

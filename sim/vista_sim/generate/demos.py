@@ -17,18 +17,18 @@ from functools import cache
 import numpy as np
 
 from vista.errors import InvalidValueError
-from vista.images import resize
-from vista.kinematics import Kinematics
-from vista.robots import load_robot
-from vista.shards import Arrays
-from vista.splits import load_splits
+from vista.learning.images import resize
+from vista.learning.shards import Arrays
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics
 from vista.types import F64
-from vista_sim import expert
-from vista_sim.expert import Action
+from vista_sim.experts import tabletop
+from vista_sim.experts.tabletop import Action
 from vista_sim.generate.starts import low_start, random_start
-from vista_sim.objects import LOW, flat
+from vista_sim.objects.specs import LOW, flat
 from vista_sim.render import Camera
-from vista_sim.scene import sample_tabletop
+from vista_sim.scenes.scene import sample_tabletop
 from vista_sim.world import World, top_down, yaw_of
 
 MAX_STEPS = 60
@@ -170,7 +170,7 @@ def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
         early = int(rng.random() < 0.45) * (2 if recovery else 1)
         if not run_segment(
             world,
-            lambda: expert.grasp(world, index),
+            lambda: tabletop.grasp(world, index),
             rng,
             recorder,
             f"grasp the {label}",
@@ -183,7 +183,7 @@ def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
         where = np.array(scene.tray)
         if not run_segment(
             world,
-            lambda: expert.place(world, index, where, expert.TRAY_FLOOR, 0.05),
+            lambda: tabletop.place(world, index, where, tabletop.TRAY_FLOOR, 0.05),
             rng,
             recorder,
             f"place the {label} in the tray",

@@ -1,7 +1,7 @@
 """Trays in which something lies already: the state in which "several" things are half delivered.
 
 The first thing lies about the middle, where a world model puts what comes into an empty tray; what comes next
-goes where there is room (:mod:`vista_sim.berth`).
+goes where there is room (:mod:`vista_sim.experts.tray_berth`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import mujoco
 import numpy as np
 
-from vista_sim import berth
-from vista_sim.expert import TRAY_FLOOR, Action
-from vista_sim.goals import TRAY_GROUND
-from vista_sim.scene import Scene
+from vista_sim.experts import tray_berth
+from vista_sim.experts.goal_states import TRAY_GROUND
+from vista_sim.experts.tabletop import TRAY_FLOOR, Action
+from vista_sim.scenes.scene import Scene
 from vista_sim.tasks.several import Several
 from vista_sim.world import World, yaw_of
 
@@ -30,7 +30,7 @@ def fill_tray(world: World, indices: Sequence[int], rng: np.random.Generator) ->
     for k, index in enumerate(indices):
         yaw = float(rng.uniform(-np.pi, np.pi))
         if k:
-            found = berth.find_berth(world, index)
+            found = tray_berth.find_berth(world, index)
             where, yaw = found.where, yaw_of(world.object_pose(index)) + found.turn
         elif rng.random() < MIDDLE_SHARE:
             where = middle + rng.normal(0.0, MIDDLE_M, 2)
@@ -43,7 +43,7 @@ def fill_tray(world: World, indices: Sequence[int], rng: np.random.Generator) ->
 
 def has_room(world: World, index: int) -> bool:
     """Whether object ``index`` would go on the tray's ground, not on top of something."""
-    return berth.find_berth(world, index).ground <= TRAY_FLOOR
+    return tray_berth.find_berth(world, index).ground <= TRAY_FLOOR
 
 
 class Rest:

@@ -21,18 +21,18 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
-from vista.images import resize
-from vista.robots import load_robot
-from vista.sentence import parse
-from vista.shards import Arrays
-from vista.splits import load_splits
+from vista.learning.images import resize
+from vista.learning.shards import Arrays
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista.skill import parse
 from vista.types import F64
-from vista_sim import expert_drawer
+from vista_sim.experts import drawer_expert
+from vista_sim.experts.goal_states import TRAY_GROUND, Snapshot, carry_to, show_grasped, show_placed
 from vista_sim.generate.demos import kinematics
 from vista_sim.generate.starts import random_start
-from vista_sim.goals import TRAY_GROUND, Snapshot, carry_to, show_grasped, show_placed
 from vista_sim.render import Camera
-from vista_sim.scene import Scene, sample_tabletop
+from vista_sim.scenes.scene import Scene, sample_tabletop
 from vista_sim.world import World, top_down, yaw_of
 
 MAX_SEEN = 6
@@ -113,7 +113,7 @@ class Shard:
             box[n], position[n] = np.concatenate([uv.min(0), uv.max(0)]), centre
             n += 1
         for drawer in range(world.scene.drawers):
-            handle = expert_drawer.handle_position(world, drawer)
+            handle = drawer_expert.handle_position(world, drawer)
             if n < self.slots and visible(world, f"drawer{drawer}", handle):
                 ends = np.array([[0.0, y, z] for y in (-0.038, 0.038) for z in (-0.008, 0.008)])
                 uv = project(world, handle + ends)

@@ -6,9 +6,9 @@ import mujoco
 import numpy as np
 
 from vista.types import F64
-from vista_sim import expert, expert_drawer
-from vista_sim.cabinet import DRAWER_NAMES
-from vista_sim.goals import Snapshot, carry_to
+from vista_sim.experts import drawer_expert, tabletop
+from vista_sim.experts.goal_states import Snapshot, carry_to
+from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.tasks import Task
 from vista_sim.tasks.sentences import Meaning
 from vista_sim.world import SUBSTEPS, World, top_down, yaw_of
@@ -52,7 +52,7 @@ def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, 
 
 def handle_start(world: World, drawer: int, rng: np.random.Generator) -> tuple[F64, float]:
     """A start beside or in front of a drawer's handle; pose (4, 4) and opening as ``low_start``."""
-    x, y, _ = expert_drawer.handle_position(world, drawer)
+    x, y, _ = drawer_expert.handle_position(world, drawer)
     across, along = rng.uniform(-0.07, 0.07), rng.uniform(0.0, 0.12)
     height = rng.uniform(0.14, 0.22)
     opening = 0.0 if rng.random() < 0.25 else 1.0
@@ -86,8 +86,8 @@ def open_in_vain(world: World, wanted: int, rng: np.random.Generator) -> bool:
     if not others or rng.random() >= IN_VAIN_SHARE:
         return False
     for drawer in rng.permutation(others)[: rng.integers(1, len(others) + 1)]:
-        out = rng.uniform(expert_drawer.OPEN, expert_drawer.WIDE + 0.006)
-        expert_drawer.slide_to(world, int(drawer), out)
+        out = rng.uniform(drawer_expert.OPEN, drawer_expert.WIDE + 0.006)
+        drawer_expert.slide_to(world, int(drawer), out)
     return True
 
 
@@ -103,7 +103,7 @@ def start_within(world: World, task: Task, step: int, said: Meaning, rng: np.ran
         return _held_start(world, task, task.subtasks[step], world.index(said.thing), rng)
     if said.verb in ("open", "close") and rng.random() < AJAR_SHARE:
         drawer = DRAWER_NAMES[world.scene.drawers].index(said.thing)
-        expert_drawer.slide_to(world, drawer, rng.uniform(*AJAR))
+        drawer_expert.slide_to(world, drawer, rng.uniform(*AJAR))
     free = Snapshot(world)
     for _ in range(TRIES):
         start: tuple[F64, float] | None
@@ -140,7 +140,7 @@ def _held_start(world: World, task: Task, sentence: str, index: int, rng: np.ran
         carry_to(world, index, top_down(x, y, z, yaw_of(pose) + rng.normal(0.0, 0.3)))
         if not touches(world, held=index):
             world.step(SUBSTEPS)
-            if expert.is_held(world, index):
+            if tabletop.is_held(world, index):
                 return True
         held.restore()
     return False

@@ -14,16 +14,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from vista.errors import UnknownNameError
-from vista.robots import load_robot
-from vista.shards import Arrays
-from vista.splits import load_splits
+from vista.learning.shards import Arrays
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
 from vista.types import F64
-from vista_sim import expert_drawer
-from vista_sim.cabinet import DRAWER_NAMES
+from vista_sim.experts import drawer_expert
 from vista_sim.generate.demos import LOW_SHARE, Recorder, collect, kinematics, run_segment
 from vista_sim.generate.filled import Rest, has_room
 from vista_sim.generate.starts import open_in_vain, put_hand, random_start, start_within
-from vista_sim.objects import LOW, flat
+from vista_sim.model.cabinet import DRAWER_NAMES
+from vista_sim.objects.specs import LOW, flat
 from vista_sim.render import Camera
 from vista_sim.tasks import Choice, Task, make_task
 from vista_sim.tasks.search import Search
@@ -66,7 +66,7 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
         if meaning.verb == "place":
             return None
         drawer = DRAWER_NAMES[task.scene.drawers].index(meaning.thing)
-        return lambda: expert_drawer.handle_position(world, drawer)
+        return lambda: drawer_expert.handle_position(world, drawer)
 
     first = int(rng.integers(len(task.subtasks))) if recovery else 0
     if recovery:

@@ -13,18 +13,25 @@ import mujoco
 import numpy as np
 
 from vista.errors import UnknownNameError
-from vista.robots import load_robot
-from vista.shards import Arrays
-from vista.splits import load_splits
-from vista_sim import expert_drawer
-from vista_sim.cabinet import DRAWER_NAMES
+from vista.learning.shards import Arrays
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista_sim.experts import drawer_expert
+from vista_sim.experts.goal_states import Snapshot, carry_to, show_grasped
 from vista_sim.generate.demos import kinematics
 from vista_sim.generate.pairs import Shard, choose_labels, random_arm
 from vista_sim.generate.starts import random_start
-from vista_sim.goals import Snapshot, carry_to, show_grasped
+from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.render import Camera
-from vista_sim.scene import Scene, sample_tabletop
-from vista_sim.scene_tasks import fits_drawer, hideable, is_stackable, is_support, sample_cabinet, supports
+from vista_sim.scenes.cabinet_scenes import (
+    fits_drawer,
+    hideable,
+    is_stackable,
+    is_support,
+    sample_cabinet,
+    supports,
+)
+from vista_sim.scenes.scene import Scene, sample_tabletop
 from vista_sim.tasks.sentences import Sentences
 from vista_sim.world import World, top_down, yaw_of
 
@@ -123,7 +130,7 @@ def _drawer_pairs(studio: _Studio) -> None:
         start.restore()
     hidden = next((p.drawer for p in scene.objects if p.drawer is not None), 0)
     drawer = hidden if rng.random() < 0.7 else int(rng.integers(len(names)))
-    expert_drawer.show_opened(world, drawer)
+    drawer_expert.show_opened(world, drawer)
     studio.move_arm()
     opened, source = Snapshot(world), studio.source()
     studio.pair(source, f"close the {names[drawer]}")

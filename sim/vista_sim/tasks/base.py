@@ -10,9 +10,9 @@ import numpy as np
 
 from vista.errors import UnknownNameError
 from vista.values import sequence, text, whole
-from vista_sim.expert import Action
-from vista_sim.objects import ObjectSpec
-from vista_sim.scene import MOST_OBJECTS, Placed, Scene
+from vista_sim.experts.tabletop import Action
+from vista_sim.objects.specs import ObjectSpec
+from vista_sim.scenes.scene import MOST_OBJECTS, Placed, Scene
 from vista_sim.world import World
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista_sim import expert, expert_drawer, goals
-from vista_sim.cabinet import DRAWER_NAMES
-from vista_sim.expert import Action
-from vista_sim.scene import Scene
-from vista_sim.scene_tasks import sample_cabinet
+from vista_sim.experts import drawer_expert, goal_states, tabletop
+from vista_sim.experts.tabletop import Action
+from vista_sim.model.cabinet import DRAWER_NAMES
+from vista_sim.scenes.cabinet_scenes import sample_cabinet
+from vista_sim.scenes.scene import Scene
 from vista_sim.tasks.base import Choice, at_rest, choose, named, sentence, standing
 from vista_sim.world import World
 
@@ -60,25 +60,25 @@ class Drawer:
 
     def success(self, world: World) -> bool:
         index = world.index(self.target)
-        return expert_drawer.is_inside(world, index, self.drawer) and at_rest(world, index)
+        return drawer_expert.is_inside(world, index, self.drawer) and at_rest(world, index)
 
     def act(self, world: World, subtask: str) -> Action:
         label, drawer = self._read(subtask)
         if not label:
-            return expert_drawer.open_drawer(world, drawer)
+            return drawer_expert.open_drawer(world, drawer)
         if drawer < 0:
-            return expert.grasp(world, world.index(label))
-        return expert_drawer.put_inside(world, world.index(label), drawer)
+            return tabletop.grasp(world, world.index(label))
+        return drawer_expert.put_inside(world, world.index(label), drawer)
 
     def show(self, world: World, subtask: str) -> None:
         label, drawer = self._read(subtask)
         if not label:
-            expert_drawer.show_opened(world, drawer)
+            drawer_expert.show_opened(world, drawer)
         elif drawer < 0:
-            expert_drawer.ensure_open(world, self.drawer)
-            goals.show_grasped(world, world.index(label))
+            drawer_expert.ensure_open(world, self.drawer)
+            goal_states.show_grasped(world, world.index(label))
         else:
-            expert_drawer.show_inside(world, world.index(label), drawer)
+            drawer_expert.show_inside(world, world.index(label), drawer)
 
     def prepare(self, world: World) -> None:
         """Nothing to prepare."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista_sim import expert, goals
-from vista_sim.expert import Action
-from vista_sim.scene import Scene, sample_tabletop
+from vista_sim.experts import goal_states, tabletop
+from vista_sim.experts.tabletop import Action
+from vista_sim.scenes.scene import Scene, sample_tabletop
 from vista_sim.tasks.base import Choice, at_rest, named, sentence, standing
 from vista_sim.world import World
 
@@ -60,17 +60,17 @@ class PickPlace:
     def act(self, world: World, subtask: str) -> Action:
         verb, index = self._subject(world, subtask)
         if verb == "grasp":
-            return expert.grasp(world, index)
+            return tabletop.grasp(world, index)
         assert self.scene.tray is not None
-        return expert.place(world, index, np.array(self.scene.tray), expert.TRAY_FLOOR, CARRY_CLEARANCE)
+        return tabletop.place(world, index, np.array(self.scene.tray), tabletop.TRAY_FLOOR, CARRY_CLEARANCE)
 
     def show(self, world: World, subtask: str) -> None:
         verb, index = self._subject(world, subtask)
         if verb == "grasp":
-            goals.show_grasped(world, index)
+            goal_states.show_grasped(world, index)
         else:
             assert self.scene.tray is not None
-            goals.show_placed(world, index, np.array(self.scene.tray), goals.TRAY_GROUND)
+            goal_states.show_placed(world, index, np.array(self.scene.tray), goal_states.TRAY_GROUND)
 
     def prepare(self, world: World) -> None:
         """Nothing to prepare."""

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista_sim import expert, expert_drawer, goals
-from vista_sim.cabinet import DRAWER_NAMES
-from vista_sim.expert import TRAY_FLOOR, Action
-from vista_sim.expert_carry import Spot, put_down
-from vista_sim.scene import Scene
-from vista_sim.scene_tasks import hideable, sample_cabinet
+from vista_sim.experts import drawer_expert, goal_states, tabletop
+from vista_sim.experts.carry import Spot, put_down
+from vista_sim.experts.tabletop import TRAY_FLOOR, Action
+from vista_sim.model.cabinet import DRAWER_NAMES
+from vista_sim.scenes.cabinet_scenes import hideable, sample_cabinet
+from vista_sim.scenes.scene import Scene
 from vista_sim.tasks.base import Choice, at_rest, choose, named, sentence
 from vista_sim.world import World
 
@@ -70,24 +70,24 @@ class Search:
     def act(self, world: World, subtask: str) -> Action:
         verb, index = self._read(subtask)
         if verb == "open":
-            return expert_drawer.open_drawer(world, index)
+            return drawer_expert.open_drawer(world, index)
         if verb == "grasp":
-            return expert.grasp(world, index)
-        spot = Spot(np.array(self.scene.tray), TRAY_FLOOR, expert_drawer.CLEARANCE, 0.012)
+            return tabletop.grasp(world, index)
+        spot = Spot(np.array(self.scene.tray), TRAY_FLOOR, drawer_expert.CLEARANCE, 0.012)
         return put_down(world, index, spot)
 
     def show(self, world: World, subtask: str) -> None:
         verb, index = self._read(subtask)
         if verb == "open":
-            expert_drawer.show_opened(world, index)
+            drawer_expert.show_opened(world, index)
             return
         drawer = self.scene.objects[index].drawer
         if drawer is not None:
-            expert_drawer.ensure_open(world, drawer)
+            drawer_expert.ensure_open(world, drawer)
         if verb == "grasp":
-            goals.show_grasped(world, index)
+            goal_states.show_grasped(world, index)
         else:
-            goals.show_placed(world, index, np.array(self.scene.tray), goals.TRAY_GROUND)
+            goal_states.show_placed(world, index, np.array(self.scene.tray), goal_states.TRAY_GROUND)
 
     def prepare(self, world: World) -> None:
         """Nothing to prepare: the object starts inside the closed drawer."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vista.errors import UnknownNameError
-from vista_sim import berth, expert, expert_drawer, goals, tray
-from vista_sim.cabinet import DRAWER_NAMES
-from vista_sim.expert import Action
-from vista_sim.expert_carry import Spot, on_top, put_down
-from vista_sim.scene import Scene
+from vista_sim.experts import drawer_expert, goal_states, tabletop, tray, tray_berth
+from vista_sim.experts.carry import Spot, on_top, put_down
+from vista_sim.experts.tabletop import Action
+from vista_sim.model.cabinet import DRAWER_NAMES
+from vista_sim.scenes.scene import Scene
 from vista_sim.world import World
 
 CLEARANCE = 0.12
@@ -60,18 +60,18 @@ class Sentences:
         """The expert's next action."""
         said = self.read(sentence)
         if said.verb == "open":
-            return expert_drawer.open_drawer(world, self._drawers.index(said.thing))
+            return drawer_expert.open_drawer(world, self._drawers.index(said.thing))
         if said.verb == "close":
-            return expert_drawer.close_drawer(world, self._drawers.index(said.thing))
+            return drawer_expert.close_drawer(world, self._drawers.index(said.thing))
         index = world.index(said.thing)
         if said.verb == "grasp":
-            return expert.grasp(world, index)
+            return tabletop.grasp(world, index)
         if said.place in self._drawers:
-            return expert_drawer.put_inside(world, index, self._drawers.index(said.place))
+            return drawer_expert.put_inside(world, index, self._drawers.index(said.place))
         if said.place != "tray":
             where, ground = self._top(world, said.place)
             return put_down(world, index, on_top(where, ground, CLEARANCE))
-        found = berth.find_berth(world, index)
+        found = tray_berth.find_berth(world, index)
         foot = float(world.object_pose(index)[2, 3]) - self._scene.objects[index].spec.half_height
         ground = max(found.ground, found.hand - (float(world.ee_pose()[2, 3]) - foot))
         clearance = max(CLEARANCE, tray.tallest(world, index) + 0.015)
@@ -81,21 +81,21 @@ class Sentences:
         """Set ``world`` to how it looks when ``sentence`` is done, without physics."""
         said = self.read(sentence)
         if said.verb == "open":
-            expert_drawer.show_opened(world, self._drawers.index(said.thing))
+            drawer_expert.show_opened(world, self._drawers.index(said.thing))
             return
         if said.verb == "close":
-            expert_drawer.show_closed(world, self._drawers.index(said.thing))
+            drawer_expert.show_closed(world, self._drawers.index(said.thing))
             return
         index = world.index(said.thing)
         if said.verb == "grasp":
-            goals.show_grasped(world, index)
+            goal_states.show_grasped(world, index)
         elif said.place in self._drawers:
-            expert_drawer.show_inside(world, index, self._drawers.index(said.place))
+            drawer_expert.show_inside(world, index, self._drawers.index(said.place))
         elif said.place == "tray":
-            found = berth.find_berth(world, index)
-            goals.show_placed(world, index, found.where, found.ground, yaw=found.yaw, turn=found.turn)
+            found = tray_berth.find_berth(world, index)
+            goal_states.show_placed(world, index, found.where, found.ground, yaw=found.yaw, turn=found.turn)
         else:
-            goals.show_placed(world, index, *self._top(world, said.place))
+            goal_states.show_placed(world, index, *self._top(world, said.place))
 
     def _top(self, world: World, label: str) -> tuple[np.ndarray, float]:
         support = world.index(label)
@@ -107,16 +107,16 @@ class Sentences:
         said = self.read(sentence)
         if said.verb in ("open", "close"):
             opening = world.drawer_opening(self._drawers.index(said.thing))
-            return opening >= 0.8 * expert_drawer.OPEN if said.verb == "open" else opening <= 0.02
+            return opening >= 0.8 * drawer_expert.OPEN if said.verb == "open" else opening <= 0.02
         index = world.index(said.thing)
         if said.verb == "grasp":
             placed = self._scene.objects[index]
             risen = world.object_pose(index)[2, 3] > placed.z + placed.spec.half_height + LIFTED_M
-            return bool(risen and expert.is_held(world, index))
-        if expert.is_held(world, index) or world.object_speed(index) > 0.1:
+            return bool(risen and tabletop.is_held(world, index))
+        if tabletop.is_held(world, index) or world.object_speed(index) > 0.1:
             return False
         if said.place in self._drawers:
-            return expert_drawer.is_inside(world, index, self._drawers.index(said.place))
+            return drawer_expert.is_inside(world, index, self._drawers.index(said.place))
         return (
             tray.in_tray(world, index)
             if said.place == "tray"

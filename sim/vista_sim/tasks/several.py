@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista_sim.expert import Action
-from vista_sim.scene import Scene, sample_tabletop
+from vista_sim.experts.tabletop import Action
+from vista_sim.scenes.scene import Scene, sample_tabletop
 from vista_sim.tasks.base import Choice, at_rest, standing
 from vista_sim.tasks.sentences import Sentences
 from vista_sim.world import World

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from vista.errors import InvalidValueError, UnknownNameError
-from vista_sim import expert, goals
-from vista_sim.expert import Action
-from vista_sim.expert_carry import on_top, put_down
-from vista_sim.scene import Scene, sample_tabletop
-from vista_sim.scene_tasks import is_stackable, is_support, stackables, supports
+from vista_sim.experts import goal_states, tabletop
+from vista_sim.experts.carry import on_top, put_down
+from vista_sim.experts.tabletop import Action
+from vista_sim.scenes.cabinet_scenes import is_stackable, is_support, stackables, supports
+from vista_sim.scenes.scene import Scene, sample_tabletop
 from vista_sim.tasks.base import Choice, at_rest, choose, sentence, standing
 from vista_sim.world import World
 
@@ -75,7 +75,7 @@ class Stack:
     def act(self, world: World, subtask: str) -> Action:
         index, support = self._read(world, subtask)
         if support is None:
-            return expert.grasp(world, index)
+            return tabletop.grasp(world, index)
         where, ground = self._top(world, support)
         return put_down(world, index, on_top(where, ground, CLEARANCE))
 
@@ -86,10 +86,10 @@ class Stack:
     def show(self, world: World, subtask: str) -> None:
         index, support = self._read(world, subtask)
         if support is None:
-            goals.show_grasped(world, index)
+            goal_states.show_grasped(world, index)
         else:
             where, ground = self._top(world, support)
-            goals.show_placed(world, index, where, ground)
+            goal_states.show_placed(world, index, where, ground)
 
     def prepare(self, world: World) -> None:
         """Nothing to prepare."""

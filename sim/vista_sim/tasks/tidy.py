@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vista.errors import InvalidValueError
-from vista_sim.expert import Action
-from vista_sim.scene_tasks import hideable
+from vista_sim.experts.tabletop import Action
+from vista_sim.scenes.cabinet_scenes import hideable
 from vista_sim.tasks.base import Choice, at_rest
 from vista_sim.tasks.drawer import Drawer
 from vista_sim.tasks.sentences import Sentences

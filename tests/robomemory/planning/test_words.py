@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from robomemory.graph.scene import Scene, SceneFact
 from robomemory.planning import (
     TABLETOP,
     Domain,
@@ -25,7 +26,6 @@ from robomemory.planning import (
 from robomemory.planning.deadline import within
 from robomemory.planning.lessons import Attempt, Failure, read_failures, read_lesson
 from robomemory.planning.manipulation import CONTAINER, DRAWER, THING
-from robomemory.scene import Scene, SceneFact
 
 
 def names(phrase: str, kind: str) -> str:

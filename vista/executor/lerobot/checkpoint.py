@@ -9,8 +9,8 @@ import numpy as np
 
 from vista.errors import ConfigError, ModelMismatchError
 from vista.executor.lerobot.wire import Arrays, PolicySpec
-from vista.plain_text import plain
-from vista.weight_files import problem_in_model
+from vista.learning.weight_files import problem_in_model
+from vista.messages.plain_text import plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

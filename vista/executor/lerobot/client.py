@@ -14,10 +14,10 @@ from vista.errors import ConfigError, ModelMismatchError, NonFiniteActionError, 
 from vista.executor.lerobot.connection import PolicyConnection
 from vista.executor.lerobot.process import PolicyServerError, ServerProcess
 from vista.executor.lerobot.wire import PolicySpec, WireError, pack, unpack
-from vista.images import resize
-from vista.redaction import conceal, register_address
+from vista.learning.images import resize
+from vista.learning.weight_files import problem_in_model
+from vista.messages.redaction import conceal, register_address
 from vista.types import F32, U8, ActionChunk, ActionSpace, Observation, Subgoal
-from vista.weight_files import problem_in_model
 
 ACTIONS = ("joint_position", "ee_delta", "ee_step")
 STATES = ("joint_pos", "joint_vel", "gripper", "gripper_command", "ee_position", "ee_quat")

@@ -11,8 +11,8 @@ from typing import Any
 from vista.errors import ModelMismatchError
 from vista.executor.lerobot.process import PolicyServerError, ServerProcess
 from vista.executor.lerobot.wire import MAX_BYTES, PolicySpec, WireError
-from vista.plain_text import plain
-from vista.redaction import conceal
+from vista.messages.plain_text import plain
+from vista.messages.redaction import conceal
 
 _PAUSE_S = 0.05
 

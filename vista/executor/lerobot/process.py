@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vista.errors import ConfigError, VistaError
-from vista.plain_text import plain
-from vista.redaction import conceal
-from vista.resources import resource_roots
+from vista.files.resources import resource_roots
+from vista.messages.plain_text import plain
+from vista.messages.redaction import conceal
 
 PYTHON = "VISTA_LEROBOT_PYTHON"
 _END_S = 5.0

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vista.errors import VistaError
 from vista.executor.lerobot.wire import MAX_BYTES, Arrays, PolicySpec, WireError, pack, unpack
-from vista.plain_text import plain
-from vista.redaction import conceal
+from vista.messages.plain_text import plain
+from vista.messages.redaction import conceal
 
 if TYPE_CHECKING:
     import numpy as np

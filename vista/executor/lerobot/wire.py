@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vista.errors import ModelMismatchError, VistaError
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
 
 PROTOCOL = 1
 MAX_BYTES = 64 * 1024 * 1024

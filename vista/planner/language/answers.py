@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from vista.errors import ConfigError, VistaError
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
 from vista.planner.language.reasoning import without_reasoning
 from vista.types import Done, Impossible, Subtask
 

@@ -14,7 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Generic, TypeVar
 
 from vista.errors import InvalidValueError, UnknownNameError, VistaError
-from vista.halting import describe
+from vista.messages.describe import describe
 
 T = TypeVar("T")
 

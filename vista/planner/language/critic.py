@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from vista.halting import describe
+from vista.messages.describe import describe
 from vista.planner.language import prompts
 from vista.planner.language.answers import MalformedAnswerError, objection, verdict
 from vista.planner.language.model import LanguageModel, LanguageModelError

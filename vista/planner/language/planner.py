@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from vista.errors import ConfigError, InstructionError
-from vista.halting import describe
-from vista.images import resize
-from vista.plain_text import plain
+from vista.learning.images import resize
+from vista.messages.describe import describe
+from vista.messages.plain_text import plain
 from vista.planner.language import prompts
 from vista.planner.language.answers import Grammar, MalformedAnswerError, key
 from vista.planner.language.calls import Call, run_calls

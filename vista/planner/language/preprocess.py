@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from vista.halting import describe
+from vista.messages.describe import describe
 from vista.planner.language import prompts
 from vista.planner.language.answers import MalformedAnswerError, sentences
 from vista.planner.language.calls import Call, run_calls
 from vista.planner.language.model import LanguageModel, Prompt
-from vista.preprocess import Digest, Preprocessor, TemplatePreprocessor, outcome_line
+from vista.planner.preprocess import Digest, Preprocessor, TemplatePreprocessor, outcome_line
 from vista.types import Detection, Observation, SubtaskResult
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from vista.images import resize
+from vista.learning.images import resize
 from vista.planner.language.answers import Grammar
 from vista.planner.language.model import Prompt
 from vista.protocols import MemoryItem

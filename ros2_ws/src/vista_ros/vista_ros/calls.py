@@ -12,7 +12,7 @@ from typing import Any
 from action_msgs.msg import GoalStatus
 
 from vista.errors import VistaError
-from vista.halting import Halt, ShouldStop, never
+from vista.loop.stopping import Halt, ShouldStop, never
 from vista_ros.actions import OrderedClient
 from vista_ros.node_base import VistaNode
 

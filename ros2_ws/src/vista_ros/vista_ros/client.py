@@ -19,8 +19,9 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import InvalidValueError, VistaError
 from vista.events import Event, EventKind, OnEvent, ignore
-from vista.halting import Halt, ShouldStop, describe, never
-from vista.robots import load_robot
+from vista.loop.stopping import Halt, ShouldStop, never
+from vista.messages.describe import describe
+from vista.robot.contract import load_robot
 from vista.types import U8, EpisodeResult, Outcome
 from vista_msgs.action import RunTask
 from vista_msgs.srv import ResetScene, Scene, Truth
@@ -258,7 +259,7 @@ _opened: list[GraphClient] = []
 @cache
 def _bench_client() -> GraphClient:
     """One client for a whole bench, on the graph that is up, until :func:`close_bench`."""
-    from vista.cli.graphs import find_running
+    from vista.graph.running import find_running
 
     state = find_running(None, elsewhere=True)
     os.environ["ROS_DOMAIN_ID"] = str(state.domain)

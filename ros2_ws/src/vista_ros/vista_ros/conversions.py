@@ -22,12 +22,12 @@ from std_msgs.msg import ColorRGBA
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import Marker, MarkerArray
 
-from robomemory.markers import Marker as Shown
-from robomemory.markers import Shape
-from robomemory.scene import Scene, SceneFact, SceneObject
+from robomemory.graph.markers import Marker as Shown
+from robomemory.graph.markers import Shape
+from robomemory.graph.scene import Scene, SceneFact, SceneObject
 from vista.errors import InvalidValueError
 from vista.events import Event, EventKind
-from vista.plain_text import escaped
+from vista.messages.plain_text import escaped
 from vista.protocols import MemoryItem
 from vista.types import (
     F32,

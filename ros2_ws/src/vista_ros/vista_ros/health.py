@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from vista.plain_text import plain
+from vista.messages.plain_text import plain
 
 T = TypeVar("T")
 

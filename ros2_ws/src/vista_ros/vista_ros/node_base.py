@@ -25,7 +25,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.signals import SignalHandlerOptions
 
 from vista.errors import VistaError
-from vista.halting import describe, on_purpose
+from vista.messages.describe import describe, on_purpose
 from vista_ros import health
 from vista_ros.parameters import value_of
 from vista_ros.peers import show_life
@@ -252,7 +252,7 @@ def run_node(make: Callable[[], VistaNode], threads: int = 4) -> NoReturn:
     The signals are Python's own here and ROS's executor runs in a thread: what a signal does to a spinning
     executor differs between ROS distributions.
     """
-    from vista.cli.processes import die_with_parent
+    from vista.graph.processes import die_with_parent
 
     die_with_parent()
     ended, starting = threading.Event(), [True]

@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import StaleObservationError
-from vista.kinematics import Kinematics, matrix_to_pose
+from vista.robot.kinematics import Kinematics, matrix_to_pose
 from vista.types import F32, Observation, RobotSpec
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode

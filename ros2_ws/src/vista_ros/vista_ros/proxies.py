@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from robomemory.scene import Scene as KnownScene
+from robomemory.graph.scene import Scene as KnownScene
 from vista.errors import RobotStoppedError, VistaError
 from vista.events import OnEvent, tell_progress
-from vista.halting import STOPPED, ShouldStop
-from vista.timing import Timings
+from vista.loop.stopping import STOPPED, ShouldStop
+from vista.loop.timings import Timings
 from vista.types import (
     ActionChunk,
     Detection,

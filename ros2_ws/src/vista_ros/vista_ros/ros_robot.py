@@ -11,8 +11,8 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import RobotStoppedError
 from vista.guard.rules import within_speed
-from vista.kinematics import Kinematics, delta_to_matrix, pose_to_matrix
 from vista.protocols import Guard
+from vista.robot.kinematics import Kinematics, delta_to_matrix, pose_to_matrix
 from vista.types import F64, ActionChunk, ActionSpace, Decision, Observation, RobotSpec, Verdict
 from vista_ros import conversions as c
 from vista_ros.health import Latch

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from robomemory.planning.recollection import PlanningMemory
-from vista.cli import compose
+from vista.assembly import loading
 from vista.errors import InstructionError, ModelMismatchError
-from vista.kinematics import matrix_to_delta, pose_to_matrix
 from vista.protocols import Detector, MemoryItem, Planner, Policy, Switcher
+from vista.robot.kinematics import matrix_to_delta, pose_to_matrix
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
 from vista.types import (
     ActionChunk,
@@ -68,8 +68,8 @@ class OracleGraphDetector:
 
 
 def policy(node: VistaNode, ref: str | None) -> Policy:
-    """The policy ``ref`` (see :mod:`vista.cli.compose`); ``scripted`` asks the simulator's expert."""
-    return OraclePolicy(node) if ref == "scripted" else compose.load_policy(ref)
+    """The policy ``ref`` (see :mod:`vista.assembly.loading`); ``scripted`` asks the simulator's expert."""
+    return OraclePolicy(node) if ref == "scripted" else loading.load_policy(ref)
 
 
 def switcher(node: VistaNode, ref: str | None, policy_ref: str, spec: RobotSpec) -> Switcher:
@@ -79,15 +79,15 @@ def switcher(node: VistaNode, ref: str | None, policy_ref: str, spec: RobotSpec)
         return CalibratedSwitcher(SwitcherConfig(stall_s=60.0, timeout_s=60.0))
     finder = None
     try:
-        finder = compose.load_detector(None, spec)
+        finder = loading.load_detector(None, spec)
     except ModelMismatchError as error:
         node.get_logger().info(f"what is called done is checked by the fingers alone: {error}")
-    return compose.load_switcher(ref, finder=finder)
+    return loading.load_switcher(ref, finder=finder)
 
 
 def detector(node: VistaNode, ref: str | None, spec: RobotSpec) -> Detector:
     """The detector ``ref``; ``scripted`` and ``oracle`` ask the simulator."""
-    return OracleGraphDetector(node) if ref in ("scripted", "oracle") else compose.load_detector(ref, spec)
+    return OracleGraphDetector(node) if ref in ("scripted", "oracle") else loading.load_detector(ref, spec)
 
 
 class LookingPlanner:
@@ -117,5 +117,5 @@ class LookingPlanner:
 def planner(ref: str | None, finder: Detector | None, memory: PlanningMemory | None = None) -> Planner:
     """The planner ``ref``; ``scripted`` goes by the sentence and what ``finder`` sees, ``memory`` also by
     what ``memory`` holds."""
-    loaded = compose.load_planner(ref, finder=finder, memory=memory)
+    loaded = loading.load_planner(ref, finder=finder, memory=memory)
     return LookingPlanner(loaded, finder) if ref == "scripted" else loaded

@@ -7,13 +7,13 @@ from typing import Any
 
 from rclpy.action import CancelResponse, GoalResponse
 
-from vista.cli import compose
+from vista.assembly import loading
 from vista.errors import VistaError
 from vista.events import Event, EventKind
-from vista.halting import describe
-from vista.robots import load_robot
-from vista.runtime import Budget, run_task
-from vista.timing import Timings
+from vista.loop.run import Budget, run_task
+from vista.loop.timings import Timings
+from vista.messages.describe import describe
+from vista.robot.contract import load_robot
 from vista.types import EpisodeResult, Outcome
 from vista_msgs.action import RunTask
 from vista_msgs.msg import TaskProgress
@@ -53,8 +53,8 @@ class AgentNode(VistaNode):
         self._detector = GraphDetector(self) if self.param("use_detector", True) else None
         self._memory = GraphMemory(self) if self.param("use_memory", True) else None
         self._planner = stand_ins.planner(self.param("planner", "") or None, self._detector, self._memory)
-        self._critic = compose.load_critic(self.param("critic", "") or None, planner=self._planner)
-        self._preprocessor = compose.load_preprocessor(self.param("preprocessor", "") or None)
+        self._critic = loading.load_critic(self.param("critic", "") or None, planner=self._planner)
+        self._preprocessor = loading.load_preprocessor(self.param("preprocessor", "") or None)
         self._world_model = GraphWorldModel(self, self._why_stop)
         self._pursue = GraphPursuit(self, self._why_stop)
         self._robot = WatchingRobot(self._source, self.now_ns, self._pursue.stop)

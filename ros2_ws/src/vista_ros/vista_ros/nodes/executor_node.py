@@ -6,13 +6,14 @@ from typing import Any
 
 from rclpy.action import CancelResponse, GoalResponse
 
-from vista.cli import compose
+from vista.assembly import loading
 from vista.errors import StaleObservationError, VistaError
-from vista.halting import STOPPED, describe
-from vista.hand import Withdrawal
-from vista.robots import load_robot
-from vista.runtime import pursue
-from vista.timing import Timings
+from vista.loop.run import pursue
+from vista.loop.stopping import STOPPED
+from vista.loop.timings import Timings
+from vista.messages.describe import describe
+from vista.robot.contract import load_robot
+from vista.robot.retreat import Withdrawal
 from vista.types import Progress, State
 from vista_msgs.action import ExecuteSubgoal
 from vista_msgs.msg import GuardStatus
@@ -48,7 +49,7 @@ class ExecutorNode(VistaNode):
         aside_m = float(self.param("withdraw_aside_m", 0.08))
         carry_m = float(self.param("carry_height_m", 0.15))
         self._withdrawal = Withdrawal(height_m, aside_m=aside_m, carry_m=carry_m) if height_m > 0 else None
-        self._guard = GraphGuard(compose.load_guard(self._spec, self.param("limits", "") or None))
+        self._guard = GraphGuard(loading.load_guard(self._spec, self.param("limits", "") or None))
         self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))
         self._source = ObservationSource(self, self._spec, self._peers.lost)
         self.subscribe(

@@ -11,7 +11,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import StaleObservationError
 from vista.guard import SafetyGuard, load_limits
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista.types import ActionChunk, ActionSpace, Decision, Verdict
 from vista_msgs.msg import GuardStatus
 from vista_msgs.srv import Stop

@@ -7,16 +7,16 @@ import time
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from visualization_msgs.msg import MarkerArray
 
-from robomemory.draw import graph_image
-from robomemory.embedding import HashingEmbedder
+from robomemory.embed.embedder import HashingEmbedder
 from robomemory.errors import StoreError
-from robomemory.markers import Marker, markers_of
+from robomemory.graph.draw import graph_image
+from robomemory.graph.markers import Marker, markers_of
 from robomemory.memory import RoboMemory
 from robomemory.records import MemoryStatus
-from vista.cli import compose
+from vista.assembly import loading
 from vista.errors import UnknownNameError
-from vista.halting import describe
-from vista.robots import load_robot
+from vista.messages.describe import describe
+from vista.robot.contract import load_robot
 from vista_msgs.srv import BeginRun, Recall, Remember, Scene
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode, run_node
@@ -48,7 +48,7 @@ class MemoryNode(VistaNode):
         if embedder == "hashing":
             self._memory = RoboMemory.for_scene(folder, scene, embedder=HashingEmbedder())
         else:
-            self._memory = compose.open_memory(folder, scene)
+            self._memory = loading.open_memory(folder, scene)
         self.serve(BeginRun, "begin_run", self._begin_run)
         self.serve(Remember, "remember", self._remember)
         self.serve(Recall, "recall", self._recall)

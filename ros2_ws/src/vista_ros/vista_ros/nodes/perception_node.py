@@ -6,7 +6,7 @@ import threading
 
 from vista.errors import StaleObservationError
 from vista.perception.sought import sought
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista.types import Observation
 from vista_msgs.msg import DetectionArray
 from vista_msgs.srv import Detect

@@ -16,18 +16,18 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from vista.cli.scenes import DISTRACTORS, scene_task
-from vista.cli.scripted import OracleDetector
 from vista.errors import InvalidValueError, VistaError
-from vista.kinematics import Kinematics, matrix_to_pose
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
+from vista.robot.kinematics import Kinematics, matrix_to_pose
 from vista_msgs.srv import Detect, OracleAct, ResetScene, Truth
 from vista_ros import conversions as c
 from vista_ros.free_arm import FreeArm, rows_of
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import IMAGE_QOS
+from vista_sim.oracle import OracleDetector
 from vista_sim.render import Camera
 from vista_sim.robot import SimRobot
+from vista_sim.scenes.task_scenes import DISTRACTORS, scene_task
 from vista_sim.tasks import Task
 from vista_sim.world import World
 
@@ -252,7 +252,7 @@ class SimNode(VistaNode):
         said = instruction.lower()
         if not said or said == self._task.instruction.lower():
             return self._task
-        from vista.cli.scenes import lab_choice
+        from vista_sim.scenes.task_scenes import lab_choice
         from vista_sim.tasks import make_task
 
         scene = self._task.scene

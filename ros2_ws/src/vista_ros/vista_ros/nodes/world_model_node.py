@@ -8,9 +8,9 @@ from typing import Any
 
 from rclpy.action import CancelResponse, GoalResponse
 
-from vista.cli import compose
+from vista.assembly import loading
 from vista.errors import VistaError
-from vista.robots import load_robot
+from vista.robot.contract import load_robot
 from vista_msgs.action import ImagineSubgoal
 from vista_msgs.msg import Subgoal
 from vista_ros import conversions as c
@@ -34,7 +34,7 @@ class WorldModelNode(VistaNode):
     def setup(self) -> None:
         spec = load_robot(self.param("robot", "panda"))
         finder = stand_ins.detector(self, self.param("detector", "") or None, spec)
-        self._model = compose.load_world_model(self.param("world_model", "") or None, finder=finder)
+        self._model = loading.load_world_model(self.param("world_model", "") or None, finder=finder)
         server = CalmServer(
             self, ImagineSubgoal, "imagine_subgoal", self._imagine, callback_group=self.group,
             goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,

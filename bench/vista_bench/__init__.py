@@ -1,0 +1,1 @@
+"""Benchmarks of the stack: suites, episodes in lockstep, results."""

@@ -1,0 +1,33 @@
+"""The suites of ``vista bench``, by name."""
+
+from __future__ import annotations
+
+import importlib
+
+from vista.errors import UnknownNameError
+from vista_bench.suites.base import Settings, Suite
+
+# Suite -> (module, class)
+SUITES = {
+    "basic": ("basic", "BasicSuite"),
+    "expert": ("expert", "ExpertSuite"),
+    "goals": ("goals", "GoalsSuite"),
+    "latency": ("latency", "LatencySuite"),
+    "long": ("long", "LongSuite"),
+    "memory": ("memory", "MemorySuite"),
+    "realtime": ("realtime", "RealtimeSuite"),
+    "vista": ("vista", "VistaSuite"),
+}
+
+
+def make_suite(name: str) -> Suite:
+    """The suite ``name``; UnknownNameError lists those there are."""
+    if name not in SUITES:
+        raise UnknownNameError("suite", name, SUITES)
+    module, cls = SUITES[name]
+    suite = getattr(importlib.import_module(f"vista_bench.suites.{module}"), cls)()
+    assert isinstance(suite, Suite)
+    return suite
+
+
+__all__ = ["SUITES", "Settings", "Suite", "make_suite"]

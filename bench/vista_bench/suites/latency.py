@@ -1,0 +1,210 @@
+"""Suite ``latency``: how long each stage takes here, beside a fixed matrix product timed in the same run.
+
+Cells are stages. Times in ms depend on the machine; the ratio to the product (512 x 512, single precision,
+same threads) depends on it less. ``success_rate`` is the share of calls within ``bound_ms``, if there is one.
+``imagine50`` is the same model at 50 steps of its flow; ``faster_than_50_steps`` compares the two.
+Cell ``graph`` is the time from one command of the executor to the next in the ROS graph that is up.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from vista.assembly import loading
+from vista.errors import InvalidValueError
+from vista.learning.splits import load_splits
+from vista.robot.contract import load_robot
+from vista.types import Note, Observation, Subtask
+from vista_bench.results import wilson
+from vista_bench.suites.base import Cell, Job, Progress, Settings, Suite
+from vista_bench.suites.through_graph import closed_afterwards, measure_of
+from vista_sim.robot import SimRobot
+from vista_sim.scenes.task_scenes import scene_task
+from vista_sim.world import World
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STAGES = ("imagine", "imagine50", "plan_chunk", "detect", "planner", "guard", "recall")
+BOUNDS_MS = {"imagine": 150.0, "plan_chunk": 30.0, "graph": 150.0}
+GRAPH = "graph"
+TASKS = 5  # that the graph does, for its cell
+THREADS = 2
+WARM_UP = 3
+PRODUCT = 512
+_NOTES = 200
+
+
+class LatencySuite(Suite):
+    name = "latency"
+    cells = (*STAGES, GRAPH)
+    methods = ("learned",)
+    default_cells = STAGES
+    default_methods = methods
+    default_episodes = 50
+    resumes = False
+
+    def check(self, settings: Settings) -> None:
+        super().check(settings)
+        thread_count()
+        scene_task(
+            settings.task, load_splits().seed(settings.split, settings.seed), objects=settings.objects,
+            scene=settings.scene,
+        )  # fmt: skip
+        if GRAPH in settings.cells:
+            measure_of("command_intervals", GRAPH)
+
+    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+        """Time every stage in turn with the product, in one process. Nothing is resumed."""
+        import torch
+
+        self.check(settings)
+        count = settings.episodes or self.default_episodes
+        torch.set_num_threads(thread_count())
+        seed = load_splits().seed(settings.split, settings.seed)
+        chosen = tuple(dict.fromkeys(settings.cells or self.default_cells))
+        cells = tuple(cell for cell in chosen if cell != GRAPH)
+        progress.start(len(cells) * count + TASKS * (GRAPH in chosen), 0)
+        left, right = (torch.rand(PRODUCT, PRODUCT) for _ in range(2))
+        found = []
+        calls = _calls(settings, seed, cells)
+        try:
+            for cell in cells:
+                spent, product = np.zeros(count), np.zeros(count)
+                for i in range(-WARM_UP, count):
+                    # In turn, so that both meet the same load from outside.
+                    began = time.perf_counter()
+                    torch.mm(left, right)
+                    middle = time.perf_counter()
+                    calls[cell](i + WARM_UP)
+                    if i >= 0:
+                        product[i], spent[i] = middle - began, time.perf_counter() - middle
+                        progress.step(Job(cell, "learned", seed), {"success": True})
+                found.append(_cell(cell, spent * 1e3, product * 1e3))
+        finally:
+            calls["close"](0)
+        by_name = {str(cell["cell"]): cell for cell in found}
+        if {"imagine", "imagine50"} <= set(by_name):
+            one, fifty = (float(str(by_name[name]["median_ms"])) for name in ("imagine", "imagine50"))
+            by_name["imagine"]["faster_than_50_steps"] = round(fifty / one, 2)
+        if GRAPH in chosen:
+            found.append(_graph(seed, left, right, progress))
+        return found
+
+
+def _graph(seed: int, left: Tensor, right: Tensor, progress: Progress) -> Cell:
+    """The time between two commands of the executor in the running graph, over a few tasks."""
+    command_intervals = measure_of("command_intervals", GRAPH)
+    spent, product = list[float](), list[float]()
+    with closed_afterwards():
+        for i in range(TASKS):
+            began = time.perf_counter()
+            left @ right
+            product.append(time.perf_counter() - began)
+            spent += cast("list[float]", command_intervals(seed + i))
+            progress.step(Job(GRAPH, "learned", seed + i), {"success": True})
+    return _cell(GRAPH, np.array(spent) * 1e3, np.array(product) * 1e3)
+
+
+def thread_count() -> int:
+    """Threads of the learned parts: two, or ``VISTA_THREADS`` or ``OMP_NUM_THREADS`` where it is set.
+
+    Raises:
+        InvalidValueError: the variable is not a number above 0.
+    """
+    for name in ("VISTA_THREADS", "OMP_NUM_THREADS"):
+        if value := os.environ.get(name):
+            if not value.isdecimal() or int(value) < 1:
+                raise InvalidValueError(f"{name}={value!r}, expected a number of threads, 1 or more")
+            return int(value)
+    return THREADS
+
+
+def _cell(cell: str, spent: np.ndarray, product: np.ndarray) -> Cell:
+    base = float(np.median(product))
+    median, p90 = float(np.median(spent)), float(np.percentile(spent, 90))
+    bound = BOUNDS_MS.get(cell)
+    within = int((spent <= bound).sum()) if bound is not None else None
+    return {
+        "cell": cell,
+        "method": "learned",
+        "n": len(spent),
+        "success_rate": None if within is None else within / len(spent),
+        "interval": None if within is None else list(wilson(within, len(spent))),
+        "bound_ms": bound,
+        "median_ms": round(median, 3),
+        "p90_ms": round(p90, 3),
+        "product_ms": round(base, 4),
+        "median_ratio": round(median / base, 4),
+        "p90_ratio": round(p90 / base, 4),
+        "threads": thread_count(),
+    }
+
+
+def anew(obs: Observation) -> Observation:
+    """``obs`` as if the cameras had just taken it again: a part that keeps its answer to the last image has
+    to look."""
+    return replace(obs, images={name: image.copy() for name, image in obs.images.items()})
+
+
+def _calls(settings: Settings, seed: int, cells: tuple[str, ...]) -> Mapping[str, Callable[[int], object]]:
+    """What each stage calls, on one observation of the simulator; "close" frees everything."""
+    refs, spec = settings.refs, load_robot(settings.refs.robot)
+    task = scene_task(settings.task, seed, objects=settings.objects, scene=settings.scene)
+    world = World(task.scene, spec)
+    robot = SimRobot(world)
+    obs: Observation = robot.observe()
+    subtask = Subtask(task.subtasks[0])
+    calls: dict[str, Callable[[int], object]] = {}
+    closing: list[Callable[[], None]] = [robot.close]
+
+    def close(_: int) -> None:
+        for end in closing:
+            end()
+
+    calls["close"] = close
+    try:
+        if {"imagine", "imagine50", "plan_chunk", "guard"} & set(cells):
+            finder = loading.load_detector(refs.detector, spec, world=world)
+            load = partial(loading.load_world_model, refs.world_model, world=world, task=task, finder=finder)
+            model, slow = load(), load(steps=50)
+            calls["imagine"] = lambda i: model.imagine(anew(obs), subtask, i)
+            calls["imagine50"] = lambda i: slow.imagine(anew(obs), subtask, i)
+        if {"plan_chunk", "guard"} & set(cells):
+            policy = loading.load_policy(refs.policy, world=world, task=task)
+            subgoal = model.imagine(obs, subtask, 0)
+            calls["plan_chunk"] = lambda i: policy.predict_chunk(anew(obs), subgoal)
+            guard = loading.load_guard(spec, refs.guard)
+            chunk = policy.predict_chunk(obs, subgoal).head(4)
+            calls["guard"] = lambda i: guard.check(chunk, obs)
+        if "detect" in cells:
+            detector = loading.load_detector(refs.detector, spec, world=world)
+            calls["detect"] = lambda i: detector.detect(anew(obs))
+        if "planner" in cells:
+            planner = loading.load_planner(refs.planner, task=task)
+
+            def plan(_: int) -> None:
+                planner.reset()
+                planner.next(anew(obs), task.instruction, ())
+
+            calls["planner"] = plan
+        if "recall" in cells:
+            memory = loading.open_memory()
+            closing.append(memory.close)
+            labels = load_splits().demo_objects
+            memory.remember(
+                [Note("temporal", f"{labels[i % 5]} seen, step {i}", i + 1) for i in range(_NOTES)]
+            )
+            calls["recall"] = lambda i: memory.recall([f"where is the {labels[i % 5]}", f"question {i}"])
+    except BaseException:
+        close(0)
+        raise
+    return calls

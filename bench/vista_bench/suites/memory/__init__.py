@@ -1,0 +1,72 @@
+"""Suite ``memory``: what RoboMemory costs and what it is worth; one module a cell.
+
+A cell is a :class:`Suite` of its own (methods, seeds, resuming, or a ``measure`` of its own) that keeps its
+episodes in a folder of its own. To add one, name its module and class in :data:`CELLS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+from vista.errors import UnknownNameError
+from vista_bench.suites.base import Cell, Progress, Settings, Suite
+
+# Cell -> (module, class)
+CELLS = {
+    "latency": ("vista_bench.suites.memory.latency", "LatencyCell"),
+    "recall": ("vista_bench.suites.memory.recall", "RecallCell"),
+    "lifelong": ("vista_bench.suites.memory.lifelong", "LifelongCell"),
+    "learned": ("vista_bench.suites.memory.learned", "LearnedCell"),
+    "again": ("vista_bench.suites.memory.again", "AgainCell"),
+    "textworlds": ("vista_bench.textworlds.cell", "TextWorldsCell"),
+}
+
+
+class MemorySuite(Suite):
+    name = "memory"
+    cells = tuple(CELLS)
+    default_cells = cells
+
+    def check(self, settings: Settings) -> None:
+        """Every cell is checked before the first one starts; a method must be known to one of them."""
+        chosen = settings.cells or self.default_cells
+        for cell in chosen:
+            if cell not in CELLS:
+                raise UnknownNameError("cell of suite 'memory'", cell, CELLS)
+        parts = {cell: make_cell(cell) for cell in chosen}
+        known = {method for part in parts.values() for method in part.methods}
+        for method in settings.methods:
+            if method not in known:
+                raise UnknownNameError("method of suite 'memory'", method, sorted(known))
+        for cell, part in parts.items():
+            if (mine := _narrowed(settings, cell, part)) is not None:
+                part.check(mine)
+
+    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+        """The cells one after another: those that measure time must have the machine for themselves."""
+        self.check(settings)
+        found: list[Cell] = []
+        for cell in dict.fromkeys(settings.cells or self.default_cells):
+            part = make_cell(cell)
+            mine = _narrowed(settings, cell, part)
+            if mine is not None:
+                found += part.measure(mine, out / cell, progress)
+        return found
+
+
+def make_cell(cell: str) -> Suite:
+    """The suite behind ``cell``, which is a key of :data:`CELLS`."""
+    module, name = CELLS[cell]
+    part = getattr(importlib.import_module(module), name)()
+    assert isinstance(part, Suite)
+    return part
+
+
+def _narrowed(settings: Settings, cell: str, part: Suite) -> Settings | None:
+    """The settings for one cell; None where none of the methods asked for is one of its own."""
+    methods = tuple(m for m in settings.methods if m in part.methods)
+    if settings.methods and not methods:
+        return None
+    return replace(settings, cells=(cell,), methods=methods)

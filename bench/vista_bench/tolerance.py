@@ -1,0 +1,118 @@
+"""One failed episode is one failed episode; a fault that meets every episode ends the bench.
+
+An episode without a result (a part that raised, a worker that died) is a failure with its cause. But what
+fails over and over for one cause says nothing about the method: those episodes are not kept, so that they
+neither look like an honest 0 % nor stand in the way once the fault is mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from vista.errors import VistaError
+from vista.learning.workers import DEBUG, Crash
+from vista_bench.results import Key, Record, Results
+
+if TYPE_CHECKING:
+    from vista_bench.suites.base import Job, Progress
+
+AT_FIRST, IN_A_ROW = 3, 5
+"""So many crashes before any episode has ended by itself, and so many faults in a row, end a bench."""
+
+
+def crashes(records: Sequence[Record]) -> list[Record]:
+    """Those of ``records`` whose episode had no result."""
+    return [record for record in records if record.get("crashed")]
+
+
+def record_of(crash: Crash) -> Record:
+    """What is kept of an episode that ended in ``crash``."""
+    return {
+        "success": False, "failure": "stopped", "outcome": "stopped", "cause": crash.cause, "crashed": True
+    }  # fmt: skip
+
+
+class Tolerance:
+    """Writes episodes down as they end, those that may be due to a fault of everything a little later.
+
+    Args:
+        jobs: What each job is counted by.
+        kept: Whether an earlier run of the same bench has results already.
+        strict: Whether every crash ends the bench.
+    """
+
+    def __init__(
+        self, results: Results, jobs: Mapping[Job, Key], progress: Progress, *, kept: bool, strict: bool
+    ) -> None:
+        self._results, self._jobs, self._progress, self._strict = results, jobs, progress, strict
+        self._sound, self._different = kept, False
+        self._faults: list[tuple[Job, Record]] = []
+
+    def add(self, job: Job, result: Record | Crash) -> None:
+        """Count what became of ``job``.
+
+        Raises:
+            VistaError: the settings are wrong, or the last episodes failed for one cause.
+        """
+        if isinstance(result, Crash):
+            if result.settings and not self._sound:
+                raise VistaError(result.cause)
+            if self._strict:
+                raise VistaError(f"{job}: {result.cause}{'' if result.mine else _hint()}")
+            result = record_of(result)
+        elif result.get("outcome") != "stopped":
+            self._sound = True
+            self._keep()
+            self._write(job, result)
+            return
+        if self._faults and not _alike(self._faults[-1][1], result):
+            self._different = True
+            self._keep()
+        self._faults.append((job, result))
+        most = IN_A_ROW if self._sound or not result.get("crashed") else AT_FIRST
+        if len(self._faults) >= most:
+            raise VistaError(self._said())
+
+    def __enter__(self) -> Tolerance:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Everything has been tried: a few faults beside sound episodes are failures; one that met every
+        episode is none."""
+        if error is not None or not self._faults:
+            return
+        if not self._sound and not self._different:
+            raise VistaError(self._said())
+        self._keep()
+
+    def _keep(self) -> None:
+        for job, record in self._faults:
+            self._write(job, record)
+        self._faults.clear()
+
+    def _write(self, job: Job, record: Record) -> None:
+        self._results.add(self._jobs[job], record)
+        self._progress.step(job, record)
+
+    def _said(self) -> str:
+        count, (job, record) = len(self._faults), self._faults[-1]
+        which = f"{job}: it" if count == 1 else f"{count} episodes in a row, the last {job},"
+        hint = _hint() if record.get("crashed") else ""
+        return (
+            f"{which} ended by a fault ({record['cause']}), which is no measurement and not kept; what was "
+            f"finished before is, and the same command goes on from there{hint}"
+        )
+
+
+def _alike(one: Record, other: Record) -> bool:
+    """Crashes are, whatever their cause; what the loop has stopped is where the cause is the same."""
+    crashed = bool(one.get("crashed")), bool(other.get("crashed"))
+    return all(crashed) or (not any(crashed) and one.get("cause") == other.get("cause"))
+
+
+def _hint() -> str:
+    return f"; {DEBUG}=1 shows where"

@@ -1,0 +1,1 @@
+"""The spatial memory: a knowledge graph of things, places and times."""

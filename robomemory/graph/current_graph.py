@@ -1,0 +1,172 @@
+"""The graph as it stands now, kept in memory: a cache of what the store holds and believes."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import networkx as nx  # type: ignore[import-untyped, unused-ignore]
+
+from robomemory.graph.scene import Entity, Fact, Sighting
+from robomemory.names import content
+from robomemory.records import Position
+from robomemory.timestamps import Moment
+
+FAN_OUT = 32
+"""Most facts followed from one vertex, the newest first: a table with a thousand things on it would else
+drown what was asked for."""
+
+_NONE: dict[int, None] = {}
+CELL_M = 0.05  # of the grid that finds things by their place
+
+
+class SceneState:
+    """``graph`` has a node per thing that has a position or a fact that holds, and an edge per such fact;
+    a vertex that has lost both is taken out (paper, Algorithm 2, step 8) and comes back when it is
+    mentioned again. What ended is in the store alone."""
+
+    def __init__(self) -> None:
+        self.graph = nx.MultiDiGraph()
+        self.entities: dict[int, Entity] = {}
+        self.facts: dict[int, Fact] = {}
+        self.last: dict[int, Sighting] = {}  # where each thing was seen last
+        self.mentions: dict[int, Sighting] = {}  # what was said of it last without a place
+        self._cells: dict[tuple[int, int, int], set[int]] = defaultdict(set)
+        self.by_name: dict[str, list[int]] = defaultdict(list)
+        self.ordinals: dict[str, int] = defaultdict(int)
+        self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        self._by_word: dict[str, set[str]] = defaultdict(set)
+        self._longest = 1
+        self._out: dict[int, dict[int, None]] = defaultdict(dict)  # facts of a subject, as they came
+        self._into: dict[int, dict[int, None]] = defaultdict(dict)  # facts of an object
+        self._ages: list[tuple[Moment, int]] = []  # heap of (last said, fact)
+
+    def put_entity(self, entity: Entity) -> None:
+        known = self.entities.get(entity.id)
+        if known is not None and known.name != entity.name:
+            self._unname(known.name, entity.id)
+        if known is None or known.name != entity.name:
+            self.put_alias(entity.name, entity.id)
+        self.ordinals[entity.name] = max(self.ordinals[entity.name], entity.ordinal)
+        self.entities[entity.id] = entity
+        if known is not None and known.position is not None:
+            self._cells[_cell(known.position)].discard(entity.id)
+        if entity.position is not None:
+            self._cells[_cell(entity.position)].add(entity.id)
+            self.graph.add_node(entity.id)
+
+    def near(self, spot: Position, radius_m: float) -> list[int]:
+        """The things last seen within ``radius_m`` [m] of ``spot``; at most a cell of the grid, 5 cm."""
+        x, y, z = _cell(spot)
+        beside = itertools.product((x - 1, x, x + 1), (y - 1, y, y + 1), (z - 1, z, z + 1))
+        keys = (key for cell in beside for key in self._cells.get(cell, ()))
+        spots = ((key, self.entities[key].position) for key in keys)
+        return sorted(k for k, p in spots if p is not None and math.dist(p, spot) <= radius_m)
+
+    def put_alias(self, name: str, key: int) -> None:
+        """``name`` means the thing ``key``, perhaps besides others."""
+        if key not in self.by_name[name]:
+            self.by_name[name].append(key)
+        words = content(name)
+        self._names[words].add(name)
+        self._longest = max(self._longest, len(words))
+        for word in words:
+            self._by_word[word].add(name)
+
+    def _unname(self, name: str, key: int) -> None:
+        self.by_name[name].remove(key)
+        if not self.by_name[name]:
+            del self.by_name[name]
+            words = content(name)
+            self._names[words].discard(name)
+            for word in words:
+                self._by_word[word].discard(name)
+
+    def put_fact(self, fact: Fact) -> None:
+        if fact.open:
+            self._link(fact)
+            heapq.heappush(self._ages, (fact.seen, fact.id))
+            return
+        known = self.facts.get(fact.id)
+        if known is not None:
+            self._unlink(known)
+            for end in {known.subject, known.object}:
+                self._drop_if_isolated(end)
+
+    def _link(self, fact: Fact) -> None:
+        self.facts[fact.id] = fact
+        self.graph.add_edge(fact.subject, fact.object, key=fact.id)
+        self._out[fact.subject][fact.id] = self._into[fact.object][fact.id] = None
+
+    def _unlink(self, fact: Fact) -> None:
+        del self.facts[fact.id], self._out[fact.subject][fact.id], self._into[fact.object][fact.id]
+        self.graph.remove_edge(fact.subject, fact.object, key=fact.id)
+
+    def put_sighting(self, sighting: Sighting) -> None:
+        kept = self.mentions if sighting.position is None else self.last
+        before = kept.get(sighting.entity_id)
+        if before is None or before.at <= sighting.at:
+            kept[sighting.entity_id] = sighting
+            self.graph.add_node(sighting.entity_id)
+
+    def _drop_if_isolated(self, key: int) -> None:
+        if key in self.graph and self.graph.degree(key) == 0 and not self.placed(key):
+            self.graph.remove_node(key)
+
+    def placed(self, key: int) -> bool:
+        """Whether something is known of ``key`` besides facts: where it was seen, or that it was named."""
+        return key in self.last or key in self.mentions or self.entities[key].position is not None
+
+    def facts_at(self, key: int, most: int = FAN_OUT) -> list[Fact]:
+        """The facts that hold and that ``key`` is an end of, the newest first, at most ``most`` a side."""
+        keys = [*islice(reversed(self._out.get(key, _NONE)), most)]
+        keys += islice(reversed(self._into.get(key, _NONE)), most)
+        return [self.facts[k] for k in keys]
+
+    def out_of(self, key: int) -> list[Fact]:
+        """The facts that hold and say something of ``key``."""
+        return [self.facts[k] for k in self._out.get(key, _NONE)]
+
+    def mentioned(self, text: str) -> Iterator[tuple[str, list[int]]]:
+        """(name, things) of the known names whose words stand one after the other in ``text``."""
+        words = content(text)
+        for size in range(1, min(self._longest, len(words)) + 1):
+            for start in range(len(words) - size + 1):
+                for name in self._names.get(words[start : start + size], ()):
+                    yield name, self.by_name[name]
+
+    def names_holding(self, words: Iterable[str]) -> set[str]:
+        """The names that hold all of ``words``."""
+        sets = [self._by_word.get(word, set()) for word in words]
+        return set.intersection(*sets) if sets else set()
+
+    def older_than(self, moment: Moment) -> list[Fact]:
+        """The facts that hold and were last said before ``moment``, from the whole graph."""
+        found, todo = dict[int, Fact](), [0]
+        while todo:  # down the heap as far as it is old
+            i = todo.pop()
+            if i < len(self._ages) and self._ages[i][0] < moment:
+                seen, key = self._ages[i]
+                fact = self.facts.get(key)
+                if fact is not None and fact.seen == seen:
+                    found[key] = fact  # a fact that was said again at that time is in the heap twice
+                todo += (2 * i + 1, 2 * i + 2)
+        return list(found.values())
+
+    def forget_ages(self, moment: Moment) -> None:
+        """Drops what :meth:`older_than` need not look at again."""
+        while self._ages and self._ages[0][0] < moment:
+            seen, key = self._ages[0]
+            fact = self.facts.get(key)
+            if fact is not None and fact.seen == seen:
+                return
+            heapq.heappop(self._ages)
+
+
+def _cell(spot: Position) -> tuple[int, int, int]:
+    x, y, z = (math.floor(v / CELL_M) for v in spot)
+    return x, y, z

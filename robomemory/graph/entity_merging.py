@@ -1,0 +1,196 @@
+"""Who is who: the things that a spatial note is about, by name, place and frame."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from robomemory.embed.embedder import F32
+from robomemory.graph.current_graph import SceneState
+from robomemory.graph.scene import Entity, Fact
+from robomemory.helpers import Ambiguity, Helpers, settle
+from robomemory.names import kin, normal_name, normal_triple
+from robomemory.records import MemoryRecord
+from robomemory.timestamps import Moment
+from robomemory.update_protocol import Update
+
+ONE_THING_M = 0.03
+"""A thing seen this near to another one, under a name that may mean it, may be that one."""
+
+ALIKE = 0.6
+"""Cosine of two names from which a helper is asked whether they mean one thing."""
+
+
+class Lookup(Protocol):
+    """What an update asks beyond the graph as it stands."""
+
+    def history(self, subject: int) -> Sequence[Fact]:
+        """The facts of ``subject`` that have ended and are believed."""
+        ...
+
+    def around(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The facts near the things called ``names`` or alike, in words."""
+        ...
+
+    def name_vector(self, key: int) -> F32 | None:
+        """The unit vector f32 (dim,) of a thing's name."""
+        ...
+
+    def text_of(self, record_id: int) -> str: ...
+
+    def began_ns(self, run: int) -> int:
+        """The stamp at which ``run`` began [ns]; 0 where nobody said."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which rules apply: ``validity``, a fact ends what it contradicts; ``merging``, two names may mean one
+    thing; facts that were not said for ``expire_ns`` [ns] before the newest record end (None: never)."""
+
+    validity: bool = True
+    merging: bool = True
+    expire_ns: int | None = None
+
+
+class Identities:
+    """The things of ``state`` with the changes of one ``update`` laid over them: ``entities`` {key: thing}
+    that changed, ``named_now`` the keys whose name is new, ``aliases`` {name: key}, ``merges`` {gone: kept}.
+    """
+
+    def __init__(
+        self, state: SceneState, update: Update, lookup: Lookup, helpers: Helpers, rules: Rules
+    ) -> None:
+        self._state, self._update, self._lookup = state, update, lookup
+        self._helpers, self._rules = helpers, rules
+        self._new_names: dict[str, list[int]] = defaultdict(list)
+        self.entities: dict[int, Entity] = {}
+        self.named_now: set[int] = set()
+        self.aliases: dict[str, int] = {}
+        self.merges: dict[int, int] = {}
+
+    def twin(self, name: str, record: MemoryRecord, in_frame: set[str]) -> int | None:
+        """The known thing that ``record`` shows under a name it did not have: at the same place, not seen
+        beside it in this frame, the only such one. By rule if one name is the other said less closely, by
+        a helper if the names are merely alike."""
+        if self.meant(name) or not self._rules.merging:
+            return None
+        spot = record.position or (0.0, 0.0, 0.0)
+        near = [
+            e
+            for e in (self.get(k) for k in self._state.near(spot, ONE_THING_M))
+            if e.position_at != record.moment and not in_frame & {e.name, e.label}
+        ]
+        kindred = [e for e in near if kin(name, e.name)]
+        if len(kindred) == 1:
+            (twin,) = kindred
+            if len(name.split()) > len(twin.name.split()):  # the closer name is the better one
+                self.entities[twin.id] = replace(twin, name=name, ordinal=1)
+                self.named_now.add(twin.id)
+                self._new_names[name].append(twin.id)
+            return twin.id
+        if kindred or self._helpers.resolve is None:
+            return None
+        alike = [e for e in near if self._likeness(name, e) >= ALIKE]
+        if len(alike) != 1:
+            return None
+        asked = f"Is the {name} seen where the {alike[0].label} was seen last the same thing?"
+        choices = ("another thing", "the same thing")
+        if self.settle(asked, choices, record) == choices[0]:
+            return None
+        self.aliases[name] = alike[0].id
+        self._new_names[name].append(alike[0].id)
+        return alike[0].id
+
+    def _likeness(self, name: str, entity: Entity) -> float:
+        vector = self._lookup.name_vector(entity.id)
+        return 0.0 if vector is None else float(self._update.vectors[name] @ vector)
+
+    def settle(self, question: str, choices: tuple[str, ...], record: MemoryRecord) -> str:
+        """The one of ``choices`` that a helper takes, else the first."""
+        if self._helpers.resolve is None:
+            return choices[0]
+        return settle(
+            self._helpers, Ambiguity(question, choices, record, self._lookup.around(names_in(record)))
+        )
+
+    def get(self, key: int) -> Entity:
+        """The thing ``key`` as it stands, or the one that it turned out to be."""
+        while key in self.merges:
+            key = self.merges[key]
+        return self.entities.get(key) or self._state.entities[key]
+
+    def _named(self, name: str) -> list[Entity]:
+        keys = [*self._state.by_name.get(name, ()), *self._new_names.get(name, ())]
+        if name in self.aliases:
+            keys.append(self.aliases[name])
+        found = {(e := self.get(k)).id: e for k in keys}
+        renamed = (e for e in found.values() if name == e.name or name not in self._renamed(e))
+        return list(renamed)
+
+    def _renamed(self, entity: Entity) -> tuple[str, ...]:
+        """The name that ``entity`` lost within this update."""
+        known = self._state.entities.get(entity.id)
+        return () if known is None or known.name == entity.name else (known.name,)
+
+    def meant(self, name: str) -> list[Entity]:
+        """The things called ``name``, which may be a label such as "red block #2"."""
+        if label := re.fullmatch(r"(.+) #(\d+)", name):
+            numbered = [e for e in self._named(label[1]) if e.ordinal == int(label[2])]
+            return numbered or self._named(name) or self._named(label[1])
+        return self._named(name)
+
+    def find(self, name: str, record: MemoryRecord) -> Entity:
+        """The thing that ``name`` means without a position: of several the one seen last."""
+        known = sorted(self.meant(name), key=lambda e: (e.last_seen, -e.ordinal), reverse=True)
+        if not known:
+            return self.add(name, record)
+        if len(known) > 1 and self._helpers.resolve is not None and record.triple is not None:
+            labels = tuple(e.label for e in known)
+            chosen = self.settle(f"Which one is meant by {name!r}?", labels, record)
+            return known[labels.index(chosen)]
+        return known[0]
+
+    def add(self, name: str, record: MemoryRecord) -> Entity:
+        """A thing that was not known before."""
+        moment = record.moment
+        alike = [e.ordinal for k in self._new_names.get(name, ()) if (e := self.get(k)).name == name]
+        ordinal = max([self._state.ordinals.get(name, 0), *alike]) + 1
+        key = self._update.ids.entity()
+        self.entities[key] = Entity(
+            key,
+            name,
+            ordinal,
+            None,
+            Moment(0, 0),
+            moment,
+            moment,
+            record.confidence,
+            self._update.recorded_ns,
+        )
+        self._new_names[name].append(key)
+        self.named_now.add(key)
+        return self.entities[key]
+
+    def touch(self, entity: Entity, record: MemoryRecord) -> None:
+        """``record`` is about ``entity``."""
+        first = min(entity.first_seen, record.moment)
+        last = max(entity.last_seen, record.moment)
+        self.entities[entity.id] = replace(entity, first_seen=first, last_seen=last)
+
+
+def primary_name(record: MemoryRecord) -> str:
+    """The name that ``record.position`` belongs to: the triple's subject, else the first entity."""
+    if record.triple is not None:
+        return normal_name(record.triple[0])
+    return normal_name(record.entities[0])
+
+
+def names_in(record: MemoryRecord) -> tuple[str, ...]:
+    """All names a spatial record holds, in one spelling."""
+    triple = normal_triple(*record.triple) if record.triple is not None else None
+    ends = () if triple is None else (triple[0], triple[2])
+    return (*map(normal_name, record.entities), *ends)

@@ -1,0 +1,100 @@
+"""What ``RoboMemory`` asks of a store: to keep changes, and to tell those of others who share it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from robomemory.errors import StoreError
+from robomemory.records import MemoryKind
+from robomemory.store.forgetting import Choice, Forgotten
+from robomemory.store.forks import Owner
+from robomemory.store.queries import Reader
+from robomemory.timestamps import MAX_RUN, next_run
+from robomemory.update_protocol import Change, Ids
+from robomemory.vectors.index import Nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last committed update ``seq``, recorded at ``recorded_ns``, the last one after which a cache has to
+    be read anew (``rebuilt_seq``: things were merged or forgotten), and the ``run`` that the store is in."""
+
+    seq: int
+    recorded_ns: int
+    rebuilt_seq: int
+    run: int
+
+
+class Backend(Reader):
+    """A store: SQLite in a file (:mod:`robomemory.store.sqlite`) or PostgreSQL (:mod:`robomemory.store.postgres.store`).
+
+    ``ids`` hands out keys and ``recorded_ns`` is the time of the last update, both right while it is our turn
+    to write, as is ``run``, the number of the run that the store is in. ``owner``: the process that opened
+    it. ``shared``: whether others write, too. Safe from any thread, but for one writer at a time.
+    """
+
+    shared = False
+    ids: Ids
+    recorded_ns: int
+    run: int
+    owner: Owner
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Within it nobody else writes. What is not committed at its end is not kept.
+
+        Raises:
+            StoreInUseError: others have been writing for too long. StoreError: the server is gone.
+        """
+        return nullcontext()
+
+    def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
+        """Keeps ``changes``, all or none; durable once it returns. Within :meth:`turn`."""
+        raise NotImplementedError
+
+    def forget(self, choice: Choice, recorded_ns: int) -> Forgotten:
+        """Deletes what ``choice`` chooses; durable once it returns. Within :meth:`turn`."""
+        raise NotImplementedError
+
+    def begin_run(self, start_ns: int, recorded_ns: int) -> int:
+        """Begins a run, whose clock stands at ``start_ns`` [ns], and gives its number; durable once it
+        returns. Within :meth:`turn`."""
+        raise NotImplementedError
+
+    def _next_run(self, start_ns: int) -> int:
+        """The number for a run that begins at ``start_ns``.
+
+        Raises:
+            StoreError: there is none left.
+        """
+        number = next_run(self.run, self.run_start(self.run), start_ns)
+        if number > MAX_RUN:
+            raise StoreError(f"{self.path}: {self.run} runs, no more can be numbered")
+        return number
+
+    def backup(self, target: str | os.PathLike[str]) -> Path:
+        """See ``RoboMemory.backup``."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Gives everything back. A second call does nothing."""
+        raise NotImplementedError
+
+    def latest(self) -> Latest:
+        """The state that this thread reads; see :class:`Latest`."""
+        return Latest(self.seq, self.recorded_ns, 0, self.run)
+
+    def size_bytes(self) -> int:
+        """Room that the store takes on the disk [bytes]."""
+        raise NotImplementedError
+
+    def news(self, since: int) -> Change:
+        """What the updates after ``since`` changed in the graph, records aside. Only where ``shared``."""
+        raise NotImplementedError
+
+    def nearest(self, kind: MemoryKind) -> Nearest | None:
+        """The search among the vectors of ``kind`` that the store brings itself; None: it brings none."""
+        return None

@@ -1,0 +1,113 @@
+"""A memory as text that other programs read: JSON lines for the records, GraphML for the graph.
+
+JSON lines can be read back in: the records are remembered again, oldest first, and the graph follows from
+them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import networkx as nx  # type: ignore[import-untyped, unused-ignore]
+
+from robomemory.checks import shown
+from robomemory.errors import InvalidNoteError
+from robomemory.graph.scene import Scene
+from robomemory.plain_text import plain, told_apart
+from robomemory.records import MemoryKind, MemoryRecord
+
+FIELDS = ("kind", "text", "stamp_ns", "entities", "position", "triple", "confidence", "source", "run")
+BATCH = 200
+LONGEST = 1_000_000  # characters of one line: nothing that was remembered is longer
+
+
+class Readable(Protocol):
+    """The slice of a ``RoboMemory`` that is written out."""
+
+    def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]: ...
+
+    def scene(self) -> Scene: ...
+
+
+class Writable(Protocol):
+    """The slice of a ``RoboMemory`` that is read into."""
+
+    def remember(self, notes: list[MemoryRecord]) -> None: ...
+
+
+def to_lines(memory: Readable) -> Iterator[str]:
+    """Every record as one line of JSON, in the order they came; the keys are :data:`FIELDS`."""
+    for record in memory.records():
+        values = {name: getattr(record, name) for name in FIELDS}
+        line = json.dumps(values | {"kind": str(record.kind)}, ensure_ascii=False)
+        # JSON takes these as they are; whoever splits a text into lines would break the record there.
+        yield line.translate({ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
+
+
+def from_lines(memory: Writable, lines: Iterable[str]) -> int:
+    """Remembers what :func:`to_lines` wrote. Returns how many records there were.
+
+    Everything is checked before anything is kept; then the records are kept in batches, so that a full disk
+    leaves whole batches only.
+
+    Raises:
+        InvalidNoteError: a line that is no record; its number and what is wrong are named.
+    """
+    records = [_record(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    records.sort(key=lambda record: record.moment)
+    for start in range(0, len(records), BATCH):
+        memory.remember(records[start : start + BATCH])
+    return len(records)
+
+
+def _record(number: int, line: str) -> MemoryRecord:
+    try:
+        if len(line) > LONGEST:
+            raise ValueError(f"{len(line)} characters, at most {LONGEST} are allowed")
+        values = json.loads(line)
+        if isinstance(values, dict):
+            values.setdefault("run", 0)  # written before runs had numbers
+        if not isinstance(values, dict) or set(values) != set(FIELDS) or values["run"] is None:
+            found = shown(sorted(values)) if isinstance(values, dict) else type(values).__name__
+            raise ValueError(f"keys {found}, expected {sorted(FIELDS)}")
+        return MemoryRecord(id=0, **values)
+    except RecursionError as error:
+        raise InvalidNoteError(f"line {number}: nested too deeply for a record") from error
+    except (ValueError, TypeError) as error:
+        raise InvalidNoteError(f"line {number}: {error}") from error
+
+
+def to_graph(memory: Readable) -> nx.MultiDiGraph:
+    """The things and the facts between them, those that have ended too, as a graph of networkx.
+
+    Nodes carry ``x``, ``y``, ``z`` [m] where known, ``first_seen_ns``, ``last_seen_ns``, ``run`` and
+    ``confidence``; edges ``relation``, ``valid_from_ns``, ``run``, ``recorded_ns``, ``record_id``,
+    ``confidence`` and, when they have ended, ``valid_until_ns`` and ``until_run``. What XML forbids in a name
+    is written as an escape.
+    """
+    graph, scene = nx.MultiDiGraph(), memory.scene()
+    facts = (*scene.facts, *scene.past)
+    ends = (name for fact in facts for name in (fact.subject, fact.object))
+    nodes = told_apart((*(thing.name for thing in scene.objects), *ends))
+    for thing in scene.objects:
+        place = {} if thing.position is None else dict(zip("xyz", map(float, thing.position), strict=True))
+        graph.add_node(
+            nodes[thing.name], first_seen_ns=thing.first_seen_ns, last_seen_ns=thing.last_seen_ns,
+            run=thing.run, confidence=thing.confidence, **place,
+        )  # fmt: skip
+    for fact in facts:
+        ended = {} if fact.valid_until_ns is None else {"valid_until_ns": fact.valid_until_ns}
+        ended |= {"until_run": fact.until_run} if ended else {}
+        graph.add_edge(
+            nodes[fact.subject], nodes[fact.object], relation=plain(fact.relation),
+            valid_from_ns=fact.valid_from_ns, run=fact.run, recorded_ns=fact.recorded_ns,
+            record_id=fact.record_id, confidence=fact.confidence, **ended,
+        )  # fmt: skip
+    return graph
+
+
+def to_graphml(memory: Readable) -> str:
+    """:func:`to_graph` as GraphML text."""
+    return "\n".join(nx.generate_graphml(to_graph(memory))) + "\n"

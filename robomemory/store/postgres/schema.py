@@ -1,0 +1,162 @@
+"""The tables of a shared store, one PostgreSQL schema for each scene."""
+
+from __future__ import annotations
+
+import psycopg
+from pgvector.psycopg import register_vector
+from psycopg import sql
+
+from robomemory.errors import StoreCorruptError, StoreError, StoreVersionError
+from robomemory.store.postgres.address import Address
+from robomemory.store.postgres.link import Connection
+
+SCHEMA_VERSION = 2
+
+_INLINE = 1_900  # numbers of a vector that fits a page of 8 KiB beside the rest of its row
+
+TABLES = """
+CREATE TABLE schema_version (version integer NOT NULL);
+CREATE TABLE embedder (name text NOT NULL, dim integer NOT NULL);
+CREATE TABLE state (
+    seq bigint NOT NULL, recorded_ns bigint NOT NULL, last_record bigint NOT NULL,
+    last_entity bigint NOT NULL, last_fact bigint NOT NULL, rebuilt_seq bigint NOT NULL,
+    run bigint NOT NULL DEFAULT 0);
+CREATE TABLE runs (run bigint PRIMARY KEY, start_ns bigint NOT NULL);
+CREATE TABLE records (
+    id bigint PRIMARY KEY, kind text NOT NULL, stamp_ns bigint NOT NULL, text text NOT NULL,
+    entities text NOT NULL, x double precision, y double precision, z double precision, triple text NOT NULL,
+    confidence double precision NOT NULL, source text NOT NULL,
+    recorded_ns bigint NOT NULL, replaced_by bigint NOT NULL, seq bigint NOT NULL,
+    words tsvector GENERATED ALWAYS AS (
+        CASE WHEN kind IN ('episodic', 'semantic') THEN to_tsvector('english', text) END) STORED,
+    run bigint NOT NULL DEFAULT 0);
+CREATE INDEX records_time ON records (kind, run, stamp_ns);
+CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
+CREATE INDEX records_words ON records USING gin (words) WHERE replaced_by = 0;
+CREATE TABLE vectors (
+    record_id bigint PRIMARY KEY, memory text NOT NULL, live boolean NOT NULL, vector {vector} NOT NULL);
+CREATE INDEX vectors_live ON vectors (memory) WHERE live;
+CREATE TABLE entities (
+    id bigint PRIMARY KEY, name text NOT NULL, ordinal integer NOT NULL,
+    x double precision, y double precision, z double precision, position_ns bigint NOT NULL,
+    first_seen_ns bigint NOT NULL, last_seen_ns bigint NOT NULL, confidence double precision NOT NULL,
+    recorded_ns bigint NOT NULL, merged_into bigint, vector {vector} NOT NULL, seq bigint NOT NULL,
+    position_run bigint NOT NULL DEFAULT 0, first_seen_run bigint NOT NULL DEFAULT 0,
+    last_seen_run bigint NOT NULL DEFAULT 0);
+CREATE INDEX entities_seq ON entities (seq);
+CREATE TABLE aliases (name text PRIMARY KEY, entity_id bigint NOT NULL, seq bigint NOT NULL);
+CREATE TABLE facts (
+    id bigint PRIMARY KEY, subject bigint NOT NULL, relation text NOT NULL, object bigint NOT NULL,
+    valid_from_ns bigint NOT NULL, valid_until_ns bigint, recorded_ns bigint NOT NULL, expired_ns bigint,
+    seen_ns bigint NOT NULL, confidence double precision NOT NULL, record_id bigint NOT NULL,
+    ended_by bigint NOT NULL, seq bigint NOT NULL, from_run bigint NOT NULL DEFAULT 0,
+    until_run bigint NOT NULL DEFAULT 0, seen_run bigint NOT NULL DEFAULT 0);
+CREATE INDEX facts_subject ON facts (subject);
+CREATE INDEX facts_object ON facts (object);
+CREATE INDEX facts_record ON facts (record_id);
+CREATE INDEX facts_open ON facts (id) WHERE valid_until_ns IS NULL AND expired_ns IS NULL;
+CREATE INDEX facts_from ON facts (from_run, valid_from_ns);
+CREATE INDEX facts_until ON facts (until_run, valid_until_ns) WHERE valid_until_ns IS NOT NULL;
+CREATE INDEX facts_seq ON facts (seq);
+CREATE TABLE sightings (
+    record_id bigint NOT NULL, entity_id bigint NOT NULL, stamp_ns bigint NOT NULL,
+    x double precision, y double precision, z double precision, recorded_ns bigint NOT NULL,
+    seq bigint NOT NULL, run bigint NOT NULL DEFAULT 0, PRIMARY KEY (record_id, entity_id));
+CREATE INDEX sightings_entity ON sightings (entity_id, run, stamp_ns);
+CREATE INDEX sightings_time ON sightings (run, stamp_ns);
+CREATE INDEX sightings_seq ON sightings (seq)
+"""
+
+
+def open_scene(db: Connection, address: Address, embedder: str, dim: int) -> None:
+    """Makes the scene's tables where there are none, and checks that those that are there can be used.
+
+    Raises:
+        StoreVersionError: written with another schema version or by another embedder. StoreCorruptError:
+            the schema holds something else. StoreError: no right to make it, or no extension ``vector``.
+    """
+    with db.transaction():
+        # Robots that start together make the tables one after the other.
+        db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (address.schema,))
+        found = _tables(db, address)
+        if not found:
+            _make(db, address, embedder, dim)
+        elif "schema_version" not in found:
+            raise StoreCorruptError(
+                f"{address.name}: schema {address.schema} is no store of RoboMemory (tables {sorted(found)})"
+            )
+        ((version,),) = db.execute("SELECT max(version) FROM schema_version").fetchall()
+        if version == 1:
+            _number_runs(db)
+        elif version != SCHEMA_VERSION:
+            raise StoreVersionError(
+                f"{address.name}: schema version {version}, this RoboMemory reads version {SCHEMA_VERSION}"
+                " and brings 1 up to it"
+            )
+        written = db.execute("SELECT name, dim FROM embedder").fetchone()
+        if written != (embedder, dim):
+            name, length = written or ("none", 0)
+            raise StoreVersionError(
+                f"{address.name}: written with embedder {name!r} ({length} numbers a vector), opened with"
+                f" {embedder!r} ({dim}); open it with {name!r} or start another scene"
+            )
+
+
+def _number_runs(db: Connection) -> None:
+    """A scene of version 1 becomes one of version 2, in the transaction that is open: what it holds is of the
+    run 0, before runs had numbers. Robots that have it open with an older version meanwhile write on."""
+    added = {
+        "state": ("run",),
+        "records": ("run",),
+        "entities": ("position_run", "first_seen_run", "last_seen_run"),
+        "facts": ("from_run", "until_run", "seen_run"),
+        "sightings": ("run",),
+    }
+    for table, columns in added.items():
+        for column in columns:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column} bigint NOT NULL DEFAULT 0".encode())
+    indices = ("records_time", "facts_from", "facts_until", "sightings_entity", "sightings_time")
+    for index in indices:
+        db.execute(f"DROP INDEX {index}".encode())
+    for statement in TABLES.split(";"):
+        if statement.split()[2] in (*indices, "runs"):
+            db.execute(statement.encode())
+    db.execute("UPDATE schema_version SET version = %s", (SCHEMA_VERSION,))
+
+
+def written_with(db: Connection, address: Address) -> str | None:
+    """The name of the embedder that the scene was written with; None for a scene that is not there yet."""
+    if "embedder" not in _tables(db, address):
+        return None
+    row = db.execute("SELECT name FROM embedder").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _tables(db: Connection, address: Address) -> set[str]:
+    rows = db.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", (address.schema,)).fetchall()
+    return {str(name) for (name,) in rows}
+
+
+def _make(db: Connection, address: Address, embedder: str, dim: int) -> None:
+    try:
+        if db.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone() is None:
+            db.execute("CREATE EXTENSION vector SCHEMA public")
+        db.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(address.schema)))
+        for statement in TABLES.replace("{vector}", f"vector({int(dim)})").split(";"):
+            db.execute(statement.encode())
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreError(
+            f"{address.name}: can't make the tables: {address.conceal(error)}; as its owner:"
+            " CREATE EXTENSION vector; GRANT CREATE ON DATABASE ... TO ..."
+        ) from None
+    except (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported) as error:
+        raise StoreError(
+            f"{address.name}: the server has no pgvector (packages: postgresql-NN-pgvector):"
+            f" {address.conceal(error)}"
+        ) from None
+    if dim <= _INLINE:  # else every vector of a search would be fetched from beside the table
+        db.execute("ALTER TABLE vectors ALTER COLUMN vector SET STORAGE PLAIN")
+    db.execute("INSERT INTO schema_version VALUES (%s)", (SCHEMA_VERSION,))
+    db.execute("INSERT INTO embedder VALUES (%s, %s)", (embedder, dim))
+    db.execute("INSERT INTO state VALUES (0, 0, 0, 0, 0, 0, 0)")
+    register_vector(db)

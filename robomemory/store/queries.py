@@ -1,0 +1,290 @@
+"""What the memories ask the store: records by key, time, place and word, and the graph's rows.
+
+Reads never wait for a write: each takes a connection of its own and sees the last committed state.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from robomemory.embed.embedder import F32
+from robomemory.errors import StoreCorruptError
+from robomemory.graph.scene import Entity, Fact, Sighting
+from robomemory.names import words
+from robomemory.records import MemoryKind, MemoryRecord, Query
+from robomemory.store import rows as t
+from robomemory.store.schema import WORDS
+from robomemory.timestamps import Moment
+from robomemory.update_protocol import LIVE, REMOVED, Row
+
+CHUNK = 4096
+COMMON = 300
+"""A word that stands in more records than this tells nothing apart, and scoring it would take long."""
+
+RECENT = frozenset({"last", "latest", "newest", "recent", "recently", "lately"})
+"""Words that ask for the newest of what fits."""
+
+FILLERS = RECENT | frozenset(
+    re.findall(
+        r"\w+",
+        """a an and are at be been before by did do does for from go goes going gone had has have how i in is
+        it its me most my of on one or our so than that the their them then there they this time to was we
+        were what when where which who why will with you your""",
+    )
+)
+
+
+class Reader:
+    """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update;
+    ``common``: words known not to be rare, by table."""
+
+    path: str
+    dim: int
+    seq: int
+    common: Mapping[str, set[str]]
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection to read with, for one thread."""
+        raise NotImplementedError
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Within it, this thread reads one committed state, whatever is written meanwhile."""
+        raise NotImplementedError
+
+    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        with self.reading() as db:
+            return db.execute(sql, values).fetchall()
+
+    def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
+        """The records as they stand in the file, replaced ones too, in the order they came."""
+        rows = self._all(f"SELECT {t.RECORD} FROM records WHERE ?1 IS NULL OR kind = ?1 ORDER BY id", (kind,))
+        return tuple(self._decoded(r) for r in rows)
+
+    def count(self, kind: MemoryKind | None = None) -> int:
+        """How many records stand, of ``kind`` or of all."""
+        which = "" if kind is None else f" AND kind = '{MemoryKind(kind)}'"
+        ((n,),) = self._all(f"SELECT count(*) FROM records WHERE replaced_by = 0{which}")
+        return int(str(n))
+
+    def counts(self) -> dict[MemoryKind, int]:
+        """How many records of each kind stand."""
+        rows = self._all("SELECT kind, count(*) FROM records WHERE replaced_by = 0 GROUP BY kind")
+        found = {str(kind): int(str(n)) for kind, n in rows}
+        return {kind: found.get(kind, 0) for kind in MemoryKind}
+
+    def by_id(self, ids: Sequence[int]) -> dict[int, MemoryRecord]:
+        """{key: record} of those ``ids`` that stand."""
+        return {key: self._decoded(r) for key, r in self._at(ids).items() if r[11] == LIVE}
+
+    def replacements(self, ids: Sequence[int]) -> dict[int, int]:
+        """{key: the standing record that took its place} of those ``ids`` that were replaced."""
+        found: dict[int, int] = {}
+        ends = {key: key for key in ids}
+        while ends:
+            rows = self._at(list(set(ends.values())))
+            for key, end in list(ends.items()):
+                by = int(str(rows[end][11])) if end in rows else REMOVED
+                if by > LIVE:
+                    ends[key] = by
+                else:
+                    del ends[key]
+                    if by == LIVE and end != key:
+                        found[key] = end
+        return found
+
+    def _at(self, ids: Sequence[int]) -> dict[int, tuple[object, ...]]:
+        found: dict[int, tuple[object, ...]] = {}
+        for start in range(0, len(ids), 500):  # SQLite takes at most 999 values in old builds
+            part = ids[start : start + 500]
+            sql = f"SELECT {t.RECORD} FROM records WHERE id IN ({','.join('?' * len(part))})"
+            found |= {int(str(r[0])): r for r in self._all(sql, part)}
+        return found
+
+    def _decoded(self, row: Sequence[object]) -> MemoryRecord:
+        try:
+            return t.record_from(row)
+        except (ValueError, TypeError) as error:
+            raise StoreCorruptError(f"{self.path}: record {row[0]}: {error}") from error
+
+    def live_ids(self, kind: MemoryKind, query: Query, limit: int) -> list[int]:
+        """Keys of the records of ``kind`` that stand within the query's span of time and in the box around
+        its ball, the newest first, at most ``limit``."""
+        where, values = ["kind = ?", "replaced_by = 0"], list[object]([str(kind)])
+        if query.span is not None:
+            where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
+            values += (*query.span[0], *query.span[1])
+        if query.near is not None:
+            center, radius = query.near
+            for axis, middle in zip("xyz", center, strict=True):
+                where.append(f"{axis} BETWEEN ? AND ?")
+                values += (middle - radius, middle + radius)
+        sql = f"SELECT id FROM records WHERE {' AND '.join(where)} ORDER BY run DESC, stamp_ns DESC LIMIT ?"
+        return [int(str(i)) for (i,) in self._all(sql, [*values, limit])]
+
+    def _rare(self, db: sqlite3.Connection, table: str, word: str) -> bool:
+        common = self.common[table]
+        if word in common:
+            return False
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?)"
+        (found,) = db.execute(sql, (_quoted(word), COMMON + 1)).fetchone()
+        if found > COMMON and len(common) < 10_000:
+            common.add(word)  # words do not get rarer, but for forgetting
+        return 0 < found <= COMMON
+
+    def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """Keys of standing records of ``kind`` that hold rare words of ``text``, best first (BM25)."""
+        table = WORDS[kind]
+        with self.reading() as db:
+            rare = [w for w in dict.fromkeys(tokens(text)) if self._rare(db, table, w)]
+            if not rare:
+                return []
+            said = " OR ".join(map(_quoted, rare))
+            sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT ?"
+            return [int(key) for (key,) in db.execute(sql, (said, limit))]
+
+    def vectors(self, kind: MemoryKind, since: int = -1) -> Iterator[tuple[list[int], F32]]:
+        """(keys, unit rows f32 (n, dim)) of the standing records of ``kind`` that were written after the
+        update ``since``, in the order of keys, in chunks.
+
+        Raises:
+            StoreCorruptError: a vector has another size, or holds NaN; its record is named.
+        """
+        last = 0
+        which = "r.seq > ?4" if since >= 0 else "?4 < 0"
+        sql = (
+            "SELECT r.id, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE r.kind = ?1"
+            f" AND r.replaced_by = 0 AND r.id > ?2 AND {which} ORDER BY r.id LIMIT ?3"
+        )
+        while rows := self._all(sql, (str(kind), last, CHUNK, since)):
+            ids = [int(str(key)) for key, _ in rows]
+            yield ids, self._matrix(rows)
+            last = ids[-1]
+
+    def _matrix(self, rows: Sequence[tuple[object, ...]]) -> F32:
+        size = 4 * self.dim
+        data = b"".join(row[1] for row in rows if isinstance(row[1], bytes) and len(row[1]) == size)
+        matrix = np.frombuffer(data, dtype="<f4").reshape(-1, self.dim).astype(np.float32)
+        if len(matrix) == len(rows) and np.isfinite(matrix).all():
+            return matrix
+        for key, value in rows:
+            data = value if isinstance(value, bytes) else b""
+            try:
+                t.vector_from(f"record {key}", data, self.dim)
+            except ValueError as error:
+                raise StoreCorruptError(f"{self.path}: {error}") from error
+        raise StoreCorruptError(f"{self.path}: the vectors of records {rows[0][0]} to {rows[-1][0]} are torn")
+
+    def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """Keys of the newest standing records of ``kind`` that hold every word of ``text`` that is known
+        here, fillers aside; none if fewer than two words are known."""
+        table = WORDS[kind]
+        with self.reading() as db:
+            found = f"SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT 1"
+            asked = [w for w in dict.fromkeys(tokens(text)) if w not in FILLERS]
+            known = [q for q in map(_quoted, asked) if db.execute(found, (q,)).fetchone()]
+            if len(known) < 2:
+                return []
+            sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?"
+            return [int(key) for (key,) in db.execute(sql, (" AND ".join(known), limit))]
+
+    def complain(self, kind: MemoryKind, missing: int) -> None:
+        """Raises StoreCorruptError: ``missing`` standing records of ``kind`` have no vector."""
+        rows = self._all(
+            "SELECT id FROM records WHERE kind = ? AND replaced_by = 0"
+            " AND id NOT IN (SELECT record_id FROM vectors) LIMIT 1",
+            (str(kind),),
+        )
+        which = f"record {rows[0][0]}" if rows else "a record"
+        raise StoreCorruptError(f"{self.path}: {which} of the {kind} memory has no vector ({missing} in all)")
+
+    def gone_since(self, kind: MemoryKind, seq: int) -> list[int]:
+        """Keys that may have stood at update ``seq`` and do not stand any more."""
+        deleted = self._all("SELECT record_id FROM deleted WHERE seq > ?", (seq,))
+        replaced = self._all(
+            "SELECT id FROM records WHERE seq > ? AND kind = ? AND replaced_by != 0", (seq, str(kind))
+        )
+        return [int(str(key)) for (key,) in (*deleted, *replaced)]
+
+    def live_rows(self, kind: MemoryKind) -> list[Row]:
+        """The standing records of a small memory with their vectors, in the order they came."""
+        return self._rows("r.kind = ? AND r.replaced_by = 0 ORDER BY r.id", (str(kind),))
+
+    def rows_between(self, kind: MemoryKind, first: Moment, last: Moment, limit: int) -> list[Row]:
+        """The newest ``limit`` records of ``kind`` within the span, inclusive, replaced ones too, oldest
+        first."""
+        where = (
+            "r.kind = ? AND (r.run, r.stamp_ns) >= (?, ?) AND (r.run, r.stamp_ns) <= (?, ?)"
+            " ORDER BY r.run DESC, r.stamp_ns DESC, r.id DESC LIMIT ?"
+        )
+        return self._rows(where, (str(kind), *first, *last, limit))[::-1]
+
+    def _rows(self, where: str, values: Sequence[object]) -> list[Row]:
+        sql = f"SELECT {t.RECORD}, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE {where}"
+        found = []
+        for r in self._all(sql, values):
+            try:
+                found.append(Row(t.record_from(r), t.vector_from(f"record {r[0]}", _bytes(r[-1]), self.dim)))
+            except (ValueError, TypeError) as error:
+                raise StoreCorruptError(f"{self.path}: {error}") from error
+        return found
+
+    def entities(self) -> list[tuple[Entity, F32]]:
+        """The things with their names' vectors, without those that turned out to be others."""
+        rows = self._all(f"SELECT {t.ENTITY}, vector FROM entities WHERE merged_into IS NULL ORDER BY id")
+        try:
+            return [
+                (t.entity_from(e), t.vector_from(f"entity {e[0]}", _bytes(e[-1]), self.dim)) for e in rows
+            ]
+        except (ValueError, TypeError) as error:
+            raise StoreCorruptError(f"{self.path}: {error}") from error
+
+    def things(self) -> list[Entity]:
+        """As :meth:`entities`, merged ones too, without the vectors."""
+        return [t.entity_from(e) for e in self._all(f"SELECT {t.ENTITY} FROM entities ORDER BY id")]
+
+    def aliases(self) -> list[tuple[str, int]]:
+        """(name, entity) of the names that mean a thing known by another name."""
+        return [(str(name), int(str(key))) for name, key in self._all("SELECT name, entity_id FROM aliases")]
+
+    def facts(self, where: str, values: Sequence[object] = (), limit: int | None = None) -> list[Fact]:
+        """The facts for which ``where`` (SQL) holds."""
+        most = "" if limit is None else f" LIMIT {int(limit)}"
+        return [t.fact_from(f) for f in self._all(f"SELECT {t.FACT} FROM facts WHERE {where}{most}", values)]
+
+    def sightings(self, where: str, values: Sequence[object] = ()) -> list[Sighting]:
+        """The sightings for which ``where`` (SQL) holds."""
+        return [
+            t.sighting_from(s) for s in self._all(f"SELECT {t.SIGHTING} FROM sightings WHERE {where}", values)
+        ]
+
+    def last_sightings(self) -> list[Sighting]:
+        """The newest sighting of each thing with a position, and without one."""
+        rows = self._all(
+            "SELECT record_id, entity_id, max(stamp_ns), x, y, z, recorded_ns, run FROM sightings"
+            " GROUP BY entity_id, x IS NULL, run ORDER BY run"
+        )
+        newest = {(s.entity_id, s.position is None): s for s in map(t.sighting_from, rows)}
+        return list(newest.values())
+
+    def run_start(self, run: int) -> int | None:
+        """The stamp at which ``run`` began [ns]; None where nobody said."""
+        rows = self._all("SELECT start_ns FROM runs WHERE run = ?", (run,))
+        return int(str(rows[0][0])) if rows else None
+
+
+def tokens(text: str) -> list[str]:
+    """The words of ``text`` as the index of words sees them, before stemming."""
+    return words(text.replace("_", " "))
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"'  # a word of letters and digits: nothing in it can end the string
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""

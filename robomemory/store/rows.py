@@ -1,0 +1,123 @@
+"""Rows of the store's tables from and to the words of RoboMemory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from robomemory.embed.embedder import F32
+from robomemory.graph.scene import Entity, Fact, Sighting
+from robomemory.records import MemoryKind, MemoryRecord, Position
+from robomemory.timestamps import Moment
+from robomemory.update_protocol import Row
+
+RECORD = "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by, run"
+RECORD_ALL = (
+    "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, recorded_ns, replaced_by, seq,"
+    " run"
+)
+ENTITY = (
+    "id, name, ordinal, x, y, z, position_ns, first_seen_ns, last_seen_ns, confidence, recorded_ns,"
+    " merged_into, position_run, first_seen_run, last_seen_run"
+)
+FACT = (
+    "id, subject, relation, object, valid_from_ns, valid_until_ns, recorded_ns, expired_ns, seen_ns,"
+    " confidence, record_id, ended_by, from_run, until_run, seen_run"
+)
+SIGHTING = "record_id, entity_id, stamp_ns, x, y, z, recorded_ns, run"
+
+Values = tuple[object, ...]
+
+
+def _moment(run: object, ns: object) -> Moment:
+    return Moment(run, ns)  # type: ignore[arg-type]
+
+
+def position(x: float | None, y: float | None, z: float | None) -> Position | None:
+    return None if x is None or y is None or z is None else (x, y, z)
+
+
+def coordinates(xyz: Position | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if xyz is None else (float(xyz[0]), float(xyz[1]), float(xyz[2]))
+
+
+def record_from(r: Sequence[object]) -> MemoryRecord:
+    """The record of a row of columns :data:`RECORD`.
+
+    Raises:
+        ValueError, TypeError: the row does not hold what it should.
+    """
+    key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run = r[:13]
+    said = json.loads(str(triple))
+    return MemoryRecord(
+        key, MemoryKind(kind), stamp, text, tuple(json.loads(str(names))),  # type: ignore[arg-type]
+        position(x, y, z), None if said is None else tuple(said), sure, source, run,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def values_of_record(row: Row, recorded_ns: int, seq: int) -> Values:
+    """What a row of ``records`` holds, in the order of its columns."""
+    r = row.record
+    names, triple = json.dumps(r.entities, ensure_ascii=False), json.dumps(r.triple, ensure_ascii=False)
+    said = (r.id, str(r.kind), r.stamp_ns, r.text, names, *coordinates(r.position), triple)
+    return (*said, r.confidence, r.source, recorded_ns, row.replaced_by, seq, r.moment.run)
+
+
+def entity_from(e: Sequence[object]) -> Entity:
+    """The entity of a row of columns :data:`ENTITY`."""
+    key, name, ordinal, x, y, z, at, first, last, sure, recorded, merged, *runs = e[:15]
+    seen, born, said = (_moment(run, ns) for run, ns in zip(runs, (at, first, last), strict=True))
+    return Entity(
+        key, name, ordinal, position(x, y, z), seen, born, said, sure, recorded, merged  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def values_of_entity(e: Entity) -> Values:
+    moments = (e.position_at, e.first_seen, e.last_seen)
+    seen = (*(m.ns for m in moments), e.confidence, e.recorded_ns, e.merged_into, *(m.run for m in moments))
+    return (e.id, e.name, e.ordinal, *coordinates(e.position), *seen)
+
+
+def fact_from(f: Sequence[object]) -> Fact:
+    """The fact of a row of columns :data:`FACT`."""
+    key, subject, relation, obj, start, end, recorded, expired, seen, sure, record, ended, *runs = f[:15]
+    until = None if end is None else _moment(runs[1], end)
+    return Fact(
+        key, subject, relation, obj, _moment(runs[0], start), until, recorded, expired,  # type: ignore[arg-type]
+        _moment(runs[2], seen), sure, record, ended,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def values_of_fact(f: Fact) -> Values:
+    until = (0, None) if f.valid_until is None else f.valid_until
+    times = (f.valid_from.ns, until[1], f.recorded_ns, f.expired_ns, f.seen.ns)
+    runs = (f.valid_from.run, until[0], f.seen.run)
+    return (f.id, f.subject, f.relation, f.object, *times, f.confidence, f.record_id, f.ended_by, *runs)
+
+
+def sighting_from(s: Sequence[object]) -> Sighting:
+    """The sighting of a row of columns :data:`SIGHTING`."""
+    record, entity, stamp, x, y, z, recorded, run = s
+    return Sighting(record, entity, _moment(run, stamp), position(x, y, z), recorded)  # type: ignore[arg-type]
+
+
+def values_of_sighting(s: Sighting) -> Values:
+    return (s.record_id, s.entity_id, s.at.ns, *coordinates(s.position), s.recorded_ns, s.at.run)
+
+
+def blob(vector: F32) -> bytes:
+    return vector.astype("<f4").tobytes()
+
+
+def vector_from(what: str, data: bytes, dim: int) -> F32:
+    """The vector f32 (dim,) in ``data``.
+
+    Raises:
+        ValueError: another length, NaN or infinity; ``what`` is named.
+    """
+    vector = np.frombuffer(data, dtype="<f4").astype(np.float32)
+    if vector.shape != (dim,) or not np.isfinite(vector).all():
+        raise ValueError(f"{what}: vector of {len(vector)} numbers, expected {dim} finite ones")
+    return vector

@@ -1,0 +1,128 @@
+"""How a memory takes part in an update: plan without changing anything, commit once, then apply.
+
+All memories plan from their caches, in parallel; the store commits all plans in one transaction, and only
+then do the caches change, in parallel. A failed commit therefore leaves caches and file as they were.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from robomemory.embed.embedder import F32
+from robomemory.graph.scene import Entity, Fact, Sighting
+from robomemory.records import MemoryRecord, Query, Recall
+
+LIVE = 0
+UNKNOWN = -1  # what a record was replaced by, in files of schema version 1
+REMOVED = -2  # taken back, and nothing took its place
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record with its text's unit vector f32 (dim,); spatial records are found by names and need none.
+    ``replaced_by`` is the record that took its place: a compressed line, a newer truth (0: it stands)."""
+
+    record: MemoryRecord
+    vector: F32 | None
+    replaced_by: int = LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one update sets. ``rows`` are new, ``updates`` known ones with another stamp, confidence or
+    ``replaced_by``; an entity, fact or sighting replaces the one of the same key. ``names`` holds the
+    vector of each new entity's name, ``aliases`` {name: entity}, ``merges`` (gone, kept) entities."""
+
+    rows: tuple[Row, ...] = ()
+    updates: tuple[Row, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    names: tuple[tuple[int, F32], ...] = ()
+    facts: tuple[Fact, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    aliases: tuple[tuple[str, int], ...] = ()
+    merges: tuple[tuple[int, int], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.updates or self.entities or self.facts or self.sightings or self.merges)
+
+
+class Ids:
+    """Hands out keys, each once, from the numbers after the given last ones. Safe from any thread."""
+
+    def __init__(self, record: int = 0, entity: int = 0, fact: int = 0) -> None:
+        self._counts = [itertools.count(n + 1) for n in (record, entity, fact)]
+        self.last = [record, entity, fact]
+
+    def record(self) -> int:
+        return self._next(0)
+
+    def entity(self) -> int:
+        return self._next(1)
+
+    def fact(self) -> int:
+        return self._next(2)
+
+    def _next(self, which: int) -> int:
+        key = next(self._counts[which])
+        self.last[which] = max(key, self.last[which])
+        return key
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What is to be kept: new ``rows``, the unit vector of each name in them, free keys, and the moment
+    of recording [ns, the computer's clock], later than that of every update before."""
+
+    rows: Sequence[Row]
+    vectors: Mapping[str, F32]
+    ids: Ids
+    recorded_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query with its text's unit vector f32 (dim,) and the number of items wanted."""
+
+    query: Query
+    vector: F32
+    k: int
+
+
+class Part(Protocol):
+    """One of the memories. ``plan`` and ``apply`` are called by one writer at a time, ``recall`` from any
+    thread at any time."""
+
+    def plan(self, update: Update) -> Change:
+        """The change that keeps ``update.rows``."""
+        ...
+
+    def apply(self, change: Change) -> None: ...
+
+    def recall(self, asked: Asked) -> list[Recall]:
+        """At most ``asked.k`` records, best first."""
+        ...
+
+
+def fits(query: Query, record: MemoryRecord) -> bool:
+    """Whether ``record`` lies in the query's ball [m] and span of time [ns]."""
+    span = query.span
+    if span is not None and not span[0] <= record.moment <= span[1]:
+        return False
+    return within(query, record.position)
+
+
+def within(query: Query, position: tuple[float, float, float] | None) -> bool:
+    """Whether ``position`` [m] lies in the query's ball; without a ball everything does."""
+    if query.near is None:
+        return True
+    center, radius = query.near
+    return position is not None and math.dist(position, center) <= radius
+
+
+def weighed(similarity: float, confidence: float) -> float:
+    """A score [0, 1] from a cosine, halved at most for a record nobody is sure of."""
+    return min(1.0, max(0.0, similarity)) * (0.5 + 0.5 * confidence)

@@ -1,0 +1,1 @@
+"""Nearest vectors: exact, or by inverted lists, kept on the disk."""

@@ -1,0 +1,1 @@
+"""Scripted experts and true goal states; they read the simulator's truth."""

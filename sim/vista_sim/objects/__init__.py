@@ -1,0 +1,1 @@
+"""Movable objects: the built-in shapes and a user's own."""

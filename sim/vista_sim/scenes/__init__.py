@@ -1,0 +1,1 @@
+"""Scenes as data: drawn from a seed, or read from a file."""

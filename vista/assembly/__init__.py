@@ -1,0 +1,1 @@
+"""Builds the parts of a stack from references and settings."""

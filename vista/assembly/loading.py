@@ -1,0 +1,277 @@
+"""Loads the parts of the stack from references, for every command and every ROS node.
+
+A reference is None (what ships under ``models/``), a word (``scripted``, ``oracle``, ``mock``), a model
+folder (of this project, or of diffusers, transformers or LeRobot), a settings file (``vista.assembly.large_models``), or
+``module:Class`` / ``module:Class@folder`` for one's own class, which must satisfy the protocol.
+``scripted`` and ``oracle`` read the simulator's truth and need ``world`` and ``task``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from vista.assembly import large_models
+from vista.assembly.references import FOLDERS, load, shipped
+from vista.errors import ConfigError
+from vista.guard import SafetyGuard, load_limits
+from vista.planner.preprocess import Preprocessor
+from vista.protocols import Critic, Detector, Planner, Policy, Switcher, WorldModel
+from vista.types import F64, ActionSpace, RobotSpec
+
+if TYPE_CHECKING:
+    from robomemory.embed.embedder import Embedder
+    from robomemory.memory import RoboMemory
+    from robomemory.planning.recollection import PlanningMemory
+    from vista.learning.text_encoder import TextEncoder
+    from vista.planner.head import Finder
+    from vista_sim.tasks.base import Task
+    from vista_sim.world import World
+
+Ref = str | Path | None
+T = TypeVar("T")
+
+
+@cache
+def text_encoder() -> TextEncoder:
+    """The process's one text encoder; the models below share it."""
+    from vista.learning.text_encoder import TextEncoder
+
+    return TextEncoder()
+
+
+def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | None = None) -> Policy:
+    """An executor. Words: ``long`` (what ships for drawers and stacks), ``scripted`` (the expert), ``mock``
+    (holds still).
+
+    Raises:
+        ConfigError, UnknownNameError: as :func:`vista.assembly.references.load`; so do the other functions here.
+    """
+
+    def learned(folder: Path) -> Policy:
+        from vista.executor.policy import GoalVLAPolicy
+
+        return GoalVLAPolicy.from_pretrained(folder, text_encoder())
+
+    def scripted() -> Policy:
+        from vista_sim.oracle import ScriptedPolicy
+
+        return ScriptedPolicy(*_simulated("executor 'scripted'", world, task))
+
+    def mock() -> Policy:
+        from vista.assembly.mocks import StillPolicy
+
+        return StillPolicy()
+
+    def longer() -> Policy:
+        return learned(shipped(FOLDERS["long"]))
+
+    words = {"long": longer, "scripted": scripted, "mock": mock}
+    return load(
+        "executor", ref, Policy, default="executor", classes={"GoalVLA": learned}, words=words,
+        files=large_models.policies(), other=large_models.policy_in,
+    )  # fmt: skip
+
+
+def load_world_model(
+    ref: Ref = None,
+    *,
+    world: World | None = None,
+    task: Task | None = None,
+    finder: Detector | None = None,
+    steps: int = 1,
+    candidates: int = 1,
+    verified: bool = False,
+    alone: bool = False,
+) -> WorldModel:
+    """A world model. Words: ``oracle`` (true goal images), ``mock`` (the current image).
+
+    ``finder``: the detector whose opinion of where things are the learned one hears, unless it is left
+    ``alone``, and that scores its ``candidates`` where they shall be ``verified``. ``steps``: of its flow.
+    """
+
+    def learned(folder: Path) -> WorldModel:
+        from vista.world_model import GoalVerifier, ImageWorldModel
+        from vista.world_model.priors import Spotter
+
+        spots = finder if isinstance(finder, Spotter) else None
+        return ImageWorldModel.from_pretrained(
+            folder, steps=steps, candidates=candidates, text=text_encoder(),
+            spotter=None if alone else spots, verifier=GoalVerifier(spots) if verified and spots else None,
+        )  # fmt: skip
+
+    def oracle() -> WorldModel:
+        from vista_sim.oracle import OracleWorldModel
+
+        return OracleWorldModel(*_simulated("world model 'oracle'", world, task))
+
+    def mock() -> WorldModel:
+        from vista.assembly.mocks import StillWorldModel
+
+        return StillWorldModel()
+
+    classes = {"GoalImagePipeline": learned}
+    words = {"oracle": oracle, "mock": mock}
+    return load(
+        "world model", ref, WorldModel, default="world_model", classes=classes, words=words,
+        files=large_models.world_models(), other=large_models.world_model_in,
+    )  # fmt: skip
+
+
+def load_planner(
+    ref: Ref = None,
+    *,
+    task: Task | None = None,
+    finder: Detector | None = None,
+    memory: PlanningMemory | None = None,
+) -> Planner:
+    """A planner. Words: ``scripted`` (the task's subtasks; without ``task`` those of the sentence), ``whole``
+    (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``finder`` sees),
+    ``fresh`` (the same, with a new plan after each subtask), ``fixed`` (plans once, at the start).
+
+    ``finder``: the detector that tells the learned planner whether what was named is there.
+    """
+
+    def learned(folder: Path) -> object:
+        from vista.planner.head import HeadPlanner
+
+        looks = finder if finder is not None and hasattr(finder, "likelihood") else None
+        return HeadPlanner.from_pretrained(folder, text_encoder(), cast("Finder | None", looks))
+
+    def scripted() -> Planner:
+        from vista.planner.scripted import ScriptedPlanner
+
+        return ScriptedPlanner(task.subtasks if task is not None else ())
+
+    def whole() -> Planner:
+        from vista.planner.whole_instruction import WholePlanner
+
+        return WholePlanner()
+
+    def remembering() -> Planner:
+        from vista.planner.symbolic.planner import RememberingPlanner
+
+        return RememberingPlanner(memory, finder)
+
+    def fresh() -> Planner:
+        from vista.planner.symbolic.planner import RememberingPlanner
+
+        return RememberingPlanner(memory, finder, fresh=True)
+
+    def fixed() -> Planner:
+        from vista.planner.symbolic.planner import FixedPlanner
+
+        return FixedPlanner(finder)
+
+    words = {
+        "scripted": scripted, "whole": whole, "memory": remembering, "fresh": fresh, "fixed": fixed,
+    }  # fmt: skip
+    return load(
+        "planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words,
+        files=large_models.language("Planner"), other=large_models.planner_in,
+    )  # fmt: skip
+
+
+def load_critic(ref: Ref = None, *, planner: Planner | None = None) -> Critic | None:
+    """A critic, from a settings file or ``module:Class``; None: the ``planner`` where it is one, too."""
+    if ref is None:
+        return planner if isinstance(planner, Critic) else None
+    return load(
+        "critic", ref, Critic, default="", classes={}, words={}, files=large_models.language("Critic")
+    )
+
+
+def load_preprocessor(ref: Ref = None) -> Preprocessor | None:
+    """An information preprocessor, from a settings file or ``module:Class``; None: the templates."""
+    if ref is None:
+        return None
+    files = large_models.language("Preprocessor")
+    return load("preprocessor", ref, Preprocessor, default="", classes={}, words={}, files=files)
+
+
+def load_detector(ref: Ref, spec: RobotSpec, *, world: World | None = None) -> Detector:
+    """A detector for the cameras of ``spec``. Word: ``oracle`` (where things truly are; needs ``world``)."""
+
+    def learned(folder: Path) -> object:
+        from vista.perception.detector import SceneDetector
+
+        return SceneDetector.from_pretrained(folder, spec)
+
+    def oracle() -> Detector:
+        from vista_sim.oracle import OracleDetector
+
+        return OracleDetector(_given("detector 'oracle'", world))
+
+    classes = {"SceneDetectorNet": learned}
+    return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": oracle})
+
+
+def load_switcher(ref: Ref = None, *, finder: Detector | None = None) -> Switcher:
+    """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once).
+
+    ``finder``: the detector with which the fitted one checks where things are.
+    """
+    from vista.protocols import Finder as Looks
+    from vista.switcher import CalibratedSwitcher, DoubtingSwitcher
+
+    looks = finder if isinstance(finder, Looks) else None
+
+    def fitted(folder: Path) -> Switcher:
+        return DoubtingSwitcher(CalibratedSwitcher.from_pretrained(folder), looks)
+
+    classes = {"": fitted}
+    words = {"scripted": CalibratedSwitcher}
+    return load("switcher", ref, Switcher, default="switcher", classes=classes, words=words)
+
+
+def load_guard(
+    spec: RobotSpec, limits: str | Path | None = None, *, clock_ns: Callable[[], int] | None = None
+) -> SafetyGuard:
+    """The guard for ``spec``; ``limits``: a YAML file (default ``config/guard/default.yaml``).
+
+    An arm that takes joint targets gets the workspace rule too, through its kinematics.
+    """
+    if spec.action_space is not ActionSpace.JOINT_POSITION:
+        return SafetyGuard(spec, load_limits(limits), clock_ns=clock_ns)
+    from vista.robot.kinematics import Kinematics
+
+    kinematics = Kinematics(spec)
+
+    def forward(joints: F64) -> F64:
+        return kinematics.forward(joints)[:3, 3]
+
+    return SafetyGuard(spec, load_limits(limits), clock_ns=clock_ns, forward=forward)
+
+
+@cache
+def embedder(name: str = "") -> Embedder:
+    """The process's one embedder of sentences for memories: that of ``name``, as a store names it, or the
+    default one."""
+    from robomemory.embed.embedder import default_embedder, embedder_named
+
+    found = embedder_named(name) if name else None
+    return default_embedder() if found is None else found
+
+
+def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboMemory:
+    """The memory of ``scene`` in ``folder``, or in the database whose URL it is; None or ``":memory:"`` for
+    one that is gone once closed."""
+    from robomemory.memory import RoboMemory
+    from robomemory.store.opening import embedder_of, where_scene_is
+
+    if folder is None or str(folder) == ":memory:":
+        return RoboMemory(":memory:", embedder=embedder())
+    written_with = embedder_of(where_scene_is(folder, scene))
+    return RoboMemory.for_scene(folder, scene, embedder=embedder(written_with or ""))
+
+
+def _given(what: str, value: T | None) -> T:
+    if value is None:
+        raise ConfigError(f"{what} reads the simulator's truth: it works in lockstep in the simulator only")
+    return value
+
+
+def _simulated(what: str, world: World | None, task: Task | None) -> tuple[World, Task]:
+    return _given(what, world), _given(what, task)

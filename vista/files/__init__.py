@@ -1,0 +1,1 @@
+"""Files of a user and of this package: names, YAML, settings, what ships."""

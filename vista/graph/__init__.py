@@ -1,0 +1,1 @@
+"""The ROS graph as processes: the table of nodes, launch descriptions, supervision."""

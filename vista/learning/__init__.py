@@ -1,0 +1,1 @@
+"""What all training shares: data, splits, recipes, the training loop, weights."""

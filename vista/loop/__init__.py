@@ -1,0 +1,1 @@
+"""The control loop: instructions into subtasks, each imagined, pursued and remembered."""

@@ -1,0 +1,1 @@
+"""Text fit for people, logs and files: printable, on one line, without secrets."""

@@ -1,0 +1,1 @@
+"""Plans over the facts of a memory: the one bridge to robomemory.planning."""

@@ -1,0 +1,1 @@
+"""The arm: its contract, kinematics, rotations, gripper state."""
