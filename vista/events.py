@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from vista.protocols import MemoryItem
 from vista.types import U8, Detection, EpisodeResult, Progress, Subgoal, Subtask
@@ -16,11 +17,11 @@ class EventKind(StrEnum):
 
     TASK_STARTED = "task_started"  # text: the instruction
     STAGE_STARTED = "stage_started"  # stage
-    STAGE_ENDED = "stage_ended"  # stage, seconds
+    STAGE_ENDED = "stage_ended"  # stage, seconds; also of parts of a stage ("pursue.predict"), which only end
     DETECTED = "detected"  # detections, images
     RECALLED = "recalled"  # recall
     SUBTASK_STARTED = "subtask_started"  # subtask, images as the cameras see it now
-    PLANNED = "planned"  # subtask, text: why this one, where the planner tells
+    PLANNED = "planned"  # subtask, with why this one, where the planner tells
     REJECTED = "rejected"  # subtask, text: who rejected it and why
     IMAGINED = "imagined"  # subtask, subgoal
     PROGRESS = "progress"  # progress
@@ -52,23 +53,17 @@ class Event:
     at_s: float = field(default_factory=time.monotonic)
 
 
-OnEvent = Callable[[Event], None]
+class Listener(Protocol):
+    """Hears what happens, in the thread of the loop; any function of one event is one."""
+
+    def __call__(self, event: Event, /) -> None: ...
 
 
 def ignore(_: object) -> None:
     """A listener for those who do not listen."""
 
 
-def tell_progress(on_event: OnEvent) -> Callable[[Progress], None]:
-    """An ``on_progress`` for ``pursue`` that passes everything on to ``on_event``."""
-
-    def tell(progress: Progress) -> None:
-        on_event(Event(EventKind.PROGRESS, progress=progress))
-
-    return tell
-
-
-def fan_out(*listeners: OnEvent) -> OnEvent:
+def fan_out(*listeners: Listener) -> Listener:
     """One listener that passes every event to all ``listeners``, in their order."""
 
     def tell(event: Event) -> None:

@@ -6,36 +6,28 @@ Unless a method says otherwise an object is used from one thread at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from vista.types import (
+    F32,
     ActionChunk,
     ActionSpace,
     Detection,
+    Digest,
     Done,
     Impossible,
-    Note,
     Observation,
     Progress,
     RobotSpec,
     Subgoal,
     Subtask,
+    SubtaskResult,
     Verdict,
 )
 
-
-class MemoryItem(Protocol):
-    """The slice of a recalled item that planners read; RoboMemory's ``Recall`` satisfies it."""
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def score(self) -> float: ...
+ShouldStop = Callable[[], str | None]
+"""Asked at every step: None to go on, else the cause to end."""
 
 
 @runtime_checkable
@@ -78,36 +70,53 @@ class Lockstep(Protocol):
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds objects in an observation's images. Never reads simulator truth (except the named oracle)."""
+    """Finds things in an observation's images. Never reads simulator truth (except the named oracle).
+    :class:`vista.perception.DetectorBase` does all but :meth:`detect`."""
 
-    def detect(self, obs: Observation) -> Sequence[Detection]: ...
+    @property
+    def labels(self) -> frozenset[str] | None:
+        """The names that it knows; None for a detector that looks for any words."""
+        ...
 
+    @property
+    def exhaustive(self) -> bool:
+        """Whether it overlooks and misnames nothing: what it does not report is not in view."""
+        ...
 
-@runtime_checkable
-class Finder(Protocol):
-    """A detector that can look for one thing by its name, "<colour> <shape>": what fits it best, with how
-    well [0, 1] as its score, however badly; None where nothing fits at all."""
+    def detect(self, obs: Observation) -> Sequence[Detection]:
+        """Everything that is seen, best first."""
+        ...
 
-    def find(self, obs: Observation, label: str) -> Detection | None: ...
+    def find(self, obs: Observation, label: str) -> Detection | None:
+        """What fits ``label`` best, with how well [0, 1] as its score, however badly; None where nothing fits
+        at all."""
+        ...
+
+    def evidence(self, obs: Observation, label: str, above_m: float | None = None) -> F32 | None:
+        """How well each cell of a square grid over the first camera's image fits ``label``, f32 (N, N) in
+        [0, 1]; with ``above_m``, the cells in which a point that high [m, base frame] right above the thing is
+        seen. None for a detector that has no such map."""
+        ...
 
 
 @runtime_checkable
 class Planner(Protocol):
     """Chooses the next subtask from what is seen, told and recalled."""
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """A new plan begins: the last subtask failed or was rejected, or there was none."""
+        ...
 
     def next(
-        self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
-    ) -> Subtask | Done | Impossible: ...
-
-
-@runtime_checkable
-class Explains(Protocol):
-    """A planner that says in words why it chose its last subtask."""
-
-    @property
-    def why(self) -> str: ...
+        self,
+        obs: Observation,
+        instruction: str,
+        recall: Sequence[MemoryItem],
+        last: SubtaskResult | None = None,
+    ) -> Subtask | Done | Impossible:
+        """The next subtask. ``recall``: what the memory says, remarks of the loop first; ``last``: how the
+        subtask before this one ended, None for the first and after one that was rejected."""
+        ...
 
 
 @runtime_checkable
@@ -117,6 +126,20 @@ class Critic(Protocol):
     def review(
         self, obs: Observation, instruction: str, subtask: Subtask, recall: Sequence[MemoryItem]
     ) -> str | None: ...
+
+
+@runtime_checkable
+class Preprocessor(Protocol):
+    """Turns an observation into a summary and queries to the memory, in bounded time (RoboMemory's information
+    preprocessor, arXiv 2508.01415)."""
+
+    def digest(
+        self,
+        obs: Observation,
+        instruction: str,
+        seen: Sequence[Detection],
+        last: SubtaskResult | None = None,
+    ) -> Digest: ...
 
 
 @runtime_checkable
@@ -158,6 +181,32 @@ class Guard(Protocol):
     def check(self, chunk: ActionChunk, obs: Observation) -> Verdict: ...
 
 
+class MemoryItem(Protocol):
+    """The slice of a recalled item that planners read; RoboMemory's ``Recall`` satisfies it."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def score(self) -> float: ...
+
+
+class Note(Protocol):
+    """What a memory keeps; made by :meth:`Memory.note`, in the memory's own type (``robomemory.Note``)."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def stamp_ns(self) -> int: ...
+
+
 @runtime_checkable
 class Memory(Protocol):
     """RoboMemory as the loop sees it; several memories are written and recalled in parallel behind it."""
@@ -165,6 +214,25 @@ class Memory(Protocol):
     def begin_run(self, start_ns: int) -> int:
         """The number, from 1, of the run of the robot's clock that begins at ``start_ns`` [ns]: what is noted
         in a later run is newer, whatever its stamps say."""
+        ...
+
+    def note(
+        self,
+        kind: str,
+        text: str,
+        stamp_ns: int,
+        *,
+        entities: tuple[str, ...] = (),
+        position: tuple[float, float, float] | None = None,
+        confidence: float = 1.0,
+        source: str = "",
+        run: int = 0,
+        step: tuple[str, str, str, str, str] | None = None,
+    ) -> Note:
+        """A note that :meth:`remember` takes. ``kind``: "spatial", "temporal", "episodic" or "semantic";
+        ``entities``: names of what it is about; ``position`` (3,) of the first [m, base frame]; ``run``: from
+        :meth:`begin_run`, of whose clock ``stamp_ns`` is; ``step``: (verb, thing, relation, place, state) of a
+        step that was tried."""
         ...
 
     def remember(self, notes: Sequence[Note]) -> None:

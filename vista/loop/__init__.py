@@ -1,1 +1,7 @@
-"""The control loop: instructions into subtasks, each imagined, pursued and remembered."""
+"""The control loop: an instruction becomes subtasks, each imagined, pursued and remembered."""
+
+from vista.loop.pursuit import MotionParts, MotionSettings, pursue
+from vista.loop.stages import Budget, Parts, Pursue
+from vista.loop.task import run_task
+
+__all__ = ["Budget", "MotionParts", "MotionSettings", "Parts", "Pursue", "pursue", "run_task"]

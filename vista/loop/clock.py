@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 from vista.errors import StaleObservationError
-from vista.loop.stopping import ShouldStop, wait
-from vista.protocols import Robot
+from vista.loop.stopping import wait
+from vista.protocols import Robot, ShouldStop
 from vista.robot.clock import in_lockstep
 from vista.types import ActionChunk, Observation
 

@@ -1,26 +1,39 @@
-"""What one task keeps while it runs, and its stages; the order of the stages stands in ``runtime.py``."""
+"""What one task keeps while it runs, and its stages; their order stands in :mod:`vista.loop.task`."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from vista.errors import InvalidValueError, VistaError
-from vista.events import Event, EventKind, OnEvent
-from vista.loop.stopping import STOPPED, Halt, ShouldStop, raise_if_stopped
+from vista.events import Event, EventKind, Listener, fan_out
+from vista.loop.stopping import Halt, raise_if_stopped
 from vista.loop.timings import Timings
 from vista.messages.describe import describe
-from vista.planner.preprocess import Digest, Preprocessor, TemplatePreprocessor, named, outcome_line, sighting
-from vista.protocols import Critic, Detector, Explains, Memory, MemoryItem, Planner, Robot, WorldModel
+from vista.planner.preprocess import TemplatePreprocessor, named, outcome_line, sighting
+from vista.protocols import (
+    Critic,
+    Detector,
+    Memory,
+    MemoryItem,
+    Note,
+    Planner,
+    Preprocessor,
+    Robot,
+    ShouldStop,
+    WorldModel,
+)
 from vista.robot.clock import FAR_S, in_lockstep
 from vista.types import (
+    Cause,
     Detection,
+    Digest,
     Done,
     EpisodeResult,
     Impossible,
-    Note,
     Observation,
     Outcome,
     Progress,
@@ -30,7 +43,13 @@ from vista.types import (
     SubtaskResult,
 )
 
-Pursue = Callable[[Subgoal], Progress]
+
+class Pursue(Protocol):
+    """Takes a subgoal and moves the arm towards it: :class:`vista.loop.pursuit.MotionParts`, or the client of
+    an action. Its answer's cause is STOPPED where the robot was stopped."""
+
+    def __call__(self, subgoal: Subgoal, listener: Listener, should_stop: ShouldStop) -> Progress: ...
+
 
 _TEMPLATES = TemplatePreprocessor()
 _log = logging.getLogger(__name__)
@@ -62,7 +81,11 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who does what in a task; ``None`` leaves that stage out, or to templates (``preprocessor``)."""
+    """Who does what in a task; ``None`` leaves that stage out, or to templates (``preprocessor``).
+
+    ``memory``: None runs without one. ``critic``: may reject a subtask, never the first one after a new plan.
+    ``preprocessor``: sums up each step and writes the queries to the memory.
+    """
 
     robot: Robot
     planner: Planner
@@ -83,19 +106,25 @@ class Task:
         instruction: str,
         *,
         budget: Budget,
-        on_event: OnEvent,
+        listener: Listener,
         should_stop: ShouldStop,
-        timings: Timings,
         seed: int,
     ) -> None:
         self.parts, self.instruction, self.budget = parts, instruction, budget
-        self.emit, self.should_stop, self.timings = on_event, should_stop, timings
+        self.should_stop, self.timings = should_stop, Timings()
+        self.emit = fan_out(self._hear, listener)
         self.results: list[SubtaskResult] = []
+        self._last: SubtaskResult | None = None
         self._seed, self._new_plan = seed, True
         self._remarks: list[Remark] = []
         self._seen: tuple[Detection, ...] = ()
         self._start_ns: int | None = None
-        self._now_ns = self._run = 0
+        self._now_ns = self._run = self._steps = 0
+
+    def _hear(self, event: Event) -> None:
+        """Collect how long the parts of a stage took; the stages themselves are timed here."""
+        if event.kind is EventKind.STAGE_ENDED and "." in event.stage:
+            self.timings.add(event.stage, event.seconds)
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -133,9 +162,11 @@ class Task:
         if self.parts.memory is None:
             return ()
         digest = self._digest(obs)
-        notes = [replace(sighting(d, obs.stamp_ns), run=self._run) for d in self._seen]
+        notes = [sighting(self.parts.memory, d, obs.stamp_ns, self._run) for d in self._seen]
         if digest.summary and self.results and digest.summary != outcome_line(self.results[-1]):
-            notes.append(self._note("temporal", digest.summary, self.results[-1].text, obs.stamp_ns))
+            notes.append(
+                self._note("temporal", digest.summary, _about(self.results[-1].subtask), obs.stamp_ns)
+            )
         self._remember(notes)
         with self.stage("recall"):
             if in_lockstep(self.parts.robot):  # what is recalled must not depend on how busy the machine is
@@ -152,9 +183,9 @@ class Task:
         with self.stage("plan"):
             if self._new_plan:
                 self.parts.planner.reset()
-            step = self.parts.planner.next(obs, self.instruction, heard)
-        if isinstance(step, Subtask) and isinstance(self.parts.planner, Explains):
-            self.emit(Event(EventKind.PLANNED, subtask=step, text=self.parts.planner.why))
+            step = self.parts.planner.next(obs, self.instruction, heard, self._last)
+        if isinstance(step, Subtask) and step.why:
+            self.emit(Event(EventKind.PLANNED, subtask=step))
         critic, first, self._new_plan, self._remarks = self.parts.critic, self._new_plan, False, []
         if critic is None or first or not isinstance(step, Subtask):
             return step
@@ -162,6 +193,7 @@ class Task:
             objection = critic.review(obs, self.instruction, step, heard)
         if objection is None:
             return step
+        self._last = None
         self._replan(f"the critic rejected {step.text!r}: {objection}")
         self.emit(Event(EventKind.REJECTED, subtask=step, text=objection))
         return self.plan(obs, recall)
@@ -192,27 +224,30 @@ class Task:
             return best
         if best is not None:
             refusal = f"best score {best.score:.2f}, expected at least {self.budget.min_score:.2f}"
-        self._close(subtask, Progress(State.FAILED, 0.0, f"imagine: {refusal}"), obs, self.seconds(), 0.0)
+        refused = Progress(State.FAILED, 0.0, f"imagine: {refusal}", Cause.REFUSED)
+        self._close(subtask, refused, obs, self.seconds(), 0.0)
         return None
 
     def act(self, obs: Observation, subgoal: Subgoal) -> Observation:
         """Have ``subgoal`` pursued. Returns the observation at its end."""
         began_s = self.seconds()
         with self.stage("pursue"):
-            progress = self.parts.pursue(subgoal)
-            stopped = progress.state is State.FAILED and progress.reason.startswith(STOPPED)
+            progress = self.parts.pursue(subgoal, self.emit, self.should_stop)
+            self._steps += progress.steps
             # A stopped robot may be silent; its last image is welcome in the report, but not needed.
-            with contextlib.suppress(*((Exception,) if stopped else ())):
+            with contextlib.suppress(*((Exception,) if progress.stopped else ())):
                 obs = self._look()
             self._close(subgoal.subtask, progress, obs, began_s, subgoal.score)
-            if stopped:
-                raise Halt(progress.reason.removeprefix(STOPPED))
+            if progress.stopped:
+                raise Halt(progress.reason)
         return obs
 
     def remember(self, obs: Observation) -> None:
         """Note down how the last subtask went."""
+        if self.parts.memory is None:
+            return
         last = self.results[-1]
-        self._remember([self._note("temporal", outcome_line(last), last.text, obs.stamp_ns)])
+        self._remember([self._note("temporal", outcome_line(last), _about(last.subtask), obs.stamp_ns, last)])
 
     def end(self, outcome: Outcome, cause: str) -> EpisodeResult:
         """Latch how the task ended, note it down as far as that is still possible, and tell it."""
@@ -220,12 +255,12 @@ class Task:
         text = f"{self.instruction}: {outcome}. Steps: {steps}. {cause}".rstrip(". ")
         if self.parts.memory is not None:
             try:
-                self.parts.memory.remember([self._note("episodic", text, self.instruction, self._now_ns)])
+                self.parts.memory.remember([self._note("episodic", text, (self.instruction,), self._now_ns)])
             except Exception as error:
                 _log.warning("the episode could not be remembered: %s", describe(error))
                 self.emit(Event(EventKind.WARNING, text=f"not remembered: {describe(error)}"))
         result = EpisodeResult(
-            self.instruction, outcome, cause, self.timings.count("pursue.send"), self.seconds(),
+            self.instruction, outcome, cause, self._steps, self.seconds(),
             tuple(self.results), self.timings.as_mapping(),
         )  # fmt: skip
         self.emit(Event(EventKind.TASK_ENDED, result=result))
@@ -244,9 +279,10 @@ class Task:
             if progress.state is State.RUNNING:
                 progress = replace(progress, state=State.FAILED, reason="ended while still running")
             self._replan(f"{subtask.text!r} {progress.state}: {progress.reason}")
-        self.results.append(
-            SubtaskResult(subtask.text, began_s, self.seconds(), progress.state, progress.reason, score)
+        self._last = SubtaskResult(
+            subtask, began_s, self.seconds(), progress.state, progress.reason, score, progress.cause
         )
+        self.results.append(self._last)
         self.emit(Event(EventKind.SUBTASK_ENDED, subtask=subtask, progress=progress, images=obs.images))
 
     def _replan(self, why: str) -> None:
@@ -265,6 +301,21 @@ class Task:
         with self.stage("digest"):
             return self.parts.preprocessor.digest(obs, self.instruction, self._seen, last)
 
-    def _note(self, kind: str, text: str, about: str, stamp_ns: int) -> Note:
-        about_whom = tuple(named(about, self._seen))
-        return Note(kind, text, stamp_ns, entities=about_whom, source="agent", run=self._run)
+    def _note(
+        self, kind: str, text: str, about: Sequence[str], stamp_ns: int, result: SubtaskResult | None = None
+    ) -> Note:
+        """A note about the things seen that ``about`` names; of a subtask that ended with its values."""
+        assert self.parts.memory is not None
+        skill = None if result is None else result.subtask.skill
+        step = None
+        if result is not None and skill is not None:
+            step = (skill.verb, skill.thing, skill.relation or "", skill.place, result.state)
+        return self.parts.memory.note(
+            kind, text, stamp_ns, entities=tuple(named(about, self._seen)), source="agent", run=self._run,
+            step=step,
+        )  # fmt: skip
+
+
+def _about(subtask: Subtask) -> Sequence[str]:
+    """What a subtask is about: the thing and the place of a skill, else its words."""
+    return (subtask.text,) if subtask.skill is None else (subtask.skill.thing, subtask.skill.place)

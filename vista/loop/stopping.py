@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 
 from vista.errors import VistaError
-from vista.protocols import Robot
-
-ShouldStop = Callable[[], str | None]
-
-# A reason that begins with this says that the robot was stopped: no further subtask should be tried.
-# It is text because a reason is all that a ROS action brings back.
-STOPPED = "stopped: "
+from vista.protocols import Robot, ShouldStop
 
 _POLL_S = 0.02
 _log = logging.getLogger(__name__)

@@ -6,33 +6,9 @@ The default needs nothing but detections and templates; a language model may tak
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
-from vista.types import Detection, Note, Observation, SubtaskResult
-
-
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """An observation in words: ``summary`` of the step that led to it, empty before the first one;
-    ``queries`` to the memory; ``missing``: which of the two a model did not deliver (a template did)."""
-
-    summary: str
-    queries: tuple[str, ...]
-    missing: tuple[str, ...] = ()
-
-
-@runtime_checkable
-class Preprocessor(Protocol):
-    """Turns an observation into a summary and queries, in bounded time."""
-
-    def digest(
-        self,
-        obs: Observation,
-        instruction: str,
-        seen: Sequence[Detection],
-        last: SubtaskResult | None = None,
-    ) -> Digest: ...
+from vista.protocols import Memory, Note
+from vista.types import Detection, Digest, Observation, SubtaskResult
 
 
 class TemplatePreprocessor:
@@ -45,23 +21,26 @@ class TemplatePreprocessor:
         seen: Sequence[Detection],
         last: SubtaskResult | None = None,
     ) -> Digest:
-        queries = [instruction, *(f"where is the {name}" for name in named(instruction, seen))]
+        queries = [instruction, *(f"where is the {name}" for name in named((instruction,), seen))]
         return Digest("" if last is None else outcome_line(last), tuple(queries))
 
 
-def named(text: str, seen: Sequence[Detection]) -> list[str]:
-    """Labels of what is ``seen`` that ``text`` speaks of, in alphabetical order."""
-    return sorted({d.label for d in seen if d.label.lower() in text.lower()})
+def named(phrases: Sequence[str], seen: Sequence[Detection]) -> list[str]:
+    """Labels of what is ``seen`` that one of ``phrases`` speaks of, in alphabetical order."""
+    return sorted({d.label for d in seen if any(d.label.lower() in phrase.lower() for phrase in phrases)})
 
 
 def outcome_line(result: SubtaskResult) -> str:
-    """How a subtask went, as the temporal memory keeps it."""
+    """How a subtask went, as the temporal memory keeps it for people and language models."""
     reason = f" ({result.reason})" if result.reason else ""
     return f"{result.text}: {result.state} after {result.end_s - result.start_s:.1f} s{reason}"
 
 
-def sighting(seen: Detection, stamp_ns: int) -> Note:
-    """A detection as the spatial memory takes it."""
+def sighting(memory: Memory, seen: Detection, stamp_ns: int, run: int) -> Note:
+    """A detection as the spatial memory takes it, at ``stamp_ns`` of the clock's ``run``."""
     x, y, z = (float(v) for v in seen.position)
     text = f"{seen.label} at ({x:.2f}, {y:.2f}, {z:.2f}) m"
-    return Note("spatial", text, stamp_ns, (seen.label,), (x, y, z), confidence=seen.score, source="detector")
+    return memory.note(
+        "spatial", text, stamp_ns, entities=(seen.label,), position=(x, y, z), confidence=seen.score,
+        source="detector", run=run,
+    )  # fmt: skip

@@ -17,7 +17,7 @@ _ARRIVED_M = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawal:
+class Retreat:
     """Up to ``height_m`` [m] above the base at ``speed_m_s`` [m/s]; empty fingers open first and go
     ``aside_m`` [m] to a side.
 
@@ -40,9 +40,9 @@ class Withdrawal:
     def __post_init__(self) -> None:
         for name in ("height_m", "speed_m_s", "dt_s", "timeout_s", "carry_m"):
             if not getattr(self, name) > 0:
-                raise InvalidValueError(f"Withdrawal.{name}: {getattr(self, name)}, expected above 0")
+                raise InvalidValueError(f"Retreat.{name}: {getattr(self, name)}, expected above 0")
         if not self.aside_m >= 0:
-            raise InvalidValueError(f"Withdrawal.aside_m: {self.aside_m}, expected at least 0")
+            raise InvalidValueError(f"Retreat.aside_m: {self.aside_m}, expected at least 0")
 
     def target(self, obs: Observation, again: bool) -> F64:
         """Where the hand shall go from ``obs``: x, y, z [m] in the base frame; aside only where it will try

@@ -1,0 +1,20 @@
+"""The words everybody shares: frozen, validated values that cross the seams of the stack.
+
+Only numpy and the standard library are used here. Arrays are copied into read-only form when a value
+is built, so a value that was valid stays valid. Frames: ``base`` is the robot's base frame, ``hand``
+the end-effector frame between the finger pads (z along the fingers, y along the closing direction).
+Units: m, rad, s unless the name says otherwise. Quaternions are w x y z.
+"""
+
+from vista.types.action import ActionChunk, Decision, Verdict
+from vista.types.arrays import F32, F64, I64, LONGEST_S, U8, check_image
+from vista.types.observation import Detection, Observation
+from vista.types.plan import Digest, Done, Impossible, Subgoal, Subtask
+from vista.types.result import Cause, EpisodeResult, Outcome, Progress, State, SubtaskResult
+from vista.types.robot import ActionSpace, CameraSpec, ObjectKind, Place, Pose, RobotSpec
+
+__all__ = [
+    "F32", "F64", "I64", "LONGEST_S", "U8", "ActionChunk", "ActionSpace", "CameraSpec", "Cause", "Decision",
+    "Detection", "Digest", "Done", "EpisodeResult", "Impossible", "ObjectKind", "Observation", "Outcome", "Place", "Pose",
+    "Progress", "RobotSpec", "State", "Subgoal", "Subtask", "SubtaskResult", "Verdict", "check_image",
+]  # fmt: skip
