@@ -16,7 +16,7 @@ from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.files.resources import resource_path
 from vista.robot.contract import intrinsics, known_robots, load_robot, look_at
 from vista.robot.kinematics import pose_to_matrix
-from vista.types import ActionSpace
+from vista.types import ActionSpace, Place
 
 
 @pytest.fixture
@@ -39,6 +39,22 @@ def test_the_arm_that_ships_is_whole():
     assert set(spec.cameras) == {"front", "wrist"}
     assert Path(spec.kinematics).is_file()
     assert ((spec.home > spec.joint_lower) & (spec.home < spec.joint_upper)).all()
+
+
+def test_its_contract_says_where_things_can_be_put():
+    places = panda().places
+    assert places["tray"] == Place("tray", (0.057, 0.057))
+    assert [name for name, place in places.items() if place.cabinet == "three"] == [
+        "left drawer", "middle drawer", "right drawer",
+    ]  # fmt: skip
+    assert [name for name, place in places.items() if place.cabinet == "one"] == ["drawer"]
+    drawer = Place("left drawer", (0.066, 0.078), True, (0.25, -0.19), 0.072, "three")
+    assert places["left drawer"] == drawer
+
+
+def test_a_workplace_without_places_is_none(tmp_path: Path, contract: Any):
+    del contract["places"]
+    assert load_robot(write(tmp_path, contract)).places == {}
 
 
 def test_a_camera_sees_what_it_looks_at_in_the_middle():
@@ -172,6 +188,18 @@ def test_a_malformed_entry_is_refused_with_the_file(tmp_path: Path, contract: An
         ("kinematics", 3, "kinematics: 3, expected the name of a file"),
         ("action_space", ["ee_delta"], "action_space: unknown ['ee_delta']"),
         ("home_pose", [0.0], "unknown key 'home_pose'; known: name"),
+        ("places", ["tray"], "places: ['tray'], expected a mapping"),
+        ("places/tray", 3, "places.tray: 3, expected a mapping with half_size_m"),
+        ("places/tray", {}, "places.tray: `half_size_m` is missing"),
+        ("places/tray/half_size_m", 0.06, "places.tray.half_size_m: 0.06, expected 2 numbers"),
+        ("places/tray/half_size_m", [0.06, 0], "places.tray.half_size_m: 0, expected a number from 0.001"),
+        ("places/tray/size_m", 1, "places.tray: unknown key 'size_m'; known: half_size_m"),
+        ("places/tray/handle_m", 0.1, "places.tray: `handle_m` and `cabinet` are of drawers"),
+        ("places/drawer/drawer", "yes", "places.drawer.drawer: 'yes', expected true or false"),
+        ("places/drawer/position", None, "places.drawer: `position` is missing"),
+        ("places/drawer/position", [0.2], "places.drawer.position: [0.2], expected 2 numbers"),
+        ("places/drawer/handle_m", "far", "places.drawer.handle_m: 'far', expected a number"),
+        ("places/left drawer/cabinet", 3, "places.left drawer.cabinet: 3, expected text"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(

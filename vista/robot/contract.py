@@ -11,18 +11,19 @@ from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.files.resources import resource_path
 from vista.files.yaml_file import Reader, read_yaml, user_path
 from vista.messages.plain_text import plain
-from vista.types import F64, ActionSpace, CameraSpec, Pose, RobotSpec
+from vista.types import F64, ActionSpace, CameraSpec, Place, Pose, RobotSpec
 from vista.values import shown
 
 KEYS = (
     "name", "kinematics", "ee_site", "base_frame", "joints", "home", "gripper", "workspace", "action_space",
-    "control_hz", "cameras", "topics",
+    "control_hz", "cameras", "topics", "places",
 )  # fmt: skip
-OPTIONAL = ("base_frame", "topics")
+OPTIONAL = ("base_frame", "topics", "places")
 GRIPPER_KEYS = ("joint", "width_m")
 CAMERA_KEYS = ("size", "fovy_deg", "parent", "position", "look_at", "quat_wxyz")
+PLACE_KEYS = ("half_size_m", "drawer", "position", "handle_m", "cabinet")
 FAR_M = 1e3
-"""No camera of an arm is farther away [m]."""
+"""No camera and no place of an arm is farther away [m]."""
 
 
 def known_robots() -> list[str]:
@@ -77,6 +78,26 @@ def _camera(read: Reader, key: str, name: str, value: object, parents: Sequence[
     return CameraSpec(name, width, height, intrinsics(width, height, fovy), pose)
 
 
+def _place(read: Reader, key: str, name: str, value: object) -> Place:
+    entry = read.mapping(value, key, PLACE_KEYS, required=("half_size_m",))
+    half_x, half_y = read.numbers(entry["half_size_m"], f"{key}.half_size_m", 2, 1e-3, FAR_M)
+    drawer = entry.get("drawer", False)
+    if not isinstance(drawer, bool):
+        raise read.fail(f"{key}.drawer", f"{shown(drawer)}, expected true or false")
+    given = entry.get("position")
+    if given is None and drawer:
+        raise read.fail(key, "`position` is missing: where the drawer is when it is closed, x and y [m]")
+    position = None
+    if given is not None:
+        x, y = read.numbers(given, f"{key}.position", 2, -FAR_M, FAR_M)
+        position = (x, y)
+    handle_m = read.number(entry.get("handle_m", 0.0), f"{key}.handle_m", -FAR_M, FAR_M)
+    cabinet = read.text(entry["cabinet"], f"{key}.cabinet") if "cabinet" in entry else ""
+    if not drawer and ("handle_m" in entry or "cabinet" in entry):
+        raise read.fail(key, "`handle_m` and `cabinet` are of drawers; add `drawer: true`")
+    return Place(name, (half_x, half_y), drawer, position, handle_m, cabinet)
+
+
 def load_robot(name: str | Path) -> RobotSpec:
     """The contract named ``name`` (a name that ships, or the path of a YAML file).
 
@@ -114,6 +135,9 @@ def _spec(read: Reader, path: Path, value: object) -> RobotSpec:
     cameras = read.mapping(data["cameras"], "cameras")
     parents = tuple(dict.fromkeys(("base", "hand", base)))
     topics = read.mapping(data.get("topics"), "topics")
+    places = [
+        (read.text(n, "places"), value) for n, value in read.mapping(data.get("places"), "places").items()
+    ]
     return RobotSpec(
         name=read.text(data["name"], "name"),
         joint_names=tuple(names),
@@ -133,4 +157,5 @@ def _spec(read: Reader, path: Path, value: object) -> RobotSpec:
         ee_site=read.text(data["ee_site"], "ee_site"),
         base_frame=base,
         topics={read.text(n, "topics"): read.text(topic, f"topics.{n}", 250) for n, topic in topics.items()},
+        places={name: _place(read, f"places.{name}", name, value) for name, value in places},
     )
