@@ -18,13 +18,12 @@ from robomemory.errors import (
     StoreVersionError,
 )
 from robomemory.graph.draw import draw_graph, graph_image
-from robomemory.graph.scene import Scene, SceneChange, SceneFact, SceneObject, Stay, Whereabouts
-from robomemory.helpers import Action, Ambiguity, Helpers, Revision
+from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
+from robomemory.helpers import Ambiguity, Helpers, Revision, RevisionAction
 from robomemory.memory import RoboMemory
 from robomemory.records import MemoryKind, MemoryRecord, MemoryStatus, NoteLike, Query, Recall, RecallResult
 
 __all__ = [
-    "Action",
     "Ambiguity",
     "Embedder",
     "EmbeddingError",
@@ -44,11 +43,12 @@ __all__ = [
     "Recall",
     "RecallResult",
     "Revision",
+    "RevisionAction",
     "RoboMemory",
     "RoboMemoryError",
-    "Scene",
     "SceneChange",
     "SceneFact",
+    "SceneGraph",
     "SceneObject",
     "Stay",
     "StoreCorruptError",

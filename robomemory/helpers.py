@@ -32,7 +32,7 @@ class Ambiguity:
     local: tuple[str, ...] = ()
 
 
-class Action(StrEnum):
+class RevisionAction(StrEnum):
     """What the semantic updater does with a candidate (paper, Long-term Memory Creator)."""
 
     ADD = "add"
@@ -45,7 +45,7 @@ class Action(StrEnum):
 class Revision:
     """``action`` on the known record ``target`` (0 with ADD: none)."""
 
-    action: Action
+    action: RevisionAction
     target: int = 0
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from robomemory.embed.embedder import F32
 from robomemory.fusion import reciprocal
-from robomemory.helpers import Action, Helpers
+from robomemory.helpers import Helpers, RevisionAction
 from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
 from robomemory.store.backend import Backend
 from robomemory.store.queries import RECENT, tokens
-from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, Row, Update, fits, weighed
+from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, RecordRow, Update, fits, weighed
 from robomemory.updater import decide
 from robomemory.vectors.index import FLAT_LIMIT, Nearest, VectorIndex
 from robomemory.vectors.index_files import Saved
@@ -109,30 +109,30 @@ class LongTermMemory:
     def plan(self, update: Update) -> Change:
         if not self._revise:
             return Change(rows=tuple(update.rows))
-        new: dict[int, Row] = {}
-        changed: dict[int, Row] = {}
+        new: dict[int, RecordRow] = {}
+        changed: dict[int, RecordRow] = {}
         for row, near, records in self._alike_before(update.rows):
             known = _standing(row, near, records, new, changed)
             revision = decide(row.record, [k.record for k in known], self._helpers)
             target = next((k for k in known if k.record.id == revision.target), None)
-            if revision.action in (Action.ADD, Action.UPDATE):
+            if revision.action in (RevisionAction.ADD, RevisionAction.UPDATE):
                 new[row.record.id] = row
-            if target is None or revision.action is Action.ADD:
+            if target is None or revision.action is RevisionAction.ADD:
                 continue
             pool = new if target.record.id in new else changed
-            if revision.action is Action.NOOP:
+            if revision.action is RevisionAction.NOOP:
                 old = target.record
                 run, ns = max(old.moment, row.record.moment)
                 sure = max(old.confidence, row.record.confidence)
                 pool[old.id] = replace(target, record=replace(old, run=run, stamp_ns=ns, confidence=sure))
             else:
-                by = row.record.id if revision.action is Action.UPDATE else REMOVED
+                by = row.record.id if revision.action is RevisionAction.UPDATE else REMOVED
                 pool[target.record.id] = replace(target, replaced_by=by)
         return Change(rows=tuple(new.values()), updates=tuple(changed.values()))
 
     def _alike_before(
-        self, rows: Sequence[Row]
-    ) -> Iterator[tuple[Row, dict[int, float], dict[int, MemoryRecord]]]:
+        self, rows: Sequence[RecordRow]
+    ) -> Iterator[tuple[RecordRow, dict[int, float], dict[int, MemoryRecord]]]:
         """Each of ``rows`` with the {key: cosine} of what was most like it before this update, and its
         records."""
         texts = {row.record.text: _vector(row) for row in rows}
@@ -235,21 +235,21 @@ class LongTermMemory:
         self.save()
 
 
-def _vector(row: Row) -> F32:
+def _vector(row: RecordRow) -> F32:
     assert row.vector is not None
     return row.vector
 
 
 def _standing(
-    row: Row,
+    row: RecordRow,
     near: dict[int, float],
     records: dict[int, MemoryRecord],
-    new: dict[int, Row],
-    changed: dict[int, Row],
-) -> list[Row]:
+    new: dict[int, RecordRow],
+    changed: dict[int, RecordRow],
+) -> list[RecordRow]:
     """The standing rows most like ``row``, those of this update (``new``, ``changed``) too, best first."""
     near = dict(near)
-    found = {key: changed.get(key, Row(r, None)) for key, r in records.items()}
+    found = {key: changed.get(key, RecordRow(r, None)) for key, r in records.items()}
     for key, pending in new.items():
         if (likeness := float(_vector(pending) @ _vector(row))) >= NEAR:
             near[key], found[key] = likeness, pending

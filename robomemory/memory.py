@@ -42,13 +42,13 @@ from robomemory.records import (
     check_kinds,
     record_from_note,
 )
-from robomemory.store.forgetting import Choice
+from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
 from robomemory.store.opening import checked_path, embedder_of, make_folder, open_store, where_scene_is
 from robomemory.store.postgres.address import is_url
 from robomemory.temporal import TemporalMemory
 from robomemory.timestamps import MOST_AHEAD
-from robomemory.update_protocol import Asked, Change, Part, Row, Update
+from robomemory.update_protocol import Asked, Change, Part, RecordRow, Update
 from robomemory.vectors.index import FLAT_LIMIT, Nearest
 from robomemory.vectors.index_files import Saved
 
@@ -251,10 +251,10 @@ class RoboMemory(SceneQuestions):
     def _plan(
         self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32], now_ns: int
     ) -> dict[MemoryKind, Change]:
-        rows: dict[MemoryKind, list[Row]] = {}
+        rows: dict[MemoryKind, list[RecordRow]] = {}
         for record in records:
             run = self._store.run if record.run is None else record.run
-            row = Row(replace(record, id=self._store.ids.record(), run=run), vectors.get(record.text))
+            row = RecordRow(replace(record, id=self._store.ids.record(), run=run), vectors.get(record.text))
             rows.setdefault(record.kind, []).append(row)
         updates = {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in rows.items()}
         return self._at_once({kind: (self._parts[kind].plan, u) for kind, u in updates.items()})
@@ -356,15 +356,15 @@ class RoboMemory(SceneQuestions):
         run: int | None = None,
     ) -> int:
         """Forgets the records that every given rule chooses and returns how many; see
-        :class:`robomemory.store.forgetting.Choice`. They are gone from the disk, and from every answer, once this
-        returns. What was drawn from them goes, too: compressed lines, facts, positions.
+        :class:`robomemory.store.forgetting.ForgetChoice`. Once this returns they are gone from the disk and
+        from every answer. What was drawn from them goes, too: compressed lines, facts, positions.
 
         Raises:
             InvalidQueryError: no rule is given, one is out of range, or one chooses nothing or everything by
                 accident. StoreError: the disk failed; nothing was forgotten. MemoryClosedError.
         """
         asked = Query(query) if isinstance(query, str) else query
-        choice = Choice(kinds, before_ns, keep, asked, ids, everything, run)
+        choice = ForgetChoice(kinds, before_ns, keep, asked, ids, everything, run)
         self._check_open()
         with self._writing, self._store.turn():
             self._check_open()

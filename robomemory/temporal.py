@@ -12,8 +12,8 @@ import numpy as np
 from robomemory.errors import InvalidNoteError
 from robomemory.helpers import Helpers, ask
 from robomemory.records import MemoryKind, MemoryRecord, Recall
-from robomemory.store.queries import Reader
-from robomemory.update_protocol import LIVE, Asked, Change, Ids, Row, Update, fits, weighed
+from robomemory.store.queries import StoreReader
+from robomemory.update_protocol import LIVE, Asked, Change, Ids, RecordRow, Update, fits, weighed
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class TemporalMemory:
     (paper, temporal memory: a language model writes that line; here it is drawn from the texts, or a helper
     writes it). The steps themselves stay in the store, replaced by that line."""
 
-    def __init__(self, store: Reader, helpers: Helpers, capacity: int = 12) -> None:
+    def __init__(self, store: StoreReader, helpers: Helpers, capacity: int = 12) -> None:
         self.capacity = capacity
         self._store, self._helpers = store, helpers
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class TemporalMemory:
         with self._lock:
             steps = list(self._steps)
         known = {row.record.id for row in steps}
-        changed: dict[int, Row] = {}
+        changed: dict[int, RecordRow] = {}
         for row in update.rows:
             changed[row.record.id] = row
             steps = _ordered([*steps, row])
@@ -63,7 +63,7 @@ class TemporalMemory:
             updates=tuple(row for row in rows if row.record.id in known),
         )
 
-    def _compressed(self, old: Sequence[Row], ids: Ids) -> Row:
+    def _compressed(self, old: Sequence[RecordRow], ids: Ids) -> RecordRow:
         line = _compress(old, ids)
         summarize = self._helpers.summarize
         if summarize is None:
@@ -108,12 +108,12 @@ class TemporalMemory:
             return tuple(row.record for row in self._steps)
 
 
-def _ordered(rows: list[Row]) -> list[Row]:
+def _ordered(rows: list[RecordRow]) -> list[RecordRow]:
     """Compressed lines first, then by run and stamp, then as they came."""
     return sorted(rows, key=lambda r: (r.record.source != COMPRESSED, r.record.moment, r.record.id))
 
 
-def _compress(rows: Sequence[Row], ids: Ids) -> Row:
+def _compress(rows: Sequence[RecordRow], ids: Ids) -> RecordRow:
     """One row for ``rows``; its vector is the mean of theirs, its stamp the last one's."""
     parts: list[str] = []
     for row in rows:
@@ -139,4 +139,4 @@ def _compress(rows: Sequence[Row], ids: Ids) -> Row:
         confidence=min(row.record.confidence for row in rows),
         source=COMPRESSED,
     )
-    return Row(record, vector)
+    return RecordRow(record, vector)

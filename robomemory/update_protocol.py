@@ -22,7 +22,7 @@ REMOVED = -2  # taken back, and nothing took its place
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RecordRow:
     """A record with its text's unit vector f32 (dim,); spatial records are found by names and need none.
     ``replaced_by`` is the record that took its place: a compressed line, a newer truth (0: it stands)."""
 
@@ -37,8 +37,8 @@ class Change:
     ``replaced_by``; an entity, fact or sighting replaces the one of the same key. ``names`` holds the
     vector of each new entity's name, ``aliases`` {name: entity}, ``merges`` (gone, kept) entities."""
 
-    rows: tuple[Row, ...] = ()
-    updates: tuple[Row, ...] = ()
+    rows: tuple[RecordRow, ...] = ()
+    updates: tuple[RecordRow, ...] = ()
     entities: tuple[Entity, ...] = ()
     names: tuple[tuple[int, F32], ...] = ()
     facts: tuple[Fact, ...] = ()
@@ -77,7 +77,7 @@ class Update:
     """What is to be kept: new ``rows``, the unit vector of each name in them, free keys, and the moment
     of recording [ns, the computer's clock], later than that of every update before."""
 
-    rows: Sequence[Row]
+    rows: Sequence[RecordRow]
     vectors: Mapping[str, F32]
     ids: Ids
     recorded_ns: int

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from robomemory.helpers import Action, Helpers, Revision, ask
+from robomemory.helpers import Helpers, Revision, RevisionAction, ask
 from robomemory.names import content
 from robomemory.records import MemoryRecord
 
@@ -30,7 +30,7 @@ def decide(record: MemoryRecord, known: Sequence[MemoryRecord], helpers: Helpers
         update = helpers.update
         revision = ask(lambda: update(record, known), helpers.timeout_s)
         if revision is not None and (
-            revision.action is Action.ADD or revision.target in {k.id for k in known}
+            revision.action is RevisionAction.ADD or revision.target in {k.id for k in known}
         ):
             return revision
     return by_rule(record, known)
@@ -46,17 +46,19 @@ def by_rule(record: MemoryRecord, known: Sequence[MemoryRecord]) -> Revision:
     words = content(record.text)
     for other in known:
         if content(other.text) == words and _signs(other.text) == _signs(record.text):
-            return Revision(Action.REMOVE if record.confidence == 0 else Action.NOOP, other.id)
+            return Revision(
+                RevisionAction.REMOVE if record.confidence == 0 else RevisionAction.NOOP, other.id
+            )
     if record.confidence == 0:  # takes back what nobody said
-        return Revision(Action.NOOP)
+        return Revision(RevisionAction.NOOP)
     bare, slot = _without_not(words), _slot(record.text)
     for other in known:
         theirs = content(other.text)
         negated = theirs != words and _without_not(theirs) == bare
         refilled = slot is not None and slot == _slot(other.text)
         if (negated or refilled) and other.moment <= record.moment:
-            return Revision(Action.UPDATE, other.id)
-    return Revision(Action.ADD)
+            return Revision(RevisionAction.UPDATE, other.id)
+    return Revision(RevisionAction.ADD)
 
 
 def _signs(text: str) -> tuple[str, ...]:

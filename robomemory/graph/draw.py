@@ -13,7 +13,7 @@ import numpy as np
 
 from robomemory.checks import shown
 from robomemory.errors import MissingDependencyError, RoboMemoryError
-from robomemory.graph.scene import Scene
+from robomemory.graph.scene import SceneGraph
 from robomemory.plain_text import short
 
 FORMATS = ("svg", "png")
@@ -25,7 +25,7 @@ _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8}
 class HasScene(Protocol):
     """What can be drawn: a ``RoboMemory``, or anything else with a scene."""
 
-    def scene(self) -> Scene: ...
+    def scene(self) -> SceneGraph: ...
 
 
 def graph_image(memory: HasScene, fmt: str = "svg") -> bytes:
@@ -103,7 +103,7 @@ def draw_graph(memory: HasScene, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _layout(scene: Scene) -> dict[str, tuple[float, float]]:
+def _layout(scene: SceneGraph) -> dict[str, tuple[float, float]]:
     """{name: (x, y) in the picture}: seen things from above, unseen ones beside what they belong to, all
     pushed apart until their labels can be read (a mug in a tray stands at the tray's own position)."""
     seen = {t.name: (-t.position[1], t.position[0]) for t in scene.objects if t.position is not None}

@@ -12,9 +12,9 @@ from robomemory.graph.scene import (
     FOREVER_NS,
     Entity,
     Fact,
-    Scene,
     SceneChange,
     SceneFact,
+    SceneGraph,
     SceneObject,
     Sighting,
     Stay,
@@ -23,7 +23,7 @@ from robomemory.graph.scene import (
 )
 from robomemory.names import METRIC, PLACE
 from robomemory.records import Position
-from robomemory.store.queries import Reader
+from robomemory.store.queries import StoreReader
 from robomemory.timestamps import Moment
 
 _BELIEVED = "recorded_ns <= ? AND (expired_ns IS NULL OR expired_ns > ?)"
@@ -33,7 +33,7 @@ _FROM, _UNTIL, _AT = "(from_run, valid_from_ns)", "(until_run, valid_until_ns)",
 class History:
     """The past of ``store``'s graph."""
 
-    def __init__(self, store: Reader) -> None:
+    def __init__(self, store: StoreReader) -> None:
         self._store = store
 
     def facts_of(self, keys: Sequence[int], first: Moment, last: Moment) -> list[Fact]:
@@ -71,7 +71,7 @@ class History:
         labels = self._labels()
         return tuple(_scene_fact(f, labels) for f in reversed(facts))
 
-    def scene(self, at: Moment, known_ns: int | None) -> Scene:
+    def scene(self, at: Moment, known_ns: int | None) -> SceneGraph:
         """What was true at ``at``, as believed at ``known_ns`` (None: now)."""
         known = FOREVER_NS if known_ns is None else known_ns
         entities = {e.id: e for e in self._store.things()}
@@ -95,7 +95,7 @@ class History:
             if e.id in linked and e.merged_into is None
         )
         order = sorted(facts, key=lambda f: f.id)
-        return Scene(
+        return SceneGraph(
             tuple(objects),
             tuple(_scene_fact(f, labels) for f in order),
             tuple(_scene_fact(f, labels) for f in sorted(past, key=lambda f: f.id)),

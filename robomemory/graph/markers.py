@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 
-from robomemory.graph.scene import Scene, SceneFact, SceneObject
+from robomemory.graph.scene import SceneFact, SceneGraph, SceneObject
 from robomemory.names import METRIC, PLACE
 from robomemory.plain_text import plain, short
 from robomemory.records import Position
@@ -52,7 +52,7 @@ class Marker:
     text: str = ""
 
 
-def markers_of(scene: Scene, most: int = MOST_THINGS) -> tuple[Marker, ...]:
+def markers_of(scene: SceneGraph, most: int = MOST_THINGS) -> tuple[Marker, ...]:
     """``scene`` as a sphere and a label for each thing that was seen, and a line for each fact between two of
     them. What is known of a thing besides (a state, what lies in it and was never seen itself) stands in its
     label; the surer the memory is of a thing or fact, the less can be seen through it. Of more than ``most``

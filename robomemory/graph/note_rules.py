@@ -20,7 +20,7 @@ from robomemory.helpers import Helpers
 from robomemory.names import METRIC, SAME, normal_name, normal_triple
 from robomemory.records import MemoryRecord, Position
 from robomemory.timestamps import Moment
-from robomemory.update_protocol import Change, Row, Update
+from robomemory.update_protocol import Change, RecordRow, Update
 
 SAME_PLACE_M = 0.02
 """Within this distance of its last record a thing has not moved; cameras jitter by less."""
@@ -40,7 +40,7 @@ class SceneUpdate:
         self._update = update
         self._lookup = lookup
         self._who = Identities(state, update, lookup, helpers, rules)
-        self._rows: list[Row] = []
+        self._rows: list[RecordRow] = []
         self._sightings: list[Sighting] = []
         self._last: dict[int, Sighting] = {}
         self._mentions: dict[int, Sighting] = {}
@@ -72,7 +72,7 @@ class SceneUpdate:
             merges=tuple(self._who.merges.items()),
         )
 
-    def _match_frames(self, rows: Sequence[Row]) -> dict[int, int]:
+    def _match_frames(self, rows: Sequence[RecordRow]) -> dict[int, int]:
         """{index of the row: entity} for rows with a position: in one frame each thing is seen once, so
         things and sightings of a name are paired one to one, the nearest pair first."""
         frames: dict[tuple[Moment, str], list[int]] = defaultdict(list)
@@ -102,7 +102,7 @@ class SceneUpdate:
                 self._move(meant[i], rows[i])
         return meant
 
-    def _note(self, row: Row, located: int | None) -> None:
+    def _note(self, row: RecordRow, located: int | None) -> None:
         record = row.record
         keep = False
         located = None if located is None else self._who.get(located).id
@@ -160,7 +160,7 @@ class SceneUpdate:
         if before is None or before.at <= sighting.at:
             kept[sighting.entity_id] = sighting
 
-    def _move(self, key: int, row: Row) -> None:
+    def _move(self, key: int, row: RecordRow) -> None:
         record, entity = row.record, self._who.get(key)
         before = self._last.get(key) or self._state.last.get(key)
         late = entity.position is not None and record.moment < entity.position_at

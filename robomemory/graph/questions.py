@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from robomemory import checks
 from robomemory.errors import InvalidQueryError
-from robomemory.graph.scene import Entity, Scene, SceneChange, Stay, Whereabouts
+from robomemory.graph.scene import Entity, SceneChange, SceneGraph, Stay, Whereabouts
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.records import Query
 from robomemory.timestamps import FOREVER, Moment
@@ -30,7 +30,7 @@ class SceneQuestions:
 
     def scene(
         self, at_ns: int | None = None, known_ns: int | None = None, *, run: int | None = None
-    ) -> Scene:
+    ) -> SceneGraph:
         """What is known of the scene now: things with positions, facts that hold, facts that ended.
 
         ``at_ns``: what was true then [ns, the robot's clock]. ``known_ns``: as it was believed then [ns, the

@@ -78,9 +78,9 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class SceneObject:
-    """A thing in a :class:`Scene`; ``position`` (3,) in the base frame [m], None if never seen. ``run``: the
-    run that ``last_seen_ns`` is of. Numbers of runs are told, but two memories of the same events hold equal
-    things, facts and stays."""
+    """A thing in a :class:`SceneGraph`. ``position`` (3,) in the base frame [m], None if never seen; ``run``:
+    the run that ``last_seen_ns`` is of. The numbers of runs are not compared: two memories of the same events
+    hold equal things, facts and stays."""
 
     name: str
     position: Position | None
@@ -96,9 +96,9 @@ class SceneObject:
 
 @dataclass(frozen=True, slots=True)
 class SceneFact:
-    """A fact in a :class:`Scene`, by names; ``valid_until_ns`` is None while it holds. When it was learned,
-    from which record and in which runs it began and ended is told, too, but two memories of the same events
-    hold equal facts."""
+    """A fact in a :class:`SceneGraph`, by names. ``valid_until_ns`` is None while it holds. When it was
+    learned, from which record and in which runs it began and ended is not compared: two memories of the same
+    events hold equal facts."""
 
     subject: str
     relation: str
@@ -131,7 +131,7 @@ def scene_fact(fact: Fact, subject: str, obj: str) -> SceneFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SceneGraph:
     """What is known: ``objects`` by name, ``facts`` that hold, and ``past`` ones that were ended (the last
     thousand)."""
 

@@ -11,11 +11,11 @@ from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
 from robomemory.graph.history import History
 from robomemory.graph.note_rules import SceneUpdate
-from robomemory.graph.scene import Entity, Fact, Scene, SceneFact, SceneObject, Whereabouts, scene_fact
+from robomemory.graph.scene import Entity, Fact, SceneFact, SceneGraph, SceneObject, Whereabouts, scene_fact
 from robomemory.helpers import Helpers
 from robomemory.names import METRIC, PLACE, content, normal_name, normal_triple
 from robomemory.records import MemoryRecord, Position, Query, Recall
-from robomemory.store.queries import Reader
+from robomemory.store.queries import StoreReader
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Asked, Change, Update, weighed, within
 from robomemory.vectors.index import VectorIndex
@@ -44,7 +44,7 @@ class SpatialMemory:
 
     def __init__(
         self,
-        store: Reader,
+        store: StoreReader,
         helpers: Helpers,
         expire_ns: int | None = None,
         *,
@@ -80,8 +80,8 @@ class SpatialMemory:
             self._applied_ns = 2**63 - 1
 
     def plan(self, update: Update) -> Change:
-        """The change that keeps the rows; see :mod:`robomemory.graph.note_rules`. Without the lock: the one writer is
-        the only one that changes the graph, and a helper that takes its time should hold up no recall."""
+        """The change that keeps the rows; see :mod:`robomemory.graph.note_rules`. It takes no lock: the one
+        writer is the only one that changes the graph, and a slow helper must hold up no recall."""
         return SceneUpdate(self._state, update, self, self._helpers, self._rules).run()
 
     def apply(self, change: Change) -> None:
@@ -305,7 +305,7 @@ class SpatialMemory:
             visited.update(() if here is None else (here,))
         return said
 
-    def snapshot(self) -> Scene:
+    def snapshot(self) -> SceneGraph:
         """Things, facts that hold and facts that were ended, as one consistent picture."""
         with self._lock:
             state = self._state
@@ -316,7 +316,7 @@ class SpatialMemory:
             SceneObject(e.label, e.position, e.first_seen.ns, e.last_seen.ns, e.confidence, e.last_seen.run)
             for e in known
         )
-        return Scene(objects, facts, self.past.ended(applied, PAST))
+        return SceneGraph(objects, facts, self.past.ended(applied, PAST))
 
     def _words(self, fact: Fact) -> tuple[str, str, str]:
         entities = self._state.entities

@@ -4,6 +4,7 @@ After the closed-loop planner of RoboMemory (arXiv 2508.01415), without a langua
 robots: a domain says what can be done, a memory what is known.
 """
 
+from robomemory.errors import DomainError, EngineError, InstructionUnclear, PlanningError
 from robomemory.planning.belief import Belief, Observed
 from robomemory.planning.critic import StepCritic
 from robomemory.planning.domain import (
@@ -16,17 +17,16 @@ from robomemory.planning.domain import (
     Operator,
     Parameter,
     Plan,
-    State,
     Step,
+    WorldState,
     seen,
 )
 from robomemory.planning.engine import Engine, UnifiedEngine
-from robomemory.planning.errors import DomainError, EngineError, InstructionUnclear, PlanningError
 from robomemory.planning.explore import Likelihood, likely_places
 from robomemory.planning.goals import Intent, understand
-from robomemory.planning.lessons import Attempt, Failure, Lesson, Lessons, Relation
+from robomemory.planning.lessons import Attempt, Failure, Lesson, LessonRelation, Lessons
 from robomemory.planning.manipulation import BENCHTOP, TABLETOP
-from robomemory.planning.planner import Finished, MemoryPlanner, Settings, Stuck
+from robomemory.planning.planner import Finished, MemoryPlanner, PlanningSettings, Stuck
 
 __all__ = [
     "BENCHTOP",
@@ -47,6 +47,7 @@ __all__ = [
     "InstructionUnclear",
     "Intent",
     "Lesson",
+    "LessonRelation",
     "Lessons",
     "Likelihood",
     "MemoryPlanner",
@@ -55,13 +56,12 @@ __all__ = [
     "Parameter",
     "Plan",
     "PlanningError",
-    "Relation",
-    "Settings",
-    "State",
+    "PlanningSettings",
     "Step",
     "StepCritic",
     "Stuck",
     "UnifiedEngine",
+    "WorldState",
     "likely_places",
     "seen",
     "understand",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from robomemory.graph.scene import Scene
+from robomemory.graph.scene import SceneGraph
 from robomemory.names import PLACE, STATE
-from robomemory.planning.domain import ROBOT, SEEN, Domain, Facts, State
+from robomemory.planning.domain import ROBOT, SEEN, Domain, Facts, WorldState
 from robomemory.records import Triple
 
 
@@ -26,7 +26,7 @@ class Observed:
 class Belief:
     """The ``state`` that plans start from; ``remembered``: the facts in it that are not seen now."""
 
-    state: State
+    state: WorldState
     remembered: Facts = field(default_factory=frozenset)
 
     def place_of(self, thing: str) -> str | None:
@@ -35,7 +35,7 @@ class Belief:
 
 
 def believe(
-    domain: Domain, observed: Observed, scene: Scene, assumed: Iterable[Triple], kinds: Mapping[str, str]
+    domain: Domain, observed: Observed, scene: SceneGraph, assumed: Iterable[Triple], kinds: Mapping[str, str]
 ) -> Belief:
     """The belief from four sources, the first that speaks of a thing counts: what is observed, what follows
     from the robot's own steps (``assumed``), what the graph holds. A remembered place that is in view and
@@ -62,4 +62,4 @@ def believe(
     for subject, relation, _ in added:
         if relation in PLACE:
             objects.setdefault(subject, domain.movable)
-    return Belief(State(objects, frozenset(facts)), frozenset(added))
+    return Belief(WorldState(objects, frozenset(facts)), frozenset(added))

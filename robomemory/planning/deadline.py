@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from robomemory.planning.errors import EngineError
+from robomemory.errors import EngineError
 
 T = TypeVar("T")
 FAR_S = 600.0

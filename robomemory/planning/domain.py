@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from robomemory.planning.errors import DomainError
+from robomemory.errors import DomainError
 from robomemory.records import Triple
 
 Facts = frozenset[Triple]
@@ -198,7 +198,7 @@ def _binding(operator: Operator, arguments: tuple[str, ...]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class WorldState:
     """What there is, ``objects`` {name: type}, and the ``facts`` that hold; others do not."""
 
     objects: Mapping[str, str]
@@ -209,7 +209,7 @@ class State:
         object.__setattr__(self, "facts", frozenset(self.facts))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return State, (dict(self.objects), self.facts)
+        return WorldState, (dict(self.objects), self.facts)
 
     def of_type(self, domain: Domain, kind: str) -> tuple[str, ...]:
         """The names of all objects of that type, sorted."""

@@ -12,10 +12,9 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from robomemory.errors import MissingDependencyError
+from robomemory.errors import DomainError, EngineError, MissingDependencyError
 from robomemory.planning.deadline import FAR_S, within
-from robomemory.planning.domain import VALUE, Domain, Facts, Operator, Plan, State, Step
-from robomemory.planning.errors import DomainError, EngineError
+from robomemory.planning.domain import VALUE, Domain, Facts, Operator, Plan, Step, WorldState
 from robomemory.records import Triple
 
 Avoided = tuple[str, str]
@@ -47,7 +46,7 @@ class Engine(Protocol):
     """Finds steps from what holds to what is wanted."""
 
     def solve(
-        self, domain: Domain, state: State, goal: Facts, avoid: Collection[Avoided] = ()
+        self, domain: Domain, state: WorldState, goal: Facts, avoid: Collection[Avoided] = ()
     ) -> Plan | None:
         """A plan that makes all of ``goal`` true and does nothing of ``avoid``; None if there is none.
 
@@ -93,7 +92,7 @@ class UnifiedEngine:
         self._size = cache
 
     def solve(
-        self, domain: Domain, state: State, goal: Facts, avoid: Collection[Avoided] = ()
+        self, domain: Domain, state: WorldState, goal: Facts, avoid: Collection[Avoided] = ()
     ) -> Plan | None:
         if goal <= state.facts:
             return Plan(())
@@ -111,7 +110,7 @@ class UnifiedEngine:
         return None if steps is None else Plan(steps, time.monotonic() - began)
 
     def _solve(
-        self, domain: Domain, state: State, goal: Facts, avoid: frozenset[Avoided]
+        self, domain: Domain, state: WorldState, goal: Facts, avoid: frozenset[Avoided]
     ) -> tuple[Step, ...] | None:
         problem, names = Translation(self._up, domain, state, avoid).problem(goal)
         if problem is None:
@@ -139,7 +138,7 @@ class Translation:
     """One problem in the words of unified-planning. Every relation is a fluent over two things of any type,
     every name is replaced by a short one, since planners allow no spaces."""
 
-    def __init__(self, up: Any, domain: Domain, state: State, avoid: frozenset[Avoided]) -> None:
+    def __init__(self, up: Any, domain: Domain, state: WorldState, avoid: frozenset[Avoided]) -> None:
         self._up, self._domain, self._state, self._avoid = up, domain, state, avoid
         self._names: dict[str, str] = {}
         root = up.UserType("t")

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robomemory.graph.scene import Scene
+from robomemory.graph.scene import SceneGraph
 from robomemory.names import PLACE, normal_name
 from robomemory.planning.domain import ROBOT, SEEN
-from robomemory.planning.lessons import Lessons, Relation
+from robomemory.planning.lessons import LessonRelation, Lessons
 from robomemory.timestamps import Moment
 
 NOT_IN = "not found in"
@@ -33,7 +33,7 @@ class Likelihood:
 
 
 def likely_places(
-    thing: str, places: Sequence[str], scene: Scene, lessons: Lessons
+    thing: str, places: Sequence[str], scene: SceneGraph, lessons: Lessons
 ) -> tuple[Likelihood, ...]:
     """``places`` by falling probability; of equal ones the first given comes first."""
     name = normal_name(thing)
@@ -50,7 +50,7 @@ def likely_places(
             weight, why = weights[fact.object]
             weights[fact.object] = (weight + _WAS_THERE * fade, [*why, "it was there before"])
             fade *= _FADE
-    kept = lessons.value(name, Relation.KEPT_IN)
+    kept = lessons.value(name, LessonRelation.KEPT_IN)
     if kept in weights:
         weight, why = weights[kept]
         weights[kept] = (weight + _KEPT, [*why, "it is usually kept there"])

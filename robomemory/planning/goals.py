@@ -18,9 +18,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from robomemory.errors import InstructionUnclear
 from robomemory.names import PLACE, STATE
 from robomemory.planning.domain import Domain, Facts, Goal
-from robomemory.planning.errors import InstructionUnclear
 from robomemory.records import Triple
 
 MAX_CHARS = 400

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from robomemory.names import PLACE
 from robomemory.planning.domain import Domain, Step
-from robomemory.planning.lessons import Attempt, Lesson, Relation
+from robomemory.planning.lessons import Attempt, Lesson, LessonRelation
 from robomemory.planning.recollection import Recollection
 
 
@@ -21,7 +21,7 @@ def lessons_of(
         act = domain.operator(step.operator).act
         easier = domain.easier(act)
         if any(f.about == step.about and f.act in easier for f in failures):
-            found.append(Lesson(step.about, Relation.NEEDS, act))
+            found.append(Lesson(step.about, LessonRelation.NEEDS, act))
     scene = recalled.scene()
     for thing in attempt.about:
         stays = {
@@ -29,10 +29,10 @@ def lessons_of(
             for f in (*scene.facts, *scene.past)
             if f.subject == thing and f.relation in PLACE and domain.lookable(kinds.get(f.object, ""))
         }
-        kept = recalled.lessons.value(thing, Relation.KEPT_IN)
+        kept = recalled.lessons.value(thing, LessonRelation.KEPT_IN)
         last = stays[max(stays)] if stays else ""
         if list(stays.values()).count(last) > 1 and last != kept:
-            found.append(Lesson(thing, Relation.KEPT_IN, last))
+            found.append(Lesson(thing, LessonRelation.KEPT_IN, last))
         elif kept and last and last != kept:
-            found.append(Lesson(thing, Relation.KEPT_IN, ""))
+            found.append(Lesson(thing, LessonRelation.KEPT_IN, ""))
     return found

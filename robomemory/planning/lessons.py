@@ -18,7 +18,7 @@ SOURCE = "planner"
 _FORGOTTEN = "(not known any more)"
 
 
-class Relation(StrEnum):
+class LessonRelation(StrEnum):
     """What a lesson can say: ``NEEDS`` (thing, act that works where the usual one fails), ``KEPT_IN``
     (thing, place where it was found again and again), ``MEANS`` (what a user says, the thing it stands for).
     """
@@ -48,7 +48,7 @@ class Lesson:
     the empty ``value`` says that nothing is known any more."""
 
     subject: str
-    relation: Relation
+    relation: LessonRelation
     value: str
 
     @property
@@ -56,7 +56,7 @@ class Lesson:
         return f"lesson: {self.subject} {self.relation} {self.value or _FORGOTTEN}"
 
 
-_LESSON = re.compile(rf"lesson: (.+?) ({'|'.join(map(re.escape, Relation))}) (.+)")
+_LESSON = re.compile(rf"lesson: (.+?) ({'|'.join(map(re.escape, LessonRelation))}) (.+)")
 
 
 def read_lesson(text: str) -> Lesson | None:
@@ -65,7 +65,7 @@ def read_lesson(text: str) -> Lesson | None:
     if found is None:
         return None
     value = "" if found[3] == _FORGOTTEN else found[3]
-    return Lesson(found[1], Relation(found[2]), value)
+    return Lesson(found[1], LessonRelation(found[2]), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +124,16 @@ class Lessons:
     """The lessons of a memory: the newest on each subject and relation counts."""
 
     def __init__(self, texts_oldest_first: Iterable[str] = ()) -> None:
-        self._known: dict[tuple[str, Relation], str] = {}
+        self._known: dict[tuple[str, LessonRelation], str] = {}
         for text in texts_oldest_first:
             if (lesson := read_lesson(text)) is not None:
                 self._known[lesson.subject, lesson.relation] = lesson.value
 
-    def value(self, subject: str, relation: Relation) -> str:
+    def value(self, subject: str, relation: LessonRelation) -> str:
         """What is known; empty for nothing."""
         return self._known.get((normal_name(subject), relation), "")
 
-    def subjects(self, relation: Relation) -> dict[str, str]:
+    def subjects(self, relation: LessonRelation) -> dict[str, str]:
         """{subject: value} of all lessons of that relation."""
         return {s: v for (s, r), v in self._known.items() if r is relation and v}
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
+from robomemory.errors import PlanningError
 from robomemory.names import PLACE, STATE
 from robomemory.planning.belief import Belief, Observed, believe
 from robomemory.planning.critic import StepCritic, condition_of
 from robomemory.planning.domain import SEEN, Domain, Facts, Goal, Step, seen
 from robomemory.planning.engine import Engine
-from robomemory.planning.errors import PlanningError
 from robomemory.planning.explore import NOT_IN
 from robomemory.planning.goals import Intent, overrides, settled, understand
 from robomemory.planning.learning import lessons_of
-from robomemory.planning.lessons import Attempt, Failure, Lesson, Note, Relation, notes_of
+from robomemory.planning.lessons import Attempt, Failure, Lesson, LessonRelation, Note, notes_of
 from robomemory.planning.recollection import PlanningMemory, Recollection
 from robomemory.planning.reference import Resolver, told
 from robomemory.planning.strategy import Strategy
@@ -41,7 +41,7 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PlanningSettings:
     """``max_plans`` for one instruction; ``user`` who speaks; ``seed`` of guesses; ``critic``: whether
     :meth:`MemoryPlanner.next` heeds it; ``learning``: whether lessons are drawn."""
 
@@ -63,10 +63,14 @@ class MemoryPlanner:
     """
 
     def __init__(
-        self, domain: Domain, engine: Engine, memory: PlanningMemory | None, settings: Settings | None = None
+        self,
+        domain: Domain,
+        engine: Engine,
+        memory: PlanningMemory | None,
+        settings: PlanningSettings | None = None,
     ) -> None:
         self._domain, self._engine = domain, engine
-        self._settings = settings or Settings()
+        self._settings = settings or PlanningSettings()
         self._rng = random.Random(self._settings.seed)
         self._recalled = Recollection(memory)
         self._critic = StepCritic(domain)
@@ -230,7 +234,7 @@ class MemoryPlanner:
         if said is None:
             return []
         self._recalled.gather(sentence, [said[0]], self._settings.user)
-        learned = self._recalled.lessons_about([Lesson(said[0], Relation.MEANS, said[1])])
+        learned = self._recalled.lessons_about([Lesson(said[0], LessonRelation.MEANS, said[1])])
         self._recalled.write(notes_of([each for each, _ in learned], stamp_ns))
         return learned
 

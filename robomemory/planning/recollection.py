@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from robomemory.graph.scene import Scene
+from robomemory.graph.scene import SceneGraph
 from robomemory.planning.deadline import FAR_S
 from robomemory.planning.lessons import Failure, Lesson, Lessons, Note, read_failures
 from robomemory.timestamps import Moment
@@ -31,7 +31,7 @@ class PlanningMemory(Protocol):
     def recall(
         self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0
     ) -> Sequence[Remembered]: ...
-    def scene(self) -> Scene: ...
+    def scene(self) -> SceneGraph: ...
 
 
 class Recollection:
@@ -47,9 +47,9 @@ class Recollection:
         self.failures: list[Failure] = []
         self.steps: tuple[str, ...] = ()
 
-    def scene(self) -> Scene:
+    def scene(self) -> SceneGraph:
         """The graph now; empty without a memory."""
-        return Scene((), ()) if self._memory is None else self._memory.scene()
+        return SceneGraph((), ()) if self._memory is None else self._memory.scene()
 
     def gather(self, instruction: str, names: Iterable[str], user: str) -> None:
         """Ask the memory about ``instruction`` and what it names, anew."""

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from robomemory.errors import InstructionUnclear
 from robomemory.names import content, normal_name
-from robomemory.planning.errors import InstructionUnclear
-from robomemory.planning.lessons import Lessons, Relation
+from robomemory.planning.lessons import LessonRelation, Lessons
 
 _RECENT = re.compile(
     r"(?:the )?(?:one|thing|object|item)?s?\s*(?:that )?(?:which )?you "
@@ -73,7 +73,7 @@ class Resolver:
         noun = owned["noun"] or owned["what"]
         who = owned["who"] or self.user
         said = f"{who}'s {normal_name(noun)}"
-        if meant := self.lessons.value(said, Relation.MEANS):
+        if meant := self.lessons.value(said, LessonRelation.MEANS):
             self.reasons.append(f"{phrase!r} is the {meant}, as was learned")
             return meant
         words = set(content(noun))

@@ -12,7 +12,7 @@ from robomemory.planning.critic import condition_of
 from robomemory.planning.domain import Domain, Facts, Goal, Step, seen
 from robomemory.planning.engine import Avoided, Engine
 from robomemory.planning.explore import likely_places
-from robomemory.planning.lessons import Failure, Relation
+from robomemory.planning.lessons import Failure, LessonRelation
 from robomemory.planning.recollection import Recollection
 
 
@@ -90,7 +90,7 @@ class Strategy:
         """{(act, thing): why} of what lessons, and failures in the same state, speak against."""
         avoided: dict[Avoided, str] = {}
         for thing in things:
-            act = self._recalled.lessons.value(thing, Relation.NEEDS)
+            act = self._recalled.lessons.value(thing, LessonRelation.NEEDS)
             for easier in sorted(self._domain.easier(act)) if act else ():
                 avoided[easier, thing] = f"it is known to need this: {act}"
             where = condition_of(thing, belief.state.facts)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from robomemory.errors import StoreError
 from robomemory.records import MemoryKind
-from robomemory.store.forgetting import Choice, Forgotten
+from robomemory.store.forgetting import ForgetChoice, Forgotten
 from robomemory.store.forks import Owner
-from robomemory.store.queries import Reader
+from robomemory.store.queries import StoreReader
 from robomemory.timestamps import MAX_RUN, next_run
 from robomemory.update_protocol import Change, Ids
 from robomemory.vectors.index import Nearest
@@ -29,8 +29,9 @@ class Latest:
     run: int
 
 
-class Backend(Reader):
-    """A store: SQLite in a file (:mod:`robomemory.store.sqlite`) or PostgreSQL (:mod:`robomemory.store.postgres.store`).
+class Backend(StoreReader):
+    """A store: SQLite in a file (:mod:`robomemory.store.sqlite`) or PostgreSQL
+    (:mod:`robomemory.store.postgres`).
 
     ``ids`` hands out keys and ``recorded_ns`` is the time of the last update, both right while it is our turn
     to write, as is ``run``, the number of the run that the store is in. ``owner``: the process that opened
@@ -55,7 +56,7 @@ class Backend(Reader):
         """Keeps ``changes``, all or none; durable once it returns. Within :meth:`turn`."""
         raise NotImplementedError
 
-    def forget(self, choice: Choice, recorded_ns: int) -> Forgotten:
+    def forget(self, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
         """Deletes what ``choice`` chooses; durable once it returns. Within :meth:`turn`."""
         raise NotImplementedError
 

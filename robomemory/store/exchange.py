@@ -14,7 +14,7 @@ import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
 from robomemory.checks import shown
 from robomemory.errors import InvalidNoteError
-from robomemory.graph.scene import Scene
+from robomemory.graph.scene import SceneGraph
 from robomemory.plain_text import plain, told_apart
 from robomemory.records import MemoryKind, MemoryRecord
 
@@ -28,7 +28,7 @@ class Readable(Protocol):
 
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]: ...
 
-    def scene(self) -> Scene: ...
+    def scene(self) -> SceneGraph: ...
 
 
 class Writable(Protocol):

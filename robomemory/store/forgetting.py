@@ -19,7 +19,7 @@ from robomemory.update_protocol import LIVE
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ForgetChoice:
     """Which records to forget: those that every given rule chooses, of ``kinds`` (None: of all).
 
     ``before_ns``: older than this stamp [ns, the robot's clock] of the run ``run`` (None: the run that the
@@ -122,7 +122,7 @@ class Writable(Protocol):
     def scrub(self) -> None: ...
 
 
-def forget(store: Writable, choice: Choice, recorded_ns: int) -> Forgotten:
+def forget(store: Writable, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
     """Deletes what ``choice`` chooses, and the compressed lines that were drawn from it, in one durable
     transaction: facts and sightings that rest on it go, too, and things of which nothing is left.
 
@@ -153,7 +153,7 @@ def forget(store: Writable, choice: Choice, recorded_ns: int) -> Forgotten:
     return Forgotten(ids)
 
 
-def _choose(db: sqlite3.Connection, choice: Choice) -> None:
+def _choose(db: sqlite3.Connection, choice: ForgetChoice) -> None:
     where, values = ["1"], list[object]()
     if choice.kinds:
         where.append(f"kind IN ({','.join('?' * len(choice.kinds))})")

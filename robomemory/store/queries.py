@@ -20,7 +20,7 @@ from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.store import rows as t
 from robomemory.store.schema import WORDS
 from robomemory.timestamps import Moment
-from robomemory.update_protocol import LIVE, REMOVED, Row
+from robomemory.update_protocol import LIVE, REMOVED, RecordRow
 
 CHUNK = 4096
 COMMON = 300
@@ -39,7 +39,7 @@ FILLERS = RECENT | frozenset(
 )
 
 
-class Reader:
+class StoreReader:
     """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update;
     ``common``: words known not to be rare, by table."""
 
@@ -210,11 +210,11 @@ class Reader:
         )
         return [int(str(key)) for (key,) in (*deleted, *replaced)]
 
-    def live_rows(self, kind: MemoryKind) -> list[Row]:
+    def live_rows(self, kind: MemoryKind) -> list[RecordRow]:
         """The standing records of a small memory with their vectors, in the order they came."""
         return self._rows("r.kind = ? AND r.replaced_by = 0 ORDER BY r.id", (str(kind),))
 
-    def rows_between(self, kind: MemoryKind, first: Moment, last: Moment, limit: int) -> list[Row]:
+    def rows_between(self, kind: MemoryKind, first: Moment, last: Moment, limit: int) -> list[RecordRow]:
         """The newest ``limit`` records of ``kind`` within the span, inclusive, replaced ones too, oldest
         first."""
         where = (
@@ -223,12 +223,14 @@ class Reader:
         )
         return self._rows(where, (str(kind), *first, *last, limit))[::-1]
 
-    def _rows(self, where: str, values: Sequence[object]) -> list[Row]:
+    def _rows(self, where: str, values: Sequence[object]) -> list[RecordRow]:
         sql = f"SELECT {t.RECORD}, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE {where}"
         found = []
         for r in self._all(sql, values):
             try:
-                found.append(Row(t.record_from(r), t.vector_from(f"record {r[0]}", _bytes(r[-1]), self.dim)))
+                found.append(
+                    RecordRow(t.record_from(r), t.vector_from(f"record {r[0]}", _bytes(r[-1]), self.dim))
+                )
             except (ValueError, TypeError) as error:
                 raise StoreCorruptError(f"{self.path}: {error}") from error
         return found

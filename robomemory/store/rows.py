@@ -11,7 +11,7 @@ from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.records import MemoryKind, MemoryRecord, Position
 from robomemory.timestamps import Moment
-from robomemory.update_protocol import Row
+from robomemory.update_protocol import RecordRow
 
 RECORD = "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by, run"
 RECORD_ALL = (
@@ -57,7 +57,7 @@ def record_from(r: Sequence[object]) -> MemoryRecord:
     )  # fmt: skip
 
 
-def values_of_record(row: Row, recorded_ns: int, seq: int) -> Values:
+def values_of_record(row: RecordRow, recorded_ns: int, seq: int) -> Values:
     """What a row of ``records`` holds, in the order of its columns."""
     r = row.record
     names, triple = json.dumps(r.entities, ensure_ascii=False), json.dumps(r.triple, ensure_ascii=False)

@@ -30,7 +30,7 @@ from robomemory.plain_text import plain
 from robomemory.store import integrity, schema
 from robomemory.store.backend import Backend
 from robomemory.store.backup import copy_into
-from robomemory.store.forgetting import Choice, Forgotten, forget
+from robomemory.store.forgetting import ForgetChoice, Forgotten, forget
 from robomemory.store.forks import Owner, check_not_inherited, inherit, keep_for_ever, unwatch, watch
 from robomemory.store.sqlite_writing import put
 from robomemory.update_protocol import Change, Ids
@@ -271,7 +271,7 @@ class Store(Backend):
         with self.reading() as db:
             return copy_into(db, target)
 
-    def forget(self, choice: Choice, recorded_ns: int) -> Forgotten:
+    def forget(self, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
         """See :func:`robomemory.store.forgetting.forget`."""
         return forget(self, choice, recorded_ns)
 
@@ -297,7 +297,7 @@ class Store(Backend):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """See ``Reader``. In memory, where all share one connection, writers wait for it."""
+        """See ``StoreReader``. In memory, where all share one connection, writers wait for it."""
         self.owner.check()
         if self._held is None:
             with self._lock:

@@ -6,7 +6,7 @@ import sqlite3
 
 from robomemory.store import rows as t
 from robomemory.store import schema
-from robomemory.update_protocol import LIVE, Change, Row
+from robomemory.update_protocol import LIVE, Change, RecordRow
 
 
 def _insert(table: str, columns: str, replace: str = "OR REPLACE ") -> str:
@@ -48,7 +48,7 @@ def put(db: sqlite3.Connection, change: Change, recorded_ns: int, seq: int) -> N
         db.execute("UPDATE aliases SET entity_id = ? WHERE entity_id = ?", (kept, gone))
 
 
-def _update(db: sqlite3.Connection, row: Row, seq: int) -> None:
+def _update(db: sqlite3.Connection, row: RecordRow, seq: int) -> None:
     r = row.record
     (before,) = db.execute("SELECT replaced_by FROM records WHERE id = ?", (r.id,)).fetchone()
     db.execute(

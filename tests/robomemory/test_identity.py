@@ -4,7 +4,15 @@ import threading
 
 import pytest
 
-from robomemory import Action, HashingEmbedder, Helpers, InvalidQueryError, MemoryKind, Revision, RoboMemory
+from robomemory import (
+    HashingEmbedder,
+    Helpers,
+    InvalidQueryError,
+    MemoryKind,
+    Revision,
+    RevisionAction,
+    RoboMemory,
+)
 
 
 @pytest.fixture
@@ -158,7 +166,7 @@ def test_newer_truths_replace_older_ones_by_rule(memory, note, both):
 
 def test_a_helper_may_take_over_the_semantic_updater(helped, note):
     def update(candidate, known):
-        return Revision(Action.UPDATE, known[0].id) if known else None
+        return Revision(RevisionAction.UPDATE, known[0].id) if known else None
 
     memory = helped(update=update)
     memory.remember([note("semantic", "mugs break", 1)])

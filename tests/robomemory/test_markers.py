@@ -3,7 +3,7 @@
 import pytest
 
 from robomemory.graph.markers import Shape, markers_of
-from robomemory.graph.scene import Scene, SceneFact, SceneObject
+from robomemory.graph.scene import SceneFact, SceneGraph, SceneObject
 
 
 def thing(name, at=None, seen=1, sure=1.0):
@@ -20,7 +20,7 @@ def of(markers, shape):
 
 def test_things_with_positions_are_spheres_with_labels_and_facts_between_them_are_lines():
     objects = (thing("mug", (0.5, 0.1, 0.02)), thing("tray", (0.4, 0.0, 0.0)), thing("ghost"))
-    markers = markers_of(Scene(objects, (fact("mug", "in", "tray"), fact("mug", "near", "tray"))))
+    markers = markers_of(SceneGraph(objects, (fact("mug", "in", "tray"), fact("mug", "near", "tray"))))
     mug, tray = of(markers, Shape.SPHERE)
     assert (mug.points, tray.points) == (((0.5, 0.1, 0.02),), ((0.4, 0.0, 0.0),))
     assert mug.colour != tray.colour  # the tray holds something
@@ -36,7 +36,7 @@ def test_things_with_positions_are_spheres_with_labels_and_facts_between_them_ar
 
 def test_what_was_never_seen_stands_in_the_label_of_what_it_belongs_to():
     facts = (fact("fork", "in", "drawer"), fact("drawer", "is", "open"), fact("cup", "in", "bag"))
-    markers = markers_of(Scene((thing("drawer", (0, 0, 0)), thing("fork")), facts))
+    markers = markers_of(SceneGraph((thing("drawer", (0, 0, 0)), thing("fork")), facts))
     assert [m.text for m in of(markers, Shape.LABEL)] == ["drawer\nfork in it\nis open"]
     assert of(markers, Shape.LINE) == []
 
@@ -44,7 +44,7 @@ def test_what_was_never_seen_stands_in_the_label_of_what_it_belongs_to():
 def test_doubt_can_be_seen_through_and_the_past_is_not_shown():
     ended = SceneFact("mug", "in", "tray", 0, 5, 1.0)
     objects = (thing("mug", (0, 0, 0), sure=0.5), thing("tray", (1, 0, 0)))
-    markers = markers_of(Scene(objects, (fact("mug", "near", "tray", 0.0),), (ended,)))
+    markers = markers_of(SceneGraph(objects, (fact("mug", "near", "tray", 0.0),), (ended,)))
     mug, tray = of(markers, Shape.SPHERE)
     assert mug.colour[3] == pytest.approx(0.65)
     assert tray.colour[3] == 1.0
@@ -54,16 +54,16 @@ def test_doubt_can_be_seen_through_and_the_past_is_not_shown():
 
 def test_a_label_stays_short():
     facts = tuple(fact(f"fork {i}" + "x" * 200, "in", "drawer") for i in range(50))
-    (label,) = of(markers_of(Scene((thing("drawer", (0, 0, 0)),), facts)), Shape.LABEL)
+    (label,) = of(markers_of(SceneGraph((thing("drawer", (0, 0, 0)),), facts)), Shape.LABEL)
     assert len(label.text.splitlines()) == 7
     assert max(map(len, label.text.splitlines())) == 60
 
 
 def test_of_many_things_those_seen_last_are_shown():
     objects = tuple(thing(f"block {i}", (i, 0, 0), seen=i) for i in range(10))
-    shown = of(markers_of(Scene(objects, ()), most=3), Shape.LABEL)
+    shown = of(markers_of(SceneGraph(objects, ()), most=3), Shape.LABEL)
     assert {m.text for m in shown} == {"block 7", "block 8", "block 9"}
-    assert markers_of(Scene((), ())) == ()
+    assert markers_of(SceneGraph((), ())) == ()
 
 
 def test_status_and_revision_follow_updates(memory, note):

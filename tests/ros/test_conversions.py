@@ -16,7 +16,7 @@ pytest.importorskip("vista_msgs")
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
 
-from robomemory.graph.scene import Scene, SceneFact, SceneObject
+from robomemory.graph.scene import SceneFact, SceneGraph, SceneObject
 from tests.mocks import mock_spec
 from vista.errors import InvalidValueError
 from vista.events import Event, EventKind
@@ -161,7 +161,7 @@ def test_round_trip_over_the_wire(name: str, value: object):
 
 
 def test_a_scene_is_told_in_notes():
-    scene = Scene(
+    scene = SceneGraph(
         (SceneObject("mug", (0.1, 0.2, 0.3), 1, 5, 0.9), SceneObject("tray", None, 1, 2, 0.5)),
         (SceneFact("mug", "in", "tray", 4, None, 0.8),),
     )

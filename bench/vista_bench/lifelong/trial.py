@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from robomemory.planning.lessons import Note
 from robomemory.embed.embedder import Embedder
-from robomemory.graph.scene import Scene
+from robomemory.graph.scene import SceneGraph
 from robomemory.memory import RoboMemory
 from robomemory.planning.domain import Step
 from robomemory.planning.engine import Engine
-from robomemory.planning.lessons import Note
 from robomemory.planning.manipulation import TABLETOP
-from robomemory.planning.planner import Finished, MemoryPlanner, Settings
+from robomemory.planning.planner import Finished, MemoryPlanner, PlanningSettings
 from robomemory.planning.recollection import PlanningMemory, Remembered
 from vista_bench.lifelong.scenarios import Errand, Scenario
 from vista_bench.lifelong.stage import Stage
@@ -44,7 +44,7 @@ class Without:
     def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> Sequence[Remembered]:
         return self._memory.recall(queries, k=k, timeout_s=timeout_s)
 
-    def scene(self) -> Scene:
+    def scene(self) -> SceneGraph:
         return self._memory.scene()
 
 
@@ -84,7 +84,7 @@ def run_trial(
             seen = None
         elif kind in ("spatial", "temporal", "episodic", "semantic"):
             seen = Without(memory, kind)
-        settings = Settings(seed=scenario.seed * 16 + number, critic=method != "no-critic")
+        settings = PlanningSettings(seed=scenario.seed * 16 + number, critic=method != "no-critic")
         planner = MemoryPlanner(TABLETOP, engine, seen, settings)
         return attempt(planner, stage, scenario, errand, number * _DAY_NS)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from robomemory.planning import ROBOT, Domain, EngineError, Facts, State, Step, seen
+from robomemory.planning import ROBOT, Domain, EngineError, Facts, Step, WorldState, seen
 from robomemory.planning.engine import Engine
 from vista_bench.textworlds.mind import Mind
 from vista_bench.textworlds.relevant import part_for
@@ -167,7 +167,7 @@ class Agent:
         facts = frozenset(t for t in belief.facts if t[0] in names and t[2] in names)
         self.plans += 1
         try:
-            plan = self._engine.solve(domain, State(objects, facts), goal)
+            plan = self._engine.solve(domain, WorldState(objects, facts), goal)
         except EngineError:
             return ()
         return () if plan is None else tuple(self._game.refine(plan.steps, belief))

@@ -24,7 +24,7 @@ from robomemory.records import MemoryKind, MemoryRecord
 from robomemory.store import rows as t
 from robomemory.store.backend import Backend, Latest
 from robomemory.store.backup import ON_A_SERVER
-from robomemory.store.forgetting import Choice, Forgotten
+from robomemory.store.forgetting import ForgetChoice, Forgotten
 from robomemory.store.forks import Owner
 from robomemory.store.postgres import schema, writing
 from robomemory.store.postgres.address import Address
@@ -127,7 +127,7 @@ class PostgresStore(Backend):
     def backup(self, target: str | os.PathLike[str]) -> Path:
         raise StoreError(f"{self.path}: {ON_A_SERVER}")
 
-    def forget(self, choice: Choice, recorded_ns: int) -> Forgotten:
+    def forget(self, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
         """As ``Backend`` says. The tables are vacuumed; when the bytes leave the server's disk, log and
         copies is the server's affair."""
         with self._update(recorded_ns, rebuilt=True) as (db, _), patience(db, LONG_S):
@@ -178,7 +178,7 @@ class PostgresStore(Backend):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """See ``Reader``. Nested ones read the state of the outermost."""
+        """See ``StoreReader``. Nested ones read the state of the outermost."""
         if getattr(self._pinned, "db", None) is not None:
             yield
             return

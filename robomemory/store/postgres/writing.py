@@ -8,7 +8,7 @@ import numpy as np
 
 from robomemory.records import MemoryKind
 from robomemory.store import rows as t
-from robomemory.store.forgetting import Choice, Forgotten, holds
+from robomemory.store.forgetting import ForgetChoice, Forgotten, holds
 from robomemory.store.postgres.link import Connection
 from robomemory.update_protocol import LIVE, Change
 
@@ -83,8 +83,8 @@ def put(db: Connection, change: Change, recorded_ns: int, seq: int) -> None:
         db.execute("UPDATE aliases SET entity_id = %s WHERE entity_id = %s", (kept, gone))
 
 
-def forget(db: Connection, choice: Choice) -> Forgotten:
-    """Deletes what ``choice`` chooses and what rests on it; see :func:`robomemory.store.forgetting.forget`."""
+def forget(db: Connection, choice: ForgetChoice) -> Forgotten:
+    """Deletes what ``choice`` chooses and what rests on it, as the store in SQLite does."""
     db.execute("CREATE TEMP TABLE doomed (id bigint PRIMARY KEY) ON COMMIT DROP")
     _choose(db, choice)
     while (
@@ -126,7 +126,7 @@ def forget(db: Connection, choice: Choice) -> Forgotten:
     return Forgotten(ids)
 
 
-def _choose(db: Connection, choice: Choice) -> None:
+def _choose(db: Connection, choice: ForgetChoice) -> None:
     where, values = ["true"], list[object]()
     if choice.kinds:
         where.append("kind = ANY(%s)")

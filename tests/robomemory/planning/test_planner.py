@@ -13,12 +13,12 @@ from robomemory.planning import (
     Finished,
     InstructionUnclear,
     MemoryPlanner,
-    Settings,
+    PlanningSettings,
     Step,
     Stuck,
     UnifiedEngine,
 )
-from robomemory.planning.lessons import Lesson, Note, Relation
+from robomemory.planning.lessons import Lesson, LessonRelation, Note
 from robomemory.planning.recollection import Recollection
 from tests.robomemory.planning.toy import Toy, attempt
 
@@ -39,7 +39,7 @@ def memory() -> Iterator[RoboMemory]:
 
 
 def planner(engine: UnifiedEngine, memory: RoboMemory | None, **settings: object) -> MemoryPlanner:
-    return MemoryPlanner(TABLETOP, engine, memory, replace(Settings(), **settings))  # type: ignore[arg-type]
+    return MemoryPlanner(TABLETOP, engine, memory, replace(PlanningSettings(), **settings))  # type: ignore[arg-type]
 
 
 def opens(steps: list[str]) -> int:
@@ -177,7 +177,7 @@ def test_a_busy_machine_makes_the_same_plan():
         def recall(self, queries, *, k=5, timeout_s=1.0):
             return [Note("semantic", lesson.text, 1)] if timeout_s > 60.0 else []
 
-    lesson = Lesson("red cube", Relation.KEPT_IN, "left drawer")
+    lesson = Lesson("red cube", LessonRelation.KEPT_IN, "left drawer")
     recalled = Recollection(Slow())  # type: ignore[arg-type]
     recalled.gather("find the red cube", ["red cube"], "user")
-    assert recalled.lessons.value("red cube", Relation.KEPT_IN) == "left drawer"
+    assert recalled.lessons.value("red cube", LessonRelation.KEPT_IN) == "left drawer"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from robomemory.graph.scene import Scene, SceneFact
+from robomemory.graph.scene import SceneFact, SceneGraph
 from robomemory.planning import (
     TABLETOP,
     Domain,
@@ -13,13 +13,13 @@ from robomemory.planning import (
     Goal,
     InstructionUnclear,
     Lesson,
+    LessonRelation,
     Lessons,
     Operator,
     Parameter,
-    Relation,
-    State,
     StepCritic,
     UnifiedEngine,
+    WorldState,
     likely_places,
     understand,
 )
@@ -78,10 +78,10 @@ def test_the_more_careful_act_stands_in_for_the_easier_one():
     assert not TABLETOP.lookable(CONTAINER)
 
 
-def table() -> State:
+def table() -> WorldState:
     facts = {("tray", "is", "open"), ("left drawer", "is", "closed"), ("gripper", "is", "empty")}
     facts |= {("red cube", "in", "left drawer")}
-    return State({"tray": CONTAINER, "left drawer": DRAWER, "red cube": THING}, frozenset(facts))
+    return WorldState({"tray": CONTAINER, "left drawer": DRAWER, "red cube": THING}, frozenset(facts))
 
 
 def test_the_engine_plans_caches_and_avoids():
@@ -141,16 +141,16 @@ def test_how_hard_a_plan_is_looked_for_is_counted_in_states_not_in_time():
 
 
 def test_lessons_are_read_back_and_the_newest_counts():
-    first, second = (Lesson("red cube", Relation.KEPT_IN, p) for p in ("left drawer", "tray"))
+    first, second = (Lesson("red cube", LessonRelation.KEPT_IN, p) for p in ("left drawer", "tray"))
     assert read_lesson(first.text) == first
     lessons = Lessons([first.text, "anything else"])
     assert str(lessons.learn(first)) == "noop"
     assert str(lessons.learn(second)) == "update"
-    assert lessons.value("the Red Cube", Relation.KEPT_IN) == "tray"
-    forgotten = Lesson("red cube", Relation.KEPT_IN, "")
+    assert lessons.value("the Red Cube", LessonRelation.KEPT_IN) == "tray"
+    forgotten = Lesson("red cube", LessonRelation.KEPT_IN, "")
     assert str(lessons.learn(forgotten)) == "remove"
     assert read_lesson(forgotten.text) == forgotten
-    assert lessons.subjects(Relation.KEPT_IN) == {}
+    assert lessons.subjects(LessonRelation.KEPT_IN) == {}
 
 
 def test_failures_are_read_back_and_an_instruction_cannot_forge_one():
@@ -179,9 +179,9 @@ def test_places_are_weighed_by_history_lessons_and_vain_looks():
         return SceneFact(s, r, o, since, until, 1.0)
 
     places = ("left", "middle", "right")
-    scene = Scene((), (fact("robot", "has seen", "middle", 5),), (fact("cup", "in", "right", 1, 2),))
+    scene = SceneGraph((), (fact("robot", "has seen", "middle", 5),), (fact("cup", "in", "right", 1, 2),))
     ranked = likely_places("the cup", places, scene, Lessons())
     assert [each.place for each in ranked] == ["right", "left", "middle"]
     assert sum(each.probability for each in ranked) == pytest.approx(1.0)
-    kept = Lessons([Lesson("cup", Relation.KEPT_IN, "left").text])
+    kept = Lessons([Lesson("cup", LessonRelation.KEPT_IN, "left").text])
     assert likely_places("cup", places, scene, kept)[0].place == "left"

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
+from robomemory.errors import InstructionUnclear
 from robomemory.planning.belief import Observed
 from robomemory.planning.domain import Domain, Step
 from robomemory.planning.engine import UnifiedEngine
-from robomemory.planning.errors import InstructionUnclear
 from robomemory.planning.foresight import foresee
 from robomemory.planning.manipulation import BENCHTOP
-from robomemory.planning.planner import Finished, MemoryPlanner, Settings, Stuck
+from robomemory.planning.planner import Finished, MemoryPlanner, PlanningSettings, Stuck
 from robomemory.planning.recollection import PlanningMemory
 from vista.errors import ConfigError
 from vista.planner.scripted import ScriptedPlanner
@@ -63,7 +63,7 @@ class RememberingPlanner:
         self, memory: PlanningMemory | None, finder: Detector | None, *, fresh: bool = False
     ) -> None:
         self._looker, self._fresh = _looker(finder, "fresh" if fresh else "memory"), fresh
-        settings = Settings(max_plans=MAX_PLANS) if fresh else Settings()
+        settings = PlanningSettings(max_plans=MAX_PLANS) if fresh else PlanningSettings()
         self._core = MemoryPlanner(skills(), engine(), memory, settings)
         self._instruction = ""
         self._pending: Step | None = None
@@ -178,7 +178,7 @@ class FixedPlanner:
     ) -> Subtask | Done | Impossible:
         """The next subtask of the plan; Impossible also for an instruction that is not understood."""
         if self._plan is None or instruction != self._instruction:
-            core = MemoryPlanner(skills(), engine(), None, Settings(max_plans=MAX_PLANS))
+            core = MemoryPlanner(skills(), engine(), None, PlanningSettings(max_plans=MAX_PLANS))
             try:
                 steps = foresee(core, skills(), begin(core, self._looker, instruction, obs))
             except InstructionUnclear as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from robomemory.graph.scene import Scene as KnownScene
+from robomemory.graph.scene import SceneGraph as KnownScene
 from vista.errors import RobotStoppedError, VistaError
 from vista.events import OnEvent, tell_progress
 from vista.loop.stopping import STOPPED, ShouldStop
