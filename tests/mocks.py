@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from vista.errors import RobotStoppedError, StaleObservationError
+from vista.perception import DetectorBase
 from vista.robot.rotations import from_quat
 from vista.types import (
     U8,
     ActionChunk,
     ActionSpace,
     CameraSpec,
+    Cause,
     Decision,
     Detection,
     Done,
     Impossible,
-    Note,
+    ObjectKind,
     Observation,
     Pose,
     Progress,
@@ -30,6 +33,7 @@ from vista.types import (
     State,
     Subgoal,
     Subtask,
+    SubtaskResult,
     Verdict,
 )
 
@@ -163,10 +167,11 @@ class MockSwitcher:
 
     def judge(self, obs: Observation, chunk: ActionChunk) -> Progress:
         if (chunk.reached or 0.0) > 0.5:
-            return Progress(State.REACHED, 1.0, "the policy says so")
+            return Progress(State.REACHED, 1.0, "the policy says so", Cause.REACHED)
         fraction = min(1.0, max(0.0, chunk.progress or 0.0))
         if (obs.stamp_ns - self._start_ns) * 1e-9 > self.limit_s:
-            return Progress(State.TIMED_OUT, fraction, f"not reached within {self.limit_s:g} s")
+            reason = f"not reached within {self.limit_s:g} s"
+            return Progress(State.TIMED_OUT, fraction, reason, Cause.OUT_OF_TIME)
         return Progress(State.RUNNING, fraction)
 
 
@@ -191,6 +196,7 @@ class MockPlanner:
     def __init__(self, *steps: str, answer: Done | Impossible | None = None) -> None:
         self.steps, self.answer = steps, answer or Done("all steps are done")
         self.at, self.resets, self.heard = 0, 0, [[]]  # type: ignore[var-annotated]
+        self.ended: list[SubtaskResult | None] = []
 
     def reset(self) -> None:
         self.resets += 1
@@ -198,13 +204,18 @@ class MockPlanner:
             self.at = max(0, self.at - 1)
 
     def next(
-        self, obs: Observation, instruction: str, recall: Sequence[object]
+        self,
+        obs: Observation,
+        instruction: str,
+        recall: Sequence[object],
+        last: SubtaskResult | None = None,
     ) -> Subtask | Done | Impossible:
+        self.ended.append(last)
         self.heard.append([item.text for item in recall])  # type: ignore[attr-defined]
         if self.at >= len(self.steps):
             return self.answer
         self.at += 1
-        return Subtask(self.steps[self.at - 1], self.at - 1)
+        return Subtask.said(self.steps[self.at - 1], self.at - 1)
 
 
 class MockCritic:
@@ -237,17 +248,20 @@ class MockWorldModel:
         return Subgoal(subtask, images, self.scores.pop(0) if self.scores else 0.9, seed, obs.stamp_ns)
 
 
-class MockDetector:
-    """Always sees ``labels``, on a row."""
+class MockDetector(DetectorBase):
+    """Always sees ``names``, on a row; a tray is a container."""
 
-    def __init__(self, *labels: str) -> None:
-        self.labels = labels or ("blue mug", "tray")
+    def __init__(self, *names: str) -> None:
+        self.names = names or ("blue mug", "tray")
 
     def detect(self, obs: Observation) -> Sequence[Detection]:
         return [
-            Detection(label, 0.9, np.array([0.1, 0.1, 0.2, 0.2]), np.array([0.5, 0.1 * i, 0.0]), 0.01)
-            for i, label in enumerate(self.labels)
-        ]
+            Detection(
+                name, 0.9, np.array([0.1, 0.1, 0.2, 0.2]), np.array([0.5, 0.1 * i, 0.0]), 0.01,
+                kind=ObjectKind.CONTAINER if name.endswith("tray") else ObjectKind.THING,
+            )
+            for i, name in enumerate(self.names)
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -259,18 +273,37 @@ class MockItem:
     score: float
 
 
+@dataclass(frozen=True)
+class MockNote:
+    """One note."""
+
+    kind: str
+    text: str
+    stamp_ns: int
+    entities: tuple[str, ...] = ()
+    position: tuple[float, float, float] | None = None
+    triple: tuple[str, str, str] | None = None
+    confidence: float = 1.0
+    source: str = ""
+    run: int = 0
+    step: tuple[str, str, str, str, str] | None = None
+
+
 class MockMemory:
     """Keeps notes in a list; recalls those that share most words with the queries."""
 
     def __init__(self) -> None:
-        self.notes: list[Note] = []
+        self.notes: list[MockNote] = []
         self.runs = 0
+
+    def note(self, kind: str, text: str, stamp_ns: int, **fields: Any) -> MockNote:
+        return MockNote(kind, text, stamp_ns, **fields)
 
     def begin_run(self, start_ns: int) -> int:
         self.runs += 1
         return self.runs
 
-    def remember(self, notes: Sequence[Note]) -> None:
+    def remember(self, notes: Sequence[MockNote]) -> None:
         self.notes.extend(notes)
 
     def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> Sequence[MockItem]:

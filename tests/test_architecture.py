@@ -294,7 +294,7 @@ HEAVY = ("torch", "diffusers", "transformers", "mujoco", "faiss", "rclpy", "matp
     ("statement", "absent"),
     [
         (
-            "import vista, vista.types, vista.protocols, vista.errors, vista.loop.run, vista.files.resources",
+            "import vista, vista.types, vista.protocols, vista.errors, vista.loop, vista.files.resources",
             HEAVY,
         ),
         ("import robomemory", ("torch", "diffusers", "mujoco", "rclpy", "vista")),

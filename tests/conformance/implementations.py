@@ -20,9 +20,20 @@ import pytest
 
 from tests import mocks
 from vista.guard import SafetyGuard
-from vista.planner.preprocess import Preprocessor, TemplatePreprocessor
+from vista.planner.preprocess import TemplatePreprocessor
 from vista.planner.whole_instruction import WholePlanner
-from vista.protocols import Critic, Detector, Guard, Memory, Planner, Policy, Robot, Switcher, WorldModel
+from vista.protocols import (
+    Critic,
+    Detector,
+    Guard,
+    Memory,
+    Planner,
+    Policy,
+    Preprocessor,
+    Robot,
+    Switcher,
+    WorldModel,
+)
 from vista.types import ActionSpace, Observation, Pose, RobotSpec, Subgoal, Subtask
 
 if TYPE_CHECKING:
@@ -70,7 +81,7 @@ def observation(spec: RobotSpec, stamp_ns: int = 1_000_000_000, seed: int = 0) -
 def subgoal(case: Case[T], obs: Observation) -> Subgoal:
     """A subgoal for ``case`` whose images are other noise than ``obs``."""
     images = observation(case.spec(), seed=1).images
-    return Subgoal(Subtask(case.subtask), images, 0.9, 0, obs.stamp_ns)
+    return Subgoal(Subtask.said(case.subtask), images, 0.9, 0, obs.stamp_ns)
 
 
 def tiny(name: str, **how: object) -> Callable[[], Any]:

@@ -135,7 +135,7 @@ def check_parts(given: tuple[int, bytes, dict[str, str]]) -> None:
     except VistaError as error:
         clean(str(error))
     try:
-        objection = LanguageCritic(model).review(OBS, TOLD, Subtask("grasp the mug"), ())
+        objection = LanguageCritic(model).review(OBS, TOLD, Subtask.said("grasp the mug"), ())
         assert objection is None or (clean(objection) is None)
     except VistaError as error:
         clean(str(error))

@@ -19,6 +19,7 @@ from tests.mocks import mock_spec
 from vista import types as words
 from vista.errors import InvalidValueError
 from vista.guard import GuardLimits, SafetyGuard
+from vista.skill import Skill
 from vista.types import ActionChunk, ActionSpace, Decision, RobotSpec
 
 SPEC = mock_spec()
@@ -26,7 +27,8 @@ OBS = observation(SPEC)
 POSE = OBS.ee_pose
 IMAGE = np.zeros((4, 5, 3), np.uint8)
 CHUNK = ActionChunk(np.zeros((2, 7), np.float32), 0.1, ActionSpace.EE_DELTA, 0)
-RESULT = words.SubtaskResult("grasp the blue mug", 0.0, 2.0, words.State.REACHED, "", 0.5)
+SUBTASK = words.Subtask(Skill.parse("place the blue mug in the tray"), 1, "it is seen")
+RESULT = words.SubtaskResult(SUBTASK, 0.0, 2.0, words.State.REACHED, "", 0.5, words.Cause.REACHED)
 
 arrays = st.builds(
     lambda shape, kind, fill: np.full(shape, fill).astype(kind),
@@ -54,15 +56,20 @@ USUAL: dict[type, dict[str, Any]] = {
     words.RobotSpec: {field.name: getattr(SPEC, field.name) for field in fields(SPEC)},
     words.Observation: {field.name: getattr(OBS, field.name) for field in fields(OBS)},
     words.Detection: {"label": "mug", "score": 0.5, "box": np.zeros(4), "position": np.zeros(3),
-                      "sigma_m": 0.01, "camera": "front"},
-    words.Subtask: {"text": "grasp the blue mug", "index": 0, "until": ""},
+                      "sigma_m": 0.01, "camera": "front", "kind": words.ObjectKind.THING},
+    Skill: {field.name: getattr(SUBTASK.skill, field.name) for field in fields(Skill)},
+    words.Place: {"name": "left drawer", "half_size_m": (0.06, 0.07), "drawer": True, "position": (0.2, 0.1),
+                  "handle_m": 0.07, "cabinet": "three"},
+    words.Subtask: {"step": SUBTASK.skill, "index": 0, "why": ""},
+    words.Digest: {"summary": "", "queries": ("where is the mug",), "missing": ()},
     words.Done: {"reason": ""},
     words.Impossible: {"reason": "no mug"},
     words.Subgoal: {"subtask": words.Subtask("a"), "images": {"front": IMAGE}, "score": 0.5, "seed": 1,
                     "source_stamp_ns": 5},
     words.ActionChunk: {"actions": np.zeros((2, 7)), "dt_s": 0.1, "space": ActionSpace.EE_DELTA,
                         "start_stamp_ns": 0, "progress": None, "reached": 0.5},
-    words.Progress: {"state": words.State.RUNNING, "fraction": 0.5, "reason": ""},
+    words.Progress: {"state": words.State.RUNNING, "fraction": 0.5, "reason": "",
+                     "cause": words.Cause.NONE, "steps": 3},
     words.Verdict: {"decision": Decision.CLIP, "rule": "jump", "reason": "", "chunk": CHUNK},
     words.SubtaskResult: {field.name: getattr(RESULT, field.name) for field in fields(RESULT)},
     words.EpisodeResult: {"instruction": "tidy up", "outcome": words.Outcome.FAILURE, "cause": "", "steps": 3,

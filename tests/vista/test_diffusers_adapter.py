@@ -25,7 +25,7 @@ from vista.world_model.diffusers_adapter import (
 )
 
 OBS = observation(mocks.mock_spec())
-GRASP, PLACE = Subtask("grasp the blue mug"), Subtask("place the blue mug in the tray")
+GRASP, PLACE = Subtask.said("grasp the blue mug"), Subtask.said("place the blue mug in the tray")
 
 
 @pytest.fixture(scope="module")

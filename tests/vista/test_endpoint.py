@@ -50,7 +50,7 @@ def test_the_request_is_as_the_protocol_has_it(monkeypatch):
     monkeypatch.setenv("ROBOT_KEY", "secret-123")
     with ChatServer("grasp the blue mug") as server:
         step = planner(server.url, api_key_env="ROBOT_KEY").next(OBS, TOLD, ())
-    assert step == Subtask("grasp the blue mug", 0, "the switcher says reached")
+    assert step == Subtask.said("grasp the blue mug", 0)
     request = server.requests[0]
     assert server.keys == ["Bearer secret-123"]
     assert (request["model"], request["temperature"], request["seed"]) == ("tiny-vl", 0.0, 0)
@@ -231,7 +231,7 @@ def test_critic_and_preprocessor_by_endpoint():
         endpoint = EndpointSettings(server.url, "tiny-vl", **PATIENT)
         config = EndpointConfig(endpoint, critic_timeout_s=60.0, preprocessor_timeout_s=60.0)
         critic = EndpointCritic.from_config(config)
-        assert critic.review(OBS, TOLD, Subtask("grasp the mug"), ()) == "the gripper is full"
+        assert critic.review(OBS, TOLD, Subtask.said("grasp the mug"), ()) == "the gripper is full"
         digest = EndpointPreprocessor.from_config(config).digest(OBS, TOLD, ())
     assert digest.summary == "the mug was grasped"
     assert digest.queries == (TOLD, "where was the mug?")

@@ -15,7 +15,7 @@ from tests import mocks
 from tests.chat_server import ChatServer, Raw, completion
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, VistaError
-from vista.loop.run import Budget, run_task
+from vista.loop import Budget, Parts, run_task
 from vista.planner.endpoint import EndpointModel, EndpointSettings
 from vista.planner.language.answers import MalformedAnswerError
 from vista.planner.language.critic import LanguageCritic
@@ -215,7 +215,7 @@ def test_what_a_server_echoes_holds_no_key(reply, monkeypatch, caplog):
         with pytest.raises(VistaError) as caught:
             model(server.url, attempts=2).answer(ASK, timeout_s=60)
         with contextlib.suppress(VistaError):
-            LanguageCritic(model(server.url)).review(OBS, TOLD, Subtask("grasp the mug"), ())
+            LanguageCritic(model(server.url)).review(OBS, TOLD, Subtask.said("grasp the mug"), ())
     link: BaseException | None = caught.value
     while link is not None:  # what a page or a debugger shows of it
         assert KEY not in str(link)
@@ -272,11 +272,10 @@ def test_what_a_part_raises_reaches_the_loop_as_a_readable_cause(text, held, kin
         def answer(self, prompt, *, temperature=0.0, seed=0, timeout_s):
             raise kind(text)
 
-    result = run_task(
-        mocks.MockRobot(), LanguagePlanner(Raising(), PlannerSettings(timeout_s=10.0)),
-        mocks.MockWorldModel(), lambda _: Progress(State.REACHED, 1.0), mocks.MockMemory(), TOLD,
-        budget=Budget(max_subtasks=2),
-    )  # fmt: skip
+    planner = LanguagePlanner(Raising(), PlannerSettings(timeout_s=10.0))
+    reached = Progress(State.REACHED, 1.0)
+    parts = Parts(mocks.MockRobot(), planner, mocks.MockWorldModel(), lambda *_: reached, mocks.MockMemory())
+    result = run_task(parts, TOLD, budget=Budget(max_subtasks=2))
     assert result.outcome is not Outcome.SUCCESS
     assert held in result.cause
     assert result.cause.isprintable()

@@ -367,7 +367,7 @@ def test_a_missing_camera_is_named(camera):
 
 def test_a_missing_goal_image_is_named_and_the_baseline_needs_none():
     obs = observation(tiny.panda())
-    words = Subgoal(Subtask("grasp the blue mug"), {}, 1.0, 0, 0)
+    words = Subgoal(Subtask.said("grasp the blue mug"), {}, 1.0, 0, 0)
     with pytest.raises(ModelMismatchError, match=r"goal image of 'front'.*has none"):
         tiny.policy().predict_chunk(obs, words)
     baseline = tiny.policy(goal_image=False)

@@ -12,7 +12,7 @@ import pytest
 from tests import mocks
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, InstructionError, InvalidValueError, UnknownNameError
-from vista.loop.run import Budget, run_task
+from vista.loop import Budget, Parts, run_task
 from vista.planner.language.answers import Grammar, MalformedAnswerError, sentences, verdict
 from vista.planner.language.calls import Call, CallLateError, NotRunError, run_calls
 from vista.planner.language.critic import LanguageCritic
@@ -52,9 +52,9 @@ class Scripted:
 @pytest.mark.parametrize(
     ("text", "step"),
     [
-        ("grasp the blue mug", Subtask("grasp the blue mug", 3, "the switcher says reached")),
-        ("  Grasp the blue mug. \n", Subtask("grasp the blue mug", 3, "the switcher says reached")),
-        ('"place it in the tray"', Subtask("place it in the tray", 3, "the switcher says reached")),
+        ("grasp the blue mug", Subtask.said("grasp the blue mug", 3)),
+        ("  Grasp the blue mug. \n", Subtask.said("grasp the blue mug", 3)),
+        ('"place it in the tray"', Subtask.said("place it in the tray", 3)),
         ("Done.", Done("the language model sees the instruction fulfilled")),
         ("impossible: no blue mug is seen", Impossible("no blue mug is seen")),
     ],
@@ -231,9 +231,7 @@ def test_the_steps_of_a_task_follow_each_other():
     planner = LanguagePlanner(model)
     planner.reset()
     assert planner.next(OBS, TOLD, ()).text == "grasp the blue mug"
-    assert planner.next(OBS, TOLD, ()) == Subtask(
-        "place the blue mug in the tray", 1, "the switcher says reached"
-    )
+    assert planner.next(OBS, TOLD, ()) == Subtask.said("place the blue mug in the tray", 1)
     assert isinstance(planner.next(OBS, TOLD, ()), Done)
     assert '"grasp the blue mug"' in model.prompts[1].question, "it hears what was tried"
     assert len(model.prompts[0].images) == len(OBS.images)
@@ -368,7 +366,7 @@ def test_settings_that_make_no_sense_are_refused(wrong):
 
 def test_the_critic_says_yes_or_why_not():
     review = LanguageCritic(Scripted("yes", "no: the hand is full", "hm", "no: too far")).review
-    step = Subtask("grasp the blue mug")
+    step = Subtask.said("grasp the blue mug")
     assert review(OBS, TOLD, step, ()) is None
     assert review(OBS, TOLD, step, ()) == "the hand is full"
     assert review(OBS, TOLD, step, ()) == "too far"
@@ -378,7 +376,7 @@ def test_the_critic_says_yes_or_why_not():
 
 
 def last(state=State.REACHED):
-    return SubtaskResult("grasp the blue mug", 0.0, 2.5, state)
+    return SubtaskResult(Subtask.said("grasp the blue mug"), 0.0, 2.5, state)
 
 
 def test_the_template_sums_up_and_asks_from_detections():
@@ -426,19 +424,19 @@ def test_a_whole_task_with_planner_critic_and_preprocessor():
         return [
             "grasp the blue mug",
             "place the blue mug in the tray",
-            "put the blue mug in the tray",
+            "put the blue mug on the tray",
             "done",
         ][len(tried)]
 
     model = Scripted(by=say)
     robot, memory = mocks.MockRobot(), mocks.MockMemory()
-    result = run_task(
-        robot, LanguagePlanner(model), mocks.MockWorldModel(),
-        lambda _: Progress(State.REACHED, 1.0), memory, TOLD, detector=mocks.MockDetector(),
-        critic=LanguageCritic(model), preprocessor=LanguagePreprocessor(model), budget=Budget(max_subtasks=5),
+    parts = Parts(
+        robot, LanguagePlanner(model), mocks.MockWorldModel(), lambda *_: Progress(State.REACHED, 1.0), memory,
+        mocks.MockDetector(), LanguageCritic(model), LanguagePreprocessor(model),
     )  # fmt: skip
+    result = run_task(parts, TOLD, budget=Budget(max_subtasks=5))
     assert result.outcome is Outcome.SUCCESS, result.cause
-    assert [r.text for r in result.subtasks] == ["grasp the blue mug", "put the blue mug in the tray"]
+    assert [r.text for r in result.subtasks] == ["grasp the blue mug", "place the blue mug on the tray"]
     temporal = [n.text for n in memory.notes if n.kind == "temporal"]
     assert "the hand holds the blue mug" in temporal
     assert any(t.startswith("grasp the blue mug: reached") for t in temporal)

@@ -18,7 +18,7 @@ from vista.types import Done, Impossible, Subtask
 
 TOLD = "put the blue mug in the tray"
 OBS = observation(mocks.mock_spec())
-STEP = Subtask("grasp the blue mug")
+STEP = Subtask.said("grasp the blue mug")
 
 THOUGHT = [
     "<think>yes, no: maybe</think>{}",

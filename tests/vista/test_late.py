@@ -14,7 +14,7 @@ from vista.robot.kinematics import delta_to_matrix, matrix_to_pose, pose_to_matr
 from vista.types import ActionChunk, ActionSpace, Observation, Subgoal, Subtask
 
 DT = 0.1
-GOAL = Subgoal(Subtask("grasp the blue mug"), {}, 0.5, 0, 0)
+GOAL = Subgoal(Subtask.said("grasp the blue mug"), {}, 0.5, 0, 0)
 
 
 class Straight:

@@ -31,7 +31,7 @@ from vista.executor.lerobot.wire import MAX_BYTES, PolicySpec, WireError, pack, 
 from vista.types import ActionSpace, Subgoal, Subtask
 
 OBS = observation(panda())
-GOAL = Subgoal(Subtask("grasp the blue mug"), observation(panda(), seed=1).images, 0.9, 0, OBS.stamp_ns)
+GOAL = Subgoal(Subtask.said("grasp the blue mug"), observation(panda(), seed=1).images, 0.9, 0, OBS.stamp_ns)
 PATIENT = 60.0  # a busy machine is no dead server
 
 

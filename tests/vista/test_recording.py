@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 
 from tests import mocks
-from vista.events import Event, EventKind, tell_progress
+from vista.events import Event, EventKind
 from vista.files.file_names import file_name
 from vista.guard import SafetyGuard
-from vista.loop.run import Budget, pursue, run_task
-from vista.loop.timings import Timings
+from vista.loop import Budget, MotionParts, Parts, run_task
 from vista.protocols import Robot
 from vista.report import load_record
 from vista.report.recording import RecordingError, RunRecorder, Watched
@@ -26,20 +25,11 @@ from vista.types import Subtask
 def perform(recorder, *steps, robot=None, **options):
     """One task with mocks, recorded. Returns its result."""
     robot = Watched(robot or mocks.MockRobot(), recorder)
-    timings, guard = Timings(), SafetyGuard(robot.spec)
-
-    def act(subgoal):
-        return pursue(
-            robot, mocks.MockPolicy(), mocks.MockSwitcher(), guard, subgoal,
-            timings=timings, on_progress=tell_progress(recorder),
-        )  # fmt: skip
-
-    memory = mocks.MockMemory()
-    return run_task(
-        robot, mocks.MockPlanner(*steps), options.pop("world_model", mocks.MockWorldModel()), act, memory,
-        "put the blue mug in the tray", detector=mocks.MockDetector(), timings=timings,
-        on_event=options.pop("on_event", recorder), **options,
-    )  # fmt: skip
+    motion = MotionParts(robot, mocks.MockPolicy(), mocks.MockSwitcher(), SafetyGuard(robot.spec))
+    model = options.pop("world_model", mocks.MockWorldModel())
+    parts = Parts(robot, mocks.MockPlanner(*steps), model, motion, mocks.MockMemory(), mocks.MockDetector())
+    listener = options.pop("listener", recorder)
+    return run_task(parts, "put the blue mug in the tray", listener=listener, **options)
 
 
 def read(folder):
@@ -140,7 +130,7 @@ def test_what_is_known_is_on_disk_while_the_run_goes_on(tmp_path):
         if event.kind is EventKind.SUBTASK_ENDED:
             seen.append(read(recorder.folder))
 
-    perform(recorder, "one", "two", on_event=watch)
+    perform(recorder, "one", "two", listener=watch)
     assert [len(data["subtasks"]) for data in seen] == [1, 2]
     assert {data["outcome"] for data in seen} == {"running"}
     assert seen[1]["instruction"] == "put the blue mug in the tray"
@@ -152,7 +142,7 @@ def test_a_process_that_is_killed_leaves_a_record_that_can_be_read(tmp_path):
         "recorder = RunRecorder(sys.argv[1])\n"
         "def watch(event):\n    recorder(event)\n"
         "    if event.kind is EventKind.SUBTASK_ENDED: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "perform(recorder, 'one', 'two', on_event=watch)\n"
+        "perform(recorder, 'one', 'two', listener=watch)\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=60)
     assert done.returncode == -9

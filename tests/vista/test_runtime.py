@@ -8,23 +8,36 @@ import pytest
 
 from tests import mocks
 from vista.errors import InvalidValueError
+from vista.events import EventKind
 from vista.guard import SafetyGuard
-from vista.loop import run
+from vista.loop import MotionParts, MotionSettings, pursue, pursuit
 from vista.loop.clock import ClockWatch
-from vista.loop.run import STOPPED, pursue
-from vista.robot.retreat import Withdrawal
-from vista.types import Decision, Progress, State, Subgoal, Subtask
+from vista.robot.retreat import Retreat
+from vista.types import Cause, Decision, Progress, State, Subgoal, Subtask
 
-GOAL = Subgoal(Subtask("grasp the blue mug"), {}, 0.9, 0, 0)
+GOAL = Subgoal(Subtask.said("grasp the blue mug"), {}, 0.9, 0, 0)
 CANCELLED = "cancelled by the user"
 
 
-def go(robot=None, policy=None, switcher=None, guard=None, **options):
+def go(
+    robot=None, policy=None, switcher=None, guard=None, *, heard=None, should_stop=lambda: None, **settings
+):
+    """Pursue; ``heard`` collects the progress that is told."""
     robot = robot or mocks.MockRobot()
     guard = guard or SafetyGuard(robot.spec)
-    return pursue(
-        robot, policy or mocks.MockPolicy(), switcher or mocks.MockSwitcher(), guard, GOAL, **options
+    parts = MotionParts(
+        robot,
+        policy or mocks.MockPolicy(),
+        switcher or mocks.MockSwitcher(),
+        guard,
+        MotionSettings(**settings),
     )
+
+    def hear(event):
+        if heard is not None and event.kind is EventKind.PROGRESS:
+            heard(event.progress) if callable(heard) else heard.append(event.progress)
+
+    return pursue(parts, GOAL, listener=hear, should_stop=should_stop)
 
 
 class NanPolicy(mocks.MockPolicy):
@@ -39,12 +52,13 @@ class BrokenPolicy(mocks.MockPolicy):
 
 def test_reaches_the_target_in_short_pieces():
     robot, policy, heard = mocks.MockRobot(), mocks.MockPolicy(), []
-    final = go(robot, policy, execute_rows=3, on_progress=heard.append)
+    final = go(robot, policy, execute_rows=3, heard=heard)
     assert final.state is State.REACHED
     np.testing.assert_allclose(robot.position, policy.target, atol=1e-3)
     assert {len(chunk.actions) for chunk in robot.sent} == {3}
     assert policy.resets == 1
     assert heard[-1] == final
+    assert (final.cause, final.steps) == (Cause.REACHED, len(robot.sent))
     assert [p.state for p in heard[:-1]] == [State.RUNNING] * len(robot.sent)
     assert robot.causes == []
 
@@ -73,7 +87,7 @@ def test_a_hand_that_failed_withdraws_with_what_it_holds(gripper, command):
     robot = mocks.MockRobot()
     robot.position[2], robot.gripper = 0.05, gripper
     robot.command, robot.held = command, gripper if command == 0.0 else 0.0
-    final = go(robot, switcher=Gives(State.FAILED), withdrawal=Withdrawal(0.2, 0.3))
+    final = go(robot, switcher=Gives(State.FAILED), retreat=Retreat(0.2, 0.3))
     assert (final.state, final.reason) == (State.FAILED, "it is so")
     aside = 0.08 if command else 0.0
     assert np.linalg.norm(robot.position[:2] - [0.5, 0.0]) == pytest.approx(aside, abs=0.011)
@@ -90,7 +104,7 @@ def test_a_hand_that_failed_withdraws_with_what_it_holds(gripper, command):
 def test_a_hand_that_grasped_what_it_should_lifts_it_and_keeps_it(height, wanted):
     robot = mocks.MockRobot()
     robot.position[2], robot.command, robot.held, robot.gripper = height, 0.0, 0.4, 0.4
-    done = go(robot, switcher=Gives(State.REACHED), withdrawal=Withdrawal(0.3, carry_m=0.12))
+    done = go(robot, switcher=Gives(State.REACHED), retreat=Retreat(0.3, carry_m=0.12))
     assert done.state is State.REACHED
     np.testing.assert_allclose(robot.position, [0.5, 0.0, wanted], atol=0.011)
     assert {float(row[6]) for c in robot.sent for row in c.actions} <= {0.0}
@@ -101,21 +115,21 @@ def test_a_hand_that_is_not_told_to_withdraw_stays(state, command):
     robot = mocks.MockRobot()
     robot.position[2], robot.command = 0.05, command
     robot.held = robot.gripper = 0.4 if command == 0.0 else 1.0
-    assert go(robot, switcher=Gives(state), withdrawal=None).state is state
+    assert go(robot, switcher=Gives(state), retreat=None).state is state
     assert robot.sent == []
 
 
 def test_a_hand_that_let_go_rises_to_see_what_it_did():
     robot = mocks.MockRobot()
     robot.position[2] = 0.05
-    assert go(robot, switcher=Gives(State.REACHED), withdrawal=Withdrawal(0.2)).state is State.REACHED
+    assert go(robot, switcher=Gives(State.REACHED), retreat=Retreat(0.2)).state is State.REACHED
     np.testing.assert_allclose(robot.position, [0.5, 0.0, 0.2], atol=0.011)
 
 
 def test_fingers_closed_on_nothing_open_before_the_hand_rises_and_the_subtask_begins():
     robot = mocks.MockRobot()
     robot.position[2], robot.gripper, robot.command = 0.05, 0.0, 0.0
-    go(robot, switcher=Gives(State.REACHED), withdrawal=Withdrawal(0.2))
+    go(robot, switcher=Gives(State.REACHED), retreat=Retreat(0.2))
     np.testing.assert_allclose(robot.sent[0].actions[:, :3], 0.0)
     assert (robot.sent[0].actions[:, 6] == 1.0).all()
     assert robot.gripper == 1.0
@@ -127,7 +141,7 @@ def test_empty_fingers_begin_the_next_try_from_another_side_the_same_ones_when_r
         robot, places = mocks.MockRobot(), []
         robot.position[2] = 0.05
         for _ in range(3):
-            go(robot, switcher=Gives(State.FAILED), withdrawal=Withdrawal(0.2, aside_m=0.06))
+            go(robot, switcher=Gives(State.FAILED), retreat=Retreat(0.2, aside_m=0.06))
             places.append(robot.position.copy())
             robot.position[:] = 0.5, 0.0, 0.05
         return np.array(places)
@@ -143,26 +157,25 @@ def test_the_guard_may_keep_a_hand_from_withdrawing():
     robot = mocks.MockRobot()
     robot.position[2] = 0.05
     guard = mocks.MockGuard(*[(Decision.HOLD, "somebody is there")] * 9)
-    final = go(robot, switcher=Gives(State.FAILED), guard=guard, withdrawal=Withdrawal())
+    final = go(robot, switcher=Gives(State.FAILED), guard=guard, retreat=Retreat())
     assert (final.state, final.reason, robot.sent) == (State.FAILED, "it is so", [])
     stop = mocks.MockGuard((Decision.STOP, "button"))
-    assert go(
-        mocks.MockRobot(), switcher=Gives(State.FAILED), guard=stop, withdrawal=Withdrawal(0.5)
-    ).reason == (STOPPED + "guard mock: button")
+    final = go(mocks.MockRobot(), switcher=Gives(State.FAILED), guard=stop, retreat=Retreat(0.5))
+    assert (final.cause, final.reason) == (Cause.STOPPED, "guard mock: button")
 
 
-def test_a_withdrawal_that_leads_nowhere_ends():
+def test_a_retreat_that_leads_nowhere_ends():
     robot = mocks.MockRobot()
     robot.position[2] = -9.0
     before = robot.stamp_ns
-    go(robot, switcher=Gives(State.TIMED_OUT), guard=mocks.MockGuard(), withdrawal=Withdrawal(timeout_s=1.0))
+    go(robot, switcher=Gives(State.TIMED_OUT), guard=mocks.MockGuard(), retreat=Retreat(timeout_s=1.0))
     assert robot.stamp_ns - before <= 1.5e9
     with pytest.raises(InvalidValueError, match="speed_m_s"):
-        Withdrawal(speed_m_s=0.0)
+        Retreat(speed_m_s=0.0)
     with pytest.raises(InvalidValueError, match="aside_m"):
-        Withdrawal(aside_m=-0.1)
-    with pytest.raises(InvalidValueError, match=r"Withdrawal\.carry_m: 0\.0"):
-        Withdrawal(carry_m=0.0)
+        Retreat(aside_m=-0.1)
+    with pytest.raises(InvalidValueError, match=r"Retreat\.carry_m: 0\.0"):
+        Retreat(carry_m=0.0)
 
 
 def test_nan_is_never_sent():
@@ -177,7 +190,7 @@ def test_nan_is_never_sent():
 def test_a_hold_that_passes_is_survived_and_told():
     robot, heard = mocks.MockRobot(), []
     guard = mocks.MockGuard(*[(Decision.HOLD, "too early")] * 3)
-    final = go(robot, guard=guard, hold_wait_s=0.0, on_progress=heard.append)
+    final = go(robot, guard=guard, hold_wait_s=0.0, heard=heard)
     assert final.state is State.REACHED
     assert sum("holding still, guard mock: too early" in p.reason for p in heard) == 3
 
@@ -187,6 +200,7 @@ def test_a_hold_that_stays_ends_with_the_guards_reason():
     guard = mocks.MockGuard(*[(Decision.HOLD, "too early")] * 99)
     final = go(robot, guard=guard, hold_wait_s=0.0, hold_tries=5)
     assert (final.state, final.reason) == (State.FAILED, "guard mock: too early")
+    assert (final.cause, final.steps) == (Cause.GUARD, 0)
     assert guard.asked == 5
     assert robot.sent == []
     assert robot.causes == [], "another subtask may be tried"
@@ -210,7 +224,7 @@ def test_an_old_observation_holds_the_arm():
 
 def test_a_clipped_chunk_is_what_is_sent():
     robot, heard = mocks.MockRobot(), []
-    go(robot, mocks.MockPolicy(target=(0.6, 0.1, -0.3)), timeout_s=3.0, on_progress=heard.append)
+    go(robot, mocks.MockPolicy(target=(0.6, 0.1, -0.3)), timeout_s=3.0, heard=heard)
     assert robot.position[2] == pytest.approx(0.0, abs=1e-5)
     assert any(p.reason.startswith("clipped, guard workspace") for p in heard)
 
@@ -221,7 +235,7 @@ def test_stop_from_the_guard_is_latched():
     guard.stop("emergency button")
     final = go(robot, guard=guard)
     assert final.state is State.FAILED
-    assert final.reason == STOPPED + "guard stop: emergency button"
+    assert (final.cause, final.reason) == (Cause.STOPPED, "guard stop: emergency button")
     assert robot.causes == ["guard stop: emergency button"]
     assert robot.sent == []
 
@@ -230,7 +244,7 @@ def test_a_silent_camera_ends_it_and_is_named():
     robot = mocks.MockRobot(silent_after=2)
     final = go(robot, mocks.MockPolicy(speed_m_s=0.05))
     assert final.state is State.FAILED
-    assert final.reason.startswith(STOPPED)
+    assert final.stopped
     assert "camera 'front'" in final.reason
     assert len(robot.sent) == 2
     assert len(robot.causes) == 1
@@ -271,11 +285,11 @@ class Undeclared(mocks.MockRobot):
 
 @pytest.mark.parametrize("make", [mocks.MockRobot, Undeclared, Free])
 def test_how_long_a_part_thinks_is_not_how_long_the_clock_stands(monkeypatch, make):
-    monkeypatch.setattr(run, "CLOCK_STALL_S", 0.05)
+    monkeypatch.setattr(pursuit, "CLOCK_STALL_S", 0.05)
     endings = []
     for seconds in (0.0, 0.06):
         robot = make()
-        final = go(robot, Slow(seconds, speed_m_s=2.0), withdrawal=Withdrawal(0.2))
+        final = go(robot, Slow(seconds, speed_m_s=2.0), retreat=Retreat(0.2))
         endings.append((final, len(robot.sent), robot.causes))
     assert endings[0] == endings[1]
     assert endings[0][0].state is State.REACHED
@@ -284,7 +298,7 @@ def test_how_long_a_part_thinks_is_not_how_long_the_clock_stands(monkeypatch, ma
 def test_a_policy_of_two_seconds_a_chunk_ends_like_a_fast_one(monkeypatch):
     """The same with the real limit and a wall clock that the policy turns on."""
     now = [0.0]
-    monkeypatch.setattr(run, "ClockWatch", partial(ClockWatch, clock=lambda: now[0]))
+    monkeypatch.setattr(pursuit, "ClockWatch", partial(ClockWatch, clock=lambda: now[0]))
 
     class Ponders(mocks.MockPolicy):
         def predict_chunk(self, obs, subgoal):
@@ -293,7 +307,7 @@ def test_a_policy_of_two_seconds_a_chunk_ends_like_a_fast_one(monkeypatch):
 
     for make in (mocks.MockRobot, Free):
         robot, fast = make(), make()
-        assert go(robot, Ponders(), withdrawal=Withdrawal()) == go(fast, withdrawal=Withdrawal())
+        assert go(robot, Ponders(), retreat=Retreat()) == go(fast, retreat=Retreat())
         np.testing.assert_array_equal(robot.position, fast.position)
         assert robot.causes == []
 
@@ -310,7 +324,7 @@ def test_in_lockstep_a_clock_that_stands_still_is_judged_by_commands():
 
 @pytest.mark.parametrize("make", [partial(Free, moves_in_observe=False), Undeclared])
 def test_a_clock_that_stands_still_in_free_running_is_noticed_in_its_time(monkeypatch, make):
-    monkeypatch.setattr(run, "CLOCK_STALL_S", 0.1)
+    monkeypatch.setattr(pursuit, "CLOCK_STALL_S", 0.1)
     robot = make()
     robot.frozen, began = True, time.monotonic()
     final = go(robot, mocks.MockPolicy(speed_m_s=1e-6))
@@ -320,7 +334,7 @@ def test_a_clock_that_stands_still_in_free_running_is_noticed_in_its_time(monkey
 
 
 def test_waiting_while_the_guard_holds_counts_in_free_running_and_not_in_lockstep(monkeypatch):
-    monkeypatch.setattr(run, "CLOCK_STALL_S", 0.05)
+    monkeypatch.setattr(pursuit, "CLOCK_STALL_S", 0.05)
     holding = [(Decision.HOLD, "too early")] * 99
     final = go(Free(moves_in_observe=False), guard=mocks.MockGuard(*holding), hold_wait_s=0.03)
     assert "clock has stood" in final.reason
@@ -333,7 +347,7 @@ def test_waiting_while_the_guard_holds_counts_in_free_running_and_not_in_lockste
 def test_an_exception_stops_the_arm_and_names_stage_and_type():
     robot = mocks.MockRobot()
     final = go(robot, BrokenPolicy())
-    assert final.reason == STOPPED + "predict: RuntimeError: out of memory"
+    assert (final.cause, final.reason) == (Cause.STOPPED, "predict: RuntimeError: out of memory")
     assert robot.causes == ["predict: RuntimeError: out of memory"]
 
 
@@ -347,7 +361,7 @@ def test_a_robot_that_was_stopped_says_why():
 def test_cancel_at_any_step_stops_the_arm_with_the_cause(at):
     robot = mocks.MockRobot()
     final = go(robot, mocks.MockPolicy(speed_m_s=0.05), should_stop=mocks.Cancel(at))
-    assert final.reason == STOPPED + CANCELLED
+    assert (final.cause, final.reason) == (Cause.STOPPED, CANCELLED)
     assert robot.causes == [CANCELLED]
     assert len(robot.sent) == at // 2, "nothing is sent once there is a cause"
 
@@ -355,7 +369,7 @@ def test_cancel_at_any_step_stops_the_arm_with_the_cause(at):
 def test_cancel_while_holding_does_not_wait_for_the_end():
     guard = mocks.MockGuard(*[(Decision.HOLD, "too early")] * 99)
     final = go(guard=guard, hold_wait_s=60.0, should_stop=mocks.Cancel(3))
-    assert final.reason == STOPPED + CANCELLED
+    assert (final.cause, final.reason) == (Cause.STOPPED, CANCELLED)
 
 
 def test_interrupt_stops_the_arm_and_goes_on_up():
@@ -365,7 +379,7 @@ def test_interrupt_stops_the_arm_and_goes_on_up():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        go(robot, on_progress=interrupt)
+        go(robot, heard=interrupt)
     assert robot.causes == ["interrupted by KeyboardInterrupt"]
 
 

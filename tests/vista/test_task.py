@@ -4,11 +4,10 @@ import pytest
 
 from tests import mocks
 from vista.errors import InstructionError, InvalidValueError, StaleObservationError, VistaError
-from vista.events import EventKind, fan_out, tell_progress
+from vista.events import EventKind, fan_out
 from vista.guard import SafetyGuard
-from vista.loop.run import Budget, pursue, run_task
-from vista.loop.timings import Timings
-from vista.types import Impossible, Outcome, Progress, State
+from vista.loop import Budget, MotionParts, Parts, run_task
+from vista.types import Cause, Impossible, Outcome, Progress, State
 
 
 class BrokenPolicy(mocks.MockPolicy):
@@ -29,22 +28,18 @@ class World:
         self.policy = parts.pop("policy", None) or mocks.MockPolicy()
         self.pursue = parts.pop("pursue", self._pursue)
         self.should_stop = parts.pop("should_stop", lambda: None)
-        self.timings, self.events, self.options = Timings(), [], parts
+        self.events, self.options = [], parts
         self.tell = self.events.append
 
-    def _pursue(self, subgoal):
-        return pursue(
-            self.robot, self.policy, mocks.MockSwitcher(), self.guard, subgoal, timings=self.timings,
-            should_stop=self.should_stop, on_progress=tell_progress(self.tell),
-        )  # fmt: skip
+    def _pursue(self, subgoal, listener, should_stop):
+        parts = MotionParts(self.robot, self.policy, mocks.MockSwitcher(), self.guard)
+        return parts(subgoal, listener, should_stop)
 
     def run(self, instruction="put the blue mug in the tray"):
-        return run_task(
-            self.robot, self.planner, self.world_model, self.pursue, self.memory, instruction,
-            detector=self.detector, critic=self.critic, timings=self.timings,
-            on_event=self.tell, should_stop=self.should_stop,
-            **self.options,
-        )  # fmt: skip
+        parts = Parts(
+            self.robot, self.planner, self.world_model, self.pursue, self.memory, self.detector, self.critic
+        )
+        return run_task(parts, instruction, listener=self.tell, should_stop=self.should_stop, **self.options)
 
     def kinds(self):
         return [event.kind for event in self.events]
@@ -55,8 +50,8 @@ def fail_once(world, *answers):
     left = list(answers)
     work = world.pursue
 
-    def run(subgoal):
-        return left.pop(0) if left else work(subgoal)
+    def run(subgoal, listener, should_stop):
+        return left.pop(0) if left else work(subgoal, listener, should_stop)
 
     world.pursue = run
     return world
@@ -105,7 +100,7 @@ def test_events_tell_the_whole_story_in_order():
     assert set(imagined.subgoal.images) == set(ended.images) == set(mocks.CAMERAS)
     assert ended.progress.state is State.REACHED
     assert [e.at_s for e in world.events] == sorted(e.at_s for e in world.events)
-    stages = [(e.kind, e.stage) for e in world.events if e.kind.startswith("stage")]
+    stages = [(e.kind, e.stage) for e in world.events if e.kind.startswith("stage") and "." not in e.stage]
     assert len(stages) % 2 == 0
     for (start, name), (end, same) in zip(stages[::2], stages[1::2], strict=True):
         assert (start, end, name) == (EventKind.STAGE_STARTED, EventKind.STAGE_ENDED, same)
@@ -127,7 +122,7 @@ def test_impossible_is_a_failure_with_the_planners_reason():
 def test_an_instruction_that_names_nothing_is_a_failure_too():
     world = World()
 
-    def refuse(obs, instruction, recall):
+    def refuse(obs, instruction, recall, last=None):
         raise InstructionError("no red mug; seen: blue mug, tray")
 
     world.planner.next = refuse
@@ -143,6 +138,11 @@ def test_a_failed_subtask_is_planned_anew_and_the_planner_hears_of_it():
     assert [s.state for s in result.subtasks] == [State.FAILED, State.REACHED, State.REACHED]
     assert world.planner.resets == 2
     assert "the mug slipped" in world.planner.heard[2][0]
+    assert [last and (last.text, last.state, last.reason) for last in world.planner.ended[:3]] == [
+        None,
+        ("grasp it", State.FAILED, "the mug slipped"),
+        ("grasp it", State.REACHED, "the policy says so"),
+    ]
     assert "the mug slipped" not in " ".join(world.planner.heard[3][:1])
 
 
@@ -155,7 +155,7 @@ def test_other_ends_than_reached_are_planned_anew_as_well(state):
 
 def test_budget_of_subtasks_ends_a_hopeless_task():
     world = World(budget=Budget(max_subtasks=3))
-    world.pursue = lambda subgoal: progress(State.FAILED, "slipped")
+    world.pursue = lambda *_: progress(State.FAILED, "slipped")
     result = world.run()
     assert result.outcome is Outcome.FAILURE
     assert "3 subtasks" in result.cause
@@ -199,6 +199,7 @@ def test_a_refused_image_fails_the_subtask_and_nothing_moves():
     assert result.outcome is Outcome.FAILURE
     assert [s.state for s in result.subtasks] == [State.FAILED] * 2
     assert "best score 0.10" in result.subtasks[0].reason
+    assert result.subtasks[0].cause is Cause.REFUSED
     assert world.robot.sent == []
 
 
@@ -230,7 +231,7 @@ def test_a_stop_inside_pursue_ends_the_task_with_that_cause():
     world = World(policy=BrokenPolicy())
     result = world.run()
     assert (result.outcome, result.cause) == (Outcome.STOPPED, "predict: RuntimeError: out of memory")
-    assert len(result.subtasks) == 1
+    assert [r.cause for r in result.subtasks] == [Cause.STOPPED]
     assert world.planner.resets == 1, "no other subtask was tried"
 
 
@@ -325,14 +326,8 @@ def test_a_memory_lost_at_the_end_does_not_undo_a_success():
 
 def test_runs_without_memory_and_detector():
     robot = mocks.MockRobot()
-    result = run_task(
-        robot,
-        mocks.MockPlanner("grasp it"),
-        mocks.MockWorldModel(),
-        lambda goal: progress(State.REACHED),
-        None,
-        "do it",
-    )
+    planner, model = mocks.MockPlanner("grasp it"), mocks.MockWorldModel()
+    result = run_task(Parts(robot, planner, model, lambda *_: progress(State.REACHED)), "do it")
     assert result.outcome is Outcome.SUCCESS
     assert "recall" not in result.timings
 
@@ -383,3 +378,20 @@ def test_who_waits_for_a_free_robot_does_not_wait_long():
 def test_budget_without_room_is_a_mistake():
     with pytest.raises(InvalidValueError):
         Budget(max_subtasks=0)
+
+
+def test_a_step_is_remembered_as_values():
+    world = World("grasp the blue mug", "place the blue mug in the tray", "wave")
+    assert world.run().outcome is Outcome.SUCCESS
+    assert [n.step for n in world.memory.notes if n.kind == "temporal"] == [
+        ("grasp", "blue mug", "", "", "reached"),
+        ("place", "blue mug", "in", "tray", "reached"),
+        None,
+    ]
+
+
+def test_a_step_that_stopped_the_robot_counts_what_was_sent():
+    world = World()
+    world.pursue = lambda *_: Progress(State.FAILED, 0.2, "button", Cause.STOPPED, steps=7)
+    result = world.run()
+    assert (result.outcome, result.cause, result.steps) == (Outcome.STOPPED, "button", 7)

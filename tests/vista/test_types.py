@@ -47,7 +47,7 @@ def test_arrays_are_copies_that_no_one_can_change():
 
 def test_values_are_frozen():
     with pytest.raises(AttributeError):
-        Subtask("a").text = "b"
+        Subtask("a").step = "b"
     obs = observation(mock_spec())
     assert isinstance(obs.images, MappingProxyType)
     with pytest.raises(TypeError):

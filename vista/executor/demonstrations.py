@@ -25,7 +25,7 @@ from vista.learning.shards import (
     shard_folders,
 )
 from vista.learning.text_encoder import TextEncoder
-from vista.skill import unnamed
+from vista.skill import Skill, Verb, unnamed_text
 
 KEYS = ("front", "wrist", "ee", "target", "gripper", "done", "segment", "goal", "text")
 
@@ -64,12 +64,23 @@ def _episodes(shard: Path, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, n
         return kept["episode"], kept["instruction"]
     texts = [str(text) for text in arrays["text"]]
     told = []
-    for grasp, place in zip(texts[::2], texts[1::2], strict=False):
-        thing = grasp.removeprefix("grasp ")
-        if len(texts) % 2 or thing == grasp or not place.startswith(f"place {thing} "):
-            raise ConfigError(f"{shard}: {grasp!r}, {place!r} are not the two subtasks of one episode")
-        told += [f"put {place.removeprefix('place ')}"] * 2
+    for first, second in zip(texts[::2], texts[1::2], strict=False):
+        grasp, place = Skill.find(first), Skill.find(second)
+        if (
+            grasp is None
+            or place is None
+            or len(texts) % 2
+            or (grasp.verb, place.verb, grasp.thing) != (Verb.GRASP, Verb.PLACE, place.thing)
+        ):
+            raise ConfigError(f"{shard}: {first!r}, {second!r} are not the two subtasks of one episode")
+        told += [f"put the {place.thing} {place.relation} the {place.place}"] * 2
     return np.arange(len(texts)) // 2, np.array(told)
+
+
+def _unnamed(text: str) -> str:
+    """What ``text`` says to do, not with which thing; ``text`` itself where it is no skill."""
+    skill = Skill.find(text)
+    return text if skill is None else unnamed_text(skill)
 
 
 def _last_segments(episode: np.ndarray) -> np.ndarray:
@@ -153,7 +164,7 @@ class Demonstrations:
         self.goal_pose = np.concatenate([final[:, :3], final[:, 5:6]], 1)
         g = joined["gripper"].astype(np.float64)
         self.proprio = proprio(ee, g[:, 0], g[:, 1], g[:, 2])
-        said = [unnamed(str(t)) if config.told == "unnamed" else str(t) for t in joined["text"]]
+        said = [_unnamed(str(t)) if config.told == "unnamed" else str(t) for t in joined["text"]]
         texts, self.text_index = np.unique(said, return_inverse=True)
         tokens, mask = TextEncoder().encode([str(t) for t in texts])
         weight = mask[..., None].float()

@@ -15,7 +15,7 @@ from vista.learning.pretrained import best_device, load_network
 from vista.learning.tensors import to_tensor
 from vista.learning.text_encoder import TextEncoder
 from vista.robot.kinematics import pose_to_matrix
-from vista.skill import unnamed
+from vista.skill import unnamed_text
 from vista.types import ActionChunk, ActionSpace, Observation, Subgoal
 
 
@@ -81,8 +81,11 @@ class GoalVLAPolicy:
             else None
         )
         # Where it is told the whole instruction, a planner hands that on as the one subtask.
-        said = subgoal.subtask.text
-        tokens, mask = self._text.encode([unnamed(said) if config.told == "unnamed" else said])
+        subtask = subgoal.subtask
+        said = subtask.network_text
+        if config.told == "unnamed" and subtask.skill is not None:
+            said = unnamed_text(subtask.skill)
+        tokens, mask = self._text.encode([said])
         weight = mask[..., None].float()
         text = ((tokens * weight).sum(1) / weight.sum(1)).to(self._device)
         if config.told == "none":

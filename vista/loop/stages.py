@@ -97,7 +97,7 @@ class Parts:
     preprocessor: Preprocessor | None = None
 
 
-class Task:
+class TaskRun:
     """The stages of one task. Every method raises :class:`Halt` when the caller wants the task to end."""
 
     def __init__(

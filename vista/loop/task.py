@@ -9,7 +9,7 @@ import logging
 
 from vista.errors import InstructionError
 from vista.events import Event, EventKind, Listener, ignore
-from vista.loop.stages import Budget, Parts, Task
+from vista.loop.stages import Budget, Parts, TaskRun
 from vista.loop.stopping import Halt, halt_robot, never
 from vista.messages.describe import describe, on_purpose
 from vista.protocols import ShouldStop
@@ -47,7 +47,7 @@ def run_task(
         raise InstructionError(
             "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
         )
-    task = Task(
+    task = TaskRun(
         parts,
         instruction.strip(),
         budget=budget or Budget(),
@@ -74,7 +74,7 @@ def run_task(
     return task.end(outcome, cause)
 
 
-def _run(task: Task) -> tuple[Outcome, str]:
+def _run(task: TaskRun) -> tuple[Outcome, str]:
     """The loop itself: each turn is one subtask. Returns how the task ended and why."""
     budget = task.budget
     task.emit(Event(EventKind.TASK_STARTED, text=task.instruction))

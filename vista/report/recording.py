@@ -1,7 +1,7 @@
 """Writes a run down while it happens: ``result.json``, the images, a video and a page.
 
 recorder = RunRecorder("runs", facts={"task": "pick_place", "seed": "0"})
-result = run_task(Watched(robot, recorder), ..., on_event=recorder)
+result = run_task(parts, instruction, listener=recorder)   (parts with Watched(robot, recorder))
 page = recorder.close(truth=task.success())
 """
 
@@ -96,6 +96,8 @@ class RunRecorder:
                 case EventKind.TASK_STARTED:
                     self._change(instruction=event.text)
                 case EventKind.STAGE_ENDED:
+                    if "." in event.stage:  # a part of a stage; how long it took comes with the result
+                        return
                     self._stage_ended(event, now_s)
                 case EventKind.DETECTED:
                     self._change(seen=tuple(_seen(event)))
@@ -104,7 +106,7 @@ class RunRecorder:
                     items = tuple(RecalledItem(i.kind, i.text, _number(i.score), index) for i in event.recall)
                     self._change(recalled=self.record.recalled + items)
                 case EventKind.PLANNED:
-                    self._why = event.text
+                    self._why = event.subtask.why if event.subtask else ""
                     return
                 case EventKind.SUBTASK_STARTED:
                     self._images, self._score = {}, 0.0

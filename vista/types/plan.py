@@ -103,3 +103,9 @@ class Digest:
     summary: str
     queries: tuple[str, ...]
     missing: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        values.text("Digest.summary", self.summary)
+        for name in ("queries", "missing"):
+            given = values.sequence(f"Digest.{name}", getattr(self, name))
+            set_field(self, name, tuple(values.text(f"Digest.{name}", each) for each in given))

@@ -138,7 +138,7 @@ class LeRobotPolicy:
         arrays: dict[str, F32 | U8] = {f"image.{c}": self._image(c, obs, subgoal) for c in self.spec.cameras}
         if self.spec.state:
             arrays["state"] = self._state(obs)
-        raw = self._server.ask("/predict", pack(arrays, {"task": subgoal.subtask.text}))
+        raw = self._server.ask("/predict", pack(arrays, {"task": subgoal.subtask.network_text}))
         try:
             answered = unpack(raw)[0]["actions"]
         except KeyError as error:

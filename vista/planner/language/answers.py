@@ -21,7 +21,6 @@ SKILLS = (
     "grasp", "pick", "lift", "hold", "place", "put", "stack", "insert", "release", "open", "close", "push",
     "pull", "slide", "turn", "press", "move", "reach", "pour", "wipe",
 )  # fmt: skip
-UNTIL = "the switcher says reached"
 _ENDS = ".\u3002\uff0e\uff61"  # full stops of other scripts as well
 _WRAPPING = "\"'`*_\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb "  # quotes and Markdown's emphasis
 _PUNCTUATION = " ,'#-\u2019\u3001\uff0c\u060c\u2010\u200c\u200d"
@@ -83,7 +82,7 @@ class Grammar:
             raise _malformed(text, self.told())
         if self.skills and words[0].casefold() not in map(_folded, self.skills):
             raise _malformed(text, f"a first word out of {', '.join(self.skills)}")
-        return Subtask(" ".join(words), index, UNTIL)
+        return Subtask.said(" ".join(words), index)
 
     def plan(self, text: str, index: int = 0) -> list[Subtask | Done | Impossible]:
         """The steps of a whole plan, one a line; numbers before them are taken off.

@@ -20,7 +20,7 @@ from vista.planner.language.model import LanguageModel, LanguageModelError, Prom
 from vista.planner.language.reasoning import without_reasoning
 from vista.planner.language.voting import NoMajorityError, first_to_ahead_by
 from vista.protocols import MemoryItem
-from vista.types import F32, Done, Impossible, Observation, Subtask
+from vista.types import F32, Done, Impossible, Observation, Subtask, SubtaskResult
 
 Step = Subtask | Done | Impossible
 STRATEGIES = ("step", "plan")
@@ -95,7 +95,13 @@ class LanguagePlanner:
         """A new plan begins: the last one failed, or there was none. What was tried is kept."""
         self._plans += 1
 
-    def next(self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]) -> Step:
+    def next(
+        self,
+        obs: Observation,
+        instruction: str,
+        recall: Sequence[MemoryItem],
+        last: SubtaskResult | None = None,
+    ) -> Step:
         """The next step.
 
         Raises:

@@ -10,8 +10,9 @@ from vista.planner.language import prompts
 from vista.planner.language.answers import MalformedAnswerError, sentences
 from vista.planner.language.calls import Call, run_calls
 from vista.planner.language.model import LanguageModel, Prompt
-from vista.planner.preprocess import Digest, Preprocessor, TemplatePreprocessor, outcome_line
-from vista.types import Detection, Observation, SubtaskResult
+from vista.planner.preprocess import TemplatePreprocessor, outcome_line
+from vista.protocols import Preprocessor
+from vista.types import Detection, Digest, Observation, SubtaskResult
 
 _log = logging.getLogger(__name__)
 MAX_QUERIES = 5  # the paper's generator writes four or five
