@@ -195,6 +195,36 @@ def test_who_knows_the_memory_and_the_simulator():
     assert not wrong, "\n".join(sorted(wrong))
 
 
+MOST_LINES, MOST_MODULES, MOST_CLI_LINES = 400, 15, 2500
+
+
+def test_files_and_folders_stay_small():
+    lines = {path_of(m): len(path_of(m).read_text(encoding="utf-8").splitlines()) for m in modules()}
+    wrong = [f"{path.relative_to(ROOT)}: {n} lines" for path, n in lines.items() if n > MOST_LINES]
+    for folder in sorted({path.parent for path in lines}):
+        beside = [path for path in lines if path.parent == folder and path.name != "__init__.py"]
+        if len(beside) > MOST_MODULES:
+            wrong.append(f"{folder.relative_to(ROOT)}: {len(beside)} modules beside each other")
+    cli = sum(n for path, n in lines.items() if (SOURCES["vista"] / "cli") in path.parents)
+    if cli > MOST_CLI_LINES:
+        wrong.append(f"vista/cli: {cli} lines; a command takes arguments, calls the library and prints")
+    assert not wrong, "\n".join(wrong)
+
+
+# A message and the value that it carries share a name; so do a store's two kinds.
+SHARED_NAMES = {"Note"}
+
+
+def test_a_class_name_means_one_thing():
+    homes: dict[str, list[str]] = {}
+    for module, tree in modules().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module)
+    wrong = [f"{name}: {', '.join(m)}" for name, m in homes.items() if len(m) > 1 and name not in SHARED_NAMES]
+    assert not wrong, "\n".join(sorted(wrong))
+
+
 def test_robomemory_stands_alone():
     wrong = [f"{m} imports {n}" for m in modules() if is_in(m, "robomemory")
              for n in imports(m) if n.partition(".")[0] in set(SOURCES) - {"robomemory"}]  # fmt: skip
