@@ -1,14 +1,16 @@
-"""Plans that arrive late: what a slow policy does to the arm, and how to join chunks so that it does little.
+"""Latency compensation: action chunks of a slow policy are joined so that the arm moves smoothly.
 
-A policy that needs longer than a control step can make the arm wait for every chunk (*synchronous*), or plan
-the next chunk while the last one is still being carried out (*asynchronous*). Then a new chunk is partly in
-the past when it arrives, and what is left of it need not agree with what the arm is doing. Real-time chunking
-(Black, Galliker, Levine, arXiv 2506.07339) freezes the rows that will be over by then and lets the rest of a
-flow policy be drawn so that it fits them. A policy that regresses its chunk cannot be drawn again. Here it is
-asked for a chunk from where the arm will be by then (VLASH, arXiv 2512.01031; the executor is trained on
-images older than its pose), the rows after the frozen ones fade from the old plan to the new one, the same
-soft mask applied to poses, the arm comes the slower to where a plan ends the later it is, and the fingers
-move only by what was seen at rest.
+A policy can need longer than a control step. Then the arm either waits for every chunk (*synchronous*), or the
+next chunk is planned while the arm still executes the last one (*asynchronous*). An asynchronous chunk is
+partly in the past when it arrives, and its other rows may contradict the motion of the arm. Real-time chunking
+(Black, Galliker, Levine, arXiv 2506.07339) freezes the rows that are over by then, and samples the other rows
+of a flow policy so that they fit. A policy that regresses its chunk cannot be sampled again. Here four things
+take the place of sampling:
+
+* the policy plans from the pose that the arm will have when the chunk arrives (VLASH, arXiv 2512.01031);
+* the rows after the frozen ones fade from the old plan to the new one;
+* the arm slows down towards the end of a plan, the more the later plans arrive;
+* the fingers move only by plans that were made while the arm was at rest.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ from vista.types import F32, F64, ActionChunk, ActionSpace, Observation, Subgoal
 
 FADE_ROWS = 3
 BRAKING_S, CREEP_M = 0.3, 0.008
-"""Of what is left of a late plan, the arm covers in a row no more than the row's share of the latency and so
-long [s]; a step so short [m] is always taken."""
+"""In one row the arm covers at most dt / (latency + ``BRAKING_S`` [s]) of the way that a late plan has left; a
+step of ``CREEP_M`` [m] is always allowed."""
 EXECUTE_ROWS = 4
-"""Rows of a chunk that are carried out before the next is asked for."""
+"""Rows of a chunk that the arm executes before the policy plans again."""
 CONTROL_S = 0.1
 MOST_LATENCY_S = 60.0
-FINGERS_NS = 200_000_000  # by then fingers that were told to close have met what is between them
+FINGERS_NS = 200_000_000  # fingers that close have met the thing between them by then
 # An arm that will have moved less than this by the time a plan arrives is at rest: its images are still true.
 _REST_M, _REST_RAD = 0.006, 0.06
 
@@ -43,8 +45,8 @@ def _check_latency(latency_s: float) -> None:
 
 
 def rows_when_late(latency_s: float) -> int:
-    """Rows of a chunk to carry out when the next, asked for now, comes ``latency_s`` [s] later: no more than
-    until it is there, for what it saw is old by then.
+    """Rows of a chunk to execute where the next one arrives ``latency_s`` [s] later: at most until it arrives,
+    since a longer plan rests on older images.
 
     Raises:
         InvalidValueError: a latency below 0, or none.
@@ -54,9 +56,9 @@ def rows_when_late(latency_s: float) -> int:
 
 
 def late_policy(latency_s: float, **how: bool) -> tuple[Callable[[Policy], Policy], int]:
-    """What makes a policy ``latency_s`` [s] late, and how many rows of its chunks are carried out.
+    """A wrapper that adds ``latency_s`` [s] to a policy, and the number of rows to execute of its chunks.
 
-    ``how``: as for :class:`LatePolicy`, and ``fades``. One that is not late is left as it is.
+    ``how``: as for :class:`LatePolicy`, and ``fades``. Without latency the wrapper changes nothing.
     """
     _check_latency(latency_s)
     if latency_s == 0:
@@ -95,10 +97,9 @@ def _blend(old: F64, new: F64, weight: float) -> F64:
 
 
 def _braked(actions: F32, share: float) -> F32:
-    """``actions`` (N, 7), walked more slowly: each row covers of the way that is left no more than ``share``.
+    """``actions`` (N, 7) at a lower speed: each row covers at most ``share`` of the way that is left.
 
-    A hand that comes down as fast on images of half a second ago as on those of now is beside the thing, and
-    too low, before it sees so.
+    A hand that descends at full speed by images of half a second ago misses the thing before it sees so.
     """
     rows = actions.astype(np.float64)
     path = np.concatenate([np.zeros((1, 7)), rows])
@@ -150,19 +151,19 @@ def _until_fingers_move(actions: F32, gripper: float) -> F32:
 class LatePolicy:
     """A policy whose chunks arrive ``latency_s`` [s] of robot time after their observation.
 
-    Until the first chunk arrives the arm holds still. One chunk is in flight at a time. What the wrapped
-    policy says of progress is heard when its chunk arrives; nothing is heard of it from when the fingers are
-    told to move until a plan arrives that saw what they did: before, a hand that is about to grasp looks like
-    one that has grasped. Works for EE_DELTA.
+    The arm holds still until the first chunk arrives. One chunk is in flight at a time. The policy's own progress
+    counts from the arrival of its chunk. After the fingers were told to move it does not count until a plan
+    arrives whose images show the moved fingers: before, a hand that is about to grasp looks like a hand that has
+    grasped. The action space is EE_DELTA.
 
     Args:
-        waits: Synchronous: the arm holds still until the chunk is there, which then runs from its first row.
+        waits: Synchronous: the arm holds still until the chunk arrives, and executes it from its first row.
         fade_rows: Rows over which a new plan takes over from the old one; 0: at once.
-        foresees: The chunk is planned for where the plan in hand will have brought the arm by the time it
-            arrives, with the images of now (VLASH, arXiv 2512.01031), so that none of its rows is missed.
-        settles: The fingers move only by a plan that was made at rest, or standing against something: a plan
-            of a moving arm ends where it would open or close them, and the arm looks once more there.
-        brakes: The later the plans, the slower the arm comes to where they end.
+        foresees: The policy plans from the pose that the arm will have when the chunk arrives, with the current
+            images (VLASH, arXiv 2512.01031). None of the rows is missed.
+        settles: The fingers move only by a plan that was made at rest, or while the arm was blocked. A plan of a
+            moving arm ends before it would open or close them, and the arm looks again from there.
+        brakes: The arm slows down towards the end of a plan, the more the later plans arrive.
 
     Raises:
         InvalidValueError: a latency below 0, or another action space.
@@ -204,7 +205,7 @@ class LatePolicy:
         self._acted_ns = 0
 
     def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
-        """What the arm does next: the plan in hand until the next one arrives, then that one."""
+        """The next rows: of the current plan until the next one arrives, then of that one."""
         if self._waits:
             return self._wait(obs, subgoal)
         if self._told is not None and self._told != is_open(obs):
@@ -239,8 +240,8 @@ class LatePolicy:
         return ActionChunk(np.array(rows, np.float32), shape.dt_s, shape.space, now, progress, reached)
 
     def _blocked(self, obs: Observation) -> bool:
-        """Whether the plan in hand should have moved the arm since the last plan, and it has not: it stands
-        against something, and its images are true whatever it means to do."""
+        """Whether the arm is blocked: the current plan should have moved it since the last plan, and it stands.
+        Its images are up to date then."""
         before, self._looked = self._looked, obs
         if before is None or before is obs or self._plan is None or _moves(before, obs):
             return False
@@ -252,14 +253,14 @@ class LatePolicy:
             self._heard, self._coming = self._coming, None
 
     def _foreseen(self, obs: Observation) -> Observation:
-        """``obs`` with hand and gripper where the plan in hand will have brought them."""
+        """``obs`` with the pose and the gripper that the current plan leads to by the time of arrival."""
         if self._plan is None or self._latency_ns == 0:
             return obs
         pose, gripper = self._plan.at(obs.stamp_ns + self._latency_ns)
         return replace(obs, ee_pose=matrix_to_pose(pose, obs.ee_pose.frame), gripper_command=gripper)
 
     def _joined(self, chunk: ActionChunk, obs: Observation, start: Observation) -> _Plan:
-        """The plan in hand with ``chunk``, planned from ``start``, taking over from the moment it arrives."""
+        """The current plan, with ``chunk`` (planned from ``start``) taking over when it arrives."""
         here, dt_ns = pose_to_matrix(start.ee_pose), round(chunk.dt_s * 1e9)
         late = int(np.ceil(self._latency_ns / dt_ns - 1e-9))
         poses, gripper = [], []

@@ -1,8 +1,8 @@
-"""The executors of the paper's table: one structure and one set of demonstrations, shown and told different
-things. ``ours`` goes by the goal image alone, ``named`` is told the subtask, too, as the paper's is.
+"""The executors of the paper's table: one network structure and one set of demonstrations with different inputs.
+``ours`` gets the goal image alone, ``named`` the subtask's sentence as well, as the paper's executor does.
 
-Colours are changed in training only where a goal image says which object is meant: there it teaches the
-network to go by the image, while it would ruin the colour words of an executor that has nothing else.
+Training changes the colours of images only where a goal image identifies the object: the network then learns to
+go by the image. Without a goal image it would unlearn the words of colours.
 """
 
 from __future__ import annotations
