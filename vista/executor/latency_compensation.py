@@ -1,7 +1,7 @@
 """Latency compensation: action chunks of a slow policy are joined so that the arm moves smoothly.
 
-A policy can need longer than a control step. Then the arm either waits for every chunk (*synchronous*), or the
-next chunk is planned while the arm still executes the last one (*asynchronous*). An asynchronous chunk is
+A policy can need longer than a control step. Then the arm either waits for every chunk (*synchronous*), or
+the next chunk is planned while the arm still executes the last one (*asynchronous*). An asynchronous chunk is
 partly in the past when it arrives, and its other rows may contradict the motion of the arm. Real-time chunking
 (Black, Galliker, Levine, arXiv 2506.07339) freezes the rows that are over by then, and samples the other rows
 of a flow policy so that they fit. A policy that regresses its chunk cannot be sampled again. Here four things
