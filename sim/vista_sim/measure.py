@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from vista.learning.splits import load_splits
-from vista.learning.spread import unordered
+from vista.learning.workers import unordered
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
 from vista_sim.render import Camera

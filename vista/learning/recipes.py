@@ -14,7 +14,6 @@ from vista.values import shown
 
 KINDS = ("demonstrations", "recoveries", "pairs")
 ENTRIES = ("out", "data", "stages", "smoke", "long")
-TASKS = ("pick_place", "stack", "drawer", "search", "tidy", "several")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class DataPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TrainingStage:
     """One training run; ``start``: folder of the weights it begins with; ``imagined``: share of its goals;
     ``delayed``: share of its samples with images older than their pose; ``data``: what of the recipe;
     ``out``: where the model goes, if not where the recipe says; ``chunk_head``, ``padding``, ``offset``,
@@ -76,7 +75,7 @@ class Recipe:
     name: str
     out: str
     data: tuple[DataPart, ...]
-    stages: Mapping[str, Stage]
+    stages: Mapping[str, TrainingStage]
     smoke: Smoke
     long: tuple[DataPart, ...] = ()
 
@@ -109,14 +108,12 @@ def _check(path: Path, recipe: Recipe) -> None:
     for part in (*recipe.data, *recipe.long):
         if part.kind not in KINDS:
             raise UnknownNameError(f"kind of data in {path}", part.kind, KINDS)
-        if part.task not in TASKS:
-            raise UnknownNameError(f"task of data in {path}", part.task, TASKS)
     for stage in recipe.stages.values():
         known = ("data", "long") if recipe.long else ("data",)
         if stage.data not in known:
             raise UnknownNameError(f"data of a stage in {path}", stage.data, known)
     parts = (*recipe.data, *recipe.long)
-    entries: list[DataPart | Stage | Smoke] = [*parts, *recipe.stages.values(), recipe.smoke]
+    entries: list[DataPart | TrainingStage | Smoke] = [*parts, *recipe.stages.values(), recipe.smoke]
     for entry in entries:
         for name, value in asdict(entry).items():
             if (

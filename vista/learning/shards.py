@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vista.errors import ConfigError, InvalidValueError
-from vista.learning.spread import BACKENDS, unordered
+from vista.learning.workers import BACKENDS, unordered
 from vista.learning.weight_files import problem_in_json
 from vista.messages.plain_text import plain
 
@@ -66,7 +66,7 @@ def generate(
     Args:
         maker: Module-level function (or partial) that turns a list of seeds into arrays.
         kind: What the data is; kept in ``meta.json`` and checked on resuming.
-        workers, backend: See :func:`vista.learning.spread.unordered`; the data are the same.
+        workers, backend: See :func:`vista.learning.workers.unordered`; the data are the same.
 
     Raises:
         ConfigError: the folder holds data of another kind or other seeds.

@@ -13,7 +13,7 @@ import pytest
 
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError, VistaError
 from vista.learning.shards import generate, shard_folders
-from vista.learning.spread import unordered
+from vista.learning.workers import unordered
 
 
 def square(number: int) -> int:
