@@ -15,9 +15,10 @@ from vista.learning.splits import load_splits
 from vista.learning.text_encoder import TextEncoder
 from vista.perception.detector import SceneDetector
 from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
-from vista.planner.head import Finder, HeadPlanner
+from vista.planner.head import HeadPlanner
 from vista.planner.network import PlannerHead, PlannerHeadConfig
 from vista.planner.train import make_config
+from vista.protocols import Detector
 from vista.robot.contract import load_robot
 from vista.types import RobotSpec
 from vista.world_model.imagine import ImageWorldModel
@@ -90,8 +91,8 @@ def planner_net(seed: int = 0) -> PlannerHead:
     return PlannerHead(PlannerHeadConfig(image_size=SIZE, words=words, width=32))
 
 
-def planner(seed: int = 0, finder: Finder | None = None) -> HeadPlanner:
-    return HeadPlanner(planner_net(seed), text_encoder(), finder)
+def planner(seed: int = 0, detector: Detector | None = None) -> HeadPlanner:
+    return HeadPlanner(planner_net(seed), text_encoder(), detector, panda().places)
 
 
 def pose(rng: np.random.Generator) -> np.ndarray:

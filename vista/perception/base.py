@@ -11,9 +11,9 @@ from vista.types import F32, Detection, Observation
 class DetectorBase(ABC):
     """A :class:`vista.protocols.Detector` in which only :meth:`detect` is left to write.
 
-    It knows no list of names (``labels`` None) and may overlook things (``exhaustive`` False). A subclass sets
-    these two where it knows better, and overrides :meth:`find` and :meth:`evidence` where it can look for one
-    name in particular.
+    It has no list of names (``labels`` None) and may overlook things (``exhaustive`` False). A subclass sets
+    these two where it knows better, and overrides :meth:`find` and :meth:`evidence` where it can look for
+    one name in particular.
     """
 
     labels: frozenset[str] | None = None

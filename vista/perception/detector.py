@@ -13,15 +13,23 @@ from vista.errors import ModelMismatchError
 from vista.learning.images import resize
 from vista.learning.pretrained import best_device, load_network
 from vista.learning.tensors import to_tensor
+from vista.perception.base import DetectorBase
 from vista.perception.geometry import cell_points, image_points
-from vista.perception.network import HANDLE, PLACES, SceneDetectorConfig, SceneDetectorNet
-from vista.types import F32, Detection, Observation, RobotSpec
+from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
+from vista.types import F32, Detection, ObjectKind, Observation, RobotSpec
 
 THRESHOLD = 0.35
 
 
-class SceneDetector:
-    """Finds objects and the tray in one camera. Stateless; one thread at a time."""
+class SceneDetector(DetectorBase):
+    """Finds things, containers and the handles of drawers in one camera. One thread at a time.
+
+    A label is "<colour> <shape>", and the shape alone for containers and handles. :meth:`find` and
+    :meth:`evidence` take the shape of a thing without a colour, too.
+
+    Raises:
+        ModelMismatchError: the robot has no such camera as the detector was trained with.
+    """
 
     def __init__(self, model: SceneDetectorNet, spec: RobotSpec, threshold: float = THRESHOLD) -> None:
         config: SceneDetectorConfig = model.config
@@ -32,14 +40,25 @@ class SceneDetector:
             )
         self._model = model.eval().float().to(memory_format=torch.channels_last)
         self._config, self._threshold = config, threshold
+        self._kinds = {
+            **dict.fromkeys(config.containers, ObjectKind.CONTAINER),
+            **dict.fromkeys(config.handles, ObjectKind.HANDLE),
+        }
+        things = [shape for shape in config.shapes if shape not in self._kinds]
+        names = {f"{colour} {shape}" for colour in config.colours for shape in things}
+        self.labels = frozenset(names | (set(config.shapes) - set(things)))
         self._camera = spec.cameras[config.camera]
         self._table = cell_points(self._camera, config.image_size // 4)
-        # Of the last image: one look answers several questions.
+        # The maps of the last image: several questions about it need the network once.
         self._looked: tuple[object, dict[str, np.ndarray]] | None = None
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, spec: RobotSpec) -> SceneDetector:
-        """Load ``folder``; ConfigError if nothing is there, ModelMismatchError if it holds something else."""
+        """The detector in ``folder``, on the GPU if there is one.
+
+        Raises:
+            ConfigError: nothing is there. ModelMismatchError: it holds something else.
+        """
         model = load_network(SceneDetectorNet, folder, "detector")
         return cls(model.to(best_device()), spec)
 
@@ -59,13 +78,13 @@ class SceneDetector:
             centre = out.centre.sigmoid()[:, None]
             peak = (centre == F.max_pool2d(centre, 3, 1, 1)) & (centre > 0.05)
             shape = out.shape[0].softmax(-1)
-            # What lies in an open drawer has its middle within a cell of the handle's: looked for by its
-            # name it is found beside that peak, too.
-            beside = torch.zeros_like(peak)
-            if HANDLE in config.shapes:
-                handle = peak & (centre > self._threshold)
-                handle &= (shape.argmax(-1) == config.shapes.index(HANDLE))[None, None]
-                beside = F.max_pool2d(handle.float(), 3, 1, 1) > 0
+            # The middle of a thing in an open drawer is within a cell of the handle's. Whoever looks for the
+            # thing by its name finds it beside that peak, too.
+            handle, best = torch.zeros_like(peak), shape.argmax(-1)[None, None]
+            for word in config.handles:
+                if word in config.shapes:
+                    handle |= peak & (centre > self._threshold) & (best == config.shapes.index(word))
+            beside = F.max_pool2d(handle.float(), 3, 1, 1) > 0
             maps = {
                 "centre": (centre * peak)[0, 0].cpu().numpy(),
                 "sought": (centre * (peak | beside))[0, 0].cpu().numpy(),
@@ -78,15 +97,18 @@ class SceneDetector:
         return maps
 
     def detect(self, obs: Observation) -> Sequence[Detection]:
-        """Objects by score, best first; labels "<colour> <shape>", the tray as "tray", the handle of
-        each drawer as "drawer"."""
+        """What is seen with a score above the threshold, best first.
+
+        Raises:
+            ModelMismatchError: the observation lacks the detector's camera.
+        """
         maps, config = self._maps(obs), self._config
         found = []
         for row, column in zip(*np.nonzero(maps["centre"] > self._threshold), strict=True):
             shape = int(maps["shape"][row, column].argmax())
             word = config.shapes[shape]
             score = float(maps["centre"][row, column] * maps["shape"][row, column, shape])
-            if word not in PLACES:
+            if word not in self._kinds:
                 colour = int(maps["colour"][row, column].argmax())
                 score *= float(maps["colour"][row, column, colour])
                 word = f"{config.colours[colour]} {word}"
@@ -94,8 +116,8 @@ class SceneDetector:
         return sorted(found, key=lambda d: -d.score)
 
     def find(self, obs: Observation, label: str) -> Detection | None:
-        """What fits ``label`` best, with :meth:`likelihood` as its score, however low; None for words that
-        the detector does not know or where nothing fits at all."""
+        """What fits ``label`` best, with how well [0, 1] as its score, however badly; None for words that the
+        detector does not know, or where nothing fits at all."""
         fit, maps = self.evidence(obs, label), self._maps(obs)
         row, column = np.unravel_index(int(fit.argmax()), fit.shape)
         score = float(fit[row, column])
@@ -110,16 +132,17 @@ class SceneDetector:
         half = np.maximum([w, h], pixel) / 2
         box = np.concatenate([middle - half, middle + half]).clip(0, 1).astype(np.float32)
         position = self._table[row, column] + maps["place"][row, column] * 0.1
-        return Detection(label, min(1.0, score), box, position, config.sigma_m, config.camera)
+        kind = self._kinds.get(label.rpartition(" ")[2], ObjectKind.THING)
+        return Detection(label, min(1.0, score), box, position, config.sigma_m, config.camera, kind)
 
-    def likelihood(self, obs: Observation, label: str) -> float:
-        """How well the best thing seen fits ``label`` [0, 1], a shape with or without a colour before it; 0
-        for words the detector does not know."""
-        return float(self.evidence(obs, label).max())
+    def evidence(self, obs: Observation, label: str, above_m: float | None = None) -> F32:
+        """How well each cell of the image fits ``label``, f32 (S/4, S/4) in [0, 1]; all 0 for words that the
+        detector does not know. With ``above_m``: the cells in which a point right above the thing is seen,
+        that high over the table [m]."""
+        fit = self._fit(obs, label)
+        return fit if above_m is None else self._raised(obs, fit, above_m)
 
-    def evidence(self, obs: Observation, label: str) -> F32:
-        """How well what is seen in each cell of the image fits ``label``, f32 (S/4, S/4) in [0, 1]; see
-        :meth:`likelihood`."""
+    def _fit(self, obs: Observation, label: str) -> F32:
         *colours, shape = label.split() or [""]
         known = shape in self._config.shapes and len(colours) <= 1
         if not known or any(colour not in self._config.colours for colour in colours):
@@ -131,16 +154,14 @@ class SceneDetector:
             fit = fit * maps["colour"][..., self._config.colours.index(colour)]
         return np.asarray(fit, np.float32)
 
-    def evidence_above(self, obs: Observation, label: str, height: float) -> F32:
-        """As :meth:`evidence`, not of the thing itself but of what is right above it, ``height``
-        [m] over the table: how likely it is in each cell of the image, f32 (S/4, S/4) in [0, 1]."""
-        fit = self.evidence(obs, label)
+    def _raised(self, obs: Observation, fit: F32, height_m: float) -> F32:
+        """``fit``, moved from each cell to the one in which the point ``height_m`` [m] above is seen."""
         grid, out = fit.shape[0], np.zeros_like(fit)
         rows, columns = np.nonzero(fit)
         if len(rows) == 0:
             return out
         points = self._table[rows, columns] + self._maps(obs)["place"][rows, columns] * 0.1
-        points[:, 2] = height
+        points[:, 2] = height_m
         cells = np.floor(image_points(self._camera, points) * grid).astype(int)
         seen = ((cells >= 0) & (cells < grid)).all(1)
         np.maximum.at(out, (cells[seen, 1], cells[seen, 0]), fit[rows, columns][seen])

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 CELL = 4
-HANDLE = "drawer"
-"""What the handle of a drawer is called."""
-PLACES = ("tray", HANDLE)
-"""What is not called by a colour; in the lists of shapes these come last."""
+CONTAINERS, HANDLES = ("tray",), ("drawer",)
+"""The shape words of containers and of drawers' handles, for a detector that is trained here and for one
+whose configuration does not say."""
 
 
 class SceneDetectorConfig(PretrainedConfig):
-    """``shapes`` and ``colours`` are the words of a label; the last shape may be a place without a colour."""
+    """``shapes`` and ``colours`` are the words of a label. Those among the shapes that are ``containers`` or
+    the ``handles`` of drawers have no colour; they come last."""
 
     model_type = "scene_detector"
 
@@ -31,11 +31,14 @@ class SceneDetectorConfig(PretrainedConfig):
         colours: tuple[str, ...] = (),
         channels: int = 64,
         sigma_m: float = 0.02,
+        containers: tuple[str, ...] = CONTAINERS,
+        handles: tuple[str, ...] = HANDLES,
         **kwargs: object,
     ) -> None:
         self.image_size = image_size
         self.camera = camera
         self.shapes, self.colours = list(shapes), list(colours)
+        self.containers, self.handles = list(containers), list(handles)
         self.channels = channels
         self.sigma_m = sigma_m
         super().__init__(**kwargs)
@@ -94,7 +97,7 @@ class SceneDetectorNet(PreTrainedModel):
         x = self.res1(self.down1(x))
         deep = self.res2(self.down2(x))
         wide = F.interpolate(self.up(deep), scale_factor=2.0, mode="nearest")
-        # How far the camera has moved shows in the whole image, so every cell is told a summary of it.
+        # The whole image shows how far the camera has moved, so every cell reads a summary of it.
         x = self.res3(x + wide + self.pooled(deep.mean((2, 3)))[..., None, None])
         maps = self.out(F.silu(x)).float().permute(0, 2, 3, 1)
         ns, nc = len(self.config.shapes), len(self.config.colours)

@@ -23,17 +23,22 @@ from vista.learning.splits import load_splits
 from vista.learning.tensors import to_tensor
 from vista.learning.training import Batch, TrainConfig, fit
 from vista.perception.geometry import cell_points
-from vista.perception.network import CELL, PLACES, SceneDetectorConfig, SceneDetectorNet
+from vista.perception.network import CELL, CONTAINERS, HANDLES, SceneDetectorConfig, SceneDetectorNet
 from vista.robot.contract import load_robot
+from vista.types import CameraSpec
 
 RECOLOURED = 1 / 3
 """Share of training images with their colour channels exchanged."""
 
 
 class SeenObjects:
-    """Images with what is visible in them, as grid targets. Broken data are refused by file."""
+    """Images with the things visible in them, as targets on a grid; ``camera`` took them.
 
-    def __init__(self, folder: Path, config: SceneDetectorConfig) -> None:
+    Raises:
+        ConfigError, InvalidValueError: broken data; the file is named.
+    """
+
+    def __init__(self, folder: Path, config: SceneDetectorConfig, camera: CameraSpec) -> None:
         images, labels, boxes, positions = [], [], [], []
         for shard in shard_folders(folder):
             arrays = load_arrays(shard, ("image", "seen", "label", "box", "position"))
@@ -50,7 +55,7 @@ class SeenObjects:
         box, position = (np.concatenate([_padded(e, slots, 0) for e in es]) for es in (boxes, positions))
         self.image = np.concatenate(images)
         grid = config.image_size // CELL
-        table = cell_points(load_robot("panda").cameras[config.camera], grid)
+        table = cell_points(camera, grid)
         n = len(self.image)
         self.centre = np.zeros((n, grid, grid), np.float32)
         # (row, column, shape, colour, dx, dy, w, h, px, py, pz, valid) of each thing.
@@ -82,18 +87,18 @@ def _padded(array: np.ndarray, slots: int, value: int) -> np.ndarray:
 
 
 def words_of_shapes(folder: Path) -> tuple[str, ...]:
-    """The shapes that a detector of the data in ``folder`` knows, then the tray and, if it is there, the
-    handle of a drawer."""
-    shapes = load_splits().shapes
+    """The shape words of a detector of the data in ``folder``: those of things, then the container's and,
+    where the data show drawers, the handle's."""
+    shapes, places = load_splits().shapes, (*CONTAINERS, *HANDLES)
     most = max(int(load_arrays(shard, ("label",))["label"][..., 0].max()) for shard in shard_folders(folder))
-    return *shapes, *PLACES[: max(1, most - len(shapes) + 1)]
+    return *shapes, *places[: max(1, most - len(shapes) + 1)]
 
 
 def make_batch(data: SeenObjects, rng: np.random.Generator, size: int = 64) -> Batch:
-    """One batch of random images.
+    """One batch of random images; a third have exchanged colour channels, and no target for the colour.
 
-    A third of them with their colour channels exchanged, where no colour is asked for: a shape is then
-    learned in colours that it never comes in, and an unseen combination is still two things that were seen.
+    So the network learns a shape in colours that it never comes in, and recognises combinations of colour and
+    shape that are not in the data.
     """
     rows = rng.integers(len(data), size=size)
     pixels, things = data.image[rows], data.things[rows]
@@ -160,16 +165,27 @@ def begin_with(start: Path, config: SceneDetectorConfig) -> SceneDetectorNet:
 
 
 def train_detector(
-    data: Path, out: Path, checkpoints: Path, config: TrainConfig, *, start: Path | None = None
+    data: Path,
+    out: Path,
+    checkpoints: Path,
+    config: TrainConfig,
+    *,
+    start: Path | None = None,
+    robot: str = "panda",
 ) -> bool:
     """Train (or resume) and, when all steps are done, save the model in half precision to ``out``.
 
-    ``start``: folder of a detector to fine-tune, see :func:`begin_with`.
+    Args:
+        start: Folder of a detector to fine-tune, see :func:`begin_with`.
+        robot: Name or file of the contract of the arm whose camera took the images.
+
+    Returns:
+        Whether training is complete.
     """
     torch.manual_seed(config.seed)
     shape = SceneDetectorConfig(shapes=words_of_shapes(data), colours=load_splits().colours)
     model = SceneDetectorNet(shape) if start is None else begin_with(start, shape)
-    seen = SeenObjects(data, shape)
+    seen = SeenObjects(data, shape, load_robot(robot).cameras[shape.camera])
     model, _, complete = fit(model, lambda rng: make_batch(seen, rng), loss, config, checkpoints, "detector")
     if complete:
         model.to(torch.bfloat16).save_pretrained(out)

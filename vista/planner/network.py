@@ -1,7 +1,7 @@
-"""The planner head: image + instruction + gripper to the next subtask, word by word.
+"""The planner head: from image, instruction and gripper to the sentence of the next skill, word by word.
 
-VISTA's planner emits subtask text and goal image from one autoregressive model (arXiv 2602.10983, section
-IV-A); here the text half is a head of its own, small enough for a few milliseconds on a CPU.
+VISTA's planner writes text and goal image with one autoregressive model (arXiv 2602.10983, section IV-A).
+Here a head of its own writes the text, in a few milliseconds on a CPU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vista.errors import InvalidValueError
 PAD, BEGIN, END = 0, 1, 2
 SPECIAL = ("<pad>", "<begin>", "<end>")
 
-MOST = 100_000  # of any dimension of the network: more than memory holds is a torn or hostile file
+MOST = 100_000  # of any dimension of the network; a file with more is torn or hostile
 
 
 class PlannerHeadConfig(PretrainedConfig):
@@ -73,7 +73,7 @@ class PlannerHead(PreTrainedModel):
         self.embed = nn.Embedding(len(config.words), w)
         self.position = nn.Parameter(torch.randn(1, config.length, w) * 0.02)
         layer = nn.TransformerDecoderLayer(w, 4, 2 * w, 0.0, batch_first=True, norm_first=True)
-        # The context is mixed before it is read: which object is meant has to meet where it is.
+        # The mixer brings the name of a thing (from the text) together with its place (from the image).
         mixer = nn.TransformerEncoderLayer(w, 4, 2 * w, 0.0, batch_first=True, norm_first=True)
         self.mixer = nn.TransformerEncoder(mixer, 2, enable_nested_tensor=False)
         self.decoder = nn.TransformerDecoder(layer, 2)
@@ -85,8 +85,12 @@ class PlannerHead(PreTrainedModel):
         """Layers initialise themselves when they are built."""
 
     def context(self, image: Tensor, tokens: Tensor, mask: Tensor, gripper: Tensor) -> tuple[Tensor, Tensor]:
-        """What the words are read from (B, L, width) and what of it to ignore (B, L); ``image`` (B, 3, S, S),
-        ``tokens`` (B, T, 384) with ``mask`` (B, T), ``gripper`` (B, 2): opening and last command."""
+        """The context of the words f32 (B, L, width), and which of it is padding bool (B, L).
+
+        Args:
+            image: f32 (B, 3, S, S) in [-1, 1]. tokens: f32 (B, T, 384), with ``mask`` bool (B, T).
+            gripper: f32 (B, 2), opening and last command [0 closed, 1 open].
+        """
         seen = self.conv(F.pixel_unshuffle(image, 2)).flatten(2).transpose(1, 2) + self.place + self.kinds[0]
         told = self.told(tokens) + self.kinds[1]
         hand = self.hand(gripper)[:, None] + self.kinds[2]
@@ -120,8 +124,11 @@ class PlannerHead(PreTrainedModel):
         banned: tuple[int, ...] = (),
         silent: bool = True,
     ) -> tuple[str, float]:
-        """The likeliest sentence for one image (greedy, no ``banned`` words; empty only where it may be
-        ``silent``) and its probability [0, 1]."""
+        """The likeliest sentence for one image, chosen word by word, and its probability [0, 1].
+
+        Args:
+            banned: Indices of words that it may not use. silent: Whether the sentence may be empty.
+        """
         context, ignore = self.context(image, tokens, mask, gripper)
         sentence = torch.full((1, 1), BEGIN, device=image.device)
         spoken, log_p = list[str](), 0.0

@@ -1,4 +1,4 @@
-"""Whether anything came to where it was put: the picture of a place before and after."""
+"""Whether the image of a place has changed since a thing was put there."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from numpy.typing import NDArray
 
 from vista.types import F32
 
-# Of 31 tuning episodes that ended with "placed, and seen nowhere else" the thing lay in the tray in 22, and
-# 11 to 77 % of its picture had changed; in 7 of the other 9 less than 5 %.
+# Tuning: 31 episodes ended with "placed, and seen nowhere else". In 22 the thing lay in the tray, and 11 to
+# 77 % of the tray's image had changed; in 7 of the other 9 less than 5 % had.
 LEAST_CHANGED = 0.08
 LEVELS = 40  # a pixel has changed when any of its colours differs by more, of 255
 RIM = 0.15  # share of the box at each side that does not count: walls, and what is seen past them
 
 
-class Before:
-    """Keeps how a place looked. For a camera that stands still: where the place is seen to have moved in the
-    image, nothing is claimed."""
+class PlaceSnapshot:
+    """Keeps the image of a place, to compare a later one with it. The camera must stand still: if the place
+    has moved in the image, the two are not compared."""
 
     def __init__(self) -> None:
         self._image: NDArray[np.uint8] | None = None
         self._box = np.zeros(4)
 
     def keep(self, image: NDArray[np.uint8], box: F32) -> None:
-        """``image`` uint8 (H, W, 3) shows the place in ``box`` (4,): left, top, right, bottom as fractions of
-        its width and height."""
+        """Keep ``image`` uint8 (H, W, 3), which shows the place in ``box`` (4,): left, top, right, bottom as
+        fractions of its width and height."""
         self._image, self._box = image.copy(), np.asarray(box, np.float64)
 
     def unchanged(self, image: NDArray[np.uint8], box: F32 | None) -> bool:
-        """Whether the place looks in ``image`` as it was kept. ``box``: where it is seen now; None: hidden.
-        False where nothing was kept, or cannot be compared."""
+        """Whether the place looks in ``image`` as in the one that was kept; False if nothing was kept, or the
+        two cannot be compared. ``box``: where it is seen now; None: hidden."""
         if self._image is None or image.shape != self._image.shape:
             return False
         size = self._box[2:] - self._box[:2]

@@ -1,4 +1,4 @@
-"""Trains the planner head on the world model's pairs, turned into (image, instruction) to next subtask."""
+"""Trains the planner head on the world model's pairs of images, as (image, instruction) to next skill."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vista.errors import ConfigError
 from vista.learning.shards import (
     check_finite,
     check_frames,
@@ -22,8 +23,11 @@ from vista.learning.tensors import to_tensor
 from vista.learning.text_encoder import TextEncoder
 from vista.learning.training import Batch, TrainConfig, fit
 from vista.planner.network import BEGIN, END, PAD, SPECIAL, PlannerHead, PlannerHeadConfig
+from vista.skill import Relation, Skill, Verb, network_text
 
 DONE = "done"
+CONTAINER = "tray"
+"""Where the things of the training scenes are put."""
 TEMPLATES = (
     "put the {} in the tray",
     "place the {} in the tray",
@@ -39,18 +43,26 @@ WORDS = (
 
 
 def make_config() -> PlannerHeadConfig:
-    """The configuration whose words name everything in the splits."""
+    """A configuration with the words for everything in the splits."""
     splits = load_splits()
     return PlannerHeadConfig(words=(*WORDS, *splits.colours, *splits.shapes))
 
 
 class Stages:
-    """Images with the object of their scene and what comes next. Broken data are refused by file."""
+    """Images with the thing that their scene is about and the sentence that comes next.
+
+    ``rows``: (image, thing, sentence); ``kinds``: the rows whose sentence grasps, places and ends, in this
+    order.
+
+    Raises:
+        ConfigError, InvalidValueError: broken data; the file is named.
+    """
 
     def __init__(self, folder: Path, config: PlannerHeadConfig) -> None:
         images: list[np.ndarray] = []
         gripper: list[np.ndarray] = []
         rows: list[tuple[int, str, str]] = []
+        kinds: list[str] = []
         offset = 0
         for shard in shard_folders(folder):
             arrays = load_arrays(shard, ("image", "gripper", "source", "goal", "text", "stage"))
@@ -62,18 +74,20 @@ class Stages:
             for source, goal, text, stage in zip(
                 arrays["source"], arrays["goal"], arrays["text"], arrays["stage"], strict=True
             ):
-                label = str(text).split(" the ", 1)[1].removesuffix(" in the tray")
-                rows.append((offset + int(source), label, str(text)))
-                after = f"place the {label} in the tray" if stage == 0 else DONE
-                rows.append((offset + int(goal), label, after))
+                if (skill := Skill.find(str(text))) is None:
+                    raise ConfigError(f"{shard}/text.npy: {str(text)!r} is no skill")
+                after = Skill(Verb.PLACE, skill.thing, Relation.IN, CONTAINER)
+                rows.append((offset + int(source), skill.thing, network_text(skill)))
+                rows.append((offset + int(goal), skill.thing, network_text(after) if stage == 0 else DONE))
+                kinds += [skill.verb, after.verb if stage == 0 else DONE]
             images.append(arrays["image"])
             gripper.append(arrays["gripper"])
             offset += len(arrays["image"])
         self.image, self.gripper = np.concatenate(images), np.concatenate(gripper)
         self.rows = rows
-        # "done" is rarer than the rest but ends a task: draw each stage alike.
-        first = np.array([r[2].split()[0] for r in rows])
-        self.kinds = [np.flatnonzero(first == k) for k in ("grasp", "place", DONE)]
+        # "done" is rare but ends a task: each kind is drawn equally often.
+        kind = np.array(kinds)
+        self.kinds = [np.flatnonzero(kind == k) for k in (Verb.GRASP.value, Verb.PLACE.value, DONE)]
         index = {w: i for i, w in enumerate(config.words)}
         self.sentence = np.full((len(rows), config.length), PAD, np.int64)
         for i, (_, _, text) in enumerate(rows):
@@ -86,7 +100,7 @@ class Stages:
 
 
 def make_batch(data: Stages, rng: np.random.Generator, size: int = 64) -> Batch:
-    """One batch, a third of each stage."""
+    """One batch of ``size`` rows, about a third of each kind."""
     kind = rng.integers(len(data.kinds), size=size)
     rows = np.array([rng.choice(data.kinds[k]) for k in kind])
     picture = np.array([data.rows[r][0] for r in rows])
@@ -113,7 +127,11 @@ def loss(model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
 
 
 def train_planner(data: Path, out: Path, checkpoints: Path, config: TrainConfig) -> bool:
-    """Train (or resume) and, when all steps are done, save the model in half precision to ``out``."""
+    """Train (or resume) and, when all steps are done, save the model in half precision to ``out``.
+
+    Returns:
+        Whether training is complete.
+    """
     torch.manual_seed(config.seed)
     shape = make_config()
     stages = Stages(data, shape)

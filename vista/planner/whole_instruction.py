@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from vista.errors import InstructionError
 from vista.protocols import MemoryItem
-from vista.types import Done, Impossible, Observation, Subtask
+from vista.types import Done, Impossible, Observation, Subtask, SubtaskResult
 
 
 class WholePlanner:
-    """Hands the instruction on as the one subtask, again after it has failed; done when it was reached."""
+    """Gives the instruction, word for word, as the one subtask, and again after it has failed; Done when it
+    was reached."""
 
     def __init__(self) -> None:
         self._told = ""
@@ -20,9 +21,13 @@ class WholePlanner:
         self._told = ""
 
     def next(
-        self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
+        self,
+        obs: Observation,
+        instruction: str,
+        recall: Sequence[MemoryItem],
+        last: SubtaskResult | None = None,
     ) -> Subtask | Done | Impossible:
-        """The instruction, or Done once it was said.
+        """The instruction as a sentence, never as a skill; Done once it was said.
 
         Raises:
             InstructionError: an empty instruction.
@@ -35,4 +40,4 @@ class WholePlanner:
             self._told = ""
             return Done("the executor says that it has done what it was told")
         self._told = instruction
-        return Subtask(instruction, 0, "the switcher says reached")
+        return Subtask(instruction)

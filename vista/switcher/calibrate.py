@@ -1,7 +1,7 @@
-"""Fits the switcher to judgements whose truth is known, and says how good it is.
+"""Fits the switcher to judgements whose truth is known, and measures how good it is.
 
-A subtask that is called done too early fails (the hand opens over nothing); one that is called done a
-judgement late costs a fraction of a second. So the threshold favours precision over recall.
+A subtask that ends too early fails (the hand opens over nothing); one that ends a judgement late costs a
+fraction of a second. So the threshold favours precision over recall.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BETA = 0.5
 @dataclass(frozen=True, slots=True)
 class Quality:
     """How single judgements compare to the truth: ``precision`` of "reached" [0, 1] (1 if it is never said),
-    ``recall`` [0, 1], how many judgements there were and how many were ``done``."""
+    ``recall`` [0, 1], the number of judgements, and in how many of them the subtask was ``done``."""
 
     precision: float
     recall: float

@@ -1,9 +1,10 @@
-"""A switcher from what the executor says (progress, reached), the goal image and the size of the next motion.
+"""A switcher from the executor's own estimates (progress, reached), the goal image and the size of the next
+motion.
 
 VISTA does not publish its switcher; its text suggests "chunk near zero means done" and "until the observation
-aligns with the goal" (arXiv 2602.10983, section IV). Here the cues are weighed by a logistic model fitted on
-held-out episodes (``vista.switcher.calibrate``); its answer must stand for a few judgements before the
-subtask ends.
+aligns with the goal" (arXiv 2602.10983, section IV). Here a logistic model weighs the cues; it is fitted on
+held-out episodes (``vista.switcher.calibrate``). Its answer must stay the same for a few judgements before
+the subtask ends.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from vista.errors import ConfigError, InvalidValueError
 from vista.learning.images import resize
 from vista.messages.describe import describe
 from vista.robot.gripper import is_open
-from vista.types import F64, ActionChunk, Observation, Progress, State, Subgoal
+from vista.types import F64, ActionChunk, Cause, Observation, Progress, State, Subgoal
 
 FEATURES = (
     "reached_logit",
@@ -80,7 +81,8 @@ def goal_distance(obs: Observation, subgoal: Subgoal) -> float:
 
 
 class Fingers:
-    """Whether the fingers were told anything else since the subtask began: before that hardly any is done."""
+    """Whether the fingers were told to open or close since the subtask began: before that it is hardly ever
+    done."""
 
     def __init__(self) -> None:
         self._first: bool | None = None
@@ -115,7 +117,7 @@ def features(obs: Observation, chunk: ActionChunk, subgoal: Subgoal, acted: bool
 
 
 class CalibratedSwitcher:
-    """See the module's text. Stateful between ``reset`` calls."""
+    """The switcher of this module. It keeps state between calls of :meth:`reset`."""
 
     def __init__(self, config: SwitcherConfig | None = None) -> None:
         self.config = config or SwitcherConfig()
@@ -124,7 +126,11 @@ class CalibratedSwitcher:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> CalibratedSwitcher:
-        """Load ``switcher.json`` from ``folder``; ConfigError if it is missing or malformed."""
+        """The switcher in ``folder``.
+
+        Raises:
+            ConfigError: ``switcher.json`` is missing or malformed.
+        """
         path = Path(folder) / "switcher.json"
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
@@ -144,7 +150,11 @@ class CalibratedSwitcher:
         self._fingers = Fingers()
 
     def judge(self, obs: Observation, chunk: ActionChunk) -> Progress:
-        """How the subtask stands; ``reset`` must have been called."""
+        """How the subtask stands.
+
+        Raises:
+            InvalidValueError: :meth:`reset` was never called.
+        """
         if self._subgoal is None:
             raise InvalidValueError("switcher: judge before reset")
         config = self.config
@@ -154,14 +164,14 @@ class CalibratedSwitcher:
         fraction = float(min(1.0, max(0.0, chunk.progress if chunk.progress is not None else probability)))
         self._count = self._count + 1 if probability > config.threshold else 0
         if self._count >= config.patience:
-            return Progress(State.REACHED, 1.0, f"reached with probability {probability:.2f}")
+            return Progress(State.REACHED, 1.0, f"reached with probability {probability:.2f}", Cause.REACHED)
         if fraction > self._best + config.min_gain:
             self._best, self._best_stamp = fraction, obs.stamp_ns
         elapsed, stalled = (obs.stamp_ns - self._start) * 1e-9, (obs.stamp_ns - self._best_stamp) * 1e-9
         if elapsed > config.timeout_s:
-            return Progress(State.TIMED_OUT, fraction, f"not reached within {config.timeout_s:g} s")
+            reason = f"not reached within {config.timeout_s:g} s"
+            return Progress(State.TIMED_OUT, fraction, reason, Cause.OUT_OF_TIME)
         if stalled > config.stall_s:
-            return Progress(
-                State.FAILED, fraction, f"no progress beyond {self._best:.2f} for {config.stall_s:g} s"
-            )
+            reason = f"no progress beyond {self._best:.2f} for {config.stall_s:g} s"
+            return Progress(State.FAILED, fraction, reason, Cause.NO_PROGRESS)
         return Progress(State.RUNNING, fraction)

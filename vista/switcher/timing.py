@@ -1,7 +1,7 @@
-"""A switcher judged by time: "reached" is right when it is said within half a second of when it was true.
+"""A switcher judged by time: "reached" is right within half a second of the moment when it is true.
 
-Single judgements say little about this: one that is wrong a moment before the truth is no mistake, and one
-that is right from a second after it on is one.
+Single judgements say little about this. A wrong one a moment before that is no mistake; right ones that begin
+a second after it are one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ TOLERANCE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One subtask: ``said_s`` [s] when it was called reached, ``true_s`` [s] when it truly was, or None."""
+    """One subtask: at ``said_s`` [s] the switcher said reached, at ``true_s`` [s] it was true; None:
+    never."""
 
     verb: str
     said_s: float | None
@@ -36,7 +37,8 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of ``said`` calls and ``true`` moments ``hits`` are no more than :data:`TOLERANCE_S` apart."""
+    """``said`` calls of "reached" and ``true`` moments; ``hits`` pairs of them are at most
+    :data:`TOLERANCE_S` apart."""
 
     hits: int
     said: int
@@ -70,8 +72,8 @@ def agreement(switches: Iterable[Switch]) -> Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When ``N`` judgements were made: ``time_s`` (N,), subtask ``segment`` (N,), and ``true_s`` (N,), the
-    moment at which that subtask was truly done, NaN where it never was.
+    """The times of ``N`` judgements, ``time_s`` (N,) [s]; their subtasks, ``segment`` (N,); and the moments
+    when these subtasks were done in truth, ``true_s`` (N,) [s], NaN for never.
 
     Raises:
         InvalidValueError: arrays of different lengths.
@@ -90,7 +92,8 @@ class Timeline:
 
 
 def switches(said: NDArray[np.bool_], timeline: Timeline, patience: int) -> list[Switch]:
-    """What a switcher that says ``said`` (N,), and acts after ``patience`` in a row, would have done."""
+    """The switches of a switcher that judges ``said`` bool (N,), and acts after ``patience`` True in a
+    row."""
     found = []
     for segment in np.unique(timeline.segment):
         rows = np.flatnonzero(timeline.segment == segment)

@@ -37,10 +37,10 @@ class DiffusersSettings:
 
     ``model``: a folder, or a name that the hub's cache holds. ``camera`` that is edited, squared to
     ``image_size`` [px]. ``steps`` of the sampler; ``candidates`` per goal. ``prompt``: with ``{subtask}``
-    where the sentence goes. ``options``: further arguments of the pipeline's call by name (guidance_scale,
-    image_guidance_scale, strength). ``device``: auto, cpu or cuda. ``precision``: auto is float32 on the CPU
-    and half precision on CUDA. ``compiled``: None compiles on CUDA only; ``backend`` of the compiler.
-    ``offload`` keeps on the GPU only what is in use (CUDA, needs accelerate).
+    in place of the subtask's words. ``options``: further arguments of the pipeline's call by name
+    (guidance_scale, image_guidance_scale, strength). ``device``: auto, cpu or cuda. ``precision``: auto is
+    float32 on the CPU and half precision on CUDA. ``compiled``: None compiles on CUDA only; ``backend`` of
+    the compiler. ``offload`` keeps on the GPU only what is in use (CUDA, needs accelerate).
     """
 
     model: str
@@ -138,7 +138,8 @@ class DiffusersWorldModel:
             )
         image = resize(obs.images[settings.camera], settings.image_size)
         seeds = [seed * settings.candidates + k for k in range(settings.candidates)]
-        drawn, drawn_seeds = self._draw(image, settings.prompt.replace("{subtask}", subtask.text), seeds)
+        prompt = settings.prompt.replace("{subtask}", subtask.network_text)
+        drawn, drawn_seeds = self._draw(image, prompt, seeds)
         best, score = central(drawn)
         goal = resize(drawn[best], settings.image_size)
         return Subgoal(subtask, {settings.camera: goal}, score, drawn_seeds[best], obs.stamp_ns)

@@ -1,4 +1,4 @@
-"""The pipeline behind the ``WorldModel`` protocol."""
+"""The pipeline that ships, behind the ``WorldModel`` protocol."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from vista.learning.images import resize
 from vista.learning.pretrained import best_device
 from vista.learning.tensors import to_tensor
 from vista.learning.text_encoder import TextEncoder
+from vista.protocols import Detector
 from vista.types import F32, U8, Observation, Subgoal, Subtask
 from vista.world_model.pipeline import GoalImagePipeline, GoalImages
-from vista.world_model.priors import Spotter, priors
+from vista.world_model.priors import priors
 from vista.world_model.unet import PATCH
 from vista.world_model.verify import confidence
 
@@ -27,7 +28,7 @@ _ELSEWHERE = -6.0
 
 
 class Verifier(Protocol):
-    """Says how good imagined images are."""
+    """Scores imagined images."""
 
     def scores(self, obs: Observation, subtask: Subtask, images: U8, heat: F32) -> list[float]:
         """The scores [0, 1] of ``images`` u8 (K, S, S, 3) with ``heat`` (K, N, N), imagined from ``obs``;
@@ -59,11 +60,15 @@ class ImageWorldModel:
     """Imagines goal images. One thread at a time.
 
     Args:
-        steps: Steps of the flow; 1 to 4 (see docs/learning.md).
-        candidates: Images at most; each shows the gripper at another place that is likely. The seed alone
-            hardly changes where it is, only the places where it might be do.
-        spotter: A second opinion on where the thing to be grasped is, or what something is put on.
-        verifier: Scores the images; the best is kept. None: the one of the likeliest place.
+        steps: Steps of the flow, 1 to 4.
+        candidates: The most images; each shows the gripper at another likely place. Another seed alone hardly
+            moves it.
+        text: Encodes the subtask; None loads one.
+        detector: A second opinion on where the thing is that is grasped, or that something is put on.
+        verifier: Scores the images; the best is kept. None: the image of the likeliest place.
+
+    Raises:
+        InvalidValueError: ``steps`` or ``candidates`` is below 1.
     """
 
     def __init__(
@@ -73,7 +78,7 @@ class ImageWorldModel:
         steps: int = 1,
         candidates: int = 1,
         text: TextEncoder | None = None,
-        spotter: Spotter | None = None,
+        detector: Detector | None = None,
         verifier: Verifier | None = None,
     ) -> None:
         if steps < 1 or candidates < 1:
@@ -82,7 +87,7 @@ class ImageWorldModel:
             )
         self._pipeline, self._steps, self._candidates = pipeline, steps, candidates
         self._text = text or TextEncoder()
-        self._spotter, self._verifier = spotter, verifier
+        self._detector, self._verifier = detector, verifier
 
     @classmethod
     def from_pretrained(
@@ -92,14 +97,14 @@ class ImageWorldModel:
         steps: int = 1,
         candidates: int = 1,
         text: TextEncoder | None = None,
-        spotter: Spotter | None = None,
+        detector: Detector | None = None,
         verifier: Verifier | None = None,
     ) -> ImageWorldModel:
         """Load a pipeline folder; on CUDA where there is one. Errors as :meth:`GoalImagePipeline.load`."""
         pipeline = GoalImagePipeline.load(folder)
         pipeline.unet.to(best_device(), memory_format=torch.channels_last)
         return cls(
-            pipeline, steps=steps, candidates=candidates, text=text, spotter=spotter, verifier=verifier
+            pipeline, steps=steps, candidates=candidates, text=text, detector=detector, verifier=verifier
         )
 
     def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
@@ -129,13 +134,13 @@ class ImageWorldModel:
         return Subgoal(subtask, {config.camera: pixels}, scores[best], first + best, obs.stamp_ns)
 
     def _draw(self, obs: Observation, subtask: Subtask, seed: int) -> GoalImages:
-        """An image of the likeliest place, or one each of up to ``candidates`` places if there are several;
-        the heat map of each is what the network gave its place."""
+        """One image for each of up to ``candidates`` likely places, with the network's heat map around that
+        place."""
         config = self._pipeline.unet.config
         cells = config.image_size // PATCH
         current = to_tensor(resize(obs.images[config.camera], config.image_size)[None])
-        tokens, mask = self._text.encode([subtask.text])
-        said = {} if self._spotter is None else priors(self._spotter, obs, subtask.text, cells)
+        tokens, mask = self._text.encode([subtask.network_text])
+        said = {} if self._detector is None else priors(self._detector, obs, subtask.skill, cells)
         draw: Callable[..., GoalImages] = partial(self._pipeline, current, tokens, mask, steps=self._steps)
         out = draw(seeds=(seed,), **said)
         likely = places(out.heat[0].float().cpu().numpy(), self._candidates)

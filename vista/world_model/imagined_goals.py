@@ -1,7 +1,7 @@
-"""Imagined goals for demonstrations: what the world model would have shown the executor at run time.
+"""Imagined goals for demonstrations: the goal images that the executor would get at run time.
 
-An executor that only ever saw true goal images trusts every pixel of them. Trained also on what the world
-model makes of the same scenes, it learns which parts of an imagined image can be relied on.
+An executor that only saw true goal images trusts every pixel of them. Trained on imagined images of the same
+scenes, too, it learns which parts of such an image are reliable.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from vista.errors import ConfigError
 from vista.learning.shards import shard_folders, write_shard
 from vista.learning.splits import load_splits
 from vista.learning.workers import spread
+from vista.skill import Relation, Skill, Verb
 from vista.types import U8
 
 PER_SEGMENT = 2
@@ -54,12 +55,34 @@ def start_rows(segment: NDArray[np.int32], index: int) -> NDArray[np.int64]:
     return rows
 
 
-def crowded(instructions: NDArray[np.str_], texts: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Which segments (S,), told by ``instructions`` and ``texts``, put one of several things into a tray. Of
-    these the true goals are kept: the world model shows each in the middle, where another one lies."""
-    several = [" and the " in told or ", then the " in told for told in instructions]
-    placed = [text.startswith("place ") and text.endswith(" in the tray") for text in texts]
-    return np.array(several, bool) & np.array(placed, bool)
+def crowded(shard: Path, texts: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Which segments bool (S,) of a shard put one of several things into the same container. These keep their
+    true goals: the world model shows each thing in the middle, where another one lies.
+
+    Read from the shard's array ``crowded``; for older shards it follows from the segments' skills
+    (``texts``), in each ``episode``.
+
+    Raises:
+        ConfigError: ``crowded`` does not have one entry for each segment.
+    """
+    file = shard / "crowded.npy"
+    if file.is_file():
+        found = np.load(file, allow_pickle=False).astype(bool)
+        if found.shape != (len(texts),):
+            raise ConfigError(f"{file}: shape {found.shape} for {len(texts)} segments")
+        return np.asarray(found)
+    if not (shard / "episode.npy").is_file():
+        return np.zeros(len(texts), bool)
+    episodes = np.load(shard / "episode.npy", allow_pickle=False)
+    put: list[tuple[int, str] | None] = []
+    things: dict[tuple[int, str], set[str]] = {}
+    for episode, text in zip(episodes, texts, strict=True):
+        skill, into = Skill.find(str(text)), None
+        if skill is not None and skill.verb is Verb.PLACE and skill.relation is Relation.IN:
+            into = (int(episode), skill.place)
+            things.setdefault(into, set()).add(skill.thing)
+        put.append(into)
+    return np.array([into is not None and len(things[into]) > 1 for into in put], bool)
 
 
 def _seed(index: int, sample: int) -> int:
@@ -71,24 +94,24 @@ def _open(world_model: str, threads: int) -> None:
     """Load the world model once per process."""
     import torch
 
-    from vista.assembly.loading import text_encoder
+    from vista.learning.text_encoder import TextEncoder
     from vista.world_model.pipeline import GoalImagePipeline
 
     torch.set_num_threads(threads)
     pipeline = GoalImagePipeline.load(world_model)
     pipeline.unet.to("cuda" if torch.cuda.is_available() else "cpu", memory_format=torch.channels_last)
-    _worker.update(pipeline=pipeline, text=text_encoder())
+    _worker.update(pipeline=pipeline, text=TextEncoder())
 
 
 def _opened(world_model: str) -> Callable[[_Job], int]:
-    """What does the jobs of a process of one thread."""
+    """The function that does the jobs, for a process of one thread."""
     _open(world_model, 1)
     return _work
 
 
 def _imagine(frames: U8, texts: list[str], seeds: list[int]) -> U8:
     """Goal images u8 (N, S, S, 3) for ``frames`` u8 (N, S, S, 3), one sentence and one seed each."""
-    from vista.executor.features import to_tensor
+    from vista.learning.tensors import to_tensor
 
     pipeline, text = _worker["pipeline"], _worker["text"]
     made = []
@@ -111,15 +134,15 @@ def _work(job: _Job) -> int:
     sentences = [str(t) for t in np.repeat(texts, PER_SEGMENT)]
     images = _imagine(frames, sentences, [_seed(index, k) for k in range(len(frames))])
     images = images.reshape(len(rows), PER_SEGMENT, *images.shape[1:])
-    if (shard / "instruction.npy").is_file():
-        kept = crowded(np.load(shard / "instruction.npy"), texts)
+    kept = crowded(shard, texts)
+    if kept.any():
         images[kept] = np.load(shard / "goal.npy")[kept, None]
     write_shard(target, {"imagined": images})
     return 1
 
 
 def weights_digest(folder: Path) -> str:
-    """A short digest of the weights below ``folder``: which model made something."""
+    """A short digest of the weights below ``folder``, to tell which model imagined a goal."""
     digest = hashlib.sha256()
     files = sorted(Path(folder).rglob("*.safetensors"))
     if not files:
@@ -141,9 +164,9 @@ def data_digest(data: Path) -> str:
 
 
 def write_imagined(data: Path, out: Path, world_model: Path, workers: int = 1) -> Path:
-    """For every shard of demonstrations in ``data`` write ``out/<shard>/imagined.npy`` u8 (S, 2, 96, 96, 3).
+    """Write ``out/<shard>/imagined.npy`` u8 (S, 2, 96, 96, 3) for every shard of demonstrations in ``data``.
 
-    Whole shards that are there are kept, so an interrupted run goes on where it was.
+    Whole shards in ``out`` are kept, so an interrupted run goes on where it stopped.
 
     Args:
         world_model: Folder of the pipeline that imagines.

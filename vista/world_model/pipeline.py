@@ -1,4 +1,4 @@
-"""Sampling: a diffusers pipeline from the current image and a sentence to goal images."""
+"""A diffusers pipeline that samples goal images from the current image and a sentence."""
 
 from __future__ import annotations
 

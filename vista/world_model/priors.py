@@ -1,40 +1,27 @@
-"""A second opinion on where gripper and object will be, from whoever sees what an image shows.
+"""A detector's opinion on where gripper and object will be, as a prior of the world model.
 
-The world model learns from sentences, and in one of fifteen scenes looks at a thing of the same colour or
-shape; a detector errs elsewhere.
+The world model learns from sentences, and in one of fifteen scenes looks at another thing of the same colour
+or shape; a detector makes other mistakes.
 """
 
 from __future__ import annotations
-
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vista.skill import parse
+from vista.protocols import Detector
+from vista.skill import Relation, Skill, Verb
 from vista.types import F32, Observation
 
-# Evidence that there may be what the spotter does not see; and how much more its word counts than that of the
-# network, which errs twice as often (tuning seeds: 6 of 95 against 3).
 DOUBT, WEIGHT = 0.02, 2.0
+"""The score of a thing that the detector does not see but that may be there; and the weight of the detector
+against the network, which errs twice as often (tuning seeds: 6 of 95 against 3)."""
 RETREAT_M = 0.2
-"""How high over the table the hand is that has put something down, in the images the network learned from."""
+"""Height of the hand over the table after it put something down, in the images the network learned from
+[m]."""
 UPON_M = 0.07
-"""How high over the table the middle of a thing is, about, that stands on another."""
-
-
-@runtime_checkable
-class Spotter(Protocol):
-    """The slice of a detector that tells where in an image something named may be."""
-
-    def evidence(self, obs: Observation, label: str) -> F32:
-        """Score [0, 1] of ``label`` in each cell of a square grid over the image, f32 (N, N)."""
-        ...
-
-    def evidence_above(self, obs: Observation, label: str, height: float) -> F32:
-        """The same for what is right above ``label``, ``height`` [m] over the table."""
-        ...
+"""About the height over the table of the middle of a thing that stands on another one [m]."""
 
 
 def _on_grid(evidence: F32, cells: int) -> torch.Tensor:
@@ -50,28 +37,36 @@ def _near(image: torch.Tensor) -> F32:
 
 
 def grasp_prior(evidence: F32, cells: int) -> F32:
-    """Log probability (``cells``, ``cells``), up to a constant, of where the gripper is when it holds what
-    ``evidence`` (N, N) saw: up to a cell higher, for the object is lifted, and a cell around."""
+    """Log probability f32 (``cells``, ``cells``), up to a constant, of where the gripper is when it holds the
+    thing of ``evidence`` (N, N): up to a cell higher, as the thing is lifted, and a cell around."""
     image = _on_grid(evidence, cells)
     raised = F.pad(image[:, :, 1:], (0, 0, 0, 1))
     return _near(torch.maximum(image, raised))
 
 
 def place_prior(evidence: F32, cells: int) -> F32:
-    """The same when it has let go above what it put something on; ``evidence`` (N, N) is of that height."""
+    """The same of where the gripper is when it has put something onto the thing of ``evidence`` (N, N), which
+    is that of the gripper's height."""
     return _near(_on_grid(evidence, cells))
 
 
-def priors(spotter: Spotter, obs: Observation, text: str, cells: int) -> dict[str, torch.Tensor]:
-    """What ``spotter`` says of the end of subtask ``text``, as arguments of the pipeline, f32 (``cells``,
-    ``cells``) each: when something is grasped or put on something; else nothing."""
-    verb, label, relation, below = parse(text)
-    if verb == "grasp" and label:
-        near = torch.from_numpy(grasp_prior(spotter.evidence(obs, label), cells))
-        return {"prior": near, "object_prior": near}
-    if verb != "place" or relation != "on":
+def priors(detector: Detector, obs: Observation, skill: Skill | None, cells: int) -> dict[str, torch.Tensor]:
+    """The opinion of ``detector`` on the end of ``skill``, as arguments of the pipeline, f32 (``cells``,
+    ``cells``) each. Empty unless something is grasped or put on something, and for a detector without
+    maps."""
+    if skill is None:
         return {}
-    return {
-        name: torch.from_numpy(place_prior(spotter.evidence_above(obs, below, height), cells))
-        for name, height in (("prior", RETREAT_M), ("object_prior", UPON_M))
-    }
+    if skill.verb is Verb.GRASP:
+        seen = detector.evidence(obs, skill.thing)
+        if seen is None:
+            return {}
+        near = torch.from_numpy(grasp_prior(seen, cells))
+        return {"prior": near, "object_prior": near}
+    if skill.verb is not Verb.PLACE or skill.relation is not Relation.ON:
+        return {}
+    found = {}
+    for name, height_m in (("prior", RETREAT_M), ("object_prior", UPON_M)):
+        above = detector.evidence(obs, skill.place, height_m)
+        if above is not None:
+            found[name] = torch.from_numpy(place_prior(above, cells))
+    return found

@@ -1,9 +1,8 @@
 """The world model's network: from the current image and a sentence to the image at the end of the subtask.
 
 A small convolutional U-Net on 4 x 4 pixel patches with self and text attention at its lowest resolution. It
-first says *where* the gripper and the object in question will be (heat maps), and its decoder reads these
-answers before it says how the image looks: learnt the other way round, both stay a blur between all the
-places they could be.
+first says *where* the gripper and the object will be (heat maps). Its decoder reads these maps before it
+paints the image: otherwise both stay a blur between all the places where they could be.
 """
 
 from __future__ import annotations

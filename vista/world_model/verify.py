@@ -8,38 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from vista.errors import ImaginationError
-from vista.skill import Sentence, parse
-from vista.types import F32, U8, Detection, Observation, Subtask
+from vista.protocols import Detector
+from vista.skill import Skill, Verb
+from vista.types import F32, U8, Observation, Subtask
 
 DOUBT = 0.02
-"""Likelihood of what a detector does not see; two things that it sees less well than this are alike to it."""
+"""The score of a thing that the detector does not see but that may be there."""
 NEAR = 2
-"""Cells around the gripper that the object in question may take up."""
+"""Cells around the gripper that the thing in question may take up."""
 KNOWN = 0.35
 """From this score on a thing belongs to the scene that shall stay as it is."""
 
 
-class Seer(Protocol):
-    """The slice of a detector that a verifier asks."""
-
-    def detect(self, obs: Observation) -> Sequence[Detection]:
-        """What is seen, best first."""
-        ...
-
-    def evidence(self, obs: Observation, label: str) -> F32:
-        """Score [0, 1] of ``label`` in each cell of a square grid over the image, f32 (N, N)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Each in [0, 1]: ``right``, the object in question is where the gripper goes and nowhere else; ``arm``,
-    how sure its place is; ``kept``, how well the other things are still seen."""
+    """Each in [0, 1]: ``right``, the thing in question is where the gripper goes and nowhere else; ``arm``,
+    how sure the gripper's place is; ``kept``, how well the other things are still seen."""
 
     right: float
     arm: float
@@ -47,7 +36,7 @@ class Verification:
 
     @property
     def score(self) -> float:
-        """All of it at once."""
+        """The product of the three."""
         return self.right * self.arm * self.kept
 
 
@@ -68,33 +57,41 @@ class _Other(NamedTuple):
 
 
 class GoalVerifier:
-    """See the module's text. ``camera`` is that of the images; ``refuse_below``: images whose ``right`` is
-    less than this are refused."""
+    """Scores images with a detector. For a subtask that is a sentence, and with a detector that has no maps,
+    the score is that of the gripper's place alone.
 
-    def __init__(self, seer: Seer, camera: str = "front", refuse_below: float = 0.0) -> None:
-        self._seer, self._camera, self._refuse_below = seer, camera, refuse_below
+    Args:
+        detector: Sees the things in the images.
+        camera: The camera of the images.
+        refuse_below: Refuse if no image has a ``right`` of at least this [0, 1].
+    """
+
+    def __init__(self, detector: Detector, camera: str = "front", refuse_below: float = 0.0) -> None:
+        self._detector, self._camera, self._refuse_below = detector, camera, refuse_below
 
     def scores(self, obs: Observation, subtask: Subtask, images: U8, heat: F32) -> list[float]:
         """The scores [0, 1] of ``images`` u8 (K, S, S, 3) with ``heat`` (K, N, N), imagined from ``obs``.
 
         Raises:
-            ImaginationError: each of them shows another object, or none.
+            ImaginationError: each of them shows another thing, or none.
         """
         found = self.verify(obs, subtask, images, heat)
         best = max(v.right for v in found)
         if best < self._refuse_below:
-            label = parse(subtask.text).label or subtask.text
+            thing = subtask.text if subtask.skill is None else subtask.skill.thing
             raise ImaginationError(
-                f"no image of {subtask.text!r} shows the {label}: at best {best:.2f}, "
+                f"no image of {subtask.text!r} shows the {thing}: at best {best:.2f}, "
                 f"expected {self._refuse_below:.2f}"
             )
         return [v.score for v in found]
 
     def verify(self, obs: Observation, subtask: Subtask, images: U8, heat: F32) -> list[Verification]:
-        """What speaks for each of ``images``."""
-        sentence = parse(subtask.text)
-        before = self._seer.evidence(obs, sentence.label)
-        others = self._others(obs, sentence.label)
+        """The verification of each of ``images``; arguments as for :meth:`scores`."""
+        skill = subtask.skill
+        before = None if skill is None else self._detector.evidence(obs, skill.thing)
+        if skill is None or before is None:
+            return [Verification(1.0, confidence(hot), 1.0) for hot in heat]
+        others = self._others(obs, skill.thing)
         found = []
         for image, hot in zip(images, heat, strict=True):
             shown = replace(obs, images={**obs.images, self._camera: image})
@@ -102,45 +99,49 @@ class GoalVerifier:
             place = int(peak[0]) / hot.shape[0], int(peak[1]) / hot.shape[1]
             found.append(
                 Verification(
-                    self._right(sentence, before, shown, place),
+                    self._right(skill, before, shown, place),
                     confidence(hot),
                     self._kept(others, shown),
                 )
             )
         return found
 
-    def _right(
-        self, sentence: Sentence, before: F32, shown: Observation, place: tuple[float, float]
-    ) -> float:
-        """Of a grasp: how well the object was seen where the gripper goes, in shares of where it was seen
-        best. Of a placing: how little of it appears at other places than the best one."""
-        if sentence.verb == "grasp":
+    def _right(self, skill: Skill, before: F32, shown: Observation, place: tuple[float, float]) -> float:
+        """Of a grasp: how well the thing was seen where the gripper goes, as a share of where it was seen
+        best. Of a placing: how little of the thing appears at other places than the best one."""
+        if skill.verb is Verb.GRASP:
             near = _near(before, place)
             return (near + DOUBT) / (float(before.max()) + DOUBT)
-        if sentence.verb == "place":
-            # What appears at two places is at one too many.
-            new = np.maximum(self._seer.evidence(shown, sentence.label) - before, 0.0)
+        if skill.verb is Verb.PLACE:
+            # A thing that appears at two places is at one too many.
+            new = np.maximum(self._evidence(shown, skill.thing) - before, 0.0)
             at = np.unravel_index(int(new.argmax()), new.shape)
             best, ghost = float(new.max()), new.copy()
             ghost[max(0, at[0] - NEAR) : at[0] + NEAR + 1, max(0, at[1] - NEAR) : at[1] + NEAR + 1] = 0.0
             return (best + DOUBT) / (best + float(ghost.max()) + DOUBT)
         return 1.0
 
+    def _evidence(self, obs: Observation, label: str) -> F32:
+        found = self._detector.evidence(obs, label)
+        assert found is not None, "a detector has maps, or it has none"
+        return found
+
     def _others(self, obs: Observation, label: str) -> list[_Other]:
-        """What else is surely seen, asked once for all images: a detector keeps the maps of one image."""
+        """The other things that are surely seen. Looked up once for all images: a detector keeps the maps of
+        one image."""
         found = []
-        for each in self._seer.detect(obs):
+        for each in self._detector.detect(obs):
             if each.score >= KNOWN and each.label != label:
                 x, y = (np.asarray(each.box)[:2] + np.asarray(each.box)[2:]) / 2
                 place = float(y), float(x)
-                found.append(_Other(each.label, place, _near(self._seer.evidence(obs, each.label), place)))
+                found.append(_Other(each.label, place, _near(self._evidence(obs, each.label), place)))
         return found
 
     def _kept(self, others: Sequence[_Other], shown: Observation) -> float:
         """The mean share of ``others`` that is still seen where it was."""
         shares = []
         for label, place, was in others:
-            now = _near(self._seer.evidence(shown, label), place)
+            now = _near(self._evidence(shown, label), place)
             shares.append(min(1.0, (now + DOUBT) / (was + DOUBT)))
         return float(np.mean(shares)) if shares else 1.0
 

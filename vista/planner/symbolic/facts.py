@@ -1,7 +1,7 @@
-"""Facts from positions: which thing lies in which tray or drawer, on the table, or between the fingers.
+"""Facts from positions: which thing lies in which container or drawer, on the table, or between the fingers.
 
-The words of :data:`robomemory.planning.TABLETOP`. Positions may come from any detector; what the cabinet
-looks like is known beforehand, as it is of the robot's own workplace.
+The facts use the words of :data:`robomemory.planning.TABLETOP`. Positions may come from any detector. The
+sizes of containers and the places of drawers are those of the robot's contract.
 """
 
 from __future__ import annotations
@@ -15,36 +15,38 @@ from robomemory.planning.belief import Observed
 from robomemory.planning.goals import HAND
 from robomemory.planning.manipulation import CONTAINER, DRAWER, SURFACE, THING
 from robomemory.records import Triple
-from vista.types import F64
-from vista_sim.model import cabinet
+from vista.planner.containers import RIM_M, half_m
+from vista.types import F64, Place
 
 TABLE = "table"
-TRAY_HALF_M = 0.06
 OVER_M, RISEN_M = 0.025, 0.02
 """A thing is on another when its centre is so near to the other's, seen from above, and so much higher."""
 HELD_M = 0.045
 """So near to the closed fingers a thing is held."""
 OPEN_M = 0.1
-"""A drawer that is out by more than this is open, and what is in it is in view."""
+"""A drawer that is out by more than this is open, and things in it are in view."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is seen at ``stamp_ns``: ``things`` and ``trays`` {name: position (3,) [m]}, ``drawers``
-    {name: opening [m]}, the ``hand`` (3,) [m] and whether it is told to be ``closed``.
+    """The positions at ``stamp_ns`` [ns], in the base frame: ``things`` and ``containers`` {name: position
+    (3,) [m]}, ``drawers`` {name: opening [m]}, the ``hand`` (3,) [m] and whether it is told to be ``closed``.
 
-    ``margin_m``: how much further than its ground reaches a thing may seem to be and still lie in a tray or
-    drawer. ``whole``: everything that stands on the table or in a tray is among ``things``; a detector that
-    overlooks some says False. ``upon`` {thing: thing below it} where that is known otherwise than by height,
-    ``hidden``: drawers of which not all is seen that lies in them, ``plain``: things that are seen so well
-    that nothing stands on them, and trays that are seen to be empty."""
+    ``places``: the containers and drawers of the workplace by name, from the contract; a drawer that is not
+    among them has no ground. ``margin_m``: a thing that seems to be so far beyond the ground of a container
+    or drawer [m] still lies in it. ``whole``: everything on the table or in a container is among ``things``;
+    False for a detector that overlooks some. ``upon`` {thing: thing below it}: known otherwise than by
+    height. ``hidden``: drawers that may hold things which are not seen. ``plain``: things and containers that
+    are seen so well that nothing stands on them, or lies in them, unseen.
+    """
 
     stamp_ns: int
     things: Mapping[str, F64]
     hand: F64
     closed: bool
-    trays: Mapping[str, F64] = field(default_factory=dict)
+    containers: Mapping[str, F64] = field(default_factory=dict)
     drawers: Mapping[str, float] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
     margin_m: float = 0.0
     whole: bool = True
     upon: Mapping[str, str] = field(default_factory=dict)
@@ -52,26 +54,32 @@ class Sight:
     plain: frozenset[str] = frozenset()
 
 
-def drawer_centres(drawers: Mapping[str, float]) -> dict[str, F64]:
-    """Middle (2,) of each drawer's ground in the base frame [m], from its opening."""
-    rows = zip(drawers.items(), cabinet.DRAWER_Y.get(len(drawers), ()), strict=False)
-    return {name: np.array([cabinet.CENTRE_X + opening, y]) for (name, opening), y in rows}
+def drawer_centres(drawers: Mapping[str, float], places: Mapping[str, Place]) -> dict[str, F64]:
+    """The middle (2,) of the ground of each drawer that ``places`` knows [m, base frame], from its opening
+    [m]. A drawer slides along x."""
+    centres = {}
+    for name, opening in drawers.items():
+        place = places.get(name)
+        if place is not None and place.position is not None:
+            x, y = place.position
+            centres[name] = np.array([x + opening, y])
+    return centres
 
 
 def observed(sight: Sight) -> Observed:
-    """``sight`` in facts. A thing is at one place: held, in a tray, in a drawer, else on the table."""
+    """``sight`` in facts. A thing is at one place: held, in a container, in a drawer, else on the table."""
     objects = {
         TABLE: SURFACE,
-        **dict.fromkeys(sight.trays, CONTAINER),
+        **dict.fromkeys(sight.containers, CONTAINER),
         **dict.fromkeys(sight.drawers, DRAWER),
     }
-    facts: set[Triple] = {(place, "is", "open") for place in (TABLE, *sight.trays)}
+    facts: set[Triple] = {(place, "is", "open") for place in (TABLE, *sight.containers)}
     opened = {name for name, opening in sight.drawers.items() if opening > OPEN_M}
     facts |= {(name, "is", "open" if name in opened else "closed") for name in sight.drawers}
-    margin, half = sight.margin_m, TRAY_HALF_M + sight.margin_m
-    grounds = {name: (at, cabinet.INNER_X + margin, cabinet.INNER_Y + margin)
-               for name, at in drawer_centres(sight.drawers).items()}  # fmt: skip
-    grounds |= {name: (at[:2], half, half) for name, at in sight.trays.items()}
+    grounds = {name: (at, half_m(sight.places, name) + sight.margin_m)
+               for name, at in drawer_centres(sight.drawers, sight.places).items()}  # fmt: skip
+    grounds |= {name: (at[:2], half_m(sight.places, name, RIM_M) + sight.margin_m)
+                for name, at in sight.containers.items()}  # fmt: skip
     held = ""
     for name, at in sight.things.items():
         objects[name] = THING
@@ -79,23 +87,21 @@ def observed(sight: Sight) -> Observed:
             held = name
             facts.add((name, "held by", HAND))
             continue
-        inside = (
-            n for n, (c, dx, dy) in grounds.items() if abs(at[0] - c[0]) < dx and abs(at[1] - c[1]) < dy
-        )
+        inside = (n for n, (centre, half) in grounds.items() if bool((np.abs(at[:2] - centre) < half).all()))
         place = next(inside, None)
         if place is None:
             facts.add((name, "on", sight.upon.get(name) or _below(at, sight.things) or TABLE))
         else:
             facts.add((name, "in", place))
     facts.add((HAND, "is", "full" if held else "empty"))
-    visible = {TABLE, *sight.trays, *opened} if sight.whole else opened
+    visible = {TABLE, *sight.containers, *opened} if sight.whole else opened
     return Observed(
         sight.stamp_ns, objects, frozenset(facts), (frozenset(visible) - sight.hidden) | sight.plain
     )
 
 
 def _below(at: F64, things: Mapping[str, F64]) -> str | None:
-    """The thing that one at ``at`` (3,) stands on."""
+    """The thing that one at ``at`` (3,) [m] stands on."""
     for name, other in things.items():
         if at[2] - other[2] > RISEN_M and float(np.hypot(*(at[:2] - other[:2]))) < OVER_M:
             return name

@@ -1,14 +1,15 @@
 """The planner and critic over memory as parts of the loop: ``--planner memory``, ``fresh`` and ``fixed``.
 
-What is seen becomes facts (:mod:`vista.planner.symbolic.scene_observer`), a step of the plan becomes a subtask, and the loop's
-next question tells how the last subtask went. ``memory`` follows a plan until something is not as foreseen,
-``fresh`` makes a new one after each subtask, ``fixed`` makes one at the start and looks no more.
+:mod:`vista.planner.symbolic.scene_observer` turns an observation into facts, a step of the plan becomes a
+skill, and the next question of the loop tells how the last subtask ended. ``memory`` follows a plan until
+something is not as foreseen, ``fresh`` makes a new plan after each subtask, ``fixed`` makes one at the start
+and looks no more.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -22,9 +23,10 @@ from robomemory.planning.planner import Finished, MemoryPlanner, PlanningSetting
 from robomemory.planning.recollection import PlanningMemory
 from vista.errors import ConfigError
 from vista.planner.scripted import ScriptedPlanner
-from vista.planner.symbolic.scene_observer import Looker
+from vista.planner.symbolic.scene_observer import SceneObserver
 from vista.protocols import Detector, MemoryItem
-from vista.types import Done, Impossible, Observation, Subtask
+from vista.skill import Relation, Skill, Verb
+from vista.types import Done, Impossible, Observation, Place, Subtask, SubtaskResult
 
 MAX_PLANS = 32
 """Of one instruction, where every subtask is followed by a new plan."""
@@ -38,21 +40,32 @@ def engine() -> UnifiedEngine:
 
 @cache
 def skills() -> Domain:
-    """What the executors know: one way to grasp; whoever adds a gentle one takes the whole domain."""
+    """The domain of the executors that ship: they know one way to grasp. An executor with a gentle one needs
+    the whole domain."""
     return replace(BENCHTOP, operators=tuple(o for o in BENCHTOP.operators if o.effort == 0))
 
 
-def _looker(finder: Detector | None, planner: str) -> Looker:
-    if finder is None:
+def skill_of(step: Step) -> Skill:
+    """The skill that carries out ``step``. A grasp is the same wherever the thing is."""
+    verb = Verb(step.verb)
+    if verb is not Verb.PLACE:
+        return Skill(verb, step.thing)
+    return Skill(verb, step.thing, Relation(step.relation), step.place)
+
+
+def _observer(detector: Detector | None, places: Mapping[str, Place], planner: str) -> SceneObserver:
+    if detector is None:
         raise ConfigError(f"planner {planner!r} plans with what is seen: it needs a detector")
-    return Looker(finder)
+    return SceneObserver(detector, places)
 
 
 class RememberingPlanner:
-    """A ``Planner`` and its own ``Critic`` over a memory; ``why`` explains the last subtask in words.
+    """A ``Planner`` and its own ``Critic`` over a memory. Each subtask says why the planner chose it.
 
     Args:
-        memory: RoboMemory, here or behind the graph. finder: The detector whose objects it plans with.
+        memory: RoboMemory, in this process or behind the graph; None plans without one.
+        detector: Sees the things that it plans with.
+        places: Containers and drawers of the workplace, from the robot's contract.
         fresh: Whether each subtask is followed by a new plan.
 
     Raises:
@@ -60,9 +73,14 @@ class RememberingPlanner:
     """
 
     def __init__(
-        self, memory: PlanningMemory | None, finder: Detector | None, *, fresh: bool = False
+        self,
+        memory: PlanningMemory | None,
+        detector: Detector | None,
+        places: Mapping[str, Place],
+        *,
+        fresh: bool = False,
     ) -> None:
-        self._looker, self._fresh = _looker(finder, "fresh" if fresh else "memory"), fresh
+        self._observer, self._fresh = _observer(detector, places, "fresh" if fresh else "memory"), fresh
         settings = PlanningSettings(max_plans=MAX_PLANS) if fresh else PlanningSettings()
         self._core = MemoryPlanner(skills(), engine(), memory, settings)
         self._instruction = ""
@@ -70,31 +88,31 @@ class RememberingPlanner:
         self._before: Observed | None = None
         self._new_plan, self._index = False, 0
 
-    @property
-    def why(self) -> str:
-        return self._core.why
-
     def reset(self) -> None:
         """A new plan begins: the last subtask failed, was rejected, or there was none."""
         self._new_plan = True
 
     def next(
-        self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
+        self,
+        obs: Observation,
+        instruction: str,
+        recall: Sequence[MemoryItem],
+        last: SubtaskResult | None = None,
     ) -> Subtask | Done | Impossible:
         """The next subtask; Impossible also for an instruction that is not understood."""
         if instruction != self._instruction and self._pending is None:
-            self._looker.reset(())
-        now = self._looker.look(obs)
+            self._observer.reset(())
+        now = self._observer.look(obs)
         failed, self._new_plan = self._new_plan, False
         if self._pending is not None and self._before is not None:
-            cause = recall[0].text if failed and recall else ""
+            cause = _cause(last) if failed else ""
             self._core.result(self._pending, not failed, cause, self._before, now)
         self._pending = None
         if instruction != self._instruction:
             if self._instruction:
                 self._core.finish(False, "another instruction came", now.stamp_ns)
             try:
-                now = begin(self._core, self._looker, instruction, obs)
+                now = begin(self._core, self._observer, instruction, obs)
             except InstructionUnclear as error:
                 return Impossible(str(error))
             self._instruction, self._index = instruction, 0
@@ -103,10 +121,11 @@ class RememberingPlanner:
         step = self._core.propose(now)
         if isinstance(step, Step):
             self._pending, self._before = step, now
-            if step.operator.startswith("grasp"):
-                self._looker.grasped = step.about
+            skill = skill_of(step)
+            if skill.verb is Verb.GRASP:
+                self._observer.grasped = skill.thing
             self._index += 1
-            return Subtask(step.text, self._index - 1, self.why)
+            return Subtask(skill, self._index - 1, self._core.why)
         self._instruction = ""
         if isinstance(step, Finished):
             self._core.finish(True, step.reason, now.stamp_ns)
@@ -120,13 +139,18 @@ class RememberingPlanner:
     ) -> str | None:
         """Why the subtask that was proposed last should not be tried; None: it may."""
         step = self._pending
-        if step is None or step.text != subtask.text:
+        if step is None or skill_of(step) != subtask.skill:
             return None
-        objection = self._core.review(step, self._looker.look(obs))
+        objection = self._core.review(step, self._observer.look(obs))
         if objection is not None:
             self._core.reject(step, objection)
             self._pending = None
         return objection
+
+
+def _cause(last: SubtaskResult | None) -> str:
+    """Why the last subtask failed, in words: the memory keeps it for people."""
+    return "another critic rejected it" if last is None else f"{last.text!r} {last.state}: {last.reason}"
 
 
 _BETWEEN = re.compile(r"[,.;]|\b(?:in|into|on|onto|to|from|and|then|of|out)\b")
@@ -134,37 +158,40 @@ _ARTICLE = re.compile(r".*\b(?:the|a|an|my) ")
 
 
 def phrases(instruction: str) -> list[str]:
-    """What ``instruction`` may name in more than one word, such as "red cube" and "orange box"."""
+    """Parts of ``instruction`` that may name a thing in more than one word: "red cube", "orange box"."""
     parts = (part.strip() for part in _BETWEEN.split(instruction.lower()))
     return [found for part in parts if _ARTICLE.match(part) and " " in (found := _ARTICLE.sub("", part))]
 
 
-def begin(core: MemoryPlanner, looker: Looker, instruction: str, obs: Observation) -> Observed:
-    """Have ``instruction`` understood, and look again for what it names.
+def begin(core: MemoryPlanner, observer: SceneObserver, instruction: str, obs: Observation) -> Observed:
+    """Have ``instruction`` understood by ``core``, and look for the things that it names.
 
     Raises:
         InstructionUnclear: it is not understood.
     """
-    looker.reset(())
+    observer.reset(())
     try:
-        intent = core.begin(instruction, looker.look(obs))
+        intent = core.begin(instruction, observer.look(obs))
     except InstructionUnclear:
-        # A place that a detector misnames is known once it is looked for by its name.
-        looker.reset(phrases(instruction))
-        intent = core.begin(instruction, looker.look(obs))
-    looker.reset([name for name in intent.about if core.is_thing(name)])
-    return looker.look(obs)
+        # A detector that misnames a place still finds it by its name.
+        observer.reset(phrases(instruction))
+        intent = core.begin(instruction, observer.look(obs))
+    observer.reset([name for name in intent.about if core.is_thing(name)])
+    return observer.look(obs)
 
 
 class FixedPlanner:
     """A ``Planner`` that plans once, at the start; a subtask that failed is tried again.
 
+    Args:
+        detector, places: As for :class:`RememberingPlanner`.
+
     Raises:
         ConfigError: there is no detector.
     """
 
-    def __init__(self, finder: Detector | None) -> None:
-        self._looker = _looker(finder, "fixed")
+    def __init__(self, detector: Detector | None, places: Mapping[str, Place]) -> None:
+        self._observer = _observer(detector, places, "fixed")
         self._plan: ScriptedPlanner | None = None
         self._instruction = ""
 
@@ -174,21 +201,25 @@ class FixedPlanner:
             self._plan.reset()
 
     def next(
-        self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
+        self,
+        obs: Observation,
+        instruction: str,
+        recall: Sequence[MemoryItem],
+        last: SubtaskResult | None = None,
     ) -> Subtask | Done | Impossible:
         """The next subtask of the plan; Impossible also for an instruction that is not understood."""
         if self._plan is None or instruction != self._instruction:
             core = MemoryPlanner(skills(), engine(), None, PlanningSettings(max_plans=MAX_PLANS))
             try:
-                steps = foresee(core, skills(), begin(core, self._looker, instruction, obs))
+                steps = foresee(core, skills(), begin(core, self._observer, instruction, obs))
             except InstructionUnclear as error:
                 return Impossible(str(error))
             if isinstance(steps, Stuck):
                 return Impossible(steps.cause)
             if not steps:
                 return Done("everything asked for holds")
-            self._plan, self._instruction = ScriptedPlanner([step.text for step in steps]), instruction
-        step = self._plan.next(obs, instruction, recall)
+            self._plan, self._instruction = ScriptedPlanner([skill_of(step) for step in steps]), instruction
+        step = self._plan.next(obs, instruction, recall, last)
         if isinstance(step, Done):
             self._plan = None
         return step
