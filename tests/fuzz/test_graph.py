@@ -31,15 +31,26 @@ from vista.robot.contract import load_robot
 from vista.types import Outcome, State
 from vista_msgs import msg as m
 from vista_msgs.action import ExecuteSubgoal, ImagineSubgoal, RunTask
-from vista_msgs.srv import BeginRun, Detect, OracleAct, Recall, Remember, ResetScene, Scene, Stop, Truth
+from vista_msgs.srv import (
+    BeginRun,
+    Detect,
+    DetectorInfo,
+    OracleAct,
+    Recall,
+    Remember,
+    ResetScene,
+    Scene,
+    Stop,
+    Truth,
+)
 from vista_ros import conversions as c
-from vista_ros.calls import Action, RefusedError, Service
+from vista_ros.calls import ActionCall, RefusedError, Service
 from vista_ros.client import GraphClient, episode_of
 
 pytestmark = [pytest.mark.ros, pytest.mark.long, pytest.mark.timeout(1500)]
 SPEC = load_robot("panda")
 ANSWER_S = 30.0
-GRASP = m.Subgoal(subtask=m.Subtask(text="grasp the blue mug"))
+GRASP = m.Subgoal(subtask=m.Subtask(skill=m.Skill(verb="grasp", thing="blue mug")))
 
 
 class Tried:
@@ -105,15 +116,20 @@ def test_services(tried: Tried):
     node = tried.client.node
     names = {
         Remember: ("remember", "memory"), Recall: ("recall", "memory"), Scene: ("scene", "memory"),
-        BeginRun: ("begin_run", "memory"), Detect: ("detect", "perception"), Stop: ("guard/stop", "guard"),
+        BeginRun: ("begin_run", "memory"), Detect: ("detect", "perception"),
+        DetectorInfo: ("detector_info", "perception"), Stop: ("guard/stop", "guard"),
         ResetScene: ("sim/reset", "sim"), Truth: ("sim/truth", "sim"), OracleAct: ("oracle/act", "sim"),
     }  # fmt: skip
     calls = {kind.Request: Service(node, kind, *where) for kind, where in names.items()}
     requests = st.one_of(
         MEMORY_REQUESTS, MEMORY_REQUESTS,
-        messages(Detect.Request, labels=st.just(["blue mug"]), timeout_s=st.floats(0.0, 0.3)),
+        messages(
+            Detect.Request, labels=st.just(["blue mug"]), observation=st.just([]),
+            timeout_s=st.floats(0.0, 0.3),
+        ),
         messages(ResetScene.Request, task=st.just("pick_place"), distractors=st.integers(0, 3)),
         messages(Truth.Request), messages(OracleAct.Request), messages(Stop.Request),
+        messages(DetectorInfo.Request),
     )  # fmt: skip
 
     def check(request: Any) -> None:
@@ -131,7 +147,7 @@ def test_services(tried: Tried):
     tried.still_works()
 
 
-def until_it_ends(action: Action, goal: Any) -> Any:
+def until_it_ends(action: ActionCall, goal: Any) -> Any:
     """How ``goal`` ended; it is cancelled after a second."""
     end = time.monotonic() + 1.0
     return action(
@@ -142,9 +158,9 @@ def until_it_ends(action: Action, goal: Any) -> Any:
 
 def test_actions(tried: Tried):
     node = tried.client.node
-    run = Action(node, RunTask, "run_task", "agent")
-    execute = Action(node, ExecuteSubgoal, "execute_subgoal", "executor")
-    imagine = Action(node, ImagineSubgoal, "imagine_subgoal", "world_model")
+    run = ActionCall(node, RunTask, "run_task", "agent")
+    execute = ActionCall(node, ExecuteSubgoal, "execute_subgoal", "executor")
+    imagine = ActionCall(node, ImagineSubgoal, "imagine_subgoal", "world_model")
 
     def check_task(goal: RunTask.Goal) -> None:
         episode = episode_of(until_it_ends(run, goal), goal.instruction)

@@ -43,6 +43,10 @@ IMAGE = messages(
     Image, encoding=_encoding, height=_side, width=_side, step=st.integers(0, 12),
     data=st.binary(max_size=36).map(list),
 )  # fmt: skip
+SKILL = messages(
+    m.Skill, verb=st.sampled_from(["", "grasp", "place", "open"]), relation=st.sampled_from(["", "in", "on"])
+)
+NOTE = messages(m.Note, kind=st.sampled_from(["spatial", "semantic"]), text=st.just("so it is"))
 
 
 def _arm(msg: JointTrajectory) -> object:
@@ -101,7 +105,10 @@ READERS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], object]]] = {
     "task progress": (messages(m.TaskProgress), c.event_from_msg),
     "episode": (messages(m.EpisodeResult), _episode),
     "note": (messages(m.Note), c.note_from_msg),
-    "notes of a scene": (messages(m.Note), lambda msg: c.scene_from_notes([c.note_from_msg(msg)])),
+    "recalled item": (messages(m.MemoryItem, note=NOTE, score=st.floats(0.0, 1.0)), c.memory_item_from_msg),
+    "scene": (messages(m.SceneGraph), c.scene_graph_from_msg),
+    "subtask": (messages(m.Subtask, skill=SKILL), c.subtask_from_msg),
+    "evidence": (messages(m.Evidence, size=st.integers(0, 2)), c.evidence_from_msg),
 }
 
 

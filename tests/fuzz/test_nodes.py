@@ -22,14 +22,14 @@ from tests.fuzz.fuzzing import counts, explore
 from tests.fuzz.messages import messages
 from tests.fuzz.test_messages import TRAJECTORY
 from tests.mocks import MockRobot
-from vista.cli.up import free_domain
+from vista.graph.running import free_domain
 from vista.robot.contract import load_robot
 from vista.types import ActionChunk, ActionSpace
 from vista_msgs import msg as m
 from vista_msgs.action import ImagineSubgoal
 from vista_msgs.srv import BeginRun, Recall, Remember, Scene, Stop
 from vista_ros import conversions as c
-from vista_ros.calls import Action, RefusedError, Service
+from vista_ros.calls import ActionCall, RefusedError, Service
 from vista_ros.node_base import VistaNode
 from vista_ros.nodes.guard_node import GuardNode
 from vista_ros.nodes.memory_node import MemoryNode
@@ -41,6 +41,7 @@ DOMAIN = free_domain()
 SPEC = load_robot("panda")
 ANSWER_S = 10.0
 OBSERVATION = c.observation_to_msg(MockRobot().observe())
+GRASP = m.Subtask(skill=m.Skill(verb="grasp", thing="blue mug"))
 
 
 class Up:
@@ -184,15 +185,15 @@ def _still() -> ActionChunk:
 GOALS = messages(
     ImagineSubgoal.Goal,
     observation=st.just(OBSERVATION),
-    subtask=st.just(m.Subtask(text="grasp the blue mug")),
+    subtask=st.just(GRASP),
     instruction=st.just("put the blue mug in the tray"),
 )
 
 
 @counts(30, 1000)
 def test_the_world_model_imagines_or_says_why_not(up: Callable[..., Up], count: int):
-    graph = up(WorldModelNode, "world_model:=mock", "detector:=oracle")
-    imagine = Action(graph.caller, ImagineSubgoal, "imagine_subgoal", "world_model")
+    graph = up(WorldModelNode, "world_model:=mock")
+    imagine = ActionCall(graph.caller, ImagineSubgoal, "imagine_subgoal", "world_model")
 
     def check(goal: Any) -> None:
         ended = imagine(goal, accept_s=ANSWER_S, silence_s=ANSWER_S)
@@ -204,6 +205,6 @@ def test_the_world_model_imagines_or_says_why_not(up: Callable[..., Up], count: 
             assert "\n" not in ended.result.reason
 
     explore("actions", GOALS, check, count)
-    good = ImagineSubgoal.Goal(observation=OBSERVATION, subtask=m.Subtask(text="grasp the blue mug"))
+    good = ImagineSubgoal.Goal(observation=OBSERVATION, subtask=GRASP)
     assert imagine(good).succeeded
     assert graph.errors == []

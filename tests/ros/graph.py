@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from vista.cli.up import MARK, Running, free_domain, running
 from vista.graph.processes import DIE_WITH_PARENT, in_use, shared_memory
+from vista.graph.running import MARK, Running, free_domain, running
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")

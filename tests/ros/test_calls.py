@@ -20,14 +20,15 @@ pytest.importorskip("vista_msgs")
 from rclpy.action import CancelResponse, GoalResponse
 from rclpy.parameter import Parameter
 
-from vista.cli.up import free_domain
 from vista.errors import InvalidValueError, VistaError
+from vista.graph.running import free_domain
 from vista.types import EpisodeResult, Outcome
+from vista_msgs import msg as m
 from vista_msgs.action import RunTask
 from vista_msgs.msg import EpisodeResult as EpisodeMsg
 from vista_ros import conversions as c
 from vista_ros.actions import CalmServer
-from vista_ros.calls import Action, Beat, Ended, NodeGoneError
+from vista_ros.calls import ActionCall, Beat, Ended, NodeGoneError
 from vista_ros.client import episode_of
 from vista_ros.node_base import LOOK_S, VistaNode
 from vista_ros.parameters import coerced
@@ -53,7 +54,7 @@ class Served:
             goal_callback=lambda goal: self.accept(goal), cancel_callback=lambda _: CancelResponse.ACCEPT,
         )  # fmt: skip
         self.node.owns(server, lambda each: each.destroy())
-        self.action = Action(self.node, RunTask, "run_task", "agent")
+        self.action = ActionCall(self.node, RunTask, "run_task", "agent")
         self.spinner = Spinner(self.node, 6, self.errors.append)
 
     def _succeed(self, handle: Any) -> RunTask.Result:
@@ -173,7 +174,7 @@ def test_an_empty_result_is_unknown():
         c.episode_result_from_msg(EpisodeMsg())
     for read, empty in ((c.progress_from_msg, "Progress"), (c.guard_report_from_msg, "GuardStatus")):
         with pytest.raises(InvalidValueError, match=r"0 \(unknown\)"):
-            read(getattr(c.m, empty)())
+            read(getattr(m, empty)())
 
 
 def test_nothing_is_printed_when_a_busy_node_is_closed(ros: None, capfd: pytest.CaptureFixture[str]):
@@ -197,7 +198,7 @@ def test_nothing_is_printed_when_a_busy_node_is_closed(ros: None, capfd: pytest.
     assert "never retrieved" not in capfd.readouterr().err
 
 
-def _quietly(action: Action, goal: Any) -> None:
+def _quietly(action: ActionCall, goal: Any) -> None:
     with contextlib.suppress(VistaError):
         action(goal, silence_s=1.0, accept_s=1.0)
 
@@ -328,11 +329,12 @@ def test_a_client_that_fails_half_way_leaves_no_context(monkeypatch: pytest.Monk
 BENCH = """
 import sys, time
 from vista_bench.suites.through_graph import closed_afterwards
-from vista_ros import client
+from vista_bench import graph_client
+from vista_ros.client import GraphClient
 with closed_afterwards():
-    each = client.GraphClient()
+    each = GraphClient()
     each.__enter__()
-    client._opened.append(each)
+    graph_client._opened.append(each)
     for n in range(50):
         each.node.create_timer(0.001, lambda: None)
     time.sleep(0.5)

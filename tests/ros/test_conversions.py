@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from array import array
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,29 @@ pytest.importorskip("vista_msgs")
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
 
-from robomemory.graph.scene import SceneFact, SceneGraph, SceneObject
+from robomemory import (
+    Failure,
+    MemoryKind,
+    MemoryRecord,
+    Note,
+    Recall,
+    SceneFact,
+    SceneGraph,
+    SceneObject,
+    StepDone,
+)
 from tests.mocks import mock_spec
 from vista.errors import InvalidValueError
 from vista.events import Event, EventKind
+from vista.skill import Relation, Skill, Verb
 from vista.types import (
     ActionChunk,
     ActionSpace,
+    Cause,
     Decision,
     Detection,
     EpisodeResult,
-    Note,
+    ObjectKind,
     Observation,
     Outcome,
     Pose,
@@ -53,8 +65,30 @@ def picture(h: int = 6, w: int = 5) -> np.ndarray:
 DEPTH = RNG.random((4, 5), dtype=np.float32)
 DEPTH[1, 2] = np.nan
 POSE = Pose(np.array([0.1, -0.2, 0.3]), np.array([0.1, 0.7, -0.7, 0.1]) / 1.0, "base")
-SUBTASK = Subtask("grasp the blue mug", 2, "the mug is between the fingers")
-RESULT = SubtaskResult("lift it", 0.5, 2.25, State.TIMED_OUT, "nothing moved", 0.75)
+PLACE = Skill(Verb.PLACE, "blue mug", Relation.IN, "left drawer")
+SUBTASK = Subtask(PLACE, 2, "the mug is in the hand")
+RESULT = SubtaskResult(SUBTASK, 0.5, 2.25, State.TIMED_OUT, "nothing moved", 0.75, Cause.OUT_OF_TIME)
+SAID = SubtaskResult(Subtask("lift it"), 0.0, 1.0, State.FAILED, "the guard held", 0.0, Cause.STOPPED)
+STEP = StepDone("place", "blue mug", "in", "left drawer", "failed", "not_held")
+FAILURES = (
+    Failure("grasp", "blue mug", "in left drawer", "not_held"),
+    Failure("open", "left drawer", "", ""),
+)
+LESSON = Note(
+    "semantic", "the blue mug is kept in the left drawer", STAMP, ("blue mug",), source="planner", run=4,
+    triple=("blue mug", "is usually kept in the", "left drawer"),
+)  # fmt: skip
+RECALLED = Recall(
+    MemoryRecord(
+        17, MemoryKind.EPISODIC, STAMP, "put the mug away: failure", ("blue mug",), (0.1, 0.2, 0.3), None,
+        0.5, "agent", 3, STEP, FAILURES,
+    ),
+    0.75,
+)  # fmt: skip
+THING = SceneObject("mug", (0.1, 0.2, 0.3), 1, 5, 0.9, 2)
+FACT = SceneFact("mug", "in", "tray", 4, None, 0.8, 7, None, 9, 2, 0)
+ENDED = SceneFact("mug", "on", "table", 1, 4, 0.8, 5, 7, 8, 1, 2)
+GRID = RNG.random((6, 6), dtype=np.float32)
 DETECTION = Detection("blue mug", 0.875, np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.5, 0.1, 0.02]), 0.01)
 
 # One sample or more for every pair x_to_msg, x_from_msg of the module; the name is x.
@@ -71,10 +105,12 @@ SAMPLES: dict[str, list[Any]] = {
                     gripper_command=0.0, gripper_vel=-0.5, depth={"front": DEPTH}),
         Observation(0, {}, [], [], 1.0, POSE),
     ],
-    "detection": [DETECTION],
+    "detection": [DETECTION, *(replace(DETECTION, kind=kind) for kind in ObjectKind)],
     "detections": [(), (DETECTION, DETECTION)],
     "sought": [DETECTION, None],
-    "subtask": [SUBTASK, Subtask("push")],
+    "evidence": [GRID, None],
+    "skill": [PLACE, Skill(Verb.OPEN, "left drawer"), Skill(Verb.GRASP, "mug", Relation.ON, "blue plate")],
+    "subtask": [SUBTASK, Subtask("push"), Subtask(Skill(Verb.GRASP, "blue mug"))],
     "subgoal": [
         Subgoal(SUBTASK, {"front": picture(), "wrist": picture()}, 0.9, 7, STAMP),
         Subgoal(SUBTASK, {}, 0.0, -1, 0),
@@ -83,31 +119,42 @@ SAMPLES: dict[str, list[Any]] = {
         ActionChunk(RNG.random((t, 4), dtype=np.float32), dt, ActionSpace.JOINT_POSITION, STAMP)
         for t, dt in ((1, 0.1), (8, 0.05), (5, 1 / 3))
     ],
-    "progress": [Progress(state, 0.5, "so it is") for state in State],
+    "progress": [
+        Progress(state, 0.5, "so it is", cause, 12) for state in State for cause in Cause
+    ],
     "guard_report": [
         c.GuardReport(STAMP, decision, "workspace", "z below 0.01 m", cause)
         for decision in Decision for cause in ("", "operator")
     ],
-    "subtask_result": [RESULT],
+    "subtask_result": [RESULT, SAID],
     "episode_result": [
-        EpisodeResult("put it away", outcome, "done", 12, 3.5, (RESULT, RESULT), {"imagine": (0.1, 0.2)})
+        EpisodeResult("put it away", outcome, "done", 12, 3.5, (RESULT, SAID), {"imagine": (0.1, 0.2)})
         for outcome in Outcome
     ],
     "note": [
         Note("semantic", "mugs are for drinking", STAMP),
         Note("spatial", "the mug is in the tray", 5, ("mug", "tray"), (0.1, 0.2, 0.3), ("mug", "in", "tray"),
              0.5, "agent"),
+        LESSON,
+        Note("temporal", "the mug did not fit", 5, ("mug",), source="agent", run=2, step=STEP),
+        Note("episodic", "put the mug away: failure", 5, failures=FAILURES),
     ],
+    "step_done": [STEP, StepDone("grasp", "mug")],
+    "failure": list(FAILURES),
+    "scene_object": [THING, SceneObject("tray", None, 1, 2, 0.5)],
+    "scene_fact": [FACT, ENDED],
+    "scene_graph": [SceneGraph((THING,), (FACT,), (ENDED,)), SceneGraph((), ())],
     "event": [
         Event(EventKind.STAGE_ENDED, stage="imagine", seconds=0.25),
         Event(EventKind.IMAGINED, subtask=SUBTASK, subgoal=Subgoal(SUBTASK, {}, 0.5, 3, STAMP)),
         Event(EventKind.SUBTASK_ENDED, subtask=SUBTASK, progress=Progress(State.REACHED, 1.0, "there"),
               images={"front": picture(), "wrist": picture()}),
         Event(EventKind.DETECTED, detections=(DETECTION,)),
-        Event(EventKind.RECALLED, recall=(c.Recalled("spatial", "it is there", 0.5),)),
+        Event(EventKind.RECALLED, recall=(RECALLED,)),
+        Event(EventKind.PLANNED, subtask=SUBTASK),
         Event(EventKind.REJECTED, text="not yet", subtask=SUBTASK),
     ],
-    "memory_item": [c.Recalled("episodic", "it worked from the left", 0.7)],
+    "memory_item": [RECALLED],
 }  # fmt: skip
 NEED_SPEC = {"joint_state", "chunk"}
 
@@ -160,14 +207,38 @@ def test_round_trip_over_the_wire(name: str, value: object):
         assert same(value, getattr(c, f"{name}_from_msg")(received, *extra))
 
 
-def test_a_scene_is_told_in_notes():
-    scene = SceneGraph(
-        (SceneObject("mug", (0.1, 0.2, 0.3), 1, 5, 0.9), SceneObject("tray", None, 1, 2, 0.5)),
-        (SceneFact("mug", "in", "tray", 4, None, 0.8),),
+def test_a_scene_is_told_about_what_is_asked():
+    scene = SceneGraph((THING, SceneObject("tray", None, 1, 2, 0.5)), (FACT,), (ENDED,))
+    assert c.scene_about(scene, []) == scene
+    about = c.scene_about(scene, ["tray"])
+    assert ([each.name for each in about.objects], about.facts, about.past) == (["tray"], (FACT,), ())
+
+
+def test_every_cause_has_a_number_of_its_own():
+    numbers = {c.progress_to_msg(Progress(State.FAILED, 0.0, cause=cause)).cause for cause in Cause}
+    assert len(numbers) == len(Cause)
+    assert (
+        c.progress_to_msg(Progress(State.FAILED, 0.0, cause=Cause.STOPPED)).cause == m.Progress.CAUSE_STOPPED
     )
-    mug, _, fact = c.scene_to_notes(scene)
-    assert (mug.position, mug.stamp_ns, fact.triple) == ((0.1, 0.2, 0.3), 5, ("mug", "in", "tray"))
-    assert [n.text for n in c.scene_to_notes(scene, ["tray"])] == ["tray", "mug in tray"]
+
+
+def test_an_item_of_another_memory_is_told_too():
+    from vista.loop.stages import Remark
+
+    item = c.memory_item_from_msg(c.memory_item_to_msg(Remark("it fell", "temporal", 1.0)), 3, partial=True)
+    assert (item.text, item.kind, item.score, item.rank, item.partial) == (
+        "it fell",
+        "temporal",
+        1.0,
+        3,
+        True,
+    )
+
+
+def test_a_subtask_is_described_whatever_it_holds():
+    assert c.subtask_in_words(c.subtask_to_msg(SUBTASK)) == "place blue mug in left drawer"
+    assert c.subtask_in_words(c.subtask_to_msg(Subtask("push"))) == "push"
+    assert c.subtask_in_words(m.Subtask()) == ""
 
 
 def test_quaternions_turn_over():
@@ -239,11 +310,26 @@ def bad_messages() -> list[tuple[str, Any]]:
         ("depth", c.image_to_msg(picture())),
         ("subgoal", unnamed),
         ("subtask", m.Subtask()),
+        ("subtask", m.Subtask(skill=m.Skill(thing="mug"))),
+        ("subtask", m.Subtask(skill=m.Skill(verb="grasp", thing="mug"), sentence="grasp the mug")),
+        ("skill", m.Skill(verb="juggle", thing="mug")),
+        ("skill", m.Skill(verb="place", thing="mug")),
+        ("skill", m.Skill(verb="place", thing="mug", relation="under", place="tray")),
+        ("detection", m.Detection(kind=7)),
+        ("evidence", m.Evidence(size=2, cells=[0.0])),
+        ("evidence", m.Evidence(size=1, cells=[float("nan")])),
         ("progress", m.Progress(state=9)),
+        ("progress", m.Progress(state=1, cause=99)),
         ("progress", m.Progress(fraction=1.5)),
         ("guard_report", m.GuardStatus(stopped=True)),
         ("episode_result", m.EpisodeResult(timings_json="[1]")),
         ("note", m.Note(triple=["a"])),
+        ("note", m.Note(step=[m.StepDone(thing="mug")])),
+        ("note", m.Note(failures=[m.Failure(about="mug")])),
+        ("memory_item", m.MemoryItem(note=m.Note(kind="gossip", text="so it is"))),
+        ("memory_item", m.MemoryItem(score=2.0, note=m.Note(kind="semantic", text="so it is"))),
+        ("scene_object", m.SceneObject()),
+        ("scene_fact", m.SceneFact(subject="mug", object="tray")),
         ("pose", c.pose_to_msg(POSE).__class__(pose=type(c.pose_to_msg(POSE).pose)(
             orientation=type(c.pose_to_msg(POSE).pose.orientation)(w=0.0)))),
         ("chunk", trajectory),

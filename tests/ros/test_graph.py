@@ -23,7 +23,7 @@ from tests.mocks import MockRobot
 from tests.ros.graph import ALL, READY_S, ArmWatch, Graph, wait_for
 from vista.errors import VistaError
 from vista.events import Event, EventKind
-from vista.protocols import Finder
+from vista.protocols import Detector
 from vista.types import EpisodeResult, Outcome
 from vista_ros.calls import Service
 from vista_ros.client import GraphClient
@@ -49,7 +49,7 @@ class InBackground:
     def _run(self, client: GraphClient) -> None:
         try:
             self.result = client.run_task(
-                SENTENCE, on_event=self.events.append, should_stop=lambda: self.cause
+                SENTENCE, listener=self.events.append, should_stop=lambda: self.cause
             )
         except Exception as error:
             self.error = error
@@ -98,7 +98,7 @@ def test_nodes_tell_their_rates(client: GraphClient):
 def test_what_is_named_is_looked_for_through_the_graph(client: GraphClient):
     """A planner that goes by weak sights asks for them by name: over the graph as in one process."""
     detector = GraphDetector(client.node)
-    assert isinstance(detector, Finder)
+    assert isinstance(detector, Detector)
     seen = next(d for d in detector.detect(ANY) if d.label == "blue mug")
     found = detector.find(ANY, "blue mug")
     assert found is not None

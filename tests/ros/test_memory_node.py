@@ -18,8 +18,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from visualization_msgs.msg import Marker, MarkerArray
 
-from vista.cli.up import free_domain
-from vista.types import Note
+from robomemory import Note
+from vista.graph.running import free_domain
 from vista_msgs.srv import Recall, Remember
 from vista_ros import conversions as c
 from vista_ros.nodes.memory_node import MemoryNode

@@ -22,9 +22,9 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from tests.mocks import MockGuard
-from vista.cli.up import free_domain
 from vista.errors import StaleObservationError
 from vista.graph.processes import remove_orphans
+from vista.graph.running import free_domain
 from vista.guard.guard import SafetyGuard
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics, matrix_to_pose

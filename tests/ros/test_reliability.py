@@ -17,7 +17,7 @@ from tests.ros.parts import RAISES
 from vista.types import Outcome
 from vista_msgs.action import RunTask
 from vista_msgs.msg import EpisodeResult as EpisodeMsg
-from vista_ros.calls import Action, Ended, RejectedError
+from vista_ros.calls import ActionCall, Ended, RejectedError
 from vista_ros.client import GraphClient, episode_of
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(420)]
@@ -59,13 +59,15 @@ def test_an_instruction_of_white_space_is_named_by_the_agent(client: GraphClient
 
 def test_of_four_goals_at_once_one_is_taken(client: GraphClient):
     """Two were, once in twelve tries."""
-    actions = [Action(client.node, RunTask, "run_task", "agent") for _ in range(4)]
+    actions = [ActionCall(client.node, RunTask, "run_task", "agent") for _ in range(4)]
     for action in actions:
         action._meet(action.ready, 10.0)
     for n in range(12):
         barrier, answers = threading.Barrier(len(actions)), list[Any]()
 
-        def send(action: Action, barrier: threading.Barrier = barrier, answers: list[Any] = answers) -> None:
+        def send(
+            action: ActionCall, barrier: threading.Barrier = barrier, answers: list[Any] = answers
+        ) -> None:
             barrier.wait()
             try:
                 answers.append(action(RunTask.Goal(instruction="wait")))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from vista.errors import ConfigError
 
-_CLIENT = "vista_ros.client"
+_CLIENT = "vista_bench.graph_client"
 
 
 def measure_of(name: str, cell: str) -> Callable[..., object]:
@@ -19,6 +19,7 @@ def measure_of(name: str, cell: str) -> Callable[..., object]:
         ConfigError: ROS or the built workspace is missing.
     """
     try:
+        importlib.import_module("vista_ros.client")
         found = getattr(importlib.import_module(_CLIENT), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(

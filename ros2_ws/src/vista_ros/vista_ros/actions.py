@@ -1,4 +1,4 @@
-"""rclpy's action client and server, without two of their races.
+"""rclpy's action client and server, without two of their races, and what all action servers here share.
 
 * A request is sent by one thread while the executor takes its answer in another. rclpy writes the number of
   a request down after it was sent; an answer that is taken in between is "unexpected" and lost
@@ -10,11 +10,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from rclpy.action import ActionClient, ActionServer
+from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.exceptions import InvalidHandle
+
+from vista_ros.conversions import wire
+from vista_ros.node_base import VistaNode
+from vista_ros.turn import Turn
 
 
 class OrderedClient(ActionClient):
@@ -63,3 +68,48 @@ class CalmServer(ActionServer):
             await super().execute(taken_data)
         except InvalidHandle:  # destroyed before it could answer; the client learns it by its deadline
             return
+
+
+def serve_goals(
+    node: VistaNode,
+    kind: Any,
+    name: str,
+    execute: Callable[[Any], Any],
+    *,
+    turn: Turn,
+    described: Callable[[Any], str],
+    busy: Callable[[], str],
+) -> None:
+    """Serve the action ``name`` until ``node`` is cleaned up. Every cancel request is accepted.
+
+    A goal is rejected while the node is not active, and while ``turn`` has no place for it; the log says why.
+    ``execute`` has to begin and to end its place.
+
+    Args:
+        described: A goal in words, for the log.
+        busy: Why there is no place, for the log.
+    """
+
+    def accept(goal: Any) -> GoalResponse:
+        why = "" if node.active else f"{node.get_name()} is not active"
+        if not why and not turn.reserve():
+            why = busy()
+        if why:
+            node.get_logger().warning(f"{name}: goal {wire(described(goal))!r} rejected: {why}")
+        return GoalResponse.REJECT if why else GoalResponse.ACCEPT
+
+    server = CalmServer(
+        node, kind, name, execute, callback_group=node.group, goal_callback=accept,
+        cancel_callback=lambda _: CancelResponse.ACCEPT,
+    )  # fmt: skip
+    node.owns(server, lambda each: each.destroy())
+
+
+def conclude(handle: Any, *, succeeded: bool) -> None:
+    """Give the goal of ``handle`` its status: succeeded, cancelled where that was asked for, else aborted."""
+    if succeeded:
+        handle.succeed()
+    elif handle.is_cancel_requested:
+        handle.canceled()
+    else:
+        handle.abort()

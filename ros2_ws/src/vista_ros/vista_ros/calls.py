@@ -12,7 +12,8 @@ from typing import Any
 from action_msgs.msg import GoalStatus
 
 from vista.errors import VistaError
-from vista.loop.stopping import Halt, ShouldStop, never
+from vista.loop.stopping import Halt, never
+from vista.protocols import ShouldStop
 from vista_ros.actions import OrderedClient
 from vista_ros.node_base import VistaNode
 
@@ -63,7 +64,7 @@ def _await(future: Any, timeout_s: float, why: Callable[[], str | None] = never)
 
 
 class _Client:
-    """What the two kinds of client share."""
+    """What clients of services and of actions share."""
 
     def __init__(self, name: str, owner: str) -> None:
         self._name, self._owner = name, owner
@@ -122,7 +123,7 @@ class Service(_Client):
         return response
 
 
-class Action(_Client):
+class ActionCall(_Client):
     """The client of one action."""
 
     def __init__(self, node: VistaNode, kind: Any, name: str, owner: str) -> None:

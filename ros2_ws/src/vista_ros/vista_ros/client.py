@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
-from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import InvalidValueError, VistaError
-from vista.events import Event, EventKind, OnEvent, ignore
-from vista.loop.stopping import Halt, ShouldStop, never
+from vista.events import Event, EventKind, Listener, ignore
+from vista.loop.stopping import never
 from vista.messages.describe import describe
+from vista.protocols import ShouldStop
 from vista.robot.contract import load_robot
 from vista.types import U8, EpisodeResult, Outcome
 from vista_msgs.action import RunTask
 from vista_msgs.srv import ResetScene, Scene, Truth
 from vista_ros import conversions as c
-from vista_ros.calls import Action, Ended, NodeGoneError, RefusedError, RejectedError, Service
+from vista_ros.calls import ActionCall, Ended, NodeGoneError, RefusedError, RejectedError, Service
 from vista_ros.node_base import VistaNode
 from vista_ros.observation import IMAGE_QOS
 from vista_ros.peers import Peers
@@ -76,7 +74,7 @@ class GraphClient:
     def _listen(self) -> None:
         self._states: dict[str, tuple[DiagnosticStatus, float]] = {}
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
-        self._run = Action(self.node, RunTask, "run_task", "agent")
+        self._run = ActionCall(self.node, RunTask, "run_task", "agent")
         self._reset = Service(self.node, ResetScene, "sim/reset", "sim")
         self._truth = Service(self.node, Truth, "sim/truth", "sim")
         self._scene = Service(self.node, Scene, "scene", "memory")
@@ -184,11 +182,18 @@ class GraphClient:
         *,
         seed: int = 0,
         timeout_s: float = 0.0,
-        on_event: OnEvent = ignore,
+        listener: Listener = ignore,
         on_frame: OnFrame = lambda *_: None,
         should_stop: ShouldStop = never,
     ) -> EpisodeResult:
-        """Send ``instruction`` and wait for its end. ``should_stop``: a cause cancels it.
+        """Send ``instruction`` and wait for its end.
+
+        Args:
+            seed: Of the first image that is imagined.
+            timeout_s: Robot time [s] after which the agent stops; 0: the agent's default.
+            listener: Hears what the agent tells; not how long parts of a stage took, which the result holds.
+            on_frame: Sees each set of images, with its stamp [ns].
+            should_stop: A cause cancels the task.
 
         Raises:
             VistaError: empty instruction, the task was rejected, or the agent is gone; one sentence.
@@ -204,7 +209,7 @@ class GraphClient:
 
         def hear(feedback: RunTask.Feedback) -> None:
             if feedback.progress.kind != "alive":
-                on_event(c.event_from_msg(feedback.progress))
+                listener(c.event_from_msg(feedback.progress))
 
         def why() -> str | None:
             return should_stop() or self._peers.lost(1.0)
@@ -224,7 +229,7 @@ class GraphClient:
         finally:
             self._on_frame = lambda *_: None
         episode = episode_of(ended, instruction)
-        on_event(Event(EventKind.TASK_ENDED, result=episode))
+        listener(Event(EventKind.TASK_ENDED, result=episode))
         return episode
 
 
@@ -248,103 +253,3 @@ class _ClientNode(VistaNode):
     def __init__(self, namespace: str, overrides: list[Parameter]) -> None:
         super().__init__(f"client_{os.getpid()}", namespace=namespace, parameter_overrides=overrides)
         self.active = True
-
-
-_BENCH_NODES = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
-
-
-_opened: list[GraphClient] = []
-
-
-@cache
-def _bench_client() -> GraphClient:
-    """One client for a whole bench, on the graph that is up, until :func:`close_bench`."""
-    from vista.graph.running import find_running
-
-    state = find_running(None, elsewhere=True)
-    os.environ["ROS_DOMAIN_ID"] = str(state.domain)
-    client = GraphClient(state.namespace)
-    client.__enter__()
-    _opened.append(client)
-    client.wait_ready(_BENCH_NODES, 60.0)
-    return client
-
-
-def close_bench() -> None:
-    """Close the client of a bench, if there is one; a later episode opens another."""
-    while _opened:
-        _opened.pop().__exit__()
-    _bench_client.cache_clear()
-
-
-def run_episode(
-    *,
-    task: str,
-    seed: int,
-    objects: object = None,
-    scene: object = None,
-    refs: Mapping[str, object] | None = None,
-) -> dict[str, bool | str | float]:
-    """One episode of ``vista bench --cell ros`` in the graph that is up, with the models it was started with.
-
-    Returns:
-        ``truth`` of the simulator, ``outcome`` and ``cause`` of the stack, ``seconds`` of robot time.
-
-    Raises:
-        VistaError: ``refs`` are given (they belong to ``vista up``), no graph is up, or it is not ready.
-    """
-    refs = {name: ref for name, ref in (refs or {}).items() if name != "robot"}
-    if refs:
-        raise VistaError(
-            f"cell 'ros' uses the models that 'vista up' was started with; drop {', '.join(refs)}"
-        )
-    client = _bench_client()
-    client.wait_ready(_BENCH_NODES, 60.0)  # a node that was gone in the episode before may be starting anew
-    instruction = ""
-    try:
-        laid = client.reset(seed, task=task, objects=str(objects or ""), scene=str(scene or ""))
-        instruction = laid.instruction
-        result = client.run_task(instruction, seed=seed)
-        time.sleep(1.0)  # what was let go comes to rest
-        truth = client.truth(instruction)
-    except (NodeGoneError, Halt) as error:  # one lost answer is one lost episode
-        result, truth = EpisodeResult(instruction, Outcome.STOPPED, describe(error), 0, 0.0), None
-    return {
-        "truth": truth is True,
-        "outcome": str(result.outcome),
-        "cause": result.cause,
-        "seconds": result.seconds,
-        "subtasks": [[r.text, str(r.state), r.reason, round(r.score, 3)] for r in result.subtasks],
-    }
-
-
-def command_intervals(seed: int) -> list[float]:
-    """Times [s] between one command of the executor and the next while it pursues the subgoals of one task,
-    in the graph that is up, in the scene of ``seed``.
-
-    Raises:
-        VistaError: no graph is up, it is not ready, or the task was rejected.
-    """
-    client = _bench_client()
-    laid = client.reset(seed)
-    pursuing, spent, last = threading.Event(), list[float](), [0.0]
-
-    def hear_command(_: JointTrajectory) -> None:
-        now = time.monotonic()
-        if pursuing.is_set():
-            spent.extend([now - last[0]] if last[0] else [])
-            last[0] = now
-
-    def hear(event: Event) -> None:
-        if event.stage == "pursue" and event.kind is EventKind.STAGE_STARTED:
-            last[0] = 0.0
-            pursuing.set()
-        elif event.stage == "pursue" and event.kind is EventKind.STAGE_ENDED:
-            pursuing.clear()
-
-    commands = client.node.create_subscription(JointTrajectory, "executor/command", hear_command, 10)
-    try:
-        client.run_task(laid.instruction, seed=seed, on_event=hear)
-    finally:
-        client.node.destroy_subscription(commands)
-    return spent

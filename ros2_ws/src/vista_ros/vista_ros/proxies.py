@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 
-from robomemory.graph.scene import SceneGraph as KnownScene
+from robomemory import MemoryKind, Note, RecallResult, SceneGraph
+from robomemory.notes import step_from
 from vista.errors import RobotStoppedError, VistaError
-from vista.events import OnEvent, tell_progress
-from vista.loop.stopping import STOPPED, ShouldStop
-from vista.loop.timings import Timings
+from vista.events import Event, EventKind, Listener
+from vista.protocols import ShouldStop
 from vista.types import (
+    F32,
     ActionChunk,
+    Cause,
     Detection,
-    Note,
     Observation,
     Progress,
     RobotSpec,
@@ -22,29 +22,38 @@ from vista.types import (
     Subtask,
 )
 from vista_msgs.action import ExecuteSubgoal, ImagineSubgoal
-from vista_msgs.srv import BeginRun, Detect, Recall, Remember, Scene
+from vista_msgs.srv import BeginRun, Detect, DetectorInfo, Recall, Remember, Scene
 from vista_ros import conversions as c
-from vista_ros.calls import Action, Service
+from vista_ros.calls import ActionCall, Service
+from vista_ros.health import Latch
 from vista_ros.node_base import VistaNode
 from vista_ros.observation import ObservationSource
 
 # Nothing moves while an image is imagined: a busy machine may take its time.
 IMAGINE_ACCEPT_S = 20.0
+DETECT_S = 20.0
 # A planner would wait for its memory for as long as it takes; a robot that is on has no time for that.
 RECALL_S = 2.0
 
 
 class WatchingRobot:
-    """The arm as the agent has it: it looks, and it can have the arm stopped; it never moves it itself."""
+    """The arm as the agent has it: it looks, and it can have the arm stopped; it never moves it itself.
 
-    def __init__(
-        self, source: ObservationSource, now_ns: Callable[[], int], on_stop: Callable[[str], None]
-    ) -> None:
-        self._source, self._now_ns, self._on_stop = source, now_ns, on_stop
+    ``latch`` keeps the first cause of a stop, for which :class:`GraphPursuit` ends what it pursues.
+    :meth:`begin` releases it for the next task.
+    """
+
+    def __init__(self, source: ObservationSource, now_ns: Callable[[], int]) -> None:
+        self._source, self._now_ns = source, now_ns
+        self.latch = Latch()
 
     @property
     def spec(self) -> RobotSpec:
         return self._source.spec
+
+    def begin(self) -> None:
+        """A new task begins: nothing has stopped it."""
+        self.latch.release()
 
     def observe(self, timeout_s: float = 1.0) -> Observation:
         """An observation of now: what was seen before a scene was laid out or a subgoal was reached would
@@ -55,33 +64,59 @@ class WatchingRobot:
         raise RobotStoppedError("the agent moves the arm through /execute_subgoal only")
 
     def stop(self, cause: str) -> None:
-        self._on_stop(cause)
+        self.latch.set(cause)
 
 
 class GraphDetector:
-    """The perception node."""
+    """The perception node. It looks at the observations that it is given, imagined ones too.
+
+    Every method raises :class:`vista_ros.calls.NodeGoneError` where the node does not answer, and
+    :class:`vista_ros.calls.RefusedError` where its detector raised.
+    """
 
     def __init__(self, node: VistaNode) -> None:
         self._ask = Service(node, Detect, "detect", "perception")
+        self._ask_info = Service(node, DetectorInfo, "detector_info", "perception")
+        self._known: DetectorInfo.Response | None = None
+
+    def _info(self) -> DetectorInfo.Response:
+        """Asked once: a perception node that is started anew has the detector that it had."""
+        if self._known is None:
+            self._known = self._ask_info(DetectorInfo.Request())
+        return self._known
+
+    @property
+    def labels(self) -> frozenset[str] | None:
+        """The names that the detector knows; None for one that looks for any words."""
+        info = self._info()
+        return None if info.open else frozenset(info.labels)
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether the detector overlooks and misnames nothing."""
+        return bool(self._info().exhaustive)
 
     def detect(self, obs: Observation) -> Sequence[Detection]:
-        return c.detections_from_msg(self._ask(Detect.Request(timeout_s=2.0)).detections)
-
-    def likelihood(self, obs: Observation, label: str) -> float:
-        """How sure the detector is that ``label`` is there [0, 1]; one that can't tell says what it found."""
-        answer = self._ask(Detect.Request(labels=[label], timeout_s=2.0))
-        if len(answer.likelihoods):
-            return float(answer.likelihoods[0])
-        return max((d.score for d in answer.detections.detections), default=0.0)
+        """Everything that is seen in ``obs``, best first."""
+        return c.detections_from_msg(self._look(obs).detections)
 
     def find(self, obs: Observation, label: str) -> Detection | None:
-        """What fits ``label`` best, with how well as its score; None where nothing does."""
-        answer = self._ask(Detect.Request(labels=[label], timeout_s=2.0))
-        return c.sought_from_msg(answer.sought[0]) if answer.sought else None
+        """The best fit of ``label``, with how well as its score; None where nothing fits at all."""
+        (found,) = self._look(obs, labels=[c.wire(label)]).sought
+        return c.sought_from_msg(found)
+
+    def evidence(self, obs: Observation, label: str, above_m: float | None = None) -> F32 | None:
+        """The map of ``label``, f32 (N, N) in [0, 1]; None for a detector that has none."""
+        above = [] if above_m is None else [float(above_m)]
+        (grid,) = self._look(obs, labels=[c.wire(label)], maps=True, above_m=above).evidence
+        return c.evidence_from_msg(grid)
+
+    def _look(self, obs: Observation, **asked: object) -> Detect.Response:
+        return self._ask(Detect.Request(observation=[c.observation_to_msg(obs)], **asked), DETECT_S)
 
 
 class GraphMemory:
-    """The memory node."""
+    """The memory node; a :class:`vista.protocols.Memory` that gives the same records as the memory itself."""
 
     def __init__(self, node: VistaNode) -> None:
         self._begin_run = Service(node, BeginRun, "begin_run", "memory")
@@ -89,32 +124,67 @@ class GraphMemory:
         self._recall = Service(node, Recall, "recall", "memory")
         self._scene = Service(node, Scene, "scene", "memory")
 
-    def scene(self) -> KnownScene:
-        """What the spatial memory holds and held."""
-        return c.scene_from_notes([c.note_from_msg(note) for note in self._scene(Scene.Request()).notes])
+    def scene(self) -> SceneGraph:
+        """What the spatial memory knows and knew."""
+        return c.scene_graph_from_msg(self._scene(Scene.Request()).scene)
 
     def begin_run(self, start_ns: int) -> int:
         """The number of the run that begins at ``start_ns`` [ns, robot clock]; notes carry it."""
         return int(self._begin_run(BeginRun.Request(stamp=c.time_to_msg(start_ns))).run)
 
+    def note(
+        self,
+        kind: str,
+        text: str,
+        stamp_ns: int,
+        *,
+        entities: tuple[str, ...] = (),
+        position: tuple[float, float, float] | None = None,
+        confidence: float = 1.0,
+        source: str = "",
+        run: int = 0,
+        step: tuple[str, str, str, str, str] | None = None,
+    ) -> Note:
+        """As :meth:`robomemory.RoboMemory.note`."""
+        return Note(
+            kind, text, stamp_ns, entities, position, confidence=confidence, source=source, run=run,
+            step=step_from("step", step),
+        )  # fmt: skip
+
     def remember(self, notes: Sequence[Note]) -> None:
+        """Keep ``notes``, all or none. Returns once they are durable."""
         self._remember(Remember.Request(notes=[c.note_to_msg(note) for note in notes]))
 
-    def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> Sequence[c.Recalled]:
+    def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
+        """What fits ``queries`` best, best first, as :meth:`robomemory.RoboMemory.recall` gives it. The
+        memory is waited for :data:`RECALL_S` [s] at most."""
         timeout_s = min(timeout_s, RECALL_S)
         request = Recall.Request(queries=list(queries), k=k, timeout_s=timeout_s)
-        return [c.memory_item_from_msg(item) for item in self._recall(request, timeout_s + 4.0).items]
+        answer = self._recall(request, timeout_s + 4.0)
+        missing = {
+            MemoryKind(kind): why for kind, why in zip(answer.missing, answer.missing_why, strict=True)
+        }
+        items = [
+            c.memory_item_from_msg(item, rank, partial=bool(missing))
+            for rank, item in enumerate(answer.items)
+        ]
+        return RecallResult(items, missing)
 
 
 class GraphWorldModel:
     """The world model node."""
 
     def __init__(self, node: VistaNode, should_stop: ShouldStop, timeout_s: float = 60.0) -> None:
-        self._act = Action(node, ImagineSubgoal, "imagine_subgoal", "world_model")
+        self._act = ActionCall(node, ImagineSubgoal, "imagine_subgoal", "world_model")
         self._should_stop, self._timeout_s = should_stop, timeout_s
         self.instruction = ""
 
     def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
+        """The goal image of ``subtask``.
+
+        Raises:
+            VistaError: the model refused, with its reason. NodeGoneError: the node does not answer.
+        """
         goal = ImagineSubgoal.Goal(instruction=self.instruction, seed=seed)
         goal.subtask, goal.observation = c.subtask_to_msg(subtask), c.observation_to_msg(obs)
         ended = self._act(
@@ -127,47 +197,39 @@ class GraphWorldModel:
 
 
 class GraphPursuit:
-    """The executor node, as what the loop calls ``pursue``."""
+    """The executor node; a :class:`vista.loop.Pursue`. ``stopped``: why the arm was stopped, or None."""
 
-    def __init__(self, node: VistaNode, should_stop: ShouldStop) -> None:
-        self._act = Action(node, ExecuteSubgoal, "execute_subgoal", "executor")
-        self._should_stop = should_stop
-        self._stop = threading.Event()
-        self.on_event: OnEvent = lambda _: None
-        self.timings = Timings()
+    def __init__(self, node: VistaNode, stopped: ShouldStop) -> None:
+        self._act = ActionCall(node, ExecuteSubgoal, "execute_subgoal", "executor")
+        self._stopped = stopped
 
-    def stop(self, cause: str) -> None:
-        """Have a subgoal that is being pursued cancelled; the executor then holds the arm."""
-        self._stop.set()
+    def __call__(self, subgoal: Subgoal, listener: Listener, should_stop: ShouldStop) -> Progress:
+        """Have ``subgoal`` pursued. ``listener`` hears PROGRESS as it comes, and at the end STAGE_ENDED of
+        each part of the stage.
 
-    def start(self, on_event: OnEvent, timings: Timings) -> None:
-        """A new task begins."""
-        self.on_event, self.timings = on_event, timings
-        self._stop.clear()
-
-    def __call__(self, subgoal: Subgoal) -> Progress:
-        tell = tell_progress(self.on_event)
-
+        Raises:
+            NodeGoneError: the executor does not answer. RejectedError: it pursues another subgoal.
+            VistaError: its result and the status of the goal contradict each other.
+        """
         causes: list[str] = []
 
         def why() -> str | None:
-            cause = self._should_stop() or ("stopped" if self._stop.is_set() else None)
+            cause = should_stop() or self._stopped()
             causes.extend([cause] if cause and not causes else [])
             return cause
 
-        ended = self._act(
-            ExecuteSubgoal.Goal(subgoal=c.subgoal_to_msg(subgoal)),
-            on_feedback=lambda feedback: tell(c.progress_from_msg(feedback.progress)),
-            should_stop=why,
-        )
-        result = ended.result
-        for stage, calls in c.timings_from_json(result.timings_json).items():
+        def hear(feedback: ExecuteSubgoal.Feedback) -> None:
+            listener(Event(EventKind.PROGRESS, progress=c.progress_from_msg(feedback.progress)))
+
+        goal = ExecuteSubgoal.Goal(subgoal=c.subgoal_to_msg(subgoal))
+        ended = self._act(goal, on_feedback=hear, should_stop=why)
+        for stage, calls in c.timings_from_json(ended.result.timings_json).items():
             for seconds in calls:
-                self.timings.add(stage, seconds)
-        progress = c.progress_from_msg(result.progress)
+                listener(Event(EventKind.STAGE_ENDED, stage=stage, seconds=seconds))
+        progress = c.progress_from_msg(ended.result.progress)
         if progress.state is State.REACHED and not ended.succeeded:
             raise VistaError(f"the executor {ended.how} the goal, though its result says reached")
         if causes and progress.state is not State.REACHED:
             # The executor knows only that it was cancelled; why is known here.
-            return Progress(State.FAILED, progress.fraction, STOPPED + causes[0])
+            return Progress(State.FAILED, progress.fraction, causes[0], Cause.STOPPED, progress.steps)
         return progress

@@ -71,7 +71,6 @@ class RosRobot:
             self._rows: F64 = np.zeros((0, len(self._spec.joint_names) + 1))
             self._start_ns, self._seen_ns, self._held = 0, -1, False
             self._last: Observation | None = None
-            self.sent = 0
 
     @property
     def spec(self) -> RobotSpec:
@@ -163,7 +162,6 @@ class RosRobot:
     def _publish(self, rows: F64, start_ns: int) -> None:
         chunk = ActionChunk(rows, self._dt_ns / c.NS, ActionSpace.JOINT_POSITION, start_ns)
         self._out.publish(c.chunk_to_msg(chunk, self._spec))
-        self.sent += 1
         self._node.meter.add("commands")
 
 

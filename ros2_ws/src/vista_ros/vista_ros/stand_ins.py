@@ -12,7 +12,8 @@ import numpy as np
 
 from robomemory.planning.recollection import PlanningMemory
 from vista.assembly import loading
-from vista.errors import InstructionError, ModelMismatchError
+from vista.errors import InstructionError
+from vista.perception.base import DetectorBase
 from vista.protocols import Detector, MemoryItem, Planner, Policy, Switcher
 from vista.robot.kinematics import matrix_to_delta, pose_to_matrix
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
@@ -26,6 +27,7 @@ from vista.types import (
     RobotSpec,
     Subgoal,
     Subtask,
+    SubtaskResult,
 )
 from vista_msgs.srv import Detect, OracleAct
 from vista_ros import conversions as c
@@ -49,7 +51,11 @@ class OraclePolicy:
         """Nothing is kept between chunks."""
 
     def predict_chunk(self, obs: Observation, subgoal: Subgoal) -> ActionChunk:
-        answer = self._ask(OracleAct.Request(subtask=subgoal.subtask.text))
+        """Raises InstructionError for a subtask that is no skill: the expert knows skills only."""
+        skill = subgoal.subtask.skill
+        if skill is None:
+            raise InstructionError(f"{subgoal.subtask.text!r} is no skill, and the expert knows skills only")
+        answer = self._ask(OracleAct.Request(skill=c.skill_to_msg(skill)))
         target = pose_to_matrix(c.pose_from_msg(answer.target))
         delta = matrix_to_delta(np.linalg.inv(pose_to_matrix(obs.ee_pose)) @ target)
         rows = np.tile(np.append(delta, answer.gripper), (ROWS, 1))
@@ -57,8 +63,10 @@ class OraclePolicy:
         return ActionChunk(rows, 0.1, self.action_space, obs.stamp_ns, done, done)
 
 
-class OracleGraphDetector:
-    """Where things truly are, asked of the simulator."""
+class OracleGraphDetector(DetectorBase):
+    """Where things truly are, asked of the simulator; the observation is not looked at."""
+
+    exhaustive = True
 
     def __init__(self, node: VistaNode) -> None:
         self._ask = Service(node, Detect, "oracle/detect", "sim")
@@ -72,16 +80,14 @@ def policy(node: VistaNode, ref: str | None) -> Policy:
     return OraclePolicy(node) if ref == "scripted" else loading.load_policy(ref)
 
 
-def switcher(node: VistaNode, ref: str | None, policy_ref: str, spec: RobotSpec) -> Switcher:
-    """The switcher ``ref``, with the detector that ships to check it where the arm has its camera;
-    ``scripted``, and a stand-in policy, brings one that believes the policy and is in no hurry."""
+def switcher(ref: str | None, policy_ref: str, finder: Detector) -> Switcher:
+    """The switcher ``ref``, which checks with ``finder`` where things are.
+
+    ``scripted`` brings one that believes the policy and is in no hurry; so does a stand-in policy, unless
+    ``ref`` says otherwise.
+    """
     if ref == "scripted" or (ref is None and policy_ref in ("scripted", "mock")):
         return CalibratedSwitcher(SwitcherConfig(stall_s=60.0, timeout_s=60.0))
-    finder = None
-    try:
-        finder = loading.load_detector(None, spec)
-    except ModelMismatchError as error:
-        node.get_logger().info(f"what is called done is checked by the fingers alone: {error}")
     return loading.load_switcher(ref, finder=finder)
 
 
@@ -91,7 +97,7 @@ def detector(node: VistaNode, ref: str | None, spec: RobotSpec) -> Detector:
 
 
 class LookingPlanner:
-    """Goes by the sentence alone, but refuses one that names nothing that is seen."""
+    """Goes by the sentence alone, but refuses one whose first skill is about a thing that is not seen."""
 
     def __init__(self, planner: Planner, finder: Detector | None) -> None:
         self._planner, self._finder = planner, finder
@@ -102,16 +108,28 @@ class LookingPlanner:
         self._checked = ""
 
     def next(
-        self, obs: Observation, instruction: str, recall: Sequence[MemoryItem]
+        self,
+        obs: Observation,
+        instruction: str,
+        recall: Sequence[MemoryItem],
+        last: SubtaskResult | None = None,
     ) -> Subtask | Done | Impossible:
-        if self._finder is not None and self._checked != instruction:
-            seen = list(dict.fromkeys(d.label for d in self._finder.detect(obs)))
-            if not any(label in instruction.lower() for label in seen if label != "tray"):
-                raise InstructionError(
-                    f"{instruction!r} names nothing that is seen; seen: {', '.join(seen) or 'nothing'}"
-                )
-            self._checked = instruction
-        return self._planner.next(obs, instruction, recall)
+        """The planner's answer.
+
+        Raises:
+            InstructionError: the thing of the plan's first skill is not seen; what is seen is listed.
+        """
+        step = self._planner.next(obs, instruction, recall, last)
+        skill = step.skill if isinstance(step, Subtask) else None
+        if skill is None or self._finder is None or self._checked == instruction:
+            return step
+        seen = list(dict.fromkeys(d.label for d in self._finder.detect(obs)))
+        if skill.thing not in {label.lower() for label in seen}:
+            raise InstructionError(
+                f"{instruction!r} names nothing that is seen; seen: {', '.join(seen) or 'nothing'}"
+            )
+        self._checked = instruction
+        return step
 
 
 def planner(ref: str | None, finder: Detector | None, memory: PlanningMemory | None = None) -> Planner:

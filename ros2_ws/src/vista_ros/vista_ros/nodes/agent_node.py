@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rclpy.action import CancelResponse, GoalResponse
-
 from vista.assembly import loading
 from vista.errors import VistaError
 from vista.events import Event, EventKind
-from vista.loop.run import Budget, run_task
-from vista.loop.timings import Timings
+from vista.loop import Budget, Parts, run_task
 from vista.messages.describe import describe
 from vista.robot.contract import load_robot
 from vista.types import EpisodeResult, Outcome
@@ -19,7 +16,7 @@ from vista_msgs.action import RunTask
 from vista_msgs.msg import TaskProgress
 from vista_ros import conversions as c
 from vista_ros import stand_ins
-from vista_ros.actions import CalmServer
+from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import ObservationSource
@@ -49,33 +46,31 @@ class AgentNode(VistaNode):
         spec = load_robot(self.param("robot", "panda"))
         peers = ["sim", "guard", "executor", "perception", "world_model", "memory"]
         self._peers = Peers(self, list(self.param("peers", peers)))
-        self._source = ObservationSource(self, spec, self._peers.lost)
-        self._detector = GraphDetector(self) if self.param("use_detector", True) else None
-        self._memory = GraphMemory(self) if self.param("use_memory", True) else None
-        self._planner = stand_ins.planner(self.param("planner", "") or None, self._detector, self._memory)
-        self._critic = loading.load_critic(self.param("critic", "") or None, planner=self._planner)
-        self._preprocessor = loading.load_preprocessor(self.param("preprocessor", "") or None)
+        detector = GraphDetector(self) if self.param("use_detector", True) else None
+        memory = GraphMemory(self) if self.param("use_memory", True) else None
+        planner = stand_ins.planner(self.param("planner", "") or None, detector, memory)
+        self._robot = WatchingRobot(ObservationSource(self, spec, self._peers.lost), self.now_ns)
         self._world_model = GraphWorldModel(self, self._why_stop)
-        self._pursue = GraphPursuit(self, self._why_stop)
-        self._robot = WatchingRobot(self._source, self.now_ns, self._pursue.stop)
+        self._parts = Parts(
+            self._robot,
+            planner,
+            self._world_model,
+            GraphPursuit(self, lambda: self._robot.latch.cause),
+            memory=memory,
+            detector=detector,
+            critic=loading.load_critic(self.param("critic", "") or None, planner=planner),
+            preprocessor=loading.load_preprocessor(self.param("preprocessor", "") or None),
+        )
         self._budget = Budget(
             int(self.param("max_subtasks", 12)), float(self.param("timeout_s", 180.0)),
             int(self.param("imagine_attempts", 3)), float(self.param("min_score", 0.0)),
         )  # fmt: skip
-        server = CalmServer(
-            self, RunTask, "run_task", self._run, callback_group=self.group,
-            goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,
+        serve_goals(
+            self, RunTask, "run_task", self._run, turn=self._turn,
+            described=lambda goal: goal.instruction,
+            busy=lambda: f"a task is running ({self.running!r}); cancel it or wait for its end",
         )  # fmt: skip
-        self.owns(server, lambda each: each.destroy())
         self.every(0.5, lambda: self.warn("peers", self._peers.lost(GONE_S) or ""), "watch")
-
-    def _accept(self, goal: RunTask.Goal) -> GoalResponse:
-        why = "" if self.active else "the agent is not active"
-        if not why and not self._turn.reserve():
-            why = f"a task is running ({self.running!r}); cancel it or wait for its end"
-        if why:
-            self.get_logger().warning(f"task {c.wire(goal.instruction)!r} rejected: {why}")
-        return GoalResponse.REJECT if why else GoalResponse.ACCEPT
 
     @property
     def running(self) -> str:
@@ -110,12 +105,7 @@ class AgentNode(VistaNode):
             if begun:
                 self._goal = None
                 self._turn.end()
-        if episode.outcome is Outcome.SUCCESS:
-            handle.succeed()
-        elif handle.is_cancel_requested:
-            handle.canceled()
-        else:
-            handle.abort()
+        conclude(handle, succeeded=episode.outcome is Outcome.SUCCESS)
         return RunTask.Result(episode=message)
 
     def _carry_out(self, handle: Any, instruction: str) -> EpisodeResult:
@@ -128,24 +118,24 @@ class AgentNode(VistaNode):
         seconds = c.seconds_of("timeout_s", request.timeout_s, self._budget.seconds)
         budget = replace(self._budget, seconds=seconds)
         self._peers.begin()
-        start_ns, timings = self.now_ns(), Timings()
+        self._robot.begin()
+        start_ns = self.now_ns()
 
         def tell(event: Event) -> None:
-            if event.kind is not EventKind.TASK_ENDED:
+            # The result, with how long each part of a stage took, comes at the end with the action's own.
+            part = event.kind is EventKind.STAGE_ENDED and "." in event.stage
+            if event.kind is not EventKind.TASK_ENDED and not part:
                 update(c.event_to_msg(event))
 
         def update(msg: TaskProgress) -> None:
             msg.elapsed_s = max(0.0, (self.now_ns() - start_ns) / c.NS)
             handle.publish_feedback(RunTask.Feedback(progress=msg))
 
-        self._pursue.start(tell, timings)
         self._world_model.instruction = instruction
         with Beat(lambda: update(TaskProgress(kind="alive"))):
             return run_task(
-                self._robot, self._planner, self._world_model, self._pursue, self._memory,
-                instruction, detector=self._detector, critic=self._critic,
-                preprocessor=self._preprocessor, budget=budget, on_event=tell,
-                should_stop=self._why_stop, timings=timings, seed=request.seed,
+                self._parts, instruction, budget=budget, listener=tell, should_stop=self._why_stop,
+                seed=request.seed,
             )  # fmt: skip
 
 

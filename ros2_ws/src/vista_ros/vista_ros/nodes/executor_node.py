@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
-
-from rclpy.action import CancelResponse, GoalResponse
 
 from vista.assembly import loading
 from vista.errors import StaleObservationError, VistaError
-from vista.loop.run import pursue
-from vista.loop.stopping import STOPPED
+from vista.events import Event, EventKind
+from vista.loop import MotionParts, MotionSettings, pursue
 from vista.loop.timings import Timings
 from vista.messages.describe import describe
 from vista.robot.contract import load_robot
-from vista.robot.retreat import Withdrawal
-from vista.types import Progress, State
+from vista.robot.retreat import Retreat
+from vista.types import Cause, Progress, State
 from vista_msgs.action import ExecuteSubgoal
 from vista_msgs.msg import GuardStatus
 from vista_ros import conversions as c
 from vista_ros import stand_ins
-from vista_ros.actions import CalmServer
+from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import ObservationSource
 from vista_ros.peers import Peers
+from vista_ros.proxies import GraphDetector
 from vista_ros.ros_robot import GraphGuard, RosRobot
 from vista_ros.turn import Turn
 
@@ -38,39 +38,36 @@ class ExecutorNode(VistaNode):
         self._turn = Turn()
 
     def setup(self) -> None:
-        self._spec = load_robot(self.param("robot", "panda"))
-        self._policy = stand_ins.policy(self, self.param("policy", "") or None)
-        self._switcher = stand_ins.switcher(
-            self, self.param("switcher", "") or None, self.param("policy", ""), self._spec
-        )
-        self._rows = int(self.param("execute_rows", 4))
-        self._timeout_s = float(self.param("timeout_s", 30.0))
+        spec = load_robot(self.param("robot", "panda"))
+        policy_ref, switcher_ref = self.param("policy", ""), self.param("switcher", "")
+        self._guard = GraphGuard(loading.load_guard(spec, self.param("limits", "") or None))
+        self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))
+        self._source = ObservationSource(self, spec, self._peers.lost)
+        self._robot = RosRobot(self, self._source, self._peers.lost)
+        self._robot.end()
         height_m = float(self.param("withdraw_height_m", 0.25))
         aside_m = float(self.param("withdraw_aside_m", 0.08))
         carry_m = float(self.param("carry_height_m", 0.15))
-        self._withdrawal = Withdrawal(height_m, aside_m=aside_m, carry_m=carry_m) if height_m > 0 else None
-        self._guard = GraphGuard(loading.load_guard(self._spec, self.param("limits", "") or None))
-        self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))
-        self._source = ObservationSource(self, self._spec, self._peers.lost)
+        self._parts = MotionParts(
+            self._robot,
+            stand_ins.policy(self, policy_ref or None),
+            stand_ins.switcher(switcher_ref or None, policy_ref, GraphDetector(self)),
+            self._guard,
+            MotionSettings(
+                execute_rows=int(self.param("execute_rows", 4)),
+                timeout_s=float(self.param("timeout_s", 30.0)),
+                retreat=Retreat(height_m, aside_m=aside_m, carry_m=carry_m) if height_m > 0 else None,
+            ),
+        )
         self.subscribe(
             GuardStatus, "guard/status", lambda m: self._guard.hear(c.guard_report_from_msg(m)), 10
         )
-        self._robot = RosRobot(self, self._source, self._paused)
-        self._robot.end()
-        server = CalmServer(
-            self, ExecuteSubgoal, "execute_subgoal", self._execute, callback_group=self.group,
-            goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,
+        serve_goals(
+            self, ExecuteSubgoal, "execute_subgoal", self._execute, turn=self._turn,
+            described=lambda goal: c.subtask_in_words(goal.subgoal.subtask),
+            busy=lambda: "another subgoal is being pursued",
         )  # fmt: skip
-        self.owns(server, lambda each: each.destroy())
         self.every(0.5, self._watch, "watch")
-
-    def _accept(self, goal: ExecuteSubgoal.Goal) -> GoalResponse:
-        why = "" if self.active else "the executor is not active"
-        if not why and not self._turn.reserve():
-            why = "another subgoal is being pursued"
-        if why:
-            self.get_logger().warning(f"subgoal {c.wire(goal.subgoal.subtask.text)!r} rejected: {why}")
-        return GoalResponse.REJECT if why else GoalResponse.ACCEPT
 
     def _watch(self) -> None:
         silent = self._source.silent(1.0)
@@ -85,19 +82,14 @@ class ExecutorNode(VistaNode):
             progress = self._pursue(handle, result)
             result.progress = c.progress_to_msg(progress)
         except BaseException as error:  # whatever a part raises, the arm holds and the next subgoal is taken
-            progress = Progress(State.FAILED, 0.0, STOPPED + describe(error))
+            progress = Progress(State.FAILED, 0.0, describe(error), Cause.STOPPED)
             result.progress = c.progress_to_msg(progress)
         finally:
             if begun:
                 self._turn.end()
-        if progress.reason.startswith(STOPPED):
+        if progress.stopped:
             self.note_error("execute_subgoal", VistaError(progress.reason))
-        if progress.state is State.REACHED:
-            handle.succeed()
-        elif handle.is_cancel_requested:
-            handle.canceled()
-        else:
-            handle.abort()
+        conclude(handle, succeeded=progress.state is State.REACHED)
         return result
 
     def _pursue(self, handle: Any, result: ExecuteSubgoal.Result) -> Progress:
@@ -106,16 +98,23 @@ class ExecutorNode(VistaNode):
         Raises:
             VistaError: the goal is malformed; nothing was sent.
         """
-        timeout_s = c.seconds_of("timeout_s", handle.request.timeout_s, self._timeout_s)
+        settings = self._parts.settings
+        timeout_s = c.seconds_of("timeout_s", handle.request.timeout_s, settings.timeout_s)
         subgoal = c.subgoal_from_msg(handle.request.subgoal)
         timings, start_ns = Timings(), self.now_ns()
         latest = [Progress(State.RUNNING, 0.0, "starting")]
 
-        def tell(progress: Progress | None = None) -> None:
-            latest[0] = progress or latest[0]
+        def hear(event: Event) -> None:
+            if event.kind is EventKind.STAGE_ENDED:
+                timings.add(event.stage, event.seconds)
+            elif event.progress is not None:
+                latest[0] = event.progress
+                tell()
+
+        def tell() -> None:
             shown = latest[0]
-            if (paused := self._paused()) is not None:
-                shown = Progress(State.RUNNING, shown.fraction, f"holding still: {paused}")
+            if (paused := self._peers.lost()) is not None:
+                shown = replace(shown, state=State.RUNNING, reason=f"holding still: {paused}")
             feedback = ExecuteSubgoal.Feedback(progress=c.progress_to_msg(shown))
             feedback.elapsed_s = max(0.0, (self.now_ns() - start_ns) / c.NS)
             feedback.rate_hz = self.meter.rate_hz("plans")
@@ -126,25 +125,18 @@ class ExecutorNode(VistaNode):
                 return "cancelled"
             return self.latch.cause or self._peers.lost(GONE_S)
 
-        robot = self._robot
+        parts = replace(self._parts, settings=replace(settings, timeout_s=timeout_s))
         self._peers.begin()
-        robot.start()
+        self._robot.start()
         try:
             with Beat(tell):
-                progress = pursue(
-                    robot, self._policy, self._switcher, self._guard, subgoal,
-                    execute_rows=self._rows, timeout_s=timeout_s, should_stop=should_stop,
-                    on_progress=tell, timings=timings, withdrawal=self._withdrawal,
-                )  # fmt: skip
+                progress = pursue(parts, subgoal, listener=hear, should_stop=should_stop)
         finally:
-            robot.end()
-        result.seconds, result.steps = max(0.0, (self.now_ns() - start_ns) / c.NS), robot.sent
+            self._robot.end()
+        result.seconds = max(0.0, (self.now_ns() - start_ns) / c.NS)
         result.timings_json = c.timings_to_json(timings.as_mapping())
         self._add_images(result)
         return progress
-
-    def _paused(self) -> str | None:
-        return self._peers.lost()
 
     def _add_images(self, result: ExecuteSubgoal.Result) -> None:
         try:

@@ -118,16 +118,18 @@ class MemoryNode(VistaNode):
         found = self._memory.recall(request.queries, k=request.k or 5, timeout_s=timeout_s)
         self._recall_s = time.monotonic() - start
         response.ok, response.items = True, [c.memory_item_to_msg(item) for item in found]
-        response.late = [str(kind) for kind in found.missing]
+        response.missing = [str(kind) for kind in found.missing]
+        response.missing_why = [c.wire(why) for why in found.missing.values()]
         return response
 
     def _scene(self, request: Scene.Request, response: Scene.Response) -> Scene.Response:
-        scene = self._memory.scene()
-        response.notes = [c.note_to_msg(note) for note in c.scene_to_notes(scene, list(request.entities))]
-        response.stamp = max((n.stamp for n in response.notes), key=c.time_from_msg, default=response.stamp)
+        scene = c.scene_about(self._memory.scene(), request.entities)
+        stamps = [each.last_seen_ns for each in scene.objects]
+        stamps += [fact.valid_from_ns for fact in (*scene.facts, *scene.past)]
+        response.ok, response.scene = True, c.scene_graph_to_msg(scene)
+        response.stamp = c.time_to_msg(max(stamps, default=0))
         if request.picture:
             response.svg = graph_image(self._memory).decode()
-        response.ok = True
         return response
 
 

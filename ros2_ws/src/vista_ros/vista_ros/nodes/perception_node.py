@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 
 from vista.errors import StaleObservationError
-from vista.perception.sought import sought
 from vista.robot.contract import load_robot
-from vista.types import Observation
+from vista.types import F32, Detection, Observation
 from vista_msgs.msg import DetectionArray
-from vista_msgs.srv import Detect
+from vista_msgs.srv import Detect, DetectorInfo
 from vista_ros import conversions as c
 from vista_ros import stand_ins
 from vista_ros.health import Mailbox
@@ -20,7 +19,8 @@ MOST_S = 60.0  # a request holds a thread of the node for so long at most
 
 
 class PerceptionNode(VistaNode):
-    """A worker looks at the newest observation in its mailbox; requests look for themselves, in turn."""
+    """The one node that loads a detector. A worker looks at the newest observation in its mailbox; requests
+    look for themselves, in turn."""
 
     def __init__(self) -> None:
         super().__init__("perception")
@@ -37,6 +37,7 @@ class PerceptionNode(VistaNode):
         out = self.create_publisher(DetectionArray, "detections", 1)
         self._out = self.owns(out, self.destroy_publisher)
         self.serve(Detect, "detect", self._on_request)
+        self.serve(DetectorInfo, "detector_info", self._on_info)
         if (rate := self.param("rate_hz", 0.5)) > 0:
             self.every(1 / rate, self._look_around, "look around")
         self._ended.clear()
@@ -71,20 +72,37 @@ class PerceptionNode(VistaNode):
             return c.detections_to_msg(self._detector.detect(obs), obs.stamp_ns, self._frame)
 
     def _on_request(self, request: Detect.Request, response: Detect.Response) -> Detect.Response:
-        since = self.now_ns()
-        obs = self._source.wait(since, c.seconds_of("timeout_s", request.timeout_s, 1.0, MOST_S))
-        found = self._detect(obs)
-        if request.labels:
-            seen = c.detections_from_msg(found)
-            with self._looking:
-                if (likelihood := getattr(self._detector, "likelihood", None)) is not None:
-                    response.likelihoods = [float(likelihood(obs, label)) for label in request.labels]
-                response.sought = [
-                    c.sought_to_msg(sought(self._detector, obs, label, seen), label)
-                    for label in request.labels
-                ]
-            found.detections = [d for d in found.detections if d.label in request.labels]
-        response.ok, response.detections = True, found
+        if request.observation:
+            obs = c.observation_from_msg(request.observation[0])
+        else:
+            since = self.now_ns()
+            obs = self._source.wait(since, c.seconds_of("timeout_s", request.timeout_s, 1.0, MOST_S))
+        if not request.labels:
+            response.detections = self._detect(obs)
+        elif request.maps:
+            above_m = float(request.above_m[0]) if request.above_m else None
+            response.evidence = [
+                c.evidence_to_msg(self._map_of(obs, label, above_m)) for label in request.labels
+            ]
+        else:
+            response.sought = [c.sought_to_msg(self._find(obs, label), label) for label in request.labels]
+        response.ok = True
+        return response
+
+    def _find(self, obs: Observation, label: str) -> Detection | None:
+        with self._looking, self.meter.measure("find"):
+            return self._detector.find(obs, label)
+
+    def _map_of(self, obs: Observation, label: str, above_m: float | None) -> F32 | None:
+        with self._looking, self.meter.measure("evidence"):
+            return self._detector.evidence(obs, label, above_m)
+
+    def _on_info(
+        self, request: DetectorInfo.Request, response: DetectorInfo.Response
+    ) -> DetectorInfo.Response:
+        labels = self._detector.labels
+        response.ok, response.open, response.labels = True, labels is None, sorted(labels or ())
+        response.exhaustive = bool(self._detector.exhaustive)
         return response
 
 

@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import InvalidValueError, VistaError
+from vista.planner.scripted import plan_of
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics, matrix_to_pose
 from vista_msgs.srv import Detect, OracleAct, ResetScene, Truth
@@ -24,7 +25,7 @@ from vista_ros import conversions as c
 from vista_ros.free_arm import FreeArm, rows_of
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import IMAGE_QOS
-from vista_sim.oracle import OracleDetector
+from vista_sim.oracle import Oracle
 from vista_sim.render import Camera
 from vista_sim.robot import SimRobot
 from vista_sim.scenes.task_scenes import DISTRACTORS, scene_task
@@ -249,21 +250,22 @@ class SimNode(VistaNode):
 
     def _judge_of(self, instruction: str) -> Task:
         """The task whose predicate judges ``instruction`` in the scene that lies there."""
-        said = instruction.lower()
-        if not said or said == self._task.instruction.lower():
+        if not instruction or instruction.lower() == self._task.instruction.lower():
             return self._task
         from vista_sim.scenes.task_scenes import lab_choice
         from vista_sim.tasks import make_task
 
         scene = self._task.scene
-        labels = [placed.spec.label for placed in scene.objects]
-        for label in labels:
-            if label.lower() in said:
-                return make_task(self._task.name, scene.seed, replace(lab_choice(), fixed=scene), label)
-        raise VistaError(f"{instruction!r} names nothing that lies there: {', '.join(labels)}")
+        labels = {placed.spec.label.lower(): placed.spec.label for placed in scene.objects}
+        skills = plan_of(instruction)
+        if not skills or skills[0].thing not in labels:
+            raise VistaError(f"{instruction!r} names nothing that lies there: {', '.join(labels.values())}")
+        fixed = replace(lab_choice(), fixed=scene)
+        return make_task(self._task.name, scene.seed, fixed, labels[skills[0].thing])
 
     def _oracle_act(self, request: OracleAct.Request, response: OracleAct.Response) -> OracleAct.Response:
-        action = self._in_thread(lambda: self._task.act(self._world, request.subtask))
+        skill = c.skill_from_msg(request.skill)
+        action = self._in_thread(lambda: self._task.act(self._world, skill))
         response.ok, response.done, response.gripper = True, bool(action.done), float(action.gripper)
         response.target = c.pose_to_msg(matrix_to_pose(action.target))
         return response
@@ -271,7 +273,7 @@ class SimNode(VistaNode):
     def _oracle_detect(self, request: Detect.Request, response: Detect.Response) -> Detect.Response:
         def look() -> tuple[Any, int]:
             obs = replace(SimRobot(self._world, render=False).observe(), images=self._images)
-            return OracleDetector(self._world).detect(obs), obs.stamp_ns
+            return Oracle(self._world, self._task).detector().detect(obs), obs.stamp_ns
 
         found, stamp_ns = self._in_thread(look)
         response.ok, response.detections = True, c.detections_to_msg(found, stamp_ns)

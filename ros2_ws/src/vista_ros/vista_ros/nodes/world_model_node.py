@@ -6,18 +6,15 @@ import threading
 import time
 from typing import Any
 
-from rclpy.action import CancelResponse, GoalResponse
-
 from vista.assembly import loading
 from vista.errors import VistaError
-from vista.robot.contract import load_robot
 from vista_msgs.action import ImagineSubgoal
 from vista_msgs.msg import Subgoal
 from vista_ros import conversions as c
-from vista_ros import stand_ins
-from vista_ros.actions import CalmServer
+from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
 from vista_ros.node_base import VistaNode, run_node
+from vista_ros.proxies import GraphDetector
 from vista_ros.turn import Turn
 
 # Each goal that waits holds a thread of the node; the others answer cancel requests and speak of health.
@@ -32,22 +29,14 @@ class WorldModelNode(VistaNode):
         self._places, self._turn = Turn(PLACES), threading.Lock()
 
     def setup(self) -> None:
-        spec = load_robot(self.param("robot", "panda"))
-        finder = stand_ins.detector(self, self.param("detector", "") or None, spec)
-        self._model = loading.load_world_model(self.param("world_model", "") or None, finder=finder)
-        server = CalmServer(
-            self, ImagineSubgoal, "imagine_subgoal", self._imagine, callback_group=self.group,
-            goal_callback=self._accept, cancel_callback=lambda _: CancelResponse.ACCEPT,
+        self._model = loading.load_world_model(
+            self.param("world_model", "") or None, finder=GraphDetector(self)
+        )
+        serve_goals(
+            self, ImagineSubgoal, "imagine_subgoal", self._imagine, turn=self._places,
+            described=lambda goal: c.subtask_in_words(goal.subtask),
+            busy=lambda: f"{PLACES} goals are being worked on already",
         )  # fmt: skip
-        self.owns(server, lambda each: each.destroy())
-
-    def _accept(self, goal: ImagineSubgoal.Goal) -> GoalResponse:
-        why = "" if self.active else "the world model is not active"
-        if not why and not self._places.reserve():
-            why = f"{PLACES} goals are being worked on already"
-        if why:
-            self.get_logger().warning(f"subgoal {c.wire(goal.subtask.text)!r} rejected: {why}")
-        return GoalResponse.REJECT if why else GoalResponse.ACCEPT
 
     def _imagine(self, handle: Any) -> ImagineSubgoal.Result:
         result, start, begun = ImagineSubgoal.Result(), time.monotonic(), self._places.begin()
@@ -63,12 +52,7 @@ class WorldModelNode(VistaNode):
             if begun:
                 self._places.end()
         result.seconds = time.monotonic() - start
-        if result.ok:
-            handle.succeed()
-        elif handle.is_cancel_requested:
-            handle.canceled()
-        else:
-            handle.abort()
+        conclude(handle, succeeded=result.ok)
         return result
 
     def _image(self, handle: Any) -> Subgoal:

@@ -1,0 +1,83 @@
+"""Images and depth."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+from sensor_msgs.msg import Image
+
+from vista.errors import InvalidValueError
+from vista.types import F32, U8
+from vista_ros.conversions.primitives import time_to_msg
+
+
+def _bytes_to_image(data: bytes, out: Image | None) -> Image:
+    """An Image that holds ``data``; written in place where ``out`` already has room for exactly that."""
+    msg = Image() if out is None else out
+    if len(msg.data) == len(data) > 0:
+        np.frombuffer(msg.data, np.uint8)[:] = np.frombuffer(data, np.uint8)
+    else:
+        msg.data = array("B", data)
+    msg.is_bigendian = 0
+    return msg
+
+
+def image_to_msg(image: U8, stamp_ns: int = 0, frame: str = "", out: Image | None = None) -> Image:
+    """``image`` u8 (H, W, 3) RGB as ``rgb8``. ``out``: a message of the same size to write into, which a
+    publisher of a stream keeps to save the allocation."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise InvalidValueError(f"image: {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
+    msg = _bytes_to_image(image.tobytes(), out)
+    msg.header.stamp, msg.header.frame_id = time_to_msg(stamp_ns), frame
+    msg.height, msg.width, msg.step, msg.encoding = *image.shape[:2], image.shape[1] * 3, "rgb8"
+    return msg
+
+
+def image_from_msg(msg: Image) -> U8:
+    """u8 (H, W, 3) RGB, read-only, of an ``rgb8`` or ``bgr8`` message. It shares the message's memory where
+    the layout allows: the message must not be written afterwards."""
+    if msg.encoding not in ("rgb8", "bgr8"):
+        raise InvalidValueError(
+            f"image {msg.header.frame_id!r}: encoding {msg.encoding!r}, expected rgb8 or bgr8"
+        )
+    image = _rows(msg, 3).reshape(msg.height, msg.width, 3)
+    if msg.encoding == "bgr8":
+        image = np.ascontiguousarray(image[..., ::-1])
+    image.setflags(write=False)
+    return image
+
+
+def depth_to_msg(depth: F32, stamp_ns: int = 0, frame: str = "", out: Image | None = None) -> Image:
+    """``depth`` f32 (H, W) [m], NaN invalid, as ``32FC1``."""
+    if depth.ndim != 2:
+        raise InvalidValueError(f"depth: {depth.shape}, expected (H, W)")
+    msg = _bytes_to_image(np.asarray(depth, "<f4").tobytes(), out)
+    msg.header.stamp, msg.header.frame_id = time_to_msg(stamp_ns), frame
+    msg.height, msg.width, msg.step, msg.encoding = *depth.shape, depth.shape[1] * 4, "32FC1"
+    return msg
+
+
+def depth_from_msg(msg: Image) -> F32:
+    """f32 (H, W) [m], NaN invalid, of a ``32FC1`` [m] or ``16UC1`` [mm, 0 invalid] message."""
+    if msg.encoding == "32FC1":
+        return np.ascontiguousarray(_rows(msg, 4)).view("<f4").astype(np.float32)
+    if msg.encoding == "16UC1":
+        millimetres = np.ascontiguousarray(_rows(msg, 2)).view("<u2")
+        return np.where(millimetres == 0, np.nan, millimetres / 1000).astype(np.float32)
+    raise InvalidValueError(
+        f"depth {msg.header.frame_id!r}: encoding {msg.encoding!r}, expected 32FC1 or 16UC1"
+    )
+
+
+def _rows(msg: Image, pixel: int) -> U8:
+    """The message's pixels as u8 (H, W * ``pixel``), without what pads each row."""
+    used = msg.width * pixel
+    if msg.is_bigendian and pixel != 3:
+        raise InvalidValueError(f"image {msg.header.frame_id!r}: big-endian, expected little-endian")
+    if msg.height == 0 or used == 0 or msg.step < used or len(msg.data) != msg.height * msg.step:
+        raise InvalidValueError(
+            f"image {msg.header.frame_id!r}: {len(msg.data)} bytes for {msg.width} x {msg.height} "
+            f"{msg.encoding} with step {msg.step}"
+        )
+    return np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, :used]
