@@ -1,0 +1,291 @@
+"""The library and the graph decide the same: what crosses the graph are fields, and they arrive whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("vista_msgs")
+pytest.importorskip("faiss")
+
+
+from robomemory import Failure, MemoryKind, MemoryRecord, Note, Recall, RoboMemory, StepDone
+from robomemory.embed.embedder import HashingEmbedder
+from robomemory.planning.lessons import Lesson, LessonRelation, notes_of
+from robomemory.planning.recollection import Recollection
+from tests.mocks import MockDetector, MockRobot
+from vista.errors import VistaError
+from vista.events import Event, EventKind
+from vista.graph.running import free_domain
+from vista.loop import Pursue
+from vista.perception import DetectorBase
+from vista.protocols import Detector, Memory
+from vista.skill import Relation, Skill, Verb
+from vista.types import F32, Cause, Detection, Observation, Progress, State, Subgoal, Subtask
+from vista_msgs.action import ExecuteSubgoal
+from vista_msgs.srv import Recall as RecallSrv
+from vista_ros import conversions as c
+from vista_ros.actions import conclude, serve_goals
+from vista_ros.calls import RefusedError
+from vista_ros.node_base import VistaNode
+from vista_ros.nodes.memory_node import MemoryNode
+from vista_ros.nodes.perception_node import PerceptionNode
+from vista_ros.proxies import GraphDetector, GraphMemory, GraphPursuit
+from vista_ros.spinning import Spinner
+from vista_ros.stand_ins import LookingPlanner
+from vista_ros.turn import Turn
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
+DOMAIN = free_domain()
+SUBGOAL = Subgoal(Subtask(Skill(Verb.GRASP, "blue mug")), {}, 0.5, 0, 1)
+OLD, NEW = (Lesson("blue mug", LessonRelation.KEPT_IN, place) for place in ("left drawer", "right drawer"))
+
+
+class Beside:
+    """Nodes of the graph in this process, each spun by threads of its own, and a node to call them from."""
+
+    def __init__(self) -> None:
+        self.caller = VistaNode("caller")
+        self.caller.active = True
+        self.nodes, self.errors = [self.caller], list[Exception]()
+        self._spinners = [Spinner(self.caller, 3, self.errors.append)]
+
+    def add(self, node: VistaNode, **parameters: Any) -> VistaNode:
+        for name, value in parameters.items():
+            node.param(name, value)
+        self.nodes.append(node)
+        self._spinners.append(Spinner(node, 3, self.errors.append))
+        assert node.trigger_configure().name == "SUCCESS", node._last_error
+        node.trigger_activate()
+        return node
+
+    def close(self) -> None:
+        for spinner in self._spinners:
+            spinner.close()
+        for node in self.nodes:
+            node.on_shutdown(None)  # type: ignore[arg-type]
+            node.destroy_node()
+
+
+@pytest.fixture
+def beside(ros: None) -> Iterator[Beside]:
+    each = Beside()
+    yield each
+    each.close()
+
+
+# --- memory ------------------------------------------------------------------------------------------
+
+
+def notes(memory: Memory) -> list[Note]:
+    """A lesson, a newer one, an attempt with its failures, and a step, as the loop and the planner write
+    them."""
+    run = memory.begin_run(1_000)
+    (old,), (new,) = notes_of([OLD], 2_000), notes_of([NEW], 9_000)
+    failed = (Failure("grasp", "blue mug", "in left drawer", "not_held"),)
+    attempt = Note("episodic", "put the blue mug in the tray: failure", 3_000, ("blue mug",), failures=failed)
+    step = memory.note(
+        "temporal", "the blue mug was placed in the tray", 4_000, entities=("blue mug",), source="agent",
+        run=run, step=("place", "blue mug", "in", "tray", "reached"),
+    )  # fmt: skip
+    assert isinstance(step, Note)
+    seen = memory.note(
+        "spatial", "blue mug", 5_000, entities=("blue mug",), position=(0.5, 0.1, 0.02), run=run
+    )
+    return [old, attempt, step, seen, new]
+
+
+def remembered(memory: Any) -> Any:
+    for note in notes(memory):
+        memory.remember([note])
+    return memory
+
+
+@pytest.fixture
+def memories(beside: Beside, tmp_path: Path) -> Iterator[tuple[RoboMemory, GraphMemory]]:
+    beside.add(MemoryNode(), folder=str(tmp_path), embedder="hashing")
+    graph = remembered(GraphMemory(beside.caller))
+    with RoboMemory(":memory:", embedder=HashingEmbedder()) as library:
+        yield remembered(library), graph
+    assert beside.errors == []
+
+
+def test_a_memory_over_the_graph_gives_the_same_records(memories: tuple[RoboMemory, GraphMemory]):
+    library, graph = memories
+    assert isinstance(graph, Memory)
+    queries = ["where is the blue mug", "lesson: blue mug", "put the blue mug in the tray"]
+    here, there = (each.recall(queries, k=5, timeout_s=10.0) for each in memories)
+    assert list(there) == list(here)
+    assert all(isinstance(item, Recall) and item.record.id for item in there)
+    records = {item.record.kind: item.record for item in there}
+    assert records[MemoryKind.TEMPORAL].step == StepDone("place", "blue mug", "in", "tray", "reached")
+    assert records[MemoryKind.EPISODIC].failures == (
+        Failure("grasp", "blue mug", "in left drawer", "not_held"),
+    )
+    lessons = {item.record.triple for item in there if item.record.kind is MemoryKind.SEMANTIC}
+    assert lessons == {OLD.triple, NEW.triple}
+    assert {record.run for record in records.values()} == {1}
+    assert graph.scene() == library.scene()
+    assert graph.scene().objects[0].run == library.scene().objects[0].run == 1
+
+
+def test_planning_recollects_the_same_over_the_graph(memories: tuple[RoboMemory, GraphMemory]):
+    def gathered(memory: Any) -> Recollection:
+        found = Recollection(memory)
+        found.gather("put the blue mug in the tray", ["blue mug"], "Kim")
+        return found
+
+    here, there = (gathered(each) for each in memories)
+    assert there.lessons.value("blue mug", LessonRelation.KEPT_IN) == "right drawer"
+    assert there.lessons.subjects(LessonRelation.KEPT_IN) == here.lessons.subjects(LessonRelation.KEPT_IN)
+    assert there.failures == here.failures != []
+    assert there.steps == here.steps != ()
+
+
+def test_the_newest_lesson_wins_though_an_older_one_fits_better():
+    items = [
+        Recall(
+            MemoryRecord(key, MemoryKind.SEMANTIC, stamp, lesson.text, triple=lesson.triple, run=run), score
+        )
+        for key, lesson, stamp, run, score in ((1, OLD, 9_000, 1, 0.9), (2, NEW, 2_000, 2, 0.1))
+    ]
+
+    response = RecallSrv.Response(
+        items=[c.memory_item_to_msg(item) for item in items],
+        missing=["temporal"], missing_why=["it missed the deadline"],
+    )  # fmt: skip
+    memory = GraphMemory.__new__(GraphMemory)
+    memory._recall = lambda request, seconds: response  # type: ignore[assignment,return-value]
+    answer = memory.recall(["blue mug"])
+    assert answer.missing == {MemoryKind.TEMPORAL: "it missed the deadline"}
+    assert [(item.rank, item.partial) for item in answer] == [(0, True), (1, True)]
+    found = Recollection(memory)
+    found.gather("put the blue mug in the tray", ["blue mug"], "Kim")
+    assert found.lessons.value("blue mug", LessonRelation.KEPT_IN) == "right drawer"
+
+
+# --- perception --------------------------------------------------------------------------------------
+
+
+class Brightness(DetectorBase):
+    """Finds one lamp, as bright as the image is; tells by its answers which image it looked at."""
+
+    labels = frozenset({"lamp", "blue mug"})
+    exhaustive = True
+
+    def detect(self, obs: Observation) -> Sequence[Detection]:
+        bright = float(obs.images["front"].mean()) / 255.0
+        return [Detection("lamp", bright, np.zeros(4, np.float32), np.zeros(3), 0.01)]
+
+    def evidence(self, obs: Observation, label: str, above_m: float | None = None) -> F32 | None:
+        if label != "lamp":
+            return None
+        return np.full((3, 3), (above_m or 0.0) + obs.images["front"].mean() / 510.0, np.float32)
+
+
+def test_a_detector_over_the_graph_looks_at_what_it_is_given(beside: Beside):
+    beside.add(PerceptionNode(), detector=f"{__name__}:Brightness", rate_hz=0.0)
+    graph, here, obs = GraphDetector(beside.caller), Brightness(), MockRobot().observe()
+    assert isinstance(graph, Detector)
+    assert (graph.labels, graph.exhaustive) == (here.labels, here.exhaustive)
+    for shade in (10, 200):  # no camera publishes: these images are imagined
+        images = {"front": np.full((8, 8, 3), shade, np.uint8)}
+        imagined = Observation(obs.stamp_ns, images, obs.joint_pos, obs.joint_vel, 1.0, obs.ee_pose)
+        (seen,), (same,) = graph.detect(imagined), here.detect(imagined)
+        assert (seen.label, seen.score, seen.kind) == (same.label, same.score, same.kind)
+        found = graph.find(imagined, "lamp")
+        assert found is not None
+        assert found.score == same.score
+        assert graph.find(imagined, "blue mug") is None
+        for above_m in (None, 0.25):
+            grid = graph.evidence(imagined, "lamp", above_m)
+            assert grid is not None
+            assert np.array_equal(grid, here.evidence(imagined, "lamp", above_m))
+        assert graph.evidence(imagined, "blue mug") is None
+    with pytest.raises(RefusedError, match="front"):
+        graph.detect(Observation(1, {}, obs.joint_pos, obs.joint_vel, 1.0, obs.ee_pose))
+    assert beside.errors == []
+
+
+def test_a_planner_of_the_sentence_refuses_what_is_not_seen():
+    from vista.planner.scripted import ScriptedPlanner
+
+    obs, planner = MockRobot().observe(), LookingPlanner(ScriptedPlanner(), MockDetector("blue mug", "tray"))
+    step = planner.next(obs, "put the blue mug in the tray", ())
+    assert isinstance(step, Subtask)
+    assert step.skill == Skill(Verb.GRASP, "blue mug")
+    last = planner.next(obs, "put the blue mug in the tray", (), None)
+    assert isinstance(last, Subtask)
+    assert last.skill == Skill(Verb.PLACE, "blue mug", Relation.IN, "tray")
+    with pytest.raises(VistaError, match="names nothing that is seen; seen: blue mug, tray"):
+        planner.next(obs, "put the mug in the tray", ())
+
+
+# --- executor ----------------------------------------------------------------------------------------
+
+
+def serve_progress(beside: Beside, answer: Callable[[Any], Progress]) -> None:
+    """An executor whose goals end as ``answer`` says."""
+    turn = Turn()
+
+    def execute(handle: Any) -> ExecuteSubgoal.Result:
+        turn.begin()
+        running = Progress(State.RUNNING, 0.5, "on the way", steps=3)
+        handle.publish_feedback(ExecuteSubgoal.Feedback(progress=c.progress_to_msg(running)))
+        progress = answer(handle)
+        turn.end()
+        timings = c.timings_to_json({"pursue.predict": [0.25, 0.5], "pursue.send": [0.125]})
+        conclude(handle, succeeded=progress.state is State.REACHED)
+        return ExecuteSubgoal.Result(progress=c.progress_to_msg(progress), timings_json=timings)
+
+    serve_goals(
+        beside.caller, ExecuteSubgoal, "execute_subgoal", execute, turn=turn,
+        described=lambda goal: c.subtask_in_words(goal.subgoal.subtask), busy=lambda: "busy",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        Progress(State.REACHED, 1.0, "there", Cause.REACHED, 7),
+        Progress(State.FAILED, 0.25, "guard workspace: too low", Cause.GUARD, 2),
+        Progress(State.FAILED, 0.0, "camera 'front' is silent", Cause.STOPPED, 5),
+    ],
+)
+def test_how_a_pursuit_ended_crosses_the_graph_as_fields(beside: Beside, progress: Progress):
+    serve_progress(beside, lambda _: progress)
+    pursue: Pursue = GraphPursuit(beside.caller, lambda: None)
+    heard: list[Event] = []
+    assert pursue(SUBGOAL, heard.append, lambda: None) == progress
+    stages = [(e.stage, e.seconds) for e in heard if e.kind is EventKind.STAGE_ENDED]
+    assert stages == [("pursue.predict", 0.25), ("pursue.predict", 0.5), ("pursue.send", 0.125)]
+    assert [e.progress.steps for e in heard if e.progress is not None] == [3]
+
+
+@pytest.mark.parametrize("who", ["caller", "robot"])
+def test_a_pursuit_that_is_stopped_says_who_stopped_it(beside: Beside, who: str):
+    def wait(handle: Any) -> Progress:
+        deadline = time.monotonic() + 20.0
+        while not handle.is_cancel_requested and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return Progress(State.FAILED, 0.5, "cancelled", Cause.STOPPED, 4)
+
+    serve_progress(beside, wait)
+    began = time.monotonic()
+
+    def stop() -> str | None:
+        return f"the {who} has had enough" if time.monotonic() - began > 1.0 else None
+
+    def never() -> None:
+        return None
+
+    pursue = GraphPursuit(beside.caller, stop if who == "robot" else never)
+    ended = pursue(SUBGOAL, lambda _: None, stop if who == "caller" else never)
+    assert ended == Progress(State.FAILED, 0.5, f"the {who} has had enough", Cause.STOPPED, 4)
+    assert ended.stopped
