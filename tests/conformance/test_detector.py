@@ -27,6 +27,34 @@ def test_detections_lie_in_the_image_and_in_reach(made):
         assert seen.sigma_m >= 0
 
 
+def test_says_which_names_it_knows_and_finds_what_it_detects(made):
+    case, detector = made
+    assert isinstance(detector.exhaustive, bool)
+    obs = observation(case.spec())
+    for seen in detector.detect(obs):
+        assert detector.labels is None or seen.label in detector.labels
+        found = detector.find(obs, seen.label)
+        assert found is not None
+        assert found.label == seen.label
+        assert found.kind is seen.kind
+        assert 0.0 <= found.score <= 1.0
+    assert detector.find(obs, "no such thing") is None
+
+
+def test_evidence_is_a_square_map_or_there_is_none(made):
+    case, detector = made
+    obs = observation(case.spec())
+    for label in ("blue mug", "tray", "no such thing"):
+        for above_m in (None, 0.2):
+            fit = detector.evidence(obs, label, above_m)
+            if fit is None:
+                continue
+            assert fit.ndim == 2
+            assert fit.shape[0] == fit.shape[1]
+            assert fit.dtype == np.float32
+            assert 0.0 <= float(fit.min()) <= float(fit.max()) <= 1.0
+
+
 def test_same_image_same_detections(made):
     case, detector = made
     obs = observation(case.spec())

@@ -6,7 +6,7 @@ from tests.conformance.fixtures import over
 from tests.conformance.implementations import PLANNERS, observation
 from tests.mocks import MockItem
 from vista.protocols import Planner
-from vista.types import Done, Impossible, Subtask
+from vista.types import Cause, Done, Impossible, State, Subtask, SubtaskResult
 
 made = over(PLANNERS)
 
@@ -30,6 +30,18 @@ def test_takes_whatever_the_memory_recalls(made):
     assert isinstance(
         planner.next(observation(case.spec()), case.instruction, recall), (Subtask, Done, Impossible)
     )
+
+
+def test_takes_how_the_last_subtask_ended(made):
+    case, planner = made
+    planner.reset()
+    obs = observation(case.spec())
+    step = planner.next(obs, case.instruction, (), None)
+    if isinstance(step, Subtask):
+        planner.reset()
+        last = SubtaskResult(step, 0.0, 3.0, State.FAILED, "the fingers hold nothing", 0.5, Cause.NOT_HELD)
+        again = planner.next(obs, case.instruction, (), last)
+        assert isinstance(again, (Subtask, Done, Impossible))
 
 
 def test_answers_within_a_second(made):

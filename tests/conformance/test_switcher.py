@@ -5,7 +5,7 @@ import numpy as np
 from tests.conformance.fixtures import over
 from tests.conformance.implementations import SWITCHERS, observation, subgoal
 from vista.protocols import Switcher
-from vista.types import ActionChunk, ActionSpace, State
+from vista.types import ActionChunk, ActionSpace, Cause, State
 
 made = over(SWITCHERS)
 SECOND = 1_000_000_000
@@ -42,6 +42,7 @@ def test_nothing_runs_for_ever_and_the_end_has_a_reason(made):
             break
     assert last.state in (State.TIMED_OUT, State.FAILED)
     assert last.reason
+    assert last.cause in (Cause.OUT_OF_TIME, Cause.NO_PROGRESS, Cause.NOT_HELD)
 
 
 def test_reset_begins_anew(made):

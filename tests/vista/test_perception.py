@@ -18,8 +18,19 @@ from vista.perception.geometry import cell_points, image_points, table_points
 from vista.perception.network import SceneDetectorConfig, SceneDetectorNet
 from vista.perception.train import SeenObjects, begin_with, loss, make_batch
 from vista.robot.kinematics import pose_to_matrix
+from vista.types import ObjectKind
 
 GRID = tiny.SIZE // 4
+
+
+def fit(detector: SceneDetector, obs, label: str) -> float:
+    """How well the best thing that is seen fits ``label``."""
+    found = detector.find(obs, label)
+    return 0.0 if found is None else found.score
+
+
+def targets(folder: Path, config: SceneDetectorConfig) -> SeenObjects:
+    return SeenObjects(folder, config, tiny.panda().cameras[config.camera])
 
 
 def project(points: np.ndarray) -> np.ndarray:
@@ -105,9 +116,20 @@ def test_a_peak_becomes_one_named_thing_at_its_place():
     np.testing.assert_allclose(seen.position, cell + np.array([0.05, 0, 0]), atol=1e-6)
 
 
-def test_the_tray_has_no_colour():
-    detector = fixed(2, 3, len(load_splits().shapes), 0)
-    assert [d.label for d in detector.detect(observation(tiny.panda()))] == ["tray"]
+def test_the_tray_has_no_colour_and_is_a_container():
+    detector, obs = fixed(2, 3, len(load_splits().shapes), 0), observation(tiny.panda())
+    assert [(d.label, d.kind) for d in detector.detect(obs)] == [("tray", ObjectKind.CONTAINER)]
+    assert detector.find(obs, "tray").kind is ObjectKind.CONTAINER
+    thing = fixed(2, 3, 0, 0)
+    assert [d.kind for d in thing.detect(obs)] == [ObjectKind.THING]
+
+
+def test_it_says_which_names_it_knows_and_that_it_may_overlook_things():
+    detector = tiny.detector()
+    splits = load_splits()
+    things = {f"{colour} {shape}" for colour in splits.colours for shape in splits.shapes}
+    assert detector.labels == things | {"tray"}
+    assert detector.exhaustive is False
 
 
 @pytest.mark.parametrize("size", [-0.5, 0.0, 5.0])
@@ -119,30 +141,30 @@ def test_every_box_lies_in_the_image_and_has_a_size(size: float):
         assert 0 <= y0 < y1 <= 1
 
 
-def test_likelihood_tells_what_is_there_from_what_is_not():
+def test_the_score_of_a_find_tells_what_is_there_from_what_is_not():
     splits, obs = load_splits(), observation(tiny.panda())
     detector = fixed(2, 3, splits.shapes.index("mug"), splits.colours.index("blue"))
-    assert detector.likelihood(obs, "blue mug") > 0.9
+    assert fit(detector, obs, "blue mug") > 0.9
     for other in ("red mug", "blue cube"):
-        assert detector.likelihood(obs, other) < 0.05
-    assert detector.likelihood(obs, "mug") > 0.9
-    assert detector.likelihood(obs, "tray") < 0.05
+        assert fit(detector, obs, other) < 0.05
+    assert fit(detector, obs, "mug") > 0.9
+    assert fit(detector, obs, "tray") < 0.05
     for unknown in ("blue teapot", "mauve mug", "blue red mug", "blue", ""):
-        assert detector.likelihood(obs, unknown) == 0.0
+        assert fit(detector, obs, unknown) == 0.0
 
 
 def test_what_is_above_a_thing_is_seen_higher_in_the_image():
     detector = fixed(5, 4, 0, 0)
     obs = observation(tiny.panda())
     label = f"{detector._config.colours[0]} {detector._config.shapes[0]}"
-    at, above = detector.evidence(obs, label), detector.evidence_above(obs, label, 0.2)
+    at, above = detector.evidence(obs, label), detector.evidence(obs, label, 0.2)
     assert above.max() == at.max()
     row, column = np.unravel_index(int(above.argmax()), above.shape)
     point = detector.find(obs, label).position
     cell = project(np.array([[point[0], point[1], 0.2]]))[0] * GRID
     assert (row, column) == (int(cell[1]), int(cell[0]))
     assert row < 5
-    assert not detector.evidence_above(obs, "unknown thing", 0.2).any()
+    assert not detector.evidence(obs, "unknown thing", 0.2).any()
 
 
 def test_one_look_at_an_image_answers_every_question_and_the_next_image_is_looked_at():
@@ -195,7 +217,7 @@ def test_what_was_saved_in_half_precision_sees_alike(tmp_path: Path):
     loaded = SceneDetector.from_pretrained(tmp_path, tiny.panda())
     assert len(wanted) > 1
     for label, seen in wanted.items():
-        assert loaded.likelihood(obs, label) >= seen.score - 1e-4
+        assert fit(loaded, obs, label) >= seen.score - 1e-4
 
 
 def test_a_folder_without_a_model_or_with_another_is_refused(tmp_path: Path):
@@ -224,7 +246,7 @@ def pairs(tmp_path: Path) -> Path:
 
 
 def test_targets_lie_where_the_boxes_are(pairs: Path):
-    data = SeenObjects(pairs, tiny.detector_net().config)
+    data = targets(pairs, tiny.detector_net().config)
     assert len(data) == 4
     row, column = int(0.4 * GRID), int(0.4 * GRID)
     assert data.centre[0, row, column] == 1.0
@@ -240,7 +262,7 @@ def test_targets_lie_where_the_boxes_are(pairs: Path):
 
 
 def test_recoloured_images_ask_for_no_colour_and_leave_the_data_alone(pairs: Path):
-    seen = SeenObjects(pairs, tiny.detector_net().config)
+    seen = targets(pairs, tiny.detector_net().config)
     before = seen.image.copy(), seen.things.copy()
     batch = make_batch(seen, np.random.default_rng(0), size=96)
     asked = (batch["things"][..., 3] >= 0).any(1)
@@ -251,7 +273,7 @@ def test_recoloured_images_ask_for_no_colour_and_leave_the_data_alone(pairs: Pat
 
 def test_a_few_steps_lower_the_loss(pairs: Path):
     net = tiny.detector_net()
-    data = SeenObjects(pairs, net.config)
+    data = targets(pairs, net.config)
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3)
     batch = make_batch(data, np.random.default_rng(0), 4)
     values = []
@@ -278,7 +300,7 @@ def test_a_few_steps_lower_the_loss(pairs: Path):
 def test_broken_data_are_named(pairs: Path, key: str, how: str, said: str):
     tiny.spoil(pairs / "shard00001", key, how)
     with pytest.raises((ConfigError, InvalidValueError), match=rf"shard00001.*{said}"):
-        SeenObjects(pairs, tiny.detector_net().config)
+        targets(pairs, tiny.detector_net().config)
 
 
 # --- more words than before ---
@@ -337,5 +359,29 @@ def test_what_lies_beside_a_handle_is_found_by_its_name(handle: bool, found: boo
             return out
 
     detector, obs = SceneDetector(Stub(config), tiny.panda()), observation(tiny.panda())
-    assert [d.label for d in detector.detect(obs)] == ["drawer" if handle else "tray"]
-    assert (detector.likelihood(obs, "red cube") > 0.5) == found
+    seen = [(d.label, d.kind) for d in detector.detect(obs)]
+    assert seen == [("drawer", ObjectKind.HANDLE) if handle else ("tray", ObjectKind.CONTAINER)]
+    assert (fit(detector, obs, "red cube") > 0.5) == found
+
+
+def test_a_configuration_names_its_containers_and_handles():
+    """In one of other words: a bin is a container, a knob a handle, and a tray a thing with a colour."""
+    config = SceneDetectorConfig(
+        image_size=tiny.SIZE, shapes=("tray", "bin", "knob"), colours=("red",), channels=8,
+        containers=("bin",), handles=("knob",),
+    )  # fmt: skip
+    detector = SceneDetector(SceneDetectorNet(config), tiny.panda(), 0.0)
+    assert detector.labels == {"red tray", "bin", "knob"}
+    kinds = {d.label: d.kind for d in detector.detect(observation(tiny.panda()))}
+    wanted = {"red tray": ObjectKind.THING, "bin": ObjectKind.CONTAINER, "knob": ObjectKind.HANDLE}
+    assert kinds
+    assert kinds.items() <= wanted.items()
+    found = detector.find(observation(tiny.panda()), "knob")
+    assert found is None or found.kind is ObjectKind.HANDLE
+
+
+def test_the_words_of_a_configuration_come_back_from_its_file(tmp_path: Path):
+    config = SceneDetectorConfig(shapes=("cube", "bin"), colours=("red",), channels=8, containers=("bin",))
+    SceneDetectorNet(config).save_pretrained(tmp_path)
+    kept = SceneDetectorNet.from_pretrained(tmp_path).config
+    assert (kept.containers, kept.handles) == (["bin"], ["drawer"])

@@ -14,12 +14,15 @@ from tests import tiny
 from tests.conformance.implementations import observation
 from vista.errors import ConfigError, InstructionError, InvalidValueError, ModelMismatchError
 from vista.learning.splits import load_splits
+from vista.perception import DetectorBase
 from vista.planner.head import HeadPlanner, named_labels
 from vista.planner.network import END, PlannerHead, PlannerHeadConfig
 from vista.planner.train import TEMPLATES, Stages, loss, make_batch, make_config
-from vista.types import Detection, Done, Impossible, Observation, Subtask
+from vista.skill import Relation, Skill, Verb
+from vista.types import Detection, Done, Impossible, ObjectKind, Observation, Place, Subtask
 
 PUT = "put the blue mug in the tray"
+PLACES = tiny.panda().places
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +121,9 @@ class Eager(PlannerHead):
 def test_the_head_says_what_hand_and_scene_allow(obs, command, opening, mug_at, said):
     at = {"tray": (0.5, 0.2), **({"blue mug": mug_at} if mug_at else {})}
     net = Eager(tiny.planner_net().config)
-    planner = HeadPlanner(net, tiny.text_encoder(), Finder("tray", *[k for k in at if k != "tray"], at=at))
+    planner = HeadPlanner(
+        net, tiny.text_encoder(), Finder("tray", *[k for k in at if k != "tray"], at=at), PLACES
+    )
     planner._accepted = (PUT, obs.stamp_ns)
     step = planner.next(dataclasses.replace(obs, gripper_command=command, gripper=opening), PUT, ())
     assert isinstance(step, Done) if said == "done" else step.text.startswith(said)
@@ -140,6 +145,7 @@ def test_a_new_plan_after_a_failed_grasp_is_not_done(obs):
         Eager(tiny.planner_net().config),
         tiny.text_encoder(),
         Finder("tray", "blue mug", at={"tray": (0.5, 0.2)}),
+        PLACES,
     )
     opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
     for _ in range(2):
@@ -198,28 +204,36 @@ def test_a_word_is_read_from_those_before_it_only():
 # --- what it refuses ---
 
 
-class Finder:
-    """Sees ``labels`` and nothing else, a metre apart unless ``at`` says where."""
+class Finder(DetectorBase):
+    """Sees ``names`` and nothing else, a metre apart unless ``at`` says where; ``containers`` are some."""
 
-    def __init__(self, *labels: str, at: dict[str, tuple[float, float]] | None = None) -> None:
-        self.labels, self.asked, self.at = labels, 0, at or {}
+    def __init__(
+        self,
+        *names: str,
+        at: dict[str, tuple[float, float]] | None = None,
+        containers: Sequence[str] = (),
+    ) -> None:
+        self.names, self.asked, self.at, self.containers = names, 0, at or {}, containers
+
+    def _detection(self, i: int, label: str, score: float = 0.9) -> Detection:
+        box, place = np.array([0.2, 0.2, 0.6, 0.6]), np.array([*self.at.get(label, (i, 0.0)), 0.0])
+        kind = ObjectKind.CONTAINER if label in self.containers else ObjectKind.THING
+        return Detection(label, score, box, place, 0.01, kind=kind)
 
     def detect(self, obs: Observation) -> Sequence[Detection]:
-        box = np.array([0.2, 0.2, 0.6, 0.6])
-        places = [np.array([*self.at.get(label, (i, 0.0)), 0.0]) for i, label in enumerate(self.labels)]
-        return [Detection(label, 0.9, box, p, 0.01) for label, p in zip(self.labels, places, strict=True)]
+        return [self._detection(i, label) for i, label in enumerate(self.names)]
 
-    def likelihood(self, obs: Observation, label: str) -> float:
+    def find(self, obs: Observation, label: str) -> Detection | None:
         self.asked += 1
-        return 0.9 if label in self.labels else 0.001
+        return self._detection(0, label, 0.9 if label in self.names else 0.001)
 
 
 @pytest.mark.parametrize(
     ("x", "command", "done"), [(0.52, 1.0, True), (0.59, 1.0, False), (0.52, 0.0, False)]
 )
 def test_what_lies_in_the_tray_is_done_whatever_the_head_says(obs, x: float, command: float, done: bool):
-    finder = Finder("red cube", "tray", at={"tray": (0.5, 0.2), "red cube": (x, 0.21)})
-    planner = tiny.planner(finder=finder)
+    detector = Finder("red cube", "tray", at={"tray": (0.5, 0.2), "red cube": (x, 0.21)})
+    planner = tiny.planner(detector=detector)
     now = dataclasses.replace(obs, gripper_command=command)
     step = planner.next(now, "put the red cube in the tray", ())
     assert isinstance(step, Done) == done
@@ -228,47 +242,47 @@ def test_what_lies_in_the_tray_is_done_whatever_the_head_says(obs, x: float, com
 
 
 def test_all_that_was_named_must_lie_there(obs):
-    finder = Finder("red cube", "green can", "tray", at={"tray": (0.5, 0.2), "red cube": (0.5, 0.2)})
+    detector = Finder("red cube", "green can", "tray", at={"tray": (0.5, 0.2), "red cube": (0.5, 0.2)})
     now = dataclasses.replace(obs, gripper_command=1.0)
-    step = tiny.planner(finder=finder).next(now, "put the red cube and the green can in the tray", ())
+    step = tiny.planner(detector=detector).next(now, "put the red cube and the green can in the tray", ())
     assert not isinstance(step, Done)
 
 
 def test_what_is_not_there_is_refused_with_a_list_of_what_is(obs):
-    planner = tiny.planner(finder=Finder("red cube", "green can", "tray"))
+    planner = tiny.planner(detector=Finder("red cube", "green can", "tray"))
     answer = planner.next(obs, PUT, ())
     assert isinstance(answer, Impossible)
     assert answer.reason == "no blue mug is seen; seen: red cube, green can, tray"
 
 
 def test_an_instruction_that_names_nothing_known_is_refused_with_the_list(obs):
-    answer = tiny.planner(finder=Finder("red cube")).next(obs, "bring me some tea", ())
+    answer = tiny.planner(detector=Finder("red cube")).next(obs, "bring me some tea", ())
     assert isinstance(answer, Impossible)
     assert "names no object" in answer.reason
     assert "red cube" in answer.reason
 
 
 def test_one_of_two_that_is_missing_is_named(obs):
-    answer = tiny.planner(finder=Finder("red cube")).next(obs, "put the red cube on the blue box", ())
+    answer = tiny.planner(detector=Finder("red cube")).next(obs, "put the red cube on the blue box", ())
     assert isinstance(answer, Impossible)
     assert "no blue box is seen" in answer.reason
 
 
 def test_an_empty_table_is_said_to_be_empty(obs):
-    answer = tiny.planner(finder=Finder()).next(obs, PUT, ())
+    answer = tiny.planner(detector=Finder()).next(obs, PUT, ())
     assert isinstance(answer, Impossible)
     assert answer.reason.endswith("seen: nothing")
 
 
 def test_what_is_there_is_looked_for_before_the_first_step_only(obs):
-    finder = Finder("blue mug")
+    detector = Finder("blue mug")
     planner = eager("grasp")
-    planner._finder = finder
+    planner._detector = detector
     assert isinstance(planner.next(obs, PUT, ()), Subtask)
-    asked = finder.asked
+    asked = detector.asked
     assert asked > 0
     planner.next(obs, PUT, ())
-    assert finder.asked == asked
+    assert detector.asked == asked
 
 
 @pytest.mark.parametrize("instruction", ["", "   ", "\n"])
@@ -382,9 +396,11 @@ def test_who_is_told_everything_at_once_is_told_again_after_a_failure(obs):
 
     planner, told = WholePlanner(), "put the blue mug in the tray"
     planner.reset()
-    assert planner.next(obs, told, ()) == Subtask(told, 0, "the switcher says reached")
+    assert planner.next(obs, told, ()) == Subtask(told)
     planner.reset()  # it failed: a new plan
-    assert planner.next(obs, told, ()).text == told
+    again = planner.next(obs, told, ())
+    assert again.text == told
+    assert again.skill is None  # the executor gets the very words
     assert isinstance(planner.next(obs, told, ()), Done)
     assert planner.next(obs, told, ()).text == told  # the same task once more
     with pytest.raises(InstructionError):
@@ -416,11 +432,11 @@ def test_a_silent_network_can_be_made_to_speak(obs):
 
 
 def test_a_tray_that_is_hidden_by_what_lies_in_it_is_remembered(obs):
-    finder = Finder("tray", "blue mug", at={"tray": (0.5, 0.2), "blue mug": (0.3, 0.0)})
-    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder(), finder)
+    detector = Finder("tray", "blue mug", at={"tray": (0.5, 0.2), "blue mug": (0.3, 0.0)})
+    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder(), detector, PLACES)
     opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
     assert planner.next(opened, PUT, ()).text.startswith("grasp")
-    finder.labels, finder.at = ("blue mug",), {"blue mug": (0.51, 0.21)}
+    detector.names, detector.at = ("blue mug",), {"blue mug": (0.51, 0.21)}
     later = dataclasses.replace(opened, stamp_ns=obs.stamp_ns + 10**9)
     assert isinstance(planner.next(later, PUT, ()), Done)
     much_later = dataclasses.replace(opened, stamp_ns=obs.stamp_ns + 10**12)
@@ -433,16 +449,76 @@ def test_a_tray_that_is_hidden_by_what_lies_in_it_is_remembered(obs):
 def test_what_was_placed_is_done_where_the_tray_changed_and_it_is_seen_nowhere_else(
     obs, elsewhere, changed, done
 ):
-    finder = Finder("tray", "blue mug", at={"tray": (0.5, 0.2), "blue mug": (0.3, 0.0)})
-    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder(), finder)
+    detector = Finder("tray", "blue mug", at={"tray": (0.5, 0.2), "blue mug": (0.3, 0.0)})
+    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder(), detector, PLACES)
     opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
     held = dataclasses.replace(obs, gripper_command=0.0, gripper=0.4)
     assert planner.next(opened, PUT, ()).text.startswith("grasp")
     assert planner.next(held, PUT, ()).text.startswith("place")
     if not elsewhere:
-        finder.labels = ("tray",)
+        detector.names = ("tray",)
     if changed:
         images = {name: 255 - image for name, image in obs.images.items()}
         opened = dataclasses.replace(opened, images=images)
     answer = planner.next(opened, PUT, ())
     assert isinstance(answer, Done) if done else answer.text.startswith("grasp")
+
+
+# --- where things are put ---
+
+
+@pytest.mark.parametrize(
+    ("x", "answer"),
+    [
+        (0.554, "done"),  # surely in the tray
+        (0.556, "grasp"),  # on the rim: nobody can tell
+        (0.579, "grasp"),
+        (0.581, "grasp"),
+    ],
+)
+def test_a_thing_lies_in_a_container_within_its_size_in_the_contract(obs, x, answer):
+    detector = Finder("tray", "blue mug", at={"tray": (0.5, 0.2), "blue mug": (x, 0.2)})
+    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder(), detector, PLACES)
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    step = planner.next(opened, PUT, ())
+    assert isinstance(step, Done) if answer == "done" else step.text.startswith(answer)
+
+
+@pytest.mark.parametrize(("x", "elsewhere"), [(0.579, False), (0.581, True)])
+def test_a_thing_right_beside_a_container_may_lie_in_it(obs, x, elsewhere):
+    detector = Finder("tray", "blue mug", at={"tray": (0.5, 0.2), "blue mug": (x, 0.2)})
+    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder(), detector, PLACES)
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    assert planner._look(opened, PUT) == ("", elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("half", "x", "done"),
+    [((0.1, 0.05), 0.597, True), ((0.1, 0.05), 0.599, False), ((0.03, 0.05), 0.53, False)],
+)
+def test_a_container_of_another_name_and_size_comes_from_the_contract(obs, half, x, done):
+    detector = Finder("bin", "red cube", at={"bin": (0.5, 0.2), "red cube": (x, 0.2)})
+    planner = HeadPlanner(
+        Eager(tiny.planner_net().config), tiny.text_encoder(), detector, {"bin": Place("bin", half)}
+    )
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    step = planner.next(opened, "put the red cube in the bin", ())
+    assert isinstance(step, Done) == done
+    if done:
+        assert step.reason == "what was named lies in the bin"
+
+
+def test_a_container_that_only_the_detector_knows_is_looked_into_too(obs):
+    at = {"toy bowl": (0.5, 0.2), "red cube": (0.51, 0.2)}
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    for containers, done in ((("toy bowl",), True), ((), False)):
+        detector = Finder("toy bowl", "red cube", at=at, containers=containers)
+        step = tiny.planner(detector=detector).next(opened, "put the red cube in the toy bowl", ())
+        assert isinstance(step, Done) == done
+
+
+def test_the_head_gives_skills(obs):
+    planner = HeadPlanner(Eager(tiny.planner_net().config), tiny.text_encoder())
+    held = dataclasses.replace(obs, gripper_command=0.0, gripper=0.4)
+    step = planner.next(held, PUT, ())
+    assert step == Subtask(Skill(Verb.PLACE, "blue mug", Relation.IN, "tray"), 0)

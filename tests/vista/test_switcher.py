@@ -14,7 +14,7 @@ from vista.errors import ConfigError, InvalidValueError
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
 from vista.switcher.calibrate import choose_threshold, evaluate, fit_switcher, probabilities
 from vista.switcher.calibrated import FEATURES, Fingers, features, goal_distance
-from vista.types import ActionChunk, ActionSpace, Progress, State, Subgoal, Subtask
+from vista.types import ActionChunk, ActionSpace, Cause, Progress, State, Subgoal, Subtask
 
 SECOND = 1_000_000_000
 
@@ -46,9 +46,9 @@ def started(**config: object) -> CalibratedSwitcher:
 def test_reached_above_the_threshold_and_not_below():
     switcher = started(threshold=0.7)
     below = switcher.judge(at(0.1), chunk(reached=0.65))
-    assert below.state is State.RUNNING
+    assert (below.state, below.cause) == (State.RUNNING, Cause.NONE)
     above = switcher.judge(at(0.2), chunk(reached=0.75))
-    assert above.state is State.REACHED
+    assert (above.state, above.cause) == (State.REACHED, Cause.REACHED)
     assert above.fraction == 1.0
     assert "0.75" in above.reason
 
@@ -74,7 +74,7 @@ def test_too_long_is_timed_out_even_while_it_goes_on():
     for t in np.arange(0, 5.0, 0.5):
         assert switcher.judge(at(t), chunk(progress=t / 10)).state is State.RUNNING
     late = switcher.judge(at(5.1), chunk(progress=0.6))
-    assert late.state is State.TIMED_OUT
+    assert (late.state, late.cause) == (State.TIMED_OUT, Cause.OUT_OF_TIME)
     assert "5 s" in late.reason
     assert late.fraction == pytest.approx(0.6)
 
@@ -86,7 +86,7 @@ def test_no_progress_is_failing_and_progress_is_not():
     for t in np.arange(6.0, 7.5, 0.5):
         assert switcher.judge(at(t), chunk(progress=0.66)).state is State.RUNNING
     stuck = switcher.judge(at(8.0), chunk(progress=0.67))
-    assert stuck.state is State.FAILED
+    assert (stuck.state, stuck.cause) == (State.FAILED, Cause.NO_PROGRESS)
     assert "no progress beyond 0.66" in stuck.reason
 
 

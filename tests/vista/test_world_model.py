@@ -17,6 +17,7 @@ from vista.errors import ConfigError, ImaginationError, InvalidValueError, Model
 from vista.learning.images import resize
 from vista.learning.tensors import to_tensor
 from vista.learning.training import TrainConfig
+from vista.perception import DetectorBase
 from vista.types import Detection, Subtask
 from vista.world_model import GoalVerifier, ImageWorldModel
 from vista.world_model.imagine import only_at, places
@@ -34,7 +35,7 @@ from vista.world_model.train import (
 from vista.world_model.unet import GoalUNet, GoalUNetOutput
 from vista.world_model.verify import confidence
 
-GRASP = Subtask("grasp the blue mug")
+GRASP = Subtask.said("grasp the blue mug")
 
 
 @pytest.fixture(scope="module")
@@ -162,20 +163,19 @@ def test_the_subgoal_says_what_it_is_of(obs):
     assert 0 <= goal.score <= 1
 
 
-class Sees:
-    """A spotter that saw the thing in one cell of a 24 x 24 grid; ``asked``: what for."""
+class Sees(DetectorBase):
+    """A detector that saw the thing in one cell of a 24 x 24 grid; ``asked``: what for."""
 
     def __init__(self, row: int, column: int) -> None:
         self.map = np.zeros((24, 24), np.float32)
         self.map[row, column] = 0.9
         self.asked: list[str] = []
 
-    def evidence(self, obs, label):
-        self.asked.append(label)
-        return self.map
+    def detect(self, obs):
+        return []
 
-    def evidence_above(self, obs, label, height):
-        self.asked.append(f"{label} + {height}")
+    def evidence(self, obs, label, above_m=None):
+        self.asked.append(label if above_m is None else f"{label} + {above_m}")
         return self.map
 
 
@@ -200,21 +200,47 @@ def test_a_second_opinion_draws_the_gripper_to_where_the_thing_was_seen(obs):
         np.testing.assert_allclose(heat, wanted / wanted.sum(), atol=1e-5)
 
 
-def test_the_spotter_is_asked_for_what_the_hand_goes_to_and_changes_the_image(obs):
-    spotter = Sees(12, 6)
+def test_the_detector_is_asked_for_what_the_hand_goes_to_and_changes_the_image(obs):
+    detector = Sees(12, 6)
     plain = tiny.world_model()
-    told = ImageWorldModel(tiny.pipeline(), text=tiny.text_encoder(), spotter=spotter)
-    place = Subtask("place the blue mug in the tray")
+    told = ImageWorldModel(tiny.pipeline(), text=tiny.text_encoder(), detector=detector)
+    place = Subtask.said("place the blue mug in the tray")
     assert np.array_equal(told.imagine(obs, place).images["front"], plain.imagine(obs, place).images["front"])
-    assert spotter.asked == []
+    assert detector.asked == []
     assert (told.imagine(obs, GRASP).images["front"] != plain.imagine(obs, GRASP).images["front"]).any()
-    assert spotter.asked == ["blue mug"]
-    on = Subtask("place the blue mug on the red cube")
+    assert detector.asked == ["blue mug"]
+    on = Subtask.said("place the blue mug on the red cube")
     assert (told.imagine(obs, on).images["front"] != plain.imagine(obs, on).images["front"]).any()
-    assert spotter.asked == ["blue mug", "red cube + 0.2", "red cube + 0.07"]
+    assert detector.asked == ["blue mug", "red cube + 0.2", "red cube + 0.07"]
 
 
-class Shows:
+class Blind(DetectorBase):
+    """A detector without maps of an image."""
+
+    def detect(self, obs):
+        return []
+
+
+@pytest.mark.parametrize("subtask", [GRASP, Subtask.said("place the blue mug on the red cube")])
+def test_a_detector_without_maps_changes_no_image(obs, subtask):
+    told = ImageWorldModel(tiny.pipeline(), text=tiny.text_encoder(), detector=Blind())
+    plain = tiny.world_model().imagine(obs, subtask)
+    np.testing.assert_array_equal(told.imagine(obs, subtask).images["front"], plain.images["front"])
+    heat = np.stack([peak(2, 2, 0.5), peak(5, 5)])
+    assert GoalVerifier(Blind()).scores(obs, subtask, np.stack([picture()] * 2), heat) == [0.5, 1.0]
+
+
+def test_of_a_sentence_that_is_no_skill_nothing_is_asked(obs):
+    detector, heat = Sees(12, 6), np.stack([peak(2, 2, 0.5)])
+    sentence = Subtask.said("tidy up, please")
+    told = ImageWorldModel(tiny.pipeline(), text=tiny.text_encoder(), detector=detector)
+    plain = tiny.world_model().imagine(obs, sentence)
+    np.testing.assert_array_equal(told.imagine(obs, sentence).images["front"], plain.images["front"])
+    assert GoalVerifier(detector).scores(obs, sentence, picture()[None], heat) == [0.5]
+    assert detector.asked == []
+
+
+class Shows(DetectorBase):
     """Sees the blue mug as brightly as an image's red is in a cell, the red cube as its green."""
 
     def detect(self, obs):
@@ -223,7 +249,7 @@ class Shows:
         mug = Detection("blue mug", 0.9, box, np.zeros(3), 0.01, "front")
         return [cube, mug]
 
-    def evidence(self, obs, label):
+    def evidence(self, obs, label, above_m=None):
         channel = {"blue mug": 0, "red cube": 1}[label]
         small = obs.images["front"][2::4, 2::4, channel]
         return small.astype(np.float32) / 255
@@ -258,7 +284,7 @@ def test_a_grasp_of_the_thing_itself_is_right_and_one_elsewhere_is_not(obs):
 
 def test_what_vanishes_and_what_appears_twice_speaks_against_an_image(obs):
     seen = dataclasses.replace(obs, images={"front": picture(mug=(2, 2), cube=(6, 6))})
-    on = Subtask("place the blue mug on the red cube")
+    on = Subtask.said("place the blue mug on the red cube")
     good, gone, twice = (
         picture(mug=(5, 6), cube=(6, 6)), picture(mug=(5, 6)), picture(mug=(5, 6), ghost=(5, 1), cube=(6, 6))
     )  # fmt: skip

@@ -9,7 +9,13 @@ import pytest
 
 from vista.errors import ConfigError, VistaError
 from vista.learning.shards import write_shard
-from vista.world_model.imagined_goals import PER_SEGMENT, data_digest, start_rows, write_imagined
+from vista.world_model.imagined_goals import (
+    PER_SEGMENT,
+    crowded,
+    data_digest,
+    start_rows,
+    write_imagined,
+)
 
 pytest.importorskip("diffusers")
 
@@ -72,18 +78,36 @@ def test_goals_are_made_once_and_match_the_shards(tmp_path: Path, world_model: P
         assert np.abs(apart).max() <= 1, "rounding alone depends on the number of threads"
 
 
-def test_what_goes_to_others_in_a_tray_keeps_its_true_goal(tmp_path: Path, world_model: Path):
+def test_what_goes_to_others_in_a_container_keeps_its_true_goal(tmp_path: Path, world_model: Path):
     data, goal = demonstrations(tmp_path / "data", 1), np.full((2, 96, 96, 3), 9, np.uint8)
     np.save(data / "shard00000" / "goal.npy", goal)
-    for told, kept in (
-        ("put the red cube and the blue mug in the tray", True),
-        ("put the blue mug in the tray", False),
-    ):
-        np.save(data / "shard00000" / "instruction.npy", np.array([told, told]))
+    for kept in (True, False):
+        np.save(data / "shard00000" / "crowded.npy", np.array([False, kept]))
         out = write_imagined(data, tmp_path / str(kept), world_model)
         grasped, placed = np.load(out / "shard00000" / "imagined.npy")
         assert (placed == 9).all() == kept
         assert not (grasped == 9).all()
+
+
+def test_which_goals_are_crowded_follows_from_the_skills_of_older_shards(tmp_path: Path):
+    texts = np.array(
+        [
+            "grasp the blue mug", "place the blue mug in the tray", "place the red cube in the tray",
+            "place the blue mug in the tray", "place the blue mug in the tray",
+            "place the blue mug in the left drawer", "place the red cube in the tray",
+            "place the blue mug on the red cube", "place the blue can on the red cube",
+        ]
+    )  # fmt: skip
+    np.save(tmp_path / "episode.npy", np.array([0, 0, 0, 1, 1, 2, 2, 3, 3], np.int32))
+    assert crowded(tmp_path, texts).tolist() == [False, True, True, *[False] * 6]
+    (tmp_path / "episode.npy").unlink()
+    assert not crowded(tmp_path, texts).any()
+
+
+def test_marks_of_another_number_of_segments_are_refused(tmp_path: Path):
+    np.save(tmp_path / "crowded.npy", np.array([True]))
+    with pytest.raises(ConfigError, match=r"crowded\.npy: shape \(1,\) for 2 segments"):
+        crowded(tmp_path, np.array(["grasp the blue mug", "place the blue mug in the tray"]))
 
 
 def test_goals_of_another_world_model_are_not_mixed(tmp_path: Path, world_model: Path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vista.planner.place_snapshot import Before
+from vista.planner.place_snapshot import PlaceSnapshot
 
 BOX = np.array([0.25, 0.25, 0.75, 0.75], np.float32)
 
@@ -30,7 +30,7 @@ def with_thing(side: float) -> np.ndarray:
     ],
 )
 def test_a_thing_changes_the_picture_and_noise_does_not(now, same):
-    before = Before()
+    before = PlaceSnapshot()
     before.keep(image(), BOX)
     assert before.unchanged(now, BOX) == same
     assert before.unchanged(now, None) == same
@@ -39,13 +39,13 @@ def test_a_thing_changes_the_picture_and_noise_does_not(now, same):
 def test_what_changes_around_the_place_does_not_count():
     now = image()
     now[:16], now[:, :18] = 250, 0
-    before = Before()
+    before = PlaceSnapshot()
     before.keep(image(), BOX)
     assert before.unchanged(now, BOX)
 
 
 def test_nothing_is_claimed_of_what_cannot_be_compared():
-    before = Before()
+    before = PlaceSnapshot()
     assert not before.unchanged(image(), BOX)
     before.keep(image(), BOX)
     assert not before.unchanged(image(), BOX + 0.2)  # the camera, or the place, has moved
@@ -56,7 +56,7 @@ def test_nothing_is_claimed_of_what_cannot_be_compared():
 
 def test_what_is_kept_is_a_copy():
     shared = image()
-    before = Before()
+    before = PlaceSnapshot()
     before.keep(shared, BOX)
     shared[:] = 0
     assert before.unchanged(image(), BOX)
