@@ -30,10 +30,10 @@ from vista_ros import conversions as c
 from vista_ros.actions import CalmServer
 from vista_ros.calls import ActionCall, Beat, Ended, NodeGoneError
 from vista_ros.client import episode_of
+from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import LOOK_S, VistaNode
 from vista_ros.parameters import coerced
 from vista_ros.spinning import Spinner
-from vista_ros.turn import Turn
 
 pytestmark = pytest.mark.ros
 DOMAIN = free_domain()
@@ -203,9 +203,9 @@ def _quietly(action: ActionCall, goal: Any) -> None:
         action(goal, silence_s=1.0, accept_s=1.0)
 
 
-def _reserve(turn: Turn, barrier: threading.Barrier, taken: list[bool]) -> None:
+def _reserve(places: GoalPlaces, barrier: threading.Barrier, taken: list[bool]) -> None:
     barrier.wait()
-    taken.append(turn.reserve())
+    taken.append(places.reserve())
 
 
 # --- a place for one ---------------------------------------------------------------------------------
@@ -213,9 +213,9 @@ def _reserve(turn: Turn, barrier: threading.Barrier, taken: list[bool]) -> None:
 
 def test_one_place_is_given_once():
     for _ in range(50):
-        turn, barrier, taken = Turn(), threading.Barrier(8), list[bool]()
+        places, barrier, taken = GoalPlaces(), threading.Barrier(8), list[bool]()
 
-        threads = [threading.Thread(target=_reserve, args=(turn, barrier, taken)) for _ in range(8)]
+        threads = [threading.Thread(target=_reserve, args=(places, barrier, taken)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -225,16 +225,16 @@ def test_one_place_is_given_once():
 
 def test_a_place_that_nobody_fills_is_free_again():
     now = [0.0]
-    turn = Turn(lapse_s=5.0, now_s=lambda: now[0])
-    assert turn.reserve()
+    places = GoalPlaces(lapse_s=5.0, now_s=lambda: now[0])
+    assert places.reserve()
     now[0] = 4.0
-    assert not turn.reserve()
+    assert not places.reserve()
     now[0] = 6.0
-    assert turn.reserve()
-    assert turn.begin()
-    assert not turn.begin(), "the goal whose reservation has lapsed must not run beside the other"
-    turn.end()
-    assert turn.begin()
+    assert places.reserve()
+    assert places.begin()
+    assert not places.begin(), "the goal whose reservation has lapsed must not run beside the other"
+    places.end()
+    assert places.begin()
 
 
 # --- clocks and parameters ---------------------------------------------------------------------------

@@ -33,13 +33,13 @@ from vista_msgs.srv import Recall as RecallSrv
 from vista_ros import conversions as c
 from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import RefusedError
+from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode
 from vista_ros.nodes.memory_node import MemoryNode
 from vista_ros.nodes.perception_node import PerceptionNode
 from vista_ros.proxies import GraphDetector, GraphMemory, GraphPursuit
 from vista_ros.spinning import Spinner
 from vista_ros.stand_ins import LookingPlanner
-from vista_ros.turn import Turn
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 DOMAIN = free_domain()
@@ -232,20 +232,20 @@ def test_a_planner_of_the_sentence_refuses_what_is_not_seen():
 
 def serve_progress(beside: Beside, answer: Callable[[Any], Progress]) -> None:
     """An executor whose goals end as ``answer`` says."""
-    turn = Turn()
+    places = GoalPlaces()
 
     def execute(handle: Any) -> ExecuteSubgoal.Result:
-        turn.begin()
+        places.begin()
         running = Progress(State.RUNNING, 0.5, "on the way", steps=3)
         handle.publish_feedback(ExecuteSubgoal.Feedback(progress=c.progress_to_msg(running)))
         progress = answer(handle)
-        turn.end()
+        places.end()
         timings = c.timings_to_json({"pursue.predict": [0.25, 0.5], "pursue.send": [0.125]})
         conclude(handle, succeeded=progress.state is State.REACHED)
         return ExecuteSubgoal.Result(progress=c.progress_to_msg(progress), timings_json=timings)
 
     serve_goals(
-        beside.caller, ExecuteSubgoal, "execute_subgoal", execute, turn=turn,
+        beside.caller, ExecuteSubgoal, "execute_subgoal", execute, places=places,
         described=lambda goal: c.subtask_in_words(goal.subgoal.subtask), busy=lambda: "busy",
     )  # fmt: skip
 

@@ -18,8 +18,8 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.exceptions import InvalidHandle
 
 from vista_ros.conversions import wire
+from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode
-from vista_ros.turn import Turn
 
 
 class OrderedClient(ActionClient):
@@ -76,14 +76,14 @@ def serve_goals(
     name: str,
     execute: Callable[[Any], Any],
     *,
-    turn: Turn,
+    places: GoalPlaces,
     described: Callable[[Any], str],
     busy: Callable[[], str],
 ) -> None:
     """Serve the action ``name`` until ``node`` is cleaned up. Every cancel request is accepted.
 
-    A goal is rejected while the node is not active, and while ``turn`` has no place for it; the log says why.
-    ``execute`` has to begin and to end its place.
+    A goal is rejected while the node is not active, and while ``places`` has none free for it; the log says
+    why. ``execute`` has to begin and to end its place.
 
     Args:
         described: A goal in words, for the log.
@@ -92,7 +92,7 @@ def serve_goals(
 
     def accept(goal: Any) -> GoalResponse:
         why = "" if node.active else f"{node.get_name()} is not active"
-        if not why and not turn.reserve():
+        if not why and not places.reserve():
             why = busy()
         if why:
             node.get_logger().warning(f"{name}: goal {wire(described(goal))!r} rejected: {why}")

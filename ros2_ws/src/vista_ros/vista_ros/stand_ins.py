@@ -6,14 +6,14 @@ services that are called ``oracle``: for tests, and for tables that say so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from robomemory.planning.recollection import PlanningMemory
 from vista.assembly import loading
 from vista.errors import InstructionError
-from vista.perception.base import DetectorBase
+from vista.perception import DetectorBase
 from vista.protocols import Detector, MemoryItem, Planner, Policy, Switcher
 from vista.robot.kinematics import matrix_to_delta, pose_to_matrix
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
@@ -24,6 +24,7 @@ from vista.types import (
     Done,
     Impossible,
     Observation,
+    Place,
     RobotSpec,
     Subgoal,
     Subtask,
@@ -80,15 +81,15 @@ def policy(node: VistaNode, ref: str | None) -> Policy:
     return OraclePolicy(node) if ref == "scripted" else loading.load_policy(ref)
 
 
-def switcher(ref: str | None, policy_ref: str, finder: Detector) -> Switcher:
-    """The switcher ``ref``, which checks with ``finder`` where things are.
+def switcher(ref: str | None, policy_ref: str, detector: Detector) -> Switcher:
+    """The switcher ``ref``, which checks with ``detector`` where things are.
 
     ``scripted`` brings one that believes the policy and is in no hurry; so does a stand-in policy, unless
     ``ref`` says otherwise.
     """
     if ref == "scripted" or (ref is None and policy_ref in ("scripted", "mock")):
         return CalibratedSwitcher(SwitcherConfig(stall_s=60.0, timeout_s=60.0))
-    return loading.load_switcher(ref, finder=finder)
+    return loading.load_switcher(ref, detector=detector)
 
 
 def detector(node: VistaNode, ref: str | None, spec: RobotSpec) -> Detector:
@@ -99,8 +100,8 @@ def detector(node: VistaNode, ref: str | None, spec: RobotSpec) -> Detector:
 class LookingPlanner:
     """Goes by the sentence alone, but refuses one whose first skill is about a thing that is not seen."""
 
-    def __init__(self, planner: Planner, finder: Detector | None) -> None:
-        self._planner, self._finder = planner, finder
+    def __init__(self, planner: Planner, detector: Detector | None) -> None:
+        self._planner, self._detector = planner, detector
         self._checked = ""
 
     def reset(self) -> None:
@@ -121,9 +122,9 @@ class LookingPlanner:
         """
         step = self._planner.next(obs, instruction, recall, last)
         skill = step.skill if isinstance(step, Subtask) else None
-        if skill is None or self._finder is None or self._checked == instruction:
+        if skill is None or self._detector is None or self._checked == instruction:
             return step
-        seen = list(dict.fromkeys(d.label for d in self._finder.detect(obs)))
+        seen = list(dict.fromkeys(d.label for d in self._detector.detect(obs)))
         if skill.thing not in {label.lower() for label in seen}:
             raise InstructionError(
                 f"{instruction!r} names nothing that is seen; seen: {', '.join(seen) or 'nothing'}"
@@ -132,8 +133,10 @@ class LookingPlanner:
         return step
 
 
-def planner(ref: str | None, finder: Detector | None, memory: PlanningMemory | None = None) -> Planner:
-    """The planner ``ref``; ``scripted`` goes by the sentence and what ``finder`` sees, ``memory`` also by
-    what ``memory`` holds."""
-    loaded = loading.load_planner(ref, finder=finder, memory=memory)
-    return LookingPlanner(loaded, finder) if ref == "scripted" else loaded
+def planner(
+    ref: str | None, detector: Detector | None, memory: PlanningMemory | None, places: Mapping[str, Place]
+) -> Planner:
+    """The planner ``ref``; ``scripted`` goes by the sentence and by what ``detector`` sees, ``memory`` also
+    by what ``memory`` holds. ``places``: containers and drawers of the workplace."""
+    loaded = loading.load_planner(ref, detector=detector, memory=memory, places=places)
+    return LookingPlanner(loaded, detector) if ref == "scripted" else loaded

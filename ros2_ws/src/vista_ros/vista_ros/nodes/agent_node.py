@@ -18,11 +18,11 @@ from vista_ros import conversions as c
 from vista_ros import stand_ins
 from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
+from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import ObservationSource
 from vista_ros.peers import Peers
 from vista_ros.proxies import GraphDetector, GraphMemory, GraphPursuit, GraphWorldModel, WatchingRobot
-from vista_ros.turn import Turn
 
 # A simulator on a busy machine may well miss some seconds. Where its clock stands nothing moves; that its
 # process is gone is known by other means, within a second.
@@ -39,7 +39,7 @@ class AgentNode(VistaNode):
 
     def __init__(self) -> None:
         super().__init__("agent")
-        self._turn = Turn()
+        self._places = GoalPlaces()
         self._goal: Any = None
 
     def setup(self) -> None:
@@ -48,7 +48,7 @@ class AgentNode(VistaNode):
         self._peers = Peers(self, list(self.param("peers", peers)))
         detector = GraphDetector(self) if self.param("use_detector", True) else None
         memory = GraphMemory(self) if self.param("use_memory", True) else None
-        planner = stand_ins.planner(self.param("planner", "") or None, detector, memory)
+        planner = stand_ins.planner(self.param("planner", "") or None, detector, memory, spec.places)
         self._robot = WatchingRobot(ObservationSource(self, spec, self._peers.lost), self.now_ns)
         self._world_model = GraphWorldModel(self, self._why_stop)
         self._parts = Parts(
@@ -66,7 +66,7 @@ class AgentNode(VistaNode):
             int(self.param("imagine_attempts", 3)), float(self.param("min_score", 0.0)),
         )  # fmt: skip
         serve_goals(
-            self, RunTask, "run_task", self._run, turn=self._turn,
+            self, RunTask, "run_task", self._run, places=self._places,
             described=lambda goal: goal.instruction,
             busy=lambda: f"a task is running ({self.running!r}); cancel it or wait for its end",
         )  # fmt: skip
@@ -87,7 +87,7 @@ class AgentNode(VistaNode):
         return self.latch.cause or self._peers.lost(GONE_S)
 
     def _run(self, handle: Any) -> RunTask.Result:
-        begun, instruction = self._turn.begin(), handle.request.instruction.strip()
+        begun, instruction = self._places.begin(), handle.request.instruction.strip()
         try:
             if not begun:
                 raise VistaError("another task began before this one was executed")
@@ -104,7 +104,7 @@ class AgentNode(VistaNode):
         finally:
             if begun:
                 self._goal = None
-                self._turn.end()
+                self._places.end()
         conclude(handle, succeeded=episode.outcome is Outcome.SUCCESS)
         return RunTask.Result(episode=message)
 

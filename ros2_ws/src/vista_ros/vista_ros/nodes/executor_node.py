@@ -20,12 +20,12 @@ from vista_ros import conversions as c
 from vista_ros import stand_ins
 from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
+from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import ObservationSource
 from vista_ros.peers import Peers
 from vista_ros.proxies import GraphDetector
 from vista_ros.ros_robot import GraphGuard, RosRobot
-from vista_ros.turn import Turn
 
 GONE_S = 1.5  # a peer that is back within this time [s] only made the arm pause
 
@@ -35,7 +35,7 @@ class ExecutorNode(VistaNode):
 
     def __init__(self) -> None:
         super().__init__("executor")
-        self._turn = Turn()
+        self._places = GoalPlaces()
 
     def setup(self) -> None:
         spec = load_robot(self.param("robot", "panda"))
@@ -63,7 +63,7 @@ class ExecutorNode(VistaNode):
             GuardStatus, "guard/status", lambda m: self._guard.hear(c.guard_report_from_msg(m)), 10
         )
         serve_goals(
-            self, ExecuteSubgoal, "execute_subgoal", self._execute, turn=self._turn,
+            self, ExecuteSubgoal, "execute_subgoal", self._execute, places=self._places,
             described=lambda goal: c.subtask_in_words(goal.subgoal.subtask),
             busy=lambda: "another subgoal is being pursued",
         )  # fmt: skip
@@ -75,7 +75,7 @@ class ExecutorNode(VistaNode):
         self.warn("peers", f"holding still: {lost}" if (lost := self._peers.lost()) else "")
 
     def _execute(self, handle: Any) -> ExecuteSubgoal.Result:
-        result, begun = ExecuteSubgoal.Result(), self._turn.begin()
+        result, begun = ExecuteSubgoal.Result(), self._places.begin()
         try:
             if not begun:
                 raise VistaError("another subgoal began before this one was executed")
@@ -86,7 +86,7 @@ class ExecutorNode(VistaNode):
             result.progress = c.progress_to_msg(progress)
         finally:
             if begun:
-                self._turn.end()
+                self._places.end()
         if progress.stopped:
             self.note_error("execute_subgoal", VistaError(progress.reason))
         conclude(handle, succeeded=progress.state is State.REACHED)

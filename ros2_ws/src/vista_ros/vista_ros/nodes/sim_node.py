@@ -56,8 +56,9 @@ class SimNode(VistaNode):
         self._kinematics = Kinematics(self._spec)
         # Simulated time begins at the wall's: it never runs back when the node is started again.
         self._epoch_ns, self._ticks = time.time_ns(), 0
+        self._reference = self.param("task", "pick_place")
         task = scene_task(
-            self.param("task", "pick_place"), self.param("seed", 0),
+            self._reference, self.param("seed", 0),
             objects=self.param("objects_dir", "") or None, scene=self.param("scene", "") or None,
             target=self.param("target", "") or None, distractors=self.param("distractors", DISTRACTORS),
         )  # fmt: skip
@@ -232,12 +233,14 @@ class SimNode(VistaNode):
         self._jobs.put((lambda: self._arm.grip(openings, due), Future()))
 
     def _reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
+        reference = request.task or self._reference
         task = scene_task(
-            request.task or self._task.name, request.seed,
+            reference, request.seed,
             objects=request.objects_dir or None, scene=request.scene or None,
             distractors=DISTRACTORS if request.distractors < 0 else request.distractors,
         )  # fmt: skip
         self._in_thread(lambda: self._lay_out(task))
+        self._reference = reference
         response.ok, response.instruction = True, task.instruction
         response.objects = [placed.spec.label for placed in task.scene.objects]
         return response
@@ -261,7 +264,7 @@ class SimNode(VistaNode):
         if not skills or skills[0].thing not in labels:
             raise VistaError(f"{instruction!r} names nothing that lies there: {', '.join(labels.values())}")
         fixed = replace(lab_choice(), fixed=scene)
-        return make_task(self._task.name, scene.seed, fixed, labels[skills[0].thing])
+        return make_task(self._reference, scene.seed, fixed, labels[skills[0].thing])
 
     def _oracle_act(self, request: OracleAct.Request, response: OracleAct.Response) -> OracleAct.Response:
         skill = c.skill_from_msg(request.skill)

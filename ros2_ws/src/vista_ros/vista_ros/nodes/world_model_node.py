@@ -13,9 +13,9 @@ from vista_msgs.msg import Subgoal
 from vista_ros import conversions as c
 from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
+from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.proxies import GraphDetector
-from vista_ros.turn import Turn
 
 # Each goal that waits holds a thread of the node; the others answer cancel requests and speak of health.
 PLACES = 2
@@ -26,14 +26,14 @@ class WorldModelNode(VistaNode):
 
     def __init__(self) -> None:
         super().__init__("world_model")
-        self._places, self._turn = Turn(PLACES), threading.Lock()
+        self._places, self._turn = GoalPlaces(PLACES), threading.Lock()
 
     def setup(self) -> None:
         self._model = loading.load_world_model(
-            self.param("world_model", "") or None, finder=GraphDetector(self)
+            self.param("world_model", "") or None, detector=GraphDetector(self)
         )
         serve_goals(
-            self, ImagineSubgoal, "imagine_subgoal", self._imagine, turn=self._places,
+            self, ImagineSubgoal, "imagine_subgoal", self._imagine, places=self._places,
             described=lambda goal: c.subtask_in_words(goal.subtask),
             busy=lambda: f"{PLACES} goals are being worked on already",
         )  # fmt: skip

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Turn:
+class GoalPlaces:
     """Places for goals, taken and given back under one lock: no two goals can both find the last one free.
 
     A goal callback takes a place (:meth:`reserve`), the goal that is then executed fills it (:meth:`begin`)
