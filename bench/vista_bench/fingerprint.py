@@ -148,6 +148,16 @@ def scene_digest(scene: str) -> str:
     return f"{own}@{folder_digest(path.parent / user_path(str(folder), 'objects_from'))}"
 
 
+def task_digest(task: str) -> str:
+    """What the task stands for: a name, one's own file, or one's own class and the modules that it
+    imports."""
+    if task.endswith(".py"):
+        return file_digest(task)
+    if ":" in task:
+        return f"{task}@{_digest(own_files(task.partition(':')[0]))}"
+    return task
+
+
 def ref_digest(ref: str | None, default: str) -> str:
     """What a reference stands for now: the weights of a folder, a settings file and the weights that it
     names, one's own class and the modules beside it that it imports, or a word."""

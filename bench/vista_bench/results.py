@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -10,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
 
 from vista.errors import ConfigError
-
-Record = Mapping[str, object]
+from vista.files.settings import from_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,93 @@ class Key:
     fingerprint: str
 
 
+KEYS = tuple(field.name for field in dataclasses.fields(Key))
+
+
+def rows_of(kind: type) -> Any:
+    """A field that is a tuple of ``kind``, a dataclass whose fields stand in JSON as one list."""
+    return dataclasses.field(default=(), metadata={"rows": kind})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """What a bench keeps of one episode; suites derive from it. Fields are what JSON knows, tuples and
+    mappings of it, and :func:`rows_of`; None is left out."""
+
+    success: bool
+
+    def to_json(self) -> dict[str, object]:
+        """The fields as plain values."""
+        told: dict[str, object] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if "rows" in field.metadata:
+                told[field.name] = [list(dataclasses.astuple(row)) for row in value]
+            elif value is not None:
+                told[field.name] = value
+        return told
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, object], where: str) -> Self:
+        """The episode that :meth:`to_json` gave.
+
+        Args:
+            where: What holds it, for messages.
+
+        Raises:
+            ConfigError, UnknownNameError: a field is missing, unknown or of another type.
+        """
+        plain = dict(told)
+        rows = {f.name: f.metadata["rows"] for f in dataclasses.fields(cls) if "rows" in f.metadata}
+        for name, kind in rows.items():
+            if name in plain:
+                plain[name] = _rows(kind, plain[name], f"{where}: {name}")
+        return from_options(cls, plain, where)
+
+
+def _rows(kind: Any, value: object, where: str) -> list[Mapping[str, object]]:
+    names = [field.name for field in dataclasses.fields(kind)]
+    if not isinstance(value, list) or not all(isinstance(r, list) and len(r) == len(names) for r in value):
+        raise ConfigError(f"{where}: expected lists of {', '.join(names)}")
+    return [dict(zip(names, row, strict=True)) for row in value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrashedEpisode(Episode):
+    """An episode that ended by an error instead of a result: a failure."""
+
+    success: bool = False
+    failure: str = "stopped"
+    outcome: str = "stopped"
+    cause: str
+    crashed: bool = True
+
+
+E = TypeVar("E", bound=Episode)
+F = TypeVar("F", bound=Episode)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted(Generic[E]):
+    """An episode and what it is counted by."""
+
+    key: Key
+    episode: E
+
+    @property
+    def seed(self) -> int:
+        return self.key.seed
+
+    @property
+    def success(self) -> bool:
+        return self.episode.success
+
+
+def failed_seeds(found: Sequence[Counted[E]]) -> list[int]:
+    """The seeds of the episodes that failed, in order."""
+    return [each.seed for each in found if not each.success]
+
+
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """95 % Wilson interval of a success rate; (0, 1) where nothing was counted."""
     from scipy.stats import binomtest
@@ -36,9 +124,14 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def summary(cell: str, method: str, records: Sequence[Record]) -> dict[str, object]:
+def rate(flags: Sequence[bool]) -> list[float] | None:
+    """The share of ``flags`` that are true, and its 95 % interval; None without any."""
+    return [sum(flags) / len(flags), *wilson(sum(flags), len(flags))] if flags else None
+
+
+def summary(cell: str, method: str, found: Sequence[Counted[E]]) -> dict[str, object]:
     """What every cell of every report holds: ``n``, ``success_rate`` and its ``interval``."""
-    n, good = len(records), sum(bool(r["success"]) for r in records)
+    n, good = len(found), sum(each.success for each in found)
     return {
         "cell": cell,
         "method": method,
@@ -70,7 +163,7 @@ class Results:
         except OSError as error:
             self._file.close()
             raise ConfigError(f"another bench is writing to {folder}; choose another --out") from error
-        self._records: dict[Key, Record] = {}
+        self._told: dict[Key, Mapping[str, object]] = {}
         self._file.seek(0)
         data = self._file.read()
         whole = data.rfind(b"\n") + 1
@@ -81,23 +174,36 @@ class Results:
             self._file.truncate(whole)
         for number, line in enumerate(lines, 1):
             try:
-                key, record = _read(line)
+                key, told = _read(line)
             except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
                 self._file.close()
                 raise ConfigError(f"{self.path} line {number} is not a result; delete or mend it") from error
-            self._records.setdefault(key, record)
+            self._told.setdefault(key, told)
 
-    def get(self, key: Key) -> Record | None:
-        """The result of ``key``, None if there is none yet."""
-        return self._records.get(key)
+    def __contains__(self, key: Key) -> bool:
+        return key in self._told
 
-    def add(self, key: Key, record: Record) -> None:
+    def get(self, key: Key, kind: type[F]) -> Counted[F] | Counted[CrashedEpisode] | None:
+        """The result of ``key``, None if there is none yet.
+
+        Raises:
+            ConfigError, UnknownNameError: it is no ``kind``.
+        """
+        if key not in self._told:
+            return None
+        told, where = self._told[key], f"{self.path}: {key.cell}, {key.method}, seed {key.seed}"
+        if told.get("crashed"):
+            return Counted(key, CrashedEpisode.from_json(told, where))
+        return Counted(key, kind.from_json(told, where))
+
+    def add(self, key: Key, episode: Episode) -> None:
         """Keep a result; it is on the disk when this returns. A key that is there already stays as it is."""
-        if key in self._records:
+        if key in self._told:
             return
-        line = {"cell": key.cell, "method": key.method, "seed": key.seed, "fingerprint": key.fingerprint}
-        self._records[key] = {**line, **record}
-        self._write(json.dumps(self._records[key]).encode() + b"\n")
+        line = {**dataclasses.asdict(key), **episode.to_json()}
+        data = json.dumps(line).encode()
+        self._told[key] = _read(data)[1]
+        self._write(data + b"\n")
 
     def _write(self, line: bytes) -> None:
         """Append ``line`` whole, or nothing of it."""
@@ -128,11 +234,12 @@ class Results:
         self.close()
 
 
-def _read(line: bytes) -> tuple[Key, Record]:
-    """One line of the file; whatever it holds else is an error of some kind."""
-    record = json.loads(line)
-    key = Key(record["cell"], record["method"], record["seed"], record["fingerprint"])
-    texts = all(isinstance(value, str) for value in (key.cell, key.method, key.fingerprint))
-    if not texts or type(key.seed) is not int or type(record["success"]) is not bool:
+def _read(line: bytes) -> tuple[Key, Mapping[str, object]]:
+    """Key and episode of one line of the file; anything else raises an error of some kind."""
+    told = cast("dict[str, object]", json.loads(line))
+    cell, method, seed, fingerprint = (told[name] for name in KEYS)
+    texts = isinstance(cell, str) and isinstance(method, str) and isinstance(fingerprint, str)
+    if not texts or type(seed) is not int or type(told["success"]) is not bool:
         raise TypeError("a name, seed or success of another type")
-    return key, record
+    key = Key(str(cell), str(method), seed, str(fingerprint))
+    return key, {name: value for name, value in told.items() if name not in KEYS}

@@ -7,31 +7,18 @@ neither look like an honest 0 % nor stand in the way once the fault is mended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from vista.errors import VistaError
 from vista.learning.workers import DEBUG, Crash
-from vista_bench.results import Key, Record, Results
-
-if TYPE_CHECKING:
-    from vista_bench.suites.base import Job, Progress
+from vista_bench.jobs import BenchProgress, EpisodeJob
+from vista_bench.results import CrashedEpisode, Episode, Key, Results
 
 AT_FIRST, IN_A_ROW = 3, 5
 """So many crashes before any episode has ended by itself, and so many faults in a row, end a bench."""
-
-
-def crashes(records: Sequence[Record]) -> list[Record]:
-    """Those of ``records`` whose episode had no result."""
-    return [record for record in records if record.get("crashed")]
-
-
-def record_of(crash: Crash) -> Record:
-    """What is kept of an episode that ended in ``crash``."""
-    return {
-        "success": False, "failure": "stopped", "outcome": "stopped", "cause": crash.cause, "crashed": True
-    }  # fmt: skip
+STOPPED = "stopped"
+"""The ``outcome`` of an episode that the loop has stopped."""
 
 
 class Tolerance:
@@ -44,13 +31,19 @@ class Tolerance:
     """
 
     def __init__(
-        self, results: Results, jobs: Mapping[Job, Key], progress: Progress, *, kept: bool, strict: bool
+        self,
+        results: Results,
+        jobs: Mapping[EpisodeJob, Key],
+        progress: BenchProgress,
+        *,
+        kept: bool,
+        strict: bool,
     ) -> None:
         self._results, self._jobs, self._progress, self._strict = results, jobs, progress, strict
         self._sound, self._different = kept, False
-        self._faults: list[tuple[Job, Record]] = []
+        self._faults: list[tuple[EpisodeJob, Episode]] = []
 
-    def add(self, job: Job, result: Record | Crash) -> None:
+    def add(self, job: EpisodeJob, result: Episode | Crash) -> None:
         """Count what became of ``job``.
 
         Raises:
@@ -61,8 +54,8 @@ class Tolerance:
                 raise VistaError(result.cause)
             if self._strict:
                 raise VistaError(f"{job}: {result.cause}{'' if result.mine else _hint()}")
-            result = record_of(result)
-        elif result.get("outcome") != "stopped":
+            result = CrashedEpisode(cause=result.cause)
+        elif _outcome(result) != STOPPED:
             self._sound = True
             self._keep()
             self._write(job, result)
@@ -71,7 +64,7 @@ class Tolerance:
             self._different = True
             self._keep()
         self._faults.append((job, result))
-        most = IN_A_ROW if self._sound or not result.get("crashed") else AT_FIRST
+        most = IN_A_ROW if self._sound or not isinstance(result, CrashedEpisode) else AT_FIRST
         if len(self._faults) >= most:
             raise VistaError(self._said())
 
@@ -90,28 +83,37 @@ class Tolerance:
         self._keep()
 
     def _keep(self) -> None:
-        for job, record in self._faults:
-            self._write(job, record)
+        for job, episode in self._faults:
+            self._write(job, episode)
         self._faults.clear()
 
-    def _write(self, job: Job, record: Record) -> None:
-        self._results.add(self._jobs[job], record)
-        self._progress.step(job, record)
+    def _write(self, job: EpisodeJob, episode: Episode) -> None:
+        self._results.add(self._jobs[job], episode)
+        self._progress.step(job, episode.success)
 
     def _said(self) -> str:
-        count, (job, record) = len(self._faults), self._faults[-1]
+        count, (job, episode) = len(self._faults), self._faults[-1]
         which = f"{job}: it" if count == 1 else f"{count} episodes in a row, the last {job},"
-        hint = _hint() if record.get("crashed") else ""
+        hint = _hint() if isinstance(episode, CrashedEpisode) else ""
         return (
-            f"{which} ended by a fault ({record['cause']}), which is no measurement and not kept; what was "
+            f"{which} ended by a fault ({_cause(episode)}), which is no measurement and not kept; what was "
             f"finished before is, and the same command goes on from there{hint}"
         )
 
 
-def _alike(one: Record, other: Record) -> bool:
-    """Crashes are, whatever their cause; what the loop has stopped is where the cause is the same."""
-    crashed = bool(one.get("crashed")), bool(other.get("crashed"))
-    return all(crashed) or (not any(crashed) and one.get("cause") == other.get("cause"))
+def _outcome(episode: Episode) -> str:
+    """The outcome, of suites that tell one."""
+    return str(getattr(episode, "outcome", ""))
+
+
+def _cause(episode: Episode) -> str:
+    return str(getattr(episode, "cause", ""))
+
+
+def _alike(one: Episode, other: Episode) -> bool:
+    """Whether two faults may be one: any two crashes, and two stops with one cause."""
+    crashed = isinstance(one, CrashedEpisode), isinstance(other, CrashedEpisode)
+    return all(crashed) or (not any(crashed) and _cause(one) == _cause(other))
 
 
 def _hint() -> str:

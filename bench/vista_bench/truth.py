@@ -1,43 +1,32 @@
-"""What really happened in a simulated episode, and why it failed. For benches only: this reads the truth."""
+"""What truly happened in a simulated episode, and why it failed. For benches only: this reads the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from vista.events import Event, EventKind, ignore
-from vista.protocols import Switcher
-from vista.types import (
-    F64,
-    ActionChunk,
-    EpisodeResult,
-    Observation,
-    Outcome,
-    Progress,
-    RobotSpec,
-    State,
-    Subgoal,
-)  # fmt: skip
-from vista_bench.switch_times import Moments
+from vista.skill import Skill, Verb
+from vista.types import F64, Cause, EpisodeResult, Outcome, Progress, State, Subtask
+from vista_bench.switch_times import SwitchTimes, Turn
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
-from vista_sim.tasks.sentences import Sentences
 from vista_sim.world import World
 
 LIFTED_M = 0.012
 NEAR_M = 0.06
+TOO_EARLY = "switch too early"
 RISEN_M = 0.15  # the goal image of a placed object shows the hand 0.2 m above the table
-SETTLE_STEPS = 250  # of 4 ms: what was let go comes to rest before it is judged
+SETTLE_STEPS = 250  # of 4 ms: things come to rest before they are judged
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
     """``success`` by the task's predicate; ``failure``: why not, in two or three words, else empty;
-    ``grasped``: the right object was lifted at least once; ``nearest_m``: how near the hand came to it. In a
-    task of several objects they are about the first that is not where it should be."""
+    ``grasped``: the right object was lifted at least once; ``nearest_m``: how near the hand came to it [m].
+    In a task of several objects they are about the first that is not where it should be."""
 
     success: bool
     failure: str
@@ -45,37 +34,25 @@ class Truth:
     nearest_m: float
 
 
-def is_done(task: Task, world: World, subtask: str) -> bool:
-    """Whether what ``subtask`` is for is true in the simulator now.
+def is_done(task: Task, world: World, skill: Skill | None) -> bool:
+    """Whether the effect of ``skill`` is true in the simulator now; None: that of the whole task.
 
-    "grasp ..." is done when the object is held :data:`LIFTED_M` [m] above its ground; the last subtask when
-    the task is, any other when what it says is so, both with the hand open and :data:`RISEN_M` [m] above the
-    table, as the goal image shows it.
-    """
-    if not subtask.startswith("grasp the "):
+    A grasp is done when the thing is held :data:`LIFTED_M` [m] above its ground; the last skill when the task
+    is, any other when its effect is there, both with the hand open and :data:`RISEN_M` [m] above the table,
+    as the goal image shows it."""
+    if skill is None or skill.verb is not Verb.GRASP:
         if not (world.gripper_command > 0.5 and world.ee_pose()[2, 3] > RISEN_M):
             return False
-        earlier = subtask in task.subtasks[:-1]
-        return Sentences(task.scene).holds(world, subtask) if earlier else task.success(world)
-    index = world.index(subtask.removeprefix("grasp the "))
+        earlier = skill is not None and skill in task.skills[:-1]
+        return task.holds(world, skill) if skill is not None and earlier else task.success(world)
+    index = world.index(skill.thing)
     placed, centre = world.scene.objects[index], world.object_pose(index)[:3, 3]
     lifted = centre[2] > placed.z + placed.spec.half_height + LIFTED_M
     near = np.linalg.norm(centre - world.ee_pose()[:3, 3]) < NEAR_M
     return bool(lifted and near and world.gripper_command < 0.5)
 
 
-@runtime_checkable
-class ManyTargets(Protocol):
-    """A task of several objects."""
-
-    targets: tuple[str, ...]
-
-    def left(self, world: World) -> tuple[str, ...]:
-        """Truth: the labels of those that are not where they should be."""
-        ...
-
-
-class Motion:
+class HandMotion:
     """How the hand moved, a sample every control step of ``dt_s`` [s]."""
 
     STILL_M, STILL_OPENING = 5e-4, 0.01
@@ -109,54 +86,47 @@ class Motion:
 
 
 class Witness:
-    """A ``Robot`` that passes everything on to a simulated one and looks at the truth after every motion.
+    """A listener that looks at the truth of a simulated robot whenever it was moved.
 
-    ``watch`` sees every observation; ``meddle`` is called with the world after every control step.
+    Args:
+        robot: The robot that the loop moves; its hook for control steps is taken.
+        meddle: Called with the world after every control step.
     """
 
-    def __init__(
-        self,
-        robot: SimRobot,
-        task: Task,
-        watch: Callable[[Observation], None] = ignore,
-        meddle: Callable[[World], None] = ignore,
-    ) -> None:
-        self._robot, self._task, self._watch, self._meddle = robot, task, watch, meddle
-        world = robot.world
-        label = getattr(task, "target", None)
-        self._target = world.index(label) if label is not None else 0
-        self._wanted = {world.index(label) for label in getattr(task, "targets", ())} or {self._target}
-        self._many = task if isinstance(task, ManyTargets) else None
+    def __init__(self, robot: SimRobot, task: Task, meddle: Callable[[World], None] = ignore) -> None:
+        self._task, self._meddle = task, meddle
+        self.world = world = robot.world
+        self._target = world.index(task.targets[0]) if task.targets else 0
+        self._wanted = {world.index(label) for label in task.targets} or {self._target}
+        label = world.scene.objects[self._target].spec.label
+        self._turns: dict[Turn, Skill | None] = {Turn.GRASP: Skill(Verb.GRASP, label), Turn.PLACE: None}
         self._ground = [world.object_pose(i)[2, 3] for i in range(len(world.scene.objects))]
         self._lifted: set[int] = set()
         self._nearest = [float("inf")] * len(world.scene.objects)
         self._early: dict[int, str] = {}
-        self.moments = Moments()
-        self.motion = Motion()
+        self.switch_times = SwitchTimes()
+        self.motion = HandMotion()
         robot.on_row = self._row
 
-    @property
-    def world(self) -> World:
-        return self._robot.world
+    def __call__(self, event: Event) -> None:
+        progress, subtask = event.progress, event.subtask
+        if event.kind is EventKind.STAGE_ENDED and event.stage == "pursue.send":
+            self._moved()
+        elif event.kind is EventKind.STAGE_ENDED and event.stage == "pursue.judge":
+            self.switch_times.judged(self.world.time)
+        elif event.kind is EventKind.IMAGINED and subtask is not None:
+            self.switch_times.begin(subtask.skill, self.world.time)
+        elif event.kind is EventKind.SUBTASK_ENDED and progress is not None and subtask is not None:
+            self._ended(subtask, progress)
 
-    @property
-    def spec(self) -> RobotSpec:
-        return self._robot.spec
+    def _row(self) -> None:
+        """Keep since when the turns are true, and how the hand moves; called after every control step."""
+        self._meddle(self.world)
+        self.motion.add(self.world.ee_pose()[:3, 3], self.world.gripper)
+        for turn, skill in self._turns.items():
+            self.switch_times.look(turn, is_done(self._task, self.world, skill), self.world.time)
 
-    @property
-    def lockstep(self) -> bool:
-        return self._robot.lockstep
-
-    def observe(self, timeout_s: float = 1.0) -> Observation:
-        obs = self._robot.observe(timeout_s)
-        self._watch(obs)
-        return obs
-
-    def stop(self, cause: str) -> None:
-        self._robot.stop(cause)
-
-    def send(self, chunk: ActionChunk) -> None:
-        self._robot.send(chunk)
+    def _moved(self) -> None:
         hand = self.world.ee_pose()[:3, 3]
         for i in range(len(self._ground)):
             centre = self.world.object_pose(i)[:3, 3]
@@ -165,37 +135,23 @@ class Witness:
             if centre[2] > self._ground[i] + LIFTED_M and apart < NEAR_M:
                 self._lifted.add(i)
 
-    def _row(self) -> None:
-        """Keep since when what the subtasks are for is true, and how the hand moves."""
-        self._meddle(self.world)
-        self.motion.add(self.world.ee_pose()[:3, 3], self.world.gripper)
-        label = self.world.scene.objects[self._target].spec.label
-        for verb, subtask in (("grasp", f"grasp the {label}"), ("place", "place")):
-            self.moments.look(verb, is_done(self._task, self.world, subtask), self.world.time)
-
-    def overhear(self, switcher: Switcher) -> Switcher:
-        """``switcher``, of whose calls of "reached" the moments are kept."""
-        return _Overheard(switcher, self)
-
-    def hear(self, event: Event) -> None:
-        """Listen to the loop: a grasp that is called done while the hand holds nothing ended too early."""
-        progress, subtask = event.progress, event.subtask
-        if event.kind is EventKind.IMAGINED and subtask is not None:
-            self.moments.begin(subtask.text, self.world.time)
-        if event.kind is EventKind.SUBTASK_ENDED and progress is not None:
-            self.moments.end(progress.state is State.REACHED, self.world.time)
-        if event.kind is not EventKind.SUBTASK_ENDED or progress is None or subtask is None:
+    def _ended(self, subtask: Subtask, progress: Progress) -> None:
+        """Note a grasp that is called done with an empty hand, or a placing with the thing in it: too
+        early."""
+        reached, skill = progress.state is State.REACHED, subtask.skill
+        self.switch_times.end(reached, self.world.time)
+        if not reached or skill is None:
             return
-        about = self._about(subtask.text)
-        if progress.state is State.REACHED and subtask.text.startswith("grasp"):
-            self._early[about] = "" if self._held(about) else "switch too early"
-        elif progress.state is State.REACHED and subtask.text.startswith("place") and self._held(about):
-            self._early[about] = "switch too early"
+        about = self._about(skill)
+        if skill.verb is Verb.GRASP:
+            self._early[about] = "" if self._held(about) else TOO_EARLY
+        elif skill.verb is Verb.PLACE and self._held(about):
+            self._early[about] = TOO_EARLY
 
-    def _about(self, sentence: str) -> int:
-        """Index of the object that ``sentence`` names first, of the task's own where it names none."""
-        named = self.world.scene.named(sentence)
-        return self.world.index(named[0]) if named else self._target
+    def _about(self, skill: Skill) -> int:
+        """Index of the object of ``skill``; of the task's own where the scene has none of that name."""
+        labels = [placed.spec.label for placed in self.world.scene.objects]
+        return labels.index(skill.thing) if skill.thing in labels else self._target
 
     def _held(self, index: int) -> bool:
         centre = self.world.object_pose(index)[:3, 3]
@@ -206,8 +162,7 @@ class Witness:
         """Let everything come to rest and judge the episode."""
         self.world.step(SETTLE_STEPS)
         success = bool(self._task.success(self.world))
-        # Of a task of several objects: about the first that is not where it should be.
-        left = [self.world.index(label) for label in self._many.left(self.world)] if self._many else []
+        left = [self.world.index(label) for label in self._task.left(self.world)]
         judged = left[0] if left else self._target
         failure = "" if success else self._failure(result, judged)
         return Truth(success, failure, judged in self._lifted, self._nearest[judged])
@@ -217,7 +172,7 @@ class Witness:
             return "stopped"
         if not result.subtasks:
             return "planner refused"
-        if all(r.reason.startswith("imagine:") for r in result.subtasks):
+        if all(r.cause is Cause.REFUSED for r in result.subtasks):
             return "nothing imagined"
         timed_out = "timed out" if result.subtasks[-1].state is State.TIMED_OUT else ""
         early = self._early.get(judged, "")
@@ -234,19 +189,3 @@ class Witness:
         if tray is not None and np.hypot(centre[0] - tray[0], centre[1] - tray[1]) < 0.15:
             return "place missed"
         return "dropped"
-
-
-class _Overheard:
-    """A ``Switcher`` that passes everything on."""
-
-    def __init__(self, switcher: Switcher, witness: Witness) -> None:
-        self._switcher, self._witness = switcher, witness
-
-    def reset(self, subgoal: Subgoal, start_stamp_ns: int) -> None:
-        self._switcher.reset(subgoal, start_stamp_ns)
-
-    def judge(self, obs: Observation, chunk: ActionChunk) -> Progress:
-        progress = self._switcher.judge(obs, chunk)
-        if progress.state is State.REACHED:
-            self._witness.moments.say(self._witness.world.time)
-        return progress

@@ -8,9 +8,9 @@ import pytest
 
 from robomemory import HashingEmbedder, RoboMemory
 from robomemory.planning import ROBOT, seen
-from vista_bench.textworlds.maze import Map, Pose, refine
+from vista_bench.textworlds.maze import Map, MazePose, refine
 from vista_bench.textworlds.mind import Recent, Remembering
-from vista_bench.textworlds.view import Belief, View
+from vista_bench.textworlds.view import View, WorldBelief
 
 HALL = View(
     "hall",
@@ -98,10 +98,10 @@ def test_what_was_done_to_a_thing_holds_for_its_attempt(memory: RoboMemory):
     assert ("egg", "cut", "diced") in second.belief().facts
 
 
-def maze(*rows: str) -> tuple[Belief, Pose]:
+def maze(*rows: str) -> tuple[WorldBelief, MazePose]:
     """A belief of cells: "#" wall, "." floor, "d" closed door, "o" open door, "k" key, "R" robot."""
     facts = set()
-    pose = Pose((0, 0), 0)
+    pose = MazePose((0, 0), 0)
     for y, row in enumerate(rows):
         for x, char in enumerate(row):
             if char == " ":
@@ -113,8 +113,8 @@ def maze(*rows: str) -> tuple[Belief, Pose]:
                 if char != "k":
                     facts.add((name, "is", "closed" if char == "d" else "open"))
             if char == "R":
-                pose = Pose((x, y), 0)
-    return Belief(frozenset(facts), {}), pose
+                pose = MazePose((x, y), 0)
+    return WorldBelief(frozenset(facts), {}), pose
 
 
 def test_the_map_knows_ways_edges_and_doors_on_the_way():

@@ -18,7 +18,7 @@ from vista_bench.textworlds.agent import Agent
 from vista_bench.textworlds.cell import mean
 from vista_bench.textworlds.mind import Recent, Remembering
 from vista_bench.textworlds.relevant import part_for
-from vista_bench.textworlds.view import Belief, Subgoal, View, held
+from vista_bench.textworlds.view import GameGoal, View, WorldBelief, held
 
 pytest.importorskip("unified_planning", reason='pip install "vista-stack[planning]"')
 
@@ -59,20 +59,20 @@ class Star:
         looked = frozenset({self._at, ROBOT})
         return View("", frozenset(facts), looked, kinds, float(self._held), self._held, self._held)
 
-    def infer(self, belief: Belief) -> Belief:
+    def infer(self, belief: WorldBelief) -> WorldBelief:
         return replace(belief, kinds=belief.kinds)
 
-    def refine(self, steps: Sequence[Step], belief: Belief) -> Sequence[Step]:
+    def refine(self, steps: Sequence[Step], belief: WorldBelief) -> Sequence[Step]:
         return steps
 
-    def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
+    def wander(self, belief: WorldBelief, rng: random.Random) -> Sequence[Step]:
         return ()
 
-    def useful(self, belief: Belief) -> frozenset[str]:
+    def useful(self, belief: WorldBelief) -> frozenset[str]:
         return house.rooms(belief)
 
-    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
-        return [Subgoal(frozenset({held("coin")}), ("coin",))]
+    def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
+        return [GameGoal(frozenset({held("coin")}), ("coin",))]
 
 
 @pytest.fixture(scope="module")

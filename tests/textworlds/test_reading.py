@@ -7,8 +7,8 @@ import pytest
 
 from vista.errors import ConfigError
 from vista_bench.textworlds import alfred, babyai, express_text
-from vista_bench.textworlds.alfred_scene import THINGS, Task, make_scene, make_task, problem
-from vista_bench.textworlds.maze import Pose
+from vista_bench.textworlds.alfred_scene import THINGS, RoomTask, make_scene, make_task, problem
+from vista_bench.textworlds.maze import MazePose
 
 ROOM = (
     "You are in the kitchen. In one part of the room you see a stove. You also see a fridge that is closed. "
@@ -113,7 +113,7 @@ class Fact:
 
 
 def test_alfred_progress_counts_conditions_of_the_best_thing():
-    task = Task("clean", "mug", "shelf")
+    task = RoomTask("clean", "mug", "shelf")
     facts = [
         Fact("objecttype", "mug_1", "mugType"), Fact("objecttype", "mug_2", "mugType"),
         Fact("receptacletype", "shelf_1", "shelfType"), Fact("isclean", "mug_2"),
@@ -140,7 +140,7 @@ def test_the_window_is_turned_the_way_the_robot_looks():
     image[3, 5] = (1, 0, 0)  # ahead: free floor
     image[3, 4] = (6, 0, 0)  # two ahead: a red ball
     image[4, 6] = (4, 2, 1)  # right: a blue door, closed
-    facts, looked, kinds = babyai.read(image, Pose((10, 10), 0))  # looks along x; y points down
+    facts, looked, kinds = babyai.read(image, MazePose((10, 10), 0))  # looks along x; y points down
     assert ("red ball 12 10", "in", "cell 12 10") in facts
     assert ("blue door 10 11", "is", "closed") in facts
     assert ("ahead", "is", "free") in facts

@@ -1,37 +1,56 @@
 """Loads the parts of the stack from references, for every command and every ROS node.
 
-A reference is None (what ships under ``models/``), a word (``scripted``, ``oracle``, ``mock``), a model
-folder (of this project, or of diffusers, transformers or LeRobot), a settings file (``vista.assembly.large_models``), or
-``module:Class`` / ``module:Class@folder`` for one's own class, which must satisfy the protocol.
-``scripted`` and ``oracle`` read the simulator's truth and need ``world`` and ``task``.
-"""
+A reference is None (the part that ships under ``models/``), a word (``scripted``, ``oracle``, ``mock``), a
+model folder (of this project, or of diffusers, transformers or LeRobot), a settings file
+(``vista.assembly.large_models``), or ``module:Class`` / ``module:Class@folder`` for one's own class, which
+must satisfy the protocol. ``scripted`` and ``oracle`` stand for parts that read the simulator's truth: they
+come from an :class:`PartsOracle`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
 
 from vista.assembly import large_models
 from vista.assembly.references import FOLDERS, load, shipped
 from vista.errors import ConfigError
 from vista.guard import SafetyGuard, load_limits
-from vista.planner.preprocess import Preprocessor
-from vista.protocols import Critic, Detector, Planner, Policy, Switcher, WorldModel
-from vista.types import F64, ActionSpace, RobotSpec
+from vista.protocols import Critic, Detector, Planner, Policy, Preprocessor, Switcher, WorldModel
+from vista.skill import Skill
+from vista.types import F64, ActionSpace, Place, RobotSpec
 
 if TYPE_CHECKING:
     from robomemory.embed.embedder import Embedder
     from robomemory.memory import RoboMemory
     from robomemory.planning.recollection import PlanningMemory
     from vista.learning.text_encoder import TextEncoder
-    from vista.planner.head import Finder
-    from vista_sim.tasks.base import Task
-    from vista_sim.world import World
 
 Ref = str | Path | None
-T = TypeVar("T")
+_NO_PLACES: Mapping[str, Place] = MappingProxyType({})
+
+
+class PartsOracle(Protocol):
+    """Whoever knows the truth about one scene and its task, such as ``vista_sim.oracle.Oracle``."""
+
+    @property
+    def skills(self) -> Sequence[Skill]:
+        """The skills that solve the task, in order."""
+        ...
+
+    def policy(self) -> Policy:
+        """The expert of the task."""
+        ...
+
+    def world_model(self) -> WorldModel:
+        """True goal images."""
+        ...
+
+    def detector(self) -> Detector:
+        """Where things truly are."""
+        ...
 
 
 @cache
@@ -42,12 +61,13 @@ def text_encoder() -> TextEncoder:
     return TextEncoder()
 
 
-def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | None = None) -> Policy:
-    """An executor. Words: ``long`` (what ships for drawers and stacks), ``scripted`` (the expert), ``mock``
-    (holds still).
+def load_policy(ref: Ref = None, *, oracle: PartsOracle | None = None) -> Policy:
+    """An executor. Words: ``long`` (ships for drawers and stacks), ``scripted`` (the expert of ``oracle``),
+    ``mock`` (holds still).
 
     Raises:
-        ConfigError, UnknownNameError: as :func:`vista.assembly.references.load`; so do the other functions here.
+        ConfigError, UnknownNameError: as :func:`vista.assembly.references.load`; so do the other functions
+            here. ConfigError: a word that asks the oracle, and there is none.
     """
 
     def learned(folder: Path) -> Policy:
@@ -56,9 +76,7 @@ def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | Non
         return GoalVLAPolicy.from_pretrained(folder, text_encoder())
 
     def scripted() -> Policy:
-        from vista_sim.oracle import ScriptedPolicy
-
-        return ScriptedPolicy(*_simulated("executor 'scripted'", world, task))
+        return _given("executor 'scripted'", oracle).policy()
 
     def mock() -> Policy:
         from vista.assembly.mocks import StillPolicy
@@ -78,9 +96,8 @@ def load_policy(ref: Ref = None, *, world: World | None = None, task: Task | Non
 def load_world_model(
     ref: Ref = None,
     *,
-    world: World | None = None,
-    task: Task | None = None,
-    finder: Detector | None = None,
+    oracle: PartsOracle | None = None,
+    detector: Detector | None = None,
     steps: int = 1,
     candidates: int = 1,
     verified: bool = False,
@@ -88,24 +105,23 @@ def load_world_model(
 ) -> WorldModel:
     """A world model. Words: ``oracle`` (true goal images), ``mock`` (the current image).
 
-    ``finder``: the detector whose opinion of where things are the learned one hears, unless it is left
-    ``alone``, and that scores its ``candidates`` where they shall be ``verified``. ``steps``: of its flow.
+    Args:
+        detector: Tells the learned one where things are, unless it is left ``alone``, and scores its
+            ``candidates`` where they are ``verified``.
+        steps: Of its flow.
     """
 
     def learned(folder: Path) -> WorldModel:
         from vista.world_model import GoalVerifier, ImageWorldModel
-        from vista.world_model.priors import Spotter
 
-        spots = finder if isinstance(finder, Spotter) else None
         return ImageWorldModel.from_pretrained(
             folder, steps=steps, candidates=candidates, text=text_encoder(),
-            spotter=None if alone else spots, verifier=GoalVerifier(spots) if verified and spots else None,
+            detector=None if alone else detector,
+            verifier=GoalVerifier(detector) if verified and detector is not None else None,
         )  # fmt: skip
 
-    def oracle() -> WorldModel:
-        from vista_sim.oracle import OracleWorldModel
-
-        return OracleWorldModel(*_simulated("world model 'oracle'", world, task))
+    def truth() -> WorldModel:
+        return _given("world model 'oracle'", oracle).world_model()
 
     def mock() -> WorldModel:
         from vista.assembly.mocks import StillWorldModel
@@ -113,7 +129,7 @@ def load_world_model(
         return StillWorldModel()
 
     classes = {"GoalImagePipeline": learned}
-    words = {"oracle": oracle, "mock": mock}
+    words = {"oracle": truth, "mock": mock}
     return load(
         "world model", ref, WorldModel, default="world_model", classes=classes, words=words,
         files=large_models.world_models(), other=large_models.world_model_in,
@@ -123,27 +139,29 @@ def load_world_model(
 def load_planner(
     ref: Ref = None,
     *,
-    task: Task | None = None,
-    finder: Detector | None = None,
+    oracle: PartsOracle | None = None,
+    detector: Detector | None = None,
     memory: PlanningMemory | None = None,
+    places: Mapping[str, Place] = _NO_PLACES,
 ) -> Planner:
-    """A planner. Words: ``scripted`` (the task's subtasks; without ``task`` those of the sentence), ``whole``
-    (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``finder`` sees),
+    """A planner. Words: ``scripted`` (the skills of ``oracle``; without one those of the sentence), ``whole``
+    (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``detector`` sees),
     ``fresh`` (the same, with a new plan after each subtask), ``fixed`` (plans once, at the start).
 
-    ``finder``: the detector that tells the learned planner whether what was named is there.
+    Args:
+        detector: Tells the learned planner whether a named thing is there.
+        places: Containers and drawers of the robot's workplace, ``RobotSpec.places``.
     """
 
     def learned(folder: Path) -> object:
         from vista.planner.head import HeadPlanner
 
-        looks = finder if finder is not None and hasattr(finder, "likelihood") else None
-        return HeadPlanner.from_pretrained(folder, text_encoder(), cast("Finder | None", looks))
+        return HeadPlanner.from_pretrained(folder, text_encoder(), detector, places)
 
     def scripted() -> Planner:
         from vista.planner.scripted import ScriptedPlanner
 
-        return ScriptedPlanner(task.subtasks if task is not None else ())
+        return ScriptedPlanner(oracle.skills if oracle is not None else ())
 
     def whole() -> Planner:
         from vista.planner.whole_instruction import WholePlanner
@@ -153,17 +171,17 @@ def load_planner(
     def remembering() -> Planner:
         from vista.planner.symbolic.planner import RememberingPlanner
 
-        return RememberingPlanner(memory, finder)
+        return RememberingPlanner(memory, detector, places)
 
     def fresh() -> Planner:
         from vista.planner.symbolic.planner import RememberingPlanner
 
-        return RememberingPlanner(memory, finder, fresh=True)
+        return RememberingPlanner(memory, detector, places, fresh=True)
 
     def fixed() -> Planner:
         from vista.planner.symbolic.planner import FixedPlanner
 
-        return FixedPlanner(finder)
+        return FixedPlanner(detector, places)
 
     words = {
         "scripted": scripted, "whole": whole, "memory": remembering, "fresh": fresh, "fixed": fixed,
@@ -191,35 +209,30 @@ def load_preprocessor(ref: Ref = None) -> Preprocessor | None:
     return load("preprocessor", ref, Preprocessor, default="", classes={}, words={}, files=files)
 
 
-def load_detector(ref: Ref, spec: RobotSpec, *, world: World | None = None) -> Detector:
-    """A detector for the cameras of ``spec``. Word: ``oracle`` (where things truly are; needs ``world``)."""
+def load_detector(ref: Ref, spec: RobotSpec, *, oracle: PartsOracle | None = None) -> Detector:
+    """A detector for the cameras of ``spec``. Word: ``oracle`` (where things truly are)."""
 
     def learned(folder: Path) -> object:
         from vista.perception.detector import SceneDetector
 
         return SceneDetector.from_pretrained(folder, spec)
 
-    def oracle() -> Detector:
-        from vista_sim.oracle import OracleDetector
-
-        return OracleDetector(_given("detector 'oracle'", world))
+    def truth() -> Detector:
+        return _given("detector 'oracle'", oracle).detector()
 
     classes = {"SceneDetectorNet": learned}
-    return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": oracle})
+    return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": truth})
 
 
-def load_switcher(ref: Ref = None, *, finder: Detector | None = None) -> Switcher:
+def load_switcher(ref: Ref = None, *, detector: Detector | None = None) -> Switcher:
     """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once).
 
-    ``finder``: the detector with which the fitted one checks where things are.
+    ``detector``: the fitted one checks with it where things are.
     """
-    from vista.protocols import Finder as Looks
     from vista.switcher import CalibratedSwitcher, DoubtingSwitcher
 
-    looks = finder if isinstance(finder, Looks) else None
-
     def fitted(folder: Path) -> Switcher:
-        return DoubtingSwitcher(CalibratedSwitcher.from_pretrained(folder), looks)
+        return DoubtingSwitcher(CalibratedSwitcher.from_pretrained(folder), detector)
 
     classes = {"": fitted}
     words = {"scripted": CalibratedSwitcher}
@@ -249,7 +262,7 @@ def load_guard(
 def embedder(name: str = "") -> Embedder:
     """The process's one embedder of sentences for memories: that of ``name``, as a store names it, or the
     default one."""
-    from robomemory.embed.embedder import default_embedder, embedder_named
+    from robomemory.embed.available import default_embedder, embedder_named
 
     found = embedder_named(name) if name else None
     return default_embedder() if found is None else found
@@ -267,11 +280,7 @@ def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboM
     return RoboMemory.for_scene(folder, scene, embedder=embedder(written_with or ""))
 
 
-def _given(what: str, value: T | None) -> T:
-    if value is None:
+def _given(what: str, oracle: PartsOracle | None) -> PartsOracle:
+    if oracle is None:
         raise ConfigError(f"{what} reads the simulator's truth: it works in lockstep in the simulator only")
-    return value
-
-
-def _simulated(what: str, world: World | None, task: Task | None) -> tuple[World, Task]:
-    return _given(what, world), _given(what, task)
+    return oracle

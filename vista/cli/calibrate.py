@@ -157,7 +157,8 @@ def collect(
     """The judgements of ``episodes`` lockstep episodes of the tasks ``names``, in turn.
 
     ``detector``: whose opinion a learned world model hears. ``latencies_ms`` [ms], in turn: 0, a prompt
-    executor; above, one that plans while the arm moves (:class:`vista.executor.latency_compensation.LatePolicy`).
+    executor; above, one that plans while the arm moves
+    (:class:`vista.executor.latency_compensation.LatePolicy`).
 
     Raises:
         InvalidValueError: no episodes, a latency below 0. UnknownNameError, ConfigError: a task or part that

@@ -9,19 +9,10 @@ from __future__ import annotations
 import argparse
 import time
 
-from vista.cli.up import STOP_S
 from vista.graph.checks import ros_domain, ros_namespace
 from vista.graph.processes import remove_orphans
-from vista.graph.running import (
-    SETTLED_S,
-    Running,
-    clean_up,
-    clear_killed,
-    find_running,
-    running,
-    supervisor,
-    where,
-)
+from vista.graph.running import SETTLED_S, clear_killed, find_running, running, where
+from vista.graph.supervision import stop_graph
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,21 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="every graph of this user; clear up after killed ones"
     )
-
-
-def stop(state: Running) -> None:
-    """Stop one graph: first with a word, then by force."""
-    import psutil
-
-    if (process := supervisor(state)) is not None:
-        try:
-            process.terminate()
-            process.wait(STOP_S + 12.0)
-        except psutil.NoSuchProcess:
-            pass
-        except psutil.TimeoutExpired:
-            process.kill()
-    clean_up(state)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -59,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
         return 0  # another graph that is up may not be the one that was meant
     graphs = running() if args.all else [find_running(domain, namespace)]
     for state in graphs:
-        stop(state)
+        stop_graph(state)
         print(f"stopped {', '.join(state.nodes)} in {where(state.domain, state.namespace)}")
     if args.all and (left := remove_orphans(0.0, until_s=time.time() - SETTLED_S)):
         size = sum(left.values()) / 1e6

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from vista.events import Event, EventKind
 from vista.messages.plain_text import plain, visible
-from vista.types import EpisodeResult, Outcome, State
+from vista.types import State
 
 _MARKS = {State.REACHED: ("✓", "green"), State.FAILED: ("✗", "red"), State.TIMED_OUT: ("✗", "yellow")}
 
@@ -64,7 +64,7 @@ class ProgressView:
                 self._began_s = time.monotonic()
             case EventKind.STAGE_STARTED:
                 self.stage(event.stage)
-            case EventKind.STAGE_ENDED:
+            case EventKind.STAGE_ENDED if "." not in event.stage:  # else a part of a stage
                 self._spent[event.stage] = self._spent.get(event.stage, 0.0) + event.seconds
             case EventKind.SUBTASK_STARTED if event.subtask is not None:
                 self._subtask, self._fraction = event.subtask.text, 0.0
@@ -93,14 +93,3 @@ class ProgressView:
             table.add_row("", f"{self._fraction:.0%}", bar)
         spent = " · ".join(f"{name} {seconds:.1f} s" for name, seconds in self._spent.items())
         return Group(table, Text(plain(self._note), style="dim"), Text(plain(spent), style="dim"))
-
-
-def sentence(result: EpisodeResult, truth: bool | None) -> tuple[str, str]:
-    """How a task ended, in one line, and the style to print it in."""
-    told = {True: "the simulator confirms it", False: "but the simulator says it is not done", None: ""}[
-        truth
-    ]
-    if truth is False and result.outcome is not Outcome.SUCCESS:
-        told = ""
-    text = f"{result.outcome}: {result.cause}" + (f"; {told}" if told else "")
-    return text, "bold green" if result.outcome is Outcome.SUCCESS and truth is not False else "bold red"

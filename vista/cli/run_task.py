@@ -7,10 +7,11 @@ import os
 
 from vista.cli.demo import INSTRUCTION, add_task_arguments, task_limits
 from vista.cli.progress_view import ProgressView
-from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
 from vista.errors import VistaError
 from vista.graph.checks import INT64, instruction_text, ros_domain, ros_namespace, whole, writable_folder
 from vista.graph.running import find_running
+from vista.graph.session import Interrupt, TaskRequest, carry_out, orderly
+from vista.graph.supervision import INTERRUPTED
 from vista.robot.contract import load_robot
 
 
@@ -41,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
     facts = {"command": "run", "domain": str(state.domain)}
     if state.namespace:
         facts["namespace"] = state.namespace
-    job = Job(instruction, state.nodes, facts, seed, timeout_s, ready_s, args.runs)
+    request = TaskRequest(instruction, state.nodes, facts, seed, timeout_s, ready_s, args.runs)
     view = ProgressView()
     graph = GraphClient(state.namespace, args.robot)
     with Interrupt() as interrupt, view, orderly("the task"), graph as client:
@@ -49,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
             if reset is not None:
                 client.wait_ready(state.nodes, ready_s, should_stop=interrupt, on_change=view.ready)
                 client.reset(reset)
-            return carry_out(job, client, view, interrupt)
+            return carry_out(request, client, view, interrupt)
         except VistaError as error:
             if interrupt.cause is None:
                 raise

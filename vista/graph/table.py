@@ -16,7 +16,7 @@ from vista.graph.parameters import Value, as_yaml
 from vista.messages.describe import describe
 
 __all__ = [
-    "Argument", "NodeEntry", "Stack", "Value", "argument_of", "command", "find_executable", "load_stack",
+    "Argument", "NodeEntry", "NodeTable", "Value", "argument_of", "command", "find_executable", "load_stack",
 ]  # fmt: skip
 
 TABLE = "launch/stack.yaml"
@@ -61,7 +61,7 @@ class NodeEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class NodeTable:
     """The table: what can be chosen, and the nodes."""
 
     arguments: Mapping[str, Argument]
@@ -107,7 +107,7 @@ def argument_of(value: Value) -> str | None:
     return None
 
 
-def load_stack(path: str | Path | None = None) -> Stack:
+def load_stack(path: str | Path | None = None) -> NodeTable:
     """The table in ``path``, by default the one that ships.
 
     Raises:
@@ -123,7 +123,7 @@ def load_stack(path: str | Path | None = None) -> Stack:
         raise _unreadable(file, error) from error
     except yaml.YAMLError as error:
         raise _unreadable(file, error) from error
-    return Stack(arguments, nodes)
+    return NodeTable(arguments, nodes)
 
 
 def _unreadable(file: Path, error: Exception) -> ConfigError:

@@ -15,7 +15,7 @@ from vista_bench.lifelong.scenarios import Scenario
 from vista_sim.experts import drawer_expert, tabletop
 from vista_sim.experts.carry import Spot, put_down
 from vista_sim.experts.goal_states import Snapshot
-from vista_sim.experts.tabletop import TRAY_FLOOR, Action
+from vista_sim.experts.tabletop import TRAY_FLOOR, ExpertAction
 from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.oracle import shut_in
 from vista_sim.world import World
@@ -28,7 +28,7 @@ SETTLE_STEPS = 125  # of 4 ms
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StepOutcome:
     """What came of a step: whether the expert called it ``reached``, else why not, what is ``seen`` then, and
     a moment ``later``, when somebody may have taken something away."""
 
@@ -47,9 +47,9 @@ class Stage:
         self.world = World(scenario.scene, robot, kinematics)
         if scenario.slippery:
             make_slippery(self.world, self.world.index(scenario.slippery))
-        self._points: dict[tuple[Step, ...], tuple[Snapshot, Outcome]] = {}
+        self._points: dict[tuple[Step, ...], tuple[Snapshot, StepOutcome]] = {}
         seen = self._look()
-        self._points[()] = Snapshot(self.world), Outcome(True, "", seen, seen)
+        self._points[()] = Snapshot(self.world), StepOutcome(True, "", seen, seen)
         self._path: tuple[Step, ...] = ()
 
     def reset(self) -> Observed:
@@ -57,7 +57,7 @@ class Stage:
         self._path = ()
         return self._points[()][1].seen
 
-    def do(self, step: Step) -> Outcome:
+    def do(self, step: Step) -> StepOutcome:
         """Carry out ``step``."""
         before, self._path = self._path, (*self._path, step)
         if self._path not in self._points:
@@ -69,7 +69,7 @@ class Stage:
             if self._scenario.away and reached and grasps == 1 and step.operator.startswith("grasp"):
                 self._take_away(step.about)
                 self.world.step(SETTLE_STEPS)
-            outcome = Outcome(reached, cause, seen, self._look())
+            outcome = StepOutcome(reached, cause, seen, self._look())
             self._points[self._path] = Snapshot(self.world), outcome
         return self._points[self._path][1]
 
@@ -86,7 +86,7 @@ class Stage:
             world.move_to(target, action.gripper)
         return False, f"not done within {MAX_STEPS / 10:g} s"
 
-    def _act(self, step: Step) -> Action:
+    def _act(self, step: Step) -> ExpertAction:
         """The expert's next action; it reads the simulator's truth."""
         world, drawers = self.world, DRAWER_NAMES[self.world.scene.drawers]
         if step.operator == "open":
@@ -126,7 +126,8 @@ class Stage:
             if placed.spec.label not in self._scenario.trays and not shut_in(world, i):
                 things[placed.spec.label] = world.object_pose(i)[:3, 3]
         hand, closed = world.ee_pose()[:3, 3], world.gripper_command < 0.5
-        return observed(Sight(round(world.time * 1e9), things, hand, closed, self._trays(), openings))
+        trays, places = self._trays(), world.robot.places
+        return observed(Sight(round(world.time * 1e9), things, hand, closed, trays, openings, places))
 
 
 def make_slippery(world: World, index: int) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from robomemory.planning.lessons import Note
 from robomemory.embed.embedder import Embedder
 from robomemory.graph.scene import SceneGraph
 from robomemory.memory import RoboMemory
+from robomemory.notes import Note
 from robomemory.planning.domain import Step
 from robomemory.planning.engine import Engine
 from robomemory.planning.manipulation import TABLETOP

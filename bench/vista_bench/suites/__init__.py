@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from vista.errors import UnknownNameError
-from vista_bench.suites.base import Settings, Suite
+from vista_bench.suites.base import AnySuite, BenchSettings
 
 # Suite -> (module, class)
 SUITES = {
@@ -20,14 +20,14 @@ SUITES = {
 }
 
 
-def make_suite(name: str) -> Suite:
+def make_suite(name: str) -> AnySuite:
     """The suite ``name``; UnknownNameError lists those there are."""
     if name not in SUITES:
         raise UnknownNameError("suite", name, SUITES)
     module, cls = SUITES[name]
     suite = getattr(importlib.import_module(f"vista_bench.suites.{module}"), cls)()
-    assert isinstance(suite, Suite)
+    assert isinstance(suite, AnySuite)
     return suite
 
 
-__all__ = ["SUITES", "Settings", "Suite", "make_suite"]
+__all__ = ["SUITES", "AnySuite", "BenchSettings", "make_suite"]

@@ -6,28 +6,31 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar, cast
 
+from vista.assembly import Refs
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.learning.splits import load_splits
 from vista.learning.workers import attempts
-from vista_bench.episode import Refs
 from vista_bench.fingerprint import code_digest, fingerprint, libraries
-from vista_bench.results import Key, Record, Results, summary
-from vista_bench.tolerance import Tolerance, crashes
+from vista_bench.jobs import BenchProgress, EpisodeJob
+from vista_bench.results import Counted, CrashedEpisode, Episode, Key, Results, failed_seeds, summary
+from vista_bench.tolerance import Tolerance
 
 Cell = dict[str, object]
 MOST = 10**6
 MOST_WORKERS = 1024
 MOST_RECORDS = 10**8
+E = TypeVar("E", bound=Episode)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BenchSettings:
     """The arguments of one bench; ``seed`` is an offset into the range ``split``; ``records`` are sizes of
     a memory (empty: the cell's own).
 
     Raises:
-        InvalidValueError: a number that means nothing, or would mean everything; an empty name.
+        InvalidValueError: a number out of its range, or an empty name.
     """
 
     cells: tuple[str, ...] = ()
@@ -57,19 +60,12 @@ class Settings:
                 raise InvalidValueError(f"--{option} {value!r} is empty; leave the option out instead")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One episode of one cell and method."""
-
-    cell: str
-    method: str
-    seed: int
-
-    def __str__(self) -> str:
-        return f"{self.cell}, {self.method}, seed {self.seed}"
+Opener = Callable[[BenchSettings], Callable[[EpisodeJob], E]]
+"""A module-level function that opens what a process needs and returns the function that runs a job."""
+Ending = Counted[E] | Counted[CrashedEpisode]
 
 
-def seeds_of(settings: Settings, count: int, first: int = 0, *, split: str | None = None) -> list[int]:
+def seeds_of(settings: BenchSettings, count: int, first: int = 0, *, split: str | None = None) -> list[int]:
     """``count`` seeds of the range that ``settings`` name, or of ``split``, from ``first`` and the offset on.
 
     Raises:
@@ -86,34 +82,17 @@ def seeds_of(settings: Settings, count: int, first: int = 0, *, split: str | Non
     return [begin + first + settings.seed + i for i in range(count)]
 
 
-class Progress:
-    """What a suite tells while it runs; this one tells nobody."""
-
-    def start(self, total: int, done: int) -> None: ...
-
-    def step(self, job: Job, record: Record) -> None: ...
-
-
-class Suite:
-    """Runs episodes that end in success or not, spread over processes, each counted once.
-
-    A suite fills in the class variables, ``seeds``, ``identity`` and ``opener``; one that measures something
-    else overrides ``measure``.
-    """
+class AnySuite:
+    """Cells and methods to choose from, and how they are measured."""
 
     name = ""
     cells: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     default_cells: tuple[str, ...] = ()
     default_methods: tuple[str, ...] = ()
-    episodes: Mapping[str, int] = {}
-    default_episodes = 50
-    in_parent: tuple[str, ...] = ()  # cells whose episodes cannot share the machine with others
-    whole = False  # a cell counts only when every episode of it ended
     paged = False  # whether there is a page to write
-    resumes = True  # whether it has episodes with seeds, which are kept
 
-    def check(self, settings: Settings) -> None:
+    def check(self, settings: BenchSettings) -> None:
         """Raise what is wrong with ``settings`` before any work starts."""
         for cell in settings.cells:
             if cell not in self.cells:
@@ -121,38 +100,68 @@ class Suite:
         for method in settings.methods:
             if method not in self.methods:
                 raise UnknownNameError(f"method of suite {self.name!r}", method, self.methods)
-        if self.resumes:
-            for cell in settings.cells or self.default_cells:
-                self.seeds(settings, cell, self.count(settings, cell))
 
-    def count(self, settings: Settings, cell: str) -> int:
+    def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
+        """Run what is missing and sum up."""
+        raise NotImplementedError
+
+    def page(self, settings: BenchSettings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
+        """Write ``index.html`` about a finished ``report`` into ``folder``; ``out`` holds its episodes.
+
+        Raises:
+            ConfigError: this suite has no page.
+        """
+        raise ConfigError(f"--page: suite {self.name!r} has no page; 'vista' has one")
+
+
+class Suite(AnySuite, Generic[E]):
+    """Runs episodes that end in success or not, spread over processes, each counted once.
+
+    A suite fills in the class variables, ``seeds``, ``identity`` and ``opener``.
+    """
+
+    kind: type[Episode]
+    episodes: Mapping[str, int] = {}
+    default_episodes = 50
+    in_parent: tuple[str, ...] = ()  # cells whose episodes cannot share the machine with others
+    whole = False  # a cell counts only when every episode of it ended
+
+    def check(self, settings: BenchSettings) -> None:
+        super().check(settings)
+        for cell in settings.cells or self.default_cells:
+            self.seeds(settings, cell, self.count(settings, cell))
+
+    def count(self, settings: BenchSettings, cell: str) -> int:
         """How many episodes ``cell`` has."""
         return settings.episodes or self.episodes.get(cell, self.default_episodes)
 
-    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+    def kind_of(self, cell: str) -> type[E]:
+        """The class of the episodes of ``cell``."""
+        return cast("type[E]", self.kind)
+
+    def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         """The seeds of ``count`` episodes."""
         raise NotImplementedError
 
-    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+    def identity(self, settings: BenchSettings, cell: str, method: str) -> Mapping[str, object]:
         """Every setting that could change an episode of this cell and method, as plain values. The code and
         the libraries count for every suite and need not be told."""
         raise NotImplementedError
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
-        """A module-level function that opens what a process needs and returns what runs a job."""
+    def opener(self, cell: str) -> Opener[E]:
+        """What opens a process for the episodes of ``cell``."""
         raise NotImplementedError
 
-    def describe(self, records: Sequence[Record]) -> Cell:
+    def describe(self, found: Sequence[Counted[E]]) -> Cell:
         """What a cell of this suite tells beside its success rate."""
         return {}
 
-    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
-        """Run what is missing and sum up."""
+    def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
         return [self._cell(*found) for found in self.collect(settings, out, progress)]
 
     def collect(
-        self, settings: Settings, out: Path, progress: Progress
-    ) -> list[tuple[str, str, list[Record]]]:
+        self, settings: BenchSettings, out: Path, progress: BenchProgress
+    ) -> list[tuple[str, str, list[Ending[E]]]]:
         """Run what is missing; cell, method and all episodes of each, in the order of the seeds."""
         self.check(settings)
         plan: list[tuple[str, str, list[Key]]] = []
@@ -165,39 +174,39 @@ class Suite:
                 plan.append((cell, method, [Key(cell, method, s, mark) for s in seeds]))
         with Results(out) as results:
             keys = [key for _, _, mine in plan for key in mine]
-            missing = [key for key in keys if results.get(key) is None]
+            missing = [key for key in keys if key not in results]
             progress.start(len(keys), len(keys) - len(missing))
             for cell in dict.fromkeys(key.cell for key in missing):
-                mine = {Job(k.cell, k.method, k.seed): k for k in missing if k.cell == cell}
+                mine = {EpisodeJob(k.cell, k.method, k.seed): k for k in missing if k.cell == cell}
                 workers = 1 if cell in self.in_parent else settings.workers
-                kept = any(results.get(key) is not None for key in keys)
+                kept = any(key in results for key in keys)
                 with Tolerance(results, mine, progress, kept=kept, strict=self.whole) as tolerance:
                     for job, result in attempts(self.opener(cell), settings, list(mine), workers):
                         tolerance.add(job, result)
-            return [
-                (cell, method, [r for k in mine if (r := results.get(k)) is not None])
-                for cell, method, mine in plan
-            ]
+            found: list[tuple[str, str, list[Ending[E]]]] = []
+            for cell, method, here in plan:
+                ended = (results.get(key, self.kind_of(cell)) for key in here)
+                found.append((cell, method, [each for each in ended if each is not None]))
+            return found
 
-    def page(self, settings: Settings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
-        """Write ``index.html`` about a finished ``report`` into ``folder``; ``out`` holds its episodes.
-
-        Raises:
-            ConfigError: this suite has no page.
-        """
-        raise ConfigError(f"--page: suite {self.name!r} has no page; 'vista' has one")
-
-    def _cell(self, cell: str, method: str, records: Sequence[Record]) -> Cell:
+    def _cell(self, cell: str, method: str, found: Sequence[Ending[E]]) -> Cell:
         """What is told of a cell. An episode that crashed has failed; there is nothing more to tell of it."""
-        broken = crashes(records)
-        if not broken:
-            return {**summary(cell, method, records), **self.describe(records)}
-        whole = [record for record in records if record not in broken]
-        told = self.describe(whole) if whole else {}
-        failures = Counter(str(r.get("failure", "failed")) for r in records if not r["success"])
-        recounted = {
+        whole = sound(found)
+        told = self.describe(whole) if whole or not found else {}
+        base = summary(cell, method, cast("Sequence[Counted[Episode]]", found))
+        if len(whole) == len(found):
+            return {**base, **told}
+        failures = Counter(
+            str(getattr(each.episode, "failure", "failed")) for each in found if not each.success
+        )
+        recounted: Cell = {
             "failures": dict(failures.most_common()),
-            "failed_seeds": [r["seed"] for r in records if not r["success"]],
+            "failed_seeds": failed_seeds(cast("Sequence[Counted[Episode]]", found)),
         }
         told |= {name: value for name, value in recounted.items() if name in told}
-        return {**summary(cell, method, records), **told, "crashed": len(broken)}
+        return {**base, **told, "crashed": len(found) - len(whole)}
+
+
+def sound(found: Sequence[Ending[E]]) -> list[Counted[E]]:
+    """Those of ``found`` that have a result."""
+    return [cast("Counted[E]", each) for each in found if not isinstance(each.episode, CrashedEpisode)]

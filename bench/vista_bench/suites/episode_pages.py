@@ -14,12 +14,15 @@ from PIL import Image
 
 from vista.events import Event, EventKind
 from vista.learning.workers import Crash, attempts, one_thread
+from vista.protocols import Robot
 from vista.report.bench_page import Row, Shot, write_bench_page
 from vista.report.video import Video, side_by_side
-from vista.types import U8, Observation
-from vista_bench.episode import Stack
-from vista_bench.results import Record, wilson
-from vista_bench.suites.base import Job, Settings
+from vista.robot.clock import in_lockstep
+from vista.types import U8, ActionChunk, Observation, RobotSpec
+from vista_bench.episode import EpisodeRunner, LoopEpisode
+from vista_bench.jobs import EpisodeJob
+from vista_bench.results import wilson
+from vista_bench.suites.base import BenchSettings
 from vista_bench.suites.methods import episode_task, vista_refs
 
 FAILURES, FILMS = 8, 2  # of each cell and method
@@ -36,9 +39,9 @@ PAPER: Mapping[str, Mapping[str, tuple[int, int, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filming:
-    """What a process that films needs: the bench's ``settings`` and the page's ``folder``."""
+    """The settings of a process that films: those of the bench and the page's ``folder``."""
 
-    settings: Settings
+    settings: BenchSettings
     folder: Path
 
 
@@ -46,6 +49,32 @@ def pick(failed: Sequence[int], seeds: Sequence[int]) -> list[int]:
     """The seeds to be shown: the first failures, and the first success."""
     good = [seed for seed in seeds if seed not in set(failed)][:1]
     return [*good, *failed[:FAILURES]]
+
+
+class _Filmed:
+    """A ``Robot`` that shows every observation to a film and passes everything on."""
+
+    def __init__(self, robot: Robot, film: _Film) -> None:
+        self._robot, self._film = robot, film
+
+    @property
+    def spec(self) -> RobotSpec:
+        return self._robot.spec
+
+    @property
+    def lockstep(self) -> bool:
+        return in_lockstep(self._robot)
+
+    def observe(self, timeout_s: float = 1.0) -> Observation:
+        obs = self._robot.observe(timeout_s)
+        self._film.watch(obs)
+        return obs
+
+    def send(self, chunk: ActionChunk) -> None:
+        self._robot.send(chunk)
+
+    def stop(self, cause: str) -> None:
+        self._robot.stop(cause)
 
 
 class _Film:
@@ -63,7 +92,7 @@ class _Film:
         if self._video is not None:
             self._video.add(obs.images, obs.stamp_ns)
 
-    def hear(self, event: Event) -> None:
+    def __call__(self, event: Event) -> None:
         if event.kind is EventKind.IMAGINED and event.subgoal is not None and event.subgoal.images:
             self.goals[event.subgoal.subtask.text] = side_by_side(event.subgoal.images)
 
@@ -78,21 +107,22 @@ def _save(image: U8 | None, path: Path) -> str:
     return path.name
 
 
-def open_filming(filming: Filming) -> Callable[[Job], Shot]:
+def open_filming(filming: Filming) -> Callable[[EpisodeJob], Shot]:
     """One process of one thread."""
     one_thread()
-    stacks: dict[str, Stack] = {}
+    runners: dict[str, EpisodeRunner] = {}
     kept: dict[tuple[str, str], int] = {}
 
-    def run(job: Job) -> Shot:
-        if job.method not in stacks:
-            stacks[job.method] = Stack(vista_refs(filming.settings, job.method))
+    def run(job: EpisodeJob) -> Shot:
+        if job.method not in runners:
+            runners[job.method] = EpisodeRunner(vista_refs(filming.settings, job.method))
         name = f"{job.cell}-{job.method}-{job.seed}"
         films = kept[job.cell, job.method] = kept.get((job.cell, job.method), 0) + 1
         film = _Film(filming.folder / f"{name}.mp4" if films <= FILMS else None)
         task = episode_task(filming.settings, job)
         try:
-            record: Record = stacks[job.method].run(task, on_event=film.hear, watch=film.watch)
+            ran = runners[job.method].run(task, listener=film, watched=lambda robot: _Filmed(robot, film))
+            episode = ran.episode(LoopEpisode)
         finally:
             filmed = film.close()
         return Shot(
@@ -100,8 +130,8 @@ def open_filming(filming: Filming) -> Callable[[Job], Shot]:
             job.method,
             job.seed,
             task.instruction,
-            str(record["failure"]),
-            "" if record["success"] else str(record["cause"]),
+            episode.failure,
+            "" if episode.success else episode.cause,
             _save(film.first, filming.folder / f"{name}-first.jpg"),
             _save(film.last, filming.folder / f"{name}-last.jpg"),
             {
@@ -123,14 +153,17 @@ def paper_rows(cell: str) -> list[Row]:
 
 
 def make_page(
-    settings: Settings, report: Mapping[str, object], seeds: Callable[[str, int], Sequence[int]], folder: Path
+    settings: BenchSettings,
+    report: Mapping[str, object],
+    seeds: Callable[[str, int], Sequence[int]],
+    folder: Path,
 ) -> Path:
     """Film what should be seen of a finished ``report`` and write the page into ``folder``.
 
     ``seeds(cell, n)`` are the seeds of the report's cells. Returns the page's path.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows, jobs = list[Row](), list[Job]()
+    rows, jobs = list[Row](), list[EpisodeJob]()
     cells = report["cells"]
     assert isinstance(cells, list)
     for k, cell in enumerate(cells):
@@ -142,11 +175,13 @@ def make_page(
                 cell.get("grasp_rate", 0.0), cell.get("failures", {}), cell.get("groups", {}),
             )
         )  # fmt: skip
-        jobs += [Job(name, method, seed) for seed in pick(cell.get("failed_seeds", []), seeds(name, n))]
+        jobs += [
+            EpisodeJob(name, method, seed) for seed in pick(cell.get("failed_seeds", []), seeds(name, n))
+        ]
         if k + 1 == len(cells) or cells[k + 1]["cell"] != cell["cell"]:
             rows += paper_rows(name)
     filmed = attempts(open_filming, Filming(settings, folder), jobs, settings.workers)
-    shots = {job: shot for job, shot in filmed if not isinstance(shot, Crash)}  # what crashed has no picture
+    shots = {job: shot for job, shot in filmed if not isinstance(shot, Crash)}  # a crash has no picture
     about = {
         "commit": str(report["commit"]),
         "seeds": f"{report['split']}, from {report['seed']}",

@@ -13,24 +13,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vista.assembly import loading
+from vista.assembly.parts import NO_DETECTOR
 from vista.learning.images import resize
 from vista.learning.splits import load_splits
-from vista.learning.workers import one_thread
 from vista.protocols import WorldModel
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
 from vista.types import F64, U8, Subtask
-from vista_bench.results import Record
-from vista_bench.suites.base import Cell, Job, Settings, Suite
+from vista_bench.jobs import EpisodeJob
+from vista_bench.results import Counted, Episode, failed_seeds
+from vista_bench.suites.base import BenchSettings, Cell, Opener, Suite
+from vista_bench.suites.basic import one_torch_thread
 from vista_bench.suites.methods import meeting_task, vista_refs
-from vista_bench.suites.vista import VistaSuite
+from vista_bench.suites.vista import PaperSuite
 from vista_sim.experts.goal_states import Snapshot, show_grasped
+from vista_sim.oracle import Oracle
 from vista_sim.render import Camera
 from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
@@ -44,8 +46,21 @@ WRONG_M = 0.1  # counted as the error of an image that shows another object gras
 CHANGED = 12  # of 255: a pixel whose true goal differs by more has changed
 
 
-class GoalsSuite(VistaSuite):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalEpisode(Episode):
+    """One imagined image: how far off the grasp is (``error_cm``), how well the background was kept
+    (``psnr_db``), how long it took (``imagine_ms``), the sentence (``target``), and the object ``shown``."""
+
+    error_cm: float
+    psnr_db: float
+    imagine_ms: float
+    target: str
+    shown: str
+
+
+class GoalsSuite(PaperSuite[GoalEpisode]):
     name = "goals"
+    kind = GoalEpisode
     methods: tuple[str, ...] = (
         "ours",
         *(f"steps{n}" for n in STEPS),
@@ -55,32 +70,29 @@ class GoalsSuite(VistaSuite):
         "oracle",
     )
     default_methods: tuple[str, ...] = ("ours",)
-    paged = False
 
-    def check(self, settings: Settings) -> None:
+    def check(self, settings: BenchSettings) -> None:
         super().check(replace(settings, methods=tuple("ours" for m in settings.methods if m != "oracle")))
         Suite.check(self, settings)
 
-    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+    def identity(self, settings: BenchSettings, cell: str, method: str) -> Mapping[str, object]:
         how = method if method != "oracle" else ""
         return {**super().identity(settings, cell, "oracle" if method == "oracle" else "ours"), "how": how}
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+    def opener(self, cell: str) -> Opener[GoalEpisode]:
         return open_goals
 
-    def page(self, settings: Settings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
-        return Suite.page(self, settings, out, report, folder)
+    def describe(self, found: Sequence[Counted[GoalEpisode]]) -> Cell:
+        def middle(values: Sequence[float], share: float = 50.0) -> float:
+            return round(float(np.percentile(values, share)), 2)
 
-    def describe(self, records: Sequence[Record]) -> Cell:
-        def middle(name: str, share: float = 50.0) -> float:
-            return round(float(np.percentile([float(str(r[name])) for r in records], share)), 2)
-
+        errors = [each.episode.error_cm for each in found]
         return {
-            "location_error_cm": middle("error_cm"),
-            "location_error_p90_cm": middle("error_cm", 90.0),
-            "background_psnr_db": middle("psnr_db"),
-            "imagine_ms": middle("imagine_ms"),
-            "failed_seeds": [r["seed"] for r in records if not r["success"]],
+            "location_error_cm": middle(errors),
+            "location_error_p90_cm": middle(errors, 90.0),
+            "background_psnr_db": middle([each.episode.psnr_db for each in found]),
+            "imagine_ms": middle([each.episode.imagine_ms for each in found]),
+            "failed_seeds": failed_seeds(found),
         }
 
 
@@ -135,12 +147,9 @@ def locate(studio: Studio, index: int, imagined: U8) -> F64:
     return np.asarray(place, np.float64)
 
 
-def open_goals(settings: Settings) -> Callable[[Job], Record]:
+def open_goals(settings: BenchSettings) -> Callable[[EpisodeJob], GoalEpisode]:
     """One process of one thread."""
-    one_thread()
-    import torch
-
-    torch.set_num_threads(1)
+    one_torch_thread()
     spec = load_robot(settings.refs.robot)
     kinematics, first = Kinematics(spec), load_splits().seed(settings.split, 0)
 
@@ -149,41 +158,42 @@ def open_goals(settings: Settings) -> Callable[[Job], Record]:
     def model_of(method: str, world: World, task: Task) -> WorldModel:
         refs = vista_refs(settings, "oracle" if method == "oracle" else "ours")
         if refs.world_model == "oracle":
-            return loading.load_world_model("oracle", world=world, task=task)
+            return loading.load_world_model("oracle", oracle=Oracle(world, task))
         if method not in learned:
-            finder = None if refs.detector == "none" else loading.load_detector(refs.detector, spec)
+            none = refs.detector == NO_DETECTOR
+            detector = None if none else loading.load_detector(refs.detector, spec)
             steps = int(method.removeprefix("steps")) if method.startswith("steps") else 1
             several = method in ("candidates", "verified")
             learned[method] = loading.load_world_model(
-                refs.world_model, finder=finder, steps=steps, candidates=CANDIDATES if several else 1,
+                refs.world_model, detector=detector, steps=steps, candidates=CANDIDATES if several else 1,
                 verified=several, alone=method in ("alone", "candidates"),
             )  # fmt: skip
         return learned[method]
 
-    def run(job: Job) -> Record:
+    def run(job: EpisodeJob) -> GoalEpisode:
         task = meeting_task(job.cell, (job.seed - first) % 1000, job.seed)
         world = World(task.scene, spec, kinematics)
         task.prepare(world)
         robot, studio = SimRobot(world), Studio(world)
         try:
             model = model_of(job.method, world, task)
-            obs, subtask = robot.observe(), Subtask(task.subtasks[0])
+            obs, skill = robot.observe(), task.skills[0]
             began = time.perf_counter()
-            imagined = resize(model.imagine(obs, subtask, job.seed).images["front"], SIZE)
+            imagined = resize(model.imagine(obs, Subtask(skill), job.seed).images["front"], SIZE)
             spent = time.perf_counter() - began
-            target = world.index(subtask.text.removeprefix("grasp the "))
+            target = world.index(skill.thing)
             truth = [studio.grasped(i) for i in range(len(task.scene.objects))]
             nearest = int(np.argmin([difference(image, imagined) for image in truth]))
             current = resize(obs.images["front"], SIZE)
             apart = float(np.linalg.norm(locate(studio, target, imagined))) if nearest == target else WRONG_M
-            return {
-                "success": nearest == target,
-                "error_cm": round(apart * 100, 3),
-                "psnr_db": round(background_psnr(current, truth[target], imagined), 2),
-                "imagine_ms": round(spent * 1e3, 2),
-                "target": subtask.text,
-                "shown": task.scene.objects[nearest].spec.label,
-            }
+            return GoalEpisode(
+                success=nearest == target,
+                error_cm=round(apart * 100, 3),
+                psnr_db=round(background_psnr(current, truth[target], imagined), 2),
+                imagine_ms=round(spent * 1e3, 2),
+                target=skill.sentence(),
+                shown=task.scene.objects[nearest].spec.label,
+            )
         finally:
             studio.close()
             robot.close()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,10 +22,12 @@ from vista.assembly import loading
 from vista.errors import InvalidValueError
 from vista.learning.splits import load_splits
 from vista.robot.contract import load_robot
-from vista.types import Note, Observation, Subtask
+from vista.types import Observation, Subtask
+from vista_bench.graph_bench import check_graph, closed_afterwards, command_intervals
+from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.results import wilson
-from vista_bench.suites.base import Cell, Job, Progress, Settings, Suite
-from vista_bench.suites.through_graph import closed_afterwards, measure_of
+from vista_bench.suites.base import AnySuite, BenchSettings, Cell
+from vista_sim.oracle import Oracle
 from vista_sim.robot import SimRobot
 from vista_sim.scenes.task_scenes import scene_task
 from vista_sim.world import World
@@ -43,16 +45,15 @@ PRODUCT = 512
 _NOTES = 200
 
 
-class LatencySuite(Suite):
+class LatencySuite(AnySuite):
     name = "latency"
     cells = (*STAGES, GRAPH)
     methods = ("learned",)
     default_cells = STAGES
     default_methods = methods
     default_episodes = 50
-    resumes = False
 
-    def check(self, settings: Settings) -> None:
+    def check(self, settings: BenchSettings) -> None:
         super().check(settings)
         thread_count()
         scene_task(
@@ -60,9 +61,9 @@ class LatencySuite(Suite):
             scene=settings.scene,
         )  # fmt: skip
         if GRAPH in settings.cells:
-            measure_of("command_intervals", GRAPH)
+            check_graph(GRAPH)
 
-    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+    def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
         """Time every stage in turn with the product, in one process. Nothing is resumed."""
         import torch
 
@@ -74,7 +75,7 @@ class LatencySuite(Suite):
         cells = tuple(cell for cell in chosen if cell != GRAPH)
         progress.start(len(cells) * count + TASKS * (GRAPH in chosen), 0)
         left, right = (torch.rand(PRODUCT, PRODUCT) for _ in range(2))
-        found = []
+        found, medians = list[Cell](), dict[str, float]()
         calls = _calls(settings, seed, cells)
         try:
             for cell in cells:
@@ -87,30 +88,29 @@ class LatencySuite(Suite):
                     calls[cell](i + WARM_UP)
                     if i >= 0:
                         product[i], spent[i] = middle - began, time.perf_counter() - middle
-                        progress.step(Job(cell, "learned", seed), {"success": True})
+                        progress.step(EpisodeJob(cell, "learned", seed), True)
                 found.append(_cell(cell, spent * 1e3, product * 1e3))
+                medians[cell] = round(float(np.median(spent * 1e3)), 3)
         finally:
             calls["close"](0)
-        by_name = {str(cell["cell"]): cell for cell in found}
-        if {"imagine", "imagine50"} <= set(by_name):
-            one, fifty = (float(str(by_name[name]["median_ms"])) for name in ("imagine", "imagine50"))
-            by_name["imagine"]["faster_than_50_steps"] = round(fifty / one, 2)
+        if {"imagine", "imagine50"} <= set(medians):
+            faster = round(medians["imagine50"] / medians["imagine"], 2)
+            found[cells.index("imagine")]["faster_than_50_steps"] = faster
         if GRAPH in chosen:
             found.append(_graph(seed, left, right, progress))
         return found
 
 
-def _graph(seed: int, left: Tensor, right: Tensor, progress: Progress) -> Cell:
+def _graph(seed: int, left: Tensor, right: Tensor, progress: BenchProgress) -> Cell:
     """The time between two commands of the executor in the running graph, over a few tasks."""
-    command_intervals = measure_of("command_intervals", GRAPH)
     spent, product = list[float](), list[float]()
     with closed_afterwards():
         for i in range(TASKS):
             began = time.perf_counter()
             left @ right
             product.append(time.perf_counter() - began)
-            spent += cast("list[float]", command_intervals(seed + i))
-            progress.step(Job(GRAPH, "learned", seed + i), {"success": True})
+            spent += command_intervals(seed + i, GRAPH)
+            progress.step(EpisodeJob(GRAPH, "learned", seed + i), True)
     return _cell(GRAPH, np.array(spent) * 1e3, np.array(product) * 1e3)
 
 
@@ -155,14 +155,16 @@ def anew(obs: Observation) -> Observation:
     return replace(obs, images={name: image.copy() for name, image in obs.images.items()})
 
 
-def _calls(settings: Settings, seed: int, cells: tuple[str, ...]) -> Mapping[str, Callable[[int], object]]:
-    """What each stage calls, on one observation of the simulator; "close" frees everything."""
+def _calls(
+    settings: BenchSettings, seed: int, cells: tuple[str, ...]
+) -> Mapping[str, Callable[[int], object]]:
+    """The call of each stage, on one observation of the simulator; "close" frees everything."""
     refs, spec = settings.refs, load_robot(settings.refs.robot)
     task = scene_task(settings.task, seed, objects=settings.objects, scene=settings.scene)
     world = World(task.scene, spec)
     robot = SimRobot(world)
     obs: Observation = robot.observe()
-    subtask = Subtask(task.subtasks[0])
+    oracle, subtask = Oracle(world, task), Subtask(task.skills[0])
     calls: dict[str, Callable[[int], object]] = {}
     closing: list[Callable[[], None]] = [robot.close]
 
@@ -173,23 +175,23 @@ def _calls(settings: Settings, seed: int, cells: tuple[str, ...]) -> Mapping[str
     calls["close"] = close
     try:
         if {"imagine", "imagine50", "plan_chunk", "guard"} & set(cells):
-            finder = loading.load_detector(refs.detector, spec, world=world)
-            load = partial(loading.load_world_model, refs.world_model, world=world, task=task, finder=finder)
+            looks = loading.load_detector(refs.detector, spec, oracle=oracle)
+            load = partial(loading.load_world_model, refs.world_model, oracle=oracle, detector=looks)
             model, slow = load(), load(steps=50)
             calls["imagine"] = lambda i: model.imagine(anew(obs), subtask, i)
             calls["imagine50"] = lambda i: slow.imagine(anew(obs), subtask, i)
         if {"plan_chunk", "guard"} & set(cells):
-            policy = loading.load_policy(refs.policy, world=world, task=task)
+            policy = loading.load_policy(refs.policy, oracle=oracle)
             subgoal = model.imagine(obs, subtask, 0)
             calls["plan_chunk"] = lambda i: policy.predict_chunk(anew(obs), subgoal)
             guard = loading.load_guard(spec, refs.guard)
             chunk = policy.predict_chunk(obs, subgoal).head(4)
             calls["guard"] = lambda i: guard.check(chunk, obs)
         if "detect" in cells:
-            detector = loading.load_detector(refs.detector, spec, world=world)
+            detector = loading.load_detector(refs.detector, spec, oracle=oracle)
             calls["detect"] = lambda i: detector.detect(anew(obs))
         if "planner" in cells:
-            planner = loading.load_planner(refs.planner, task=task)
+            planner = loading.load_planner(refs.planner, oracle=oracle, places=spec.places)
 
             def plan(_: int) -> None:
                 planner.reset()
@@ -201,7 +203,7 @@ def _calls(settings: Settings, seed: int, cells: tuple[str, ...]) -> Mapping[str
             closing.append(memory.close)
             labels = load_splits().demo_objects
             memory.remember(
-                [Note("temporal", f"{labels[i % 5]} seen, step {i}", i + 1) for i in range(_NOTES)]
+                [memory.note("temporal", f"{labels[i % 5]} seen, step {i}", i + 1) for i in range(_NOTES)]
             )
             calls["recall"] = lambda i: memory.recall([f"where is the {labels[i % 5]}", f"question {i}"])
     except BaseException:

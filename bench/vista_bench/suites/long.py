@@ -14,29 +14,30 @@ Where a task is run in known and novel scenes, a row more counts both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm
 
+from vista.assembly import Refs
 from vista.errors import InvalidValueError
 from vista.executor.methods import METHODS
 from vista.files.resources import resource_path
 from vista.learning.splits import load_splits
-from vista.learning.workers import one_thread
-from vista.loop.run import Budget
-from vista_bench.episode import Refs, Stack
-from vista_bench.results import Record
-from vista_bench.suites.base import Cell, Job, Progress, Settings, seeds_of
-from vista_bench.suites.basic import BasicSuite
+from vista.loop import Budget
+from vista.skill import Skill, Verb
+from vista_bench.episode import EpisodeRunner, LoopEpisode
+from vista_bench.jobs import BenchProgress, EpisodeJob
+from vista_bench.results import Counted
+from vista_bench.suites.base import BenchSettings, Cell, Opener, seeds_of
+from vista_bench.suites.basic import SceneSuite, loop_cell, one_torch_thread
 from vista_bench.suites.methods import vista_refs
 from vista_sim.disturb import KINDS, Disturbance
 from vista_sim.scenes.task_scenes import lab_choice
+from vista_sim.skills import SceneSkills
 from vista_sim.tasks import Choice, Task, make_task
-from vista_sim.tasks.search import Search
-from vista_sim.tasks.sentences import Sentences
 from vista_sim.tasks.several import Several
 from vista_sim.world import World
 
@@ -68,7 +69,7 @@ def long_task(cell: str, seed: int) -> Task:
     return make_task(TASKS[cell], seed, choice)
 
 
-def long_refs(settings: Settings, method: str) -> Refs:
+def long_refs(settings: BenchSettings, method: str) -> Refs:
     """The parts that ``method`` uses, with weights that learned the longer tasks, too, where there are any;
     ConfigError for a baseline that has not been trained."""
     refs = vista_refs(settings, "ours" if method == "fixed" else method)
@@ -82,40 +83,49 @@ def long_refs(settings: Settings, method: str) -> Refs:
 
 
 class Tally:
-    """Which subtasks of a task were done: called after every control step. ``done`` counts a grasp or an open
-    drawer that was there at some moment, and what was put down or shut if it is so at the end."""
+    """Counts the skills of a task that were done; called with the world after every control step. A grasp or
+    an open drawer counts if it was there at some moment, a placing or a shut drawer if it is so at the
+    end."""
 
     def __init__(self, task: Task, also: Callable[[World], None] | None = None) -> None:
-        self._sentences, self._subtasks, self._also = Sentences(task.scene), tuple(task.subtasks), also
-        self._ever: set[str] = set()
+        self._skills, self._meaning, self._also = task.skills, SceneSkills(task.scene), also
+        self._ever: set[Skill] = set()
         self.world: World | None = None
 
     def __call__(self, world: World) -> None:
         self.world = world
-        self._ever |= {s for s in self._subtasks if s not in self._ever and self._sentences.holds(world, s)}
+        self._ever |= {s for s in self._skills if s not in self._ever and self._meaning.holds(world, s)}
         if self._also is not None:
             self._also(world)
 
     def done(self) -> int:
-        """How many of the subtasks."""
+        """How many of the skills."""
         if self.world is None:
             return 0
-        lasting = [s for s in self._subtasks if s.startswith(("place", "close"))]
-        kept = sum(s in self._ever and self._sentences.holds(self.world, s) for s in lasting)
-        return kept + sum(s in self._ever for s in self._subtasks if s not in lasting)
+        lasting = [s for s in self._skills if s.verb in (Verb.PLACE, Verb.CLOSE)]
+        kept = sum(s in self._ever and self._meaning.holds(self.world, s) for s in lasting)
+        return kept + sum(s in self._ever for s in self._skills if s not in lasting)
 
 
-class LongSuite(BasicSuite):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongEpisode(LoopEpisode):
+    """``progress``: the share of the skills that were done [0, 1]; ``disturbed``: whether something was
+    undone meanwhile, in cells where that may happen."""
+
+    progress: float = 0.0
+    disturbed: bool | None = None
+
+
+class LongSuite(SceneSuite[LongEpisode]):
     name = "long"
+    kind = LongEpisode
     cells: tuple[str, ...] = tuple(TASKS)
     methods: tuple[str, ...] = ("ours", "fixed", "oracle", "subtask", "text")
     default_cells: tuple[str, ...] = ("two", "three", "taken", "moved")
     default_methods: tuple[str, ...] = ("ours", "fixed")
-    episodes: Mapping[str, int] = {}
     default_episodes = 60
-    in_parent = ()
 
-    def check(self, settings: Settings) -> None:
+    def check(self, settings: BenchSettings) -> None:
         for name in ("objects", "scene"):
             if getattr(settings, name):
                 raise InvalidValueError(f"--{name}: suite 'long' brings its own scenes; use suite 'basic'")
@@ -125,9 +135,9 @@ class LongSuite(BasicSuite):
         for method in settings.methods:
             long_refs(settings, method)
 
-    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
-        # What is disturbed are the scenes of "two": what the disturbance costs is a paired difference. What
-        # is novel has the seeds of what is not.
+    def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
+        # The disturbed scenes are those of "two": the cost of a disturbance is a paired difference. A novel
+        # cell has the seeds of the known one.
         place = "two" if cell in KINDS else cell.removeprefix(NOVEL) or "two"
         first = _FIRST + self.cells.index(place) * _APART // 2
         if count + settings.seed > _APART // 2:
@@ -136,44 +146,38 @@ class LongSuite(BasicSuite):
             )
         return seeds_of(settings, count, first)
 
-    def refs(self, settings: Settings, method: str) -> Refs:
+    def refs(self, settings: BenchSettings, method: str) -> Refs:
         return long_refs(settings, method)
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+    def opener(self, cell: str) -> Opener[LongEpisode]:
         return open_long
 
-    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+    def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
         """The cells, then each task over known and novel scenes together where both were run."""
         found = self.collect(settings, out, progress)
-        records = {(cell, method): mine for cell, method, mine in found}
+        by_name = {(cell, method): mine for cell, method, mine in found}
         both = [
-            (f"{cell} + {NOVEL}{cell}", method, [*mine, *records[NOVEL + cell, method]])
+            (f"{cell} + {NOVEL}{cell}", method, [*mine, *by_name[NOVEL + cell, method]])
             for cell, method, mine in found
-            if (NOVEL + cell, method) in records
+            if (NOVEL + cell, method) in by_name
         ]
         return [self._cell(*each) for each in (*found, *both)]
 
-    def describe(self, records: Sequence[Record]) -> Cell:
-        cell = super().describe(records)
-        shares = [float(str(r["progress"])) for r in records]
+    def describe(self, found: Sequence[Counted[LongEpisode]]) -> Cell:
+        cell, episodes = loop_cell(found), [each.episode for each in found]
+        shares = [episode.progress for episode in episodes]
         told: Cell = {"progress": round(float(np.mean(shares)), 3) if shares else None}
-        told["progress_interval"] = list(share_interval(records))
-        told["subtasks_tried"] = round(
-            float(np.mean([len(_listed(r["subtasks"])) for r in records] or [0])), 2
-        )
-        if any("disturbed" in r for r in records):
-            told["disturbed"] = sum(bool(r.get("disturbed")) for r in records)
+        told["progress_interval"] = list(share_interval(shares))
+        told["subtasks_tried"] = round(float(np.mean([len(e.subtasks) for e in episodes] or [0])), 2)
+        if any(episode.disturbed is not None for episode in episodes):
+            told["disturbed"] = sum(bool(episode.disturbed) for episode in episodes)
         return {**told, **{k: v for k, v in cell.items() if k != "grasped"}}
 
 
-def _listed(value: object) -> list[object]:
-    return list(value) if isinstance(value, list | tuple) else []
-
-
-def share_interval(records: Sequence[Record]) -> tuple[float, float]:
-    """95 % interval of the mean share of subtasks done: Wilson's, with the number of episodes that the spread
-    of their shares is worth, for the subtasks of one episode fail together."""
-    shares = np.array([float(str(r["progress"])) for r in records])
+def share_interval(found: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the mean of ``found``, shares of skills done: Wilson's, with the number of episodes
+    that the spread of their shares is worth, for the skills of one episode fail together."""
+    shares = np.array(found)
     if len(shares) == 0:
         return 0.0, 1.0
     p, variance = float(shares.mean()), float(shares.var())
@@ -186,39 +190,36 @@ def share_interval(records: Sequence[Record]) -> tuple[float, float]:
 
 def in_vain(task: Task) -> int:
     """How many drawers may have to be opened before the one with the thing that ``task`` is about."""
-    return task.scene.drawers - 1 if isinstance(task, Search) else 0
+    return task.scene.drawers - 1 if task.hidden_in is not None else 0
 
 
 def fair_budget(task: Task, *, meddled: bool = False) -> Budget:
     """How often and how long ``task`` may be tried; ``meddled``: something in it is undone meanwhile."""
-    # What is undone has to be done again: a grasp and a place more. A search may open drawers in vain.
-    fair = len(task.subtasks) + 2 * meddled + in_vain(task)
+    # A thing that is taken out has to be put back: a grasp and a place more. A search may open drawers in
+    # vain.
+    fair = len(task.skills) + 2 * meddled + in_vain(task)
     return Budget(max_subtasks=TRIES * fair, seconds=SECONDS * fair)
 
 
-def open_long(settings: Settings) -> Callable[[Job], Record]:
+def open_long(settings: BenchSettings) -> Callable[[EpisodeJob], LongEpisode]:
     """One process of one thread; models are loaded once, an episode starts with an empty memory."""
-    one_thread()
-    import torch
+    one_torch_thread()
+    runners: dict[str, EpisodeRunner] = {}
 
-    torch.set_num_threads(1)
-    stacks: dict[str, Stack] = {}
-
-    def run(job: Job) -> Record:
-        if job.method not in stacks:
-            stacks[job.method] = Stack(long_refs(settings, job.method))
+    def run(job: EpisodeJob) -> LongEpisode:
+        if job.method not in runners:
+            runners[job.method] = EpisodeRunner(long_refs(settings, job.method))
         task = long_task(job.cell, job.seed)
-        meddler = None
-        if job.cell in KINDS and isinstance(task, Several):
-            meddler = Disturbance(job.cell, task.targets, job.seed)
-        tally, count = Tally(task, meddler), len(task.subtasks)
+        meddler = Disturbance(job.cell, task.targets, job.seed) if job.cell in KINDS else None
+        tally = Tally(task, meddler)
         budget = fair_budget(task, meddled=meddler is not None)
-        record = stacks[job.method].run(task, meddle=tally, budget=budget)
-        record["progress"] = tally.done() / count
+        episode = runners[job.method].run(task, meddle=tally, budget=budget).episode(LongEpisode)
+        episode = replace(episode, progress=tally.done() / len(task.skills))
         if meddler is None:
-            return record
-        if not record["success"] and tally.world is not None and meddler.ignored(tally.world):
-            record["failure"] = "not brought back" if job.cell == "taken" else "left where it was moved to"
-        return {**record, "disturbed": bool(meddler.label)}
+            return episode
+        if not episode.success and tally.world is not None and meddler.ignored(tally.world):
+            why = "not brought back" if job.cell == "taken" else "left where it was moved to"
+            episode = replace(episode, failure=why)
+        return replace(episode, disturbed=bool(meddler.label))
 
     return run

@@ -1,4 +1,4 @@
-"""What the paper's columns are made of: which scene an episode meets, and which parts a method uses.
+"""The paper's columns: which scene an episode meets, and which parts a method uses.
 
 See :mod:`vista_bench.suites.vista` for the cells and methods.
 """
@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vista.assembly import Refs
 from vista.errors import ConfigError, InvalidValueError
 from vista.executor.methods import METHODS
 from vista.files.resources import resource_path
 from vista.learning.splits import Splits, load_splits
-from vista_bench.episode import Refs
-from vista_bench.suites.base import Job, Settings
+from vista_bench.jobs import EpisodeJob
+from vista_bench.suites.base import BenchSettings
 from vista_sim.tasks import Choice, Task, make_task
 
 DISTRACTORS = 3
@@ -73,17 +74,17 @@ def meeting_task(cell: str, index: int, seed: int) -> Task:
     return make_task("pick_place", seed, choice, met.target)
 
 
-def index_of(settings: Settings, job: Job) -> int:
+def index_of(settings: BenchSettings, job: EpisodeJob) -> int:
     """Which episode of its cell ``job`` is."""
     return (job.seed - load_splits().seed(settings.split, 0)) % APART
 
 
-def episode_task(settings: Settings, job: Job) -> Task:
+def episode_task(settings: BenchSettings, job: EpisodeJob) -> Task:
     """The task of ``job``: the same one whenever it is asked for."""
     return meeting_task(job.cell, index_of(settings, job), job.seed)
 
 
-def vista_refs(settings: Settings, method: str) -> Refs:
+def vista_refs(settings: BenchSettings, method: str) -> Refs:
     """The parts that ``method`` uses.
 
     Raises:
@@ -96,7 +97,7 @@ def vista_refs(settings: Settings, method: str) -> Refs:
     if not (folder / "config.json").is_file():
         how = f"vista train executor --method {method}"
         raise ConfigError(f"method {method!r}: no weights in {folder}; {how} makes them")
-    # Without a goal image nothing needs to be imagined: the world model that says "as it is" costs nothing.
+    # Without a goal image nothing needs to be imagined: the world model that shows the present costs nothing.
     blind = {} if METHODS[method].goal_image else {"world_model": "mock"}
     whole = {"planner": "whole"} if METHODS[method].told == "instruction" else {}
     return replace(refs, policy=str(folder), **blind, **whole)

@@ -18,7 +18,7 @@ from robomemory.planning import ROBOT, Domain, EngineError, Facts, Step, WorldSt
 from robomemory.planning.engine import Engine
 from vista_bench.textworlds.mind import Mind
 from vista_bench.textworlds.relevant import part_for
-from vista_bench.textworlds.view import PLACES, Belief, Game, Subgoal, View
+from vista_bench.textworlds.view import PLACES, Game, GameGoal, View, WorldBelief
 
 PLACE = "place"
 """The type of what can be looked into; a domain's rooms and containers are below it."""
@@ -30,7 +30,7 @@ TRIES = 4  # places to which a plan is asked for before the agent wanders
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GameResult:
     """How an episode went: ``score`` [0, 1] is the highest share of the goal's conditions that were met;
     ``explored`` steps were spent on looking for something; ``cause`` says why it ended."""
 
@@ -55,7 +55,7 @@ class Agent:
         self._refused: tuple[Facts, Step] | None = None
         self.plans = 0
 
-    def run(self, budget: int) -> Outcome:
+    def run(self, budget: int) -> GameResult:
         """One episode of at most ``budget`` steps."""
         view = self._game.start()
         self._mind.see(view, "begins")
@@ -71,7 +71,7 @@ class Agent:
             best = max(best, view.score)
         if view.over:
             cause = "done" if view.won else "lost"
-        return Outcome(view.won, 1.0 if view.won else best, steps, explored, self.plans, cause)
+        return GameResult(view.won, 1.0 if view.won else best, steps, explored, self.plans, cause)
 
     def _do(self, step: Step) -> View:
         before = self._mind.belief().facts
@@ -99,7 +99,7 @@ class Agent:
                     return self._plan.popleft()
         return self._explore(belief, subgoals)
 
-    def _still_good(self, belief: Belief) -> bool:
+    def _still_good(self, belief: WorldBelief) -> bool:
         if (self._target and self._target <= belief.facts) or self._game.domain.unmet(
             self._plan[0], belief.facts
         ):
@@ -114,7 +114,7 @@ class Agent:
         self._plan, self._wanted, self._target = plan, wanted, target
         return True
 
-    def _explore(self, belief: Belief, subgoals: list[Subgoal]) -> Step | None:
+    def _explore(self, belief: WorldBelief, subgoals: list[GameGoal]) -> Step | None:
         wanted = tuple(t for s in subgoals for t in s.things if belief.at(t) is None)
         for place in self._unseen(belief)[:TRIES]:
             target = frozenset({seen(place)})
@@ -133,7 +133,7 @@ class Agent:
                 return self._plan.popleft()
         return None
 
-    def _unseen(self, belief: Belief) -> list[str]:
+    def _unseen(self, belief: WorldBelief) -> list[str]:
         """Places not looked into: those that were never looked into first, then the nearest; equal ones in
         random order."""
         hops = belief.hops or self._hops(belief)
@@ -149,14 +149,14 @@ class Agent:
             hops = {}
         return sorted(places, key=lambda p: (p in belief.searched, hops.get(p, far)))
 
-    def _hops(self, belief: Belief) -> dict[str, int]:
+    def _hops(self, belief: WorldBelief) -> dict[str, int]:
         graph = nx.Graph()
         graph.add_node(ROBOT)
         graph.add_edges_from((s, o) for s, r, o in belief.facts if r in ADJACENT)
         found: dict[str, int] = nx.single_source_shortest_path_length(graph, ROBOT)
         return found
 
-    def _solve(self, belief: Belief, goal: Facts) -> tuple[Step, ...]:
+    def _solve(self, belief: WorldBelief, goal: Facts) -> tuple[Step, ...]:
         """The steps of a plan; none where there is no plan."""
         kinds = {term: belief.kinds[term] for s, _, o in goal for term in (s, o) if term in belief.kinds}
         domain = part_for(self._game.domain, kinds, goal)
@@ -172,7 +172,7 @@ class Agent:
             return ()
         return () if plan is None else tuple(self._game.refine(plan.steps, belief))
 
-    def _objects(self, domain: Domain, belief: Belief, goal: Facts) -> dict[str, str]:
+    def _objects(self, domain: Domain, belief: WorldBelief, goal: Facts) -> dict[str, str]:
         """What the planner hears of: the goal's things, the places they are in, and what is useful; of types
         that some operator takes."""
         names = {term for s, _, o in goal for term in (s, o)} | self._game.useful(belief) | {ROBOT}

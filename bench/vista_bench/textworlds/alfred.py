@@ -18,8 +18,8 @@ from typing import Any
 from robomemory.planning import ROBOT, VALUE, Domain, Operator, Parameter, Step
 from robomemory.records import Triple
 from vista.errors import ConfigError
-from vista_bench.textworlds.alfred_scene import LAMP, ROOMS, Scene, Task, problem
-from vista_bench.textworlds.view import HELD, Belief, Subgoal, View, held
+from vista_bench.textworlds.alfred_scene import LAMP, ROOMS, RoomScene, RoomTask, problem
+from vista_bench.textworlds.view import HELD, GameGoal, View, WorldBelief, held
 
 RECEPTACLES = frozenset(kind for room in ROOMS.values() for kind in room)
 MAKERS = {"sinkbasin": "clean", "microwave": "hot", "fridge": "cool"}
@@ -95,7 +95,7 @@ class AlfredGame:
 
     domain = ROOM
 
-    def __init__(self, scene: Scene, task: Task, folder: Path) -> None:
+    def __init__(self, scene: RoomScene, task: RoomTask, folder: Path) -> None:
         self._scene, self._task = scene, task
         self._env = _open(scene, task, folder)
 
@@ -120,7 +120,7 @@ class AlfredGame:
                     step.arguments[-1], step.arguments[-1].replace(" ", "_")
                 )
 
-    def infer(self, belief: Belief) -> Belief:
+    def infer(self, belief: WorldBelief) -> WorldBelief:
         """Adds what is so until something else is seen: nothing visited, hand empty; and "some mug" for any
         mug that would do, so that it counts as found."""
         states = {s for s, r, o in belief.facts if r == "is"}
@@ -137,7 +137,7 @@ class AlfredGame:
                 facts.add((alias, "in", where))
         return replace(known, facts=frozenset(facts))
 
-    def _aliases(self, belief: Belief) -> dict[str, list[str]]:
+    def _aliases(self, belief: WorldBelief) -> dict[str, list[str]]:
         """{"some mug": mugs that may still serve, the one in hand first, "some desklamp": lamps}."""
         things = sorted(n for n, k in belief.kinds.items() if k == "thing")
         mine = [n for n in things if kind_of(n) == self._task.thing]
@@ -148,35 +148,35 @@ class AlfredGame:
         lamps = [n for n in things if kind_of(n) == LAMP and belief.at(n) is not None]
         return {f"some {self._task.thing}": mine, f"some {LAMP}": lamps}
 
-    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
+    def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
         aliases = self._aliases(belief)
         some, lamp = f"some {self._task.thing}", f"some {LAMP}"
-        unknown = Subgoal(frozenset({held(some)}), (some,))
+        unknown = GameGoal(frozenset({held(some)}), (some,))
         if not aliases[some]:
             return [unknown]
         thing = aliases[some][0]
         if self._task.kind == "look":
             if not aliases[lamp]:
-                return [Subgoal(frozenset({(lamp, "switched", "on")}), (lamp,))]
-            return [Subgoal(frozenset({held(thing), (aliases[lamp][0], "switched", "on")}))]
+                return [GameGoal(frozenset({(lamp, "switched", "on")}), (lamp,))]
+            return [GameGoal(frozenset({held(thing), (aliases[lamp][0], "switched", "on")}))]
         goal = self._goal_place(belief)
         wanted = {(thing, "in", goal)}
         if self._task.kind in _VERBS:
             wanted.add((thing, "made", self._task.kind))
-        return [Subgoal(frozenset(wanted))]
+        return [GameGoal(frozenset(wanted))]
 
-    def refine(self, steps: Sequence[Step], belief: Belief) -> Sequence[Step]:
+    def refine(self, steps: Sequence[Step], belief: WorldBelief) -> Sequence[Step]:
         return steps
 
-    def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
+    def wander(self, belief: WorldBelief, rng: random.Random) -> Sequence[Step]:
         return ()
 
-    def useful(self, belief: Belief) -> frozenset[str]:
+    def useful(self, belief: WorldBelief) -> frozenset[str]:
         makers = [n for n, k in sorted(belief.kinds.items()) if k == "place" and kind_of(n) in MAKERS]
         wanted = [n for n in makers if MAKERS[kind_of(n)] == self._task.kind][:1]
         return frozenset({*wanted, "hand", "start", self._goal_place(belief)} - {""})
 
-    def _goal_place(self, belief: Belief) -> str:
+    def _goal_place(self, belief: WorldBelief) -> str:
         places = sorted(n for n, k in belief.kinds.items() if k == "place" and kind_of(n) == self._task.goal)
         filled = [
             n for n in places if any(o == n and kind_of(s) == self._task.thing for s, _, o in belief.facts)
@@ -226,7 +226,7 @@ def read(text: str, commands: Sequence[str]) -> tuple[frozenset[Triple], frozens
     return frozenset(facts), frozenset(looked), kinds
 
 
-def progress(task: Task, facts: Collection[Any]) -> float:
+def progress(task: RoomTask, facts: Collection[Any]) -> float:
     """The share [0, 1] of the task's conditions that hold in truth, counted for the things that fit best, as
     ALFRED's goal-condition success does."""
     true = {(f.name.lower(), *(str(a).lower() for a in f.names)) for f in facts}
@@ -246,7 +246,7 @@ def progress(task: Task, facts: Collection[Any]) -> float:
     return max(((((made, t) in true) + bool(inside[t])) / 2 for t in things), default=0.0)
 
 
-def _open(scene: Scene, task: Task, folder: Path) -> Any:
+def _open(scene: RoomScene, task: RoomTask, folder: Path) -> Any:
     try:
         import textworld
         from alfworld import __file__ as package

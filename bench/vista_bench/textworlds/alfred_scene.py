@@ -70,7 +70,7 @@ TASKS = ("place", "two", "clean", "hot", "cool", "look")
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class RoomTask:
     """``kind`` of :data:`TASKS`; ``thing`` and ``goal``: types of the thing and of the receptacle."""
 
     kind: str
@@ -92,7 +92,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RoomScene:
     """``receptacles`` and ``things`` {name: type}; ``where`` {thing: receptacle}; names such as
     "drawer_3"."""
 
@@ -102,7 +102,7 @@ class Scene:
     where: Mapping[str, str]
 
 
-def make_scene(seed: int) -> Scene:
+def make_scene(seed: int) -> RoomScene:
     """The room of ``seed``, with everything where it lies at first."""
     rng = random.Random(f"scene {seed}")
     room = rng.choice(sorted(ROOMS))
@@ -120,14 +120,14 @@ def make_scene(seed: int) -> Scene:
     if room == "bedroom":
         options = sorted(n for n, k in receptacles.items() if k in ("desk", "sidetable", "dresser"))
         things[f"{LAMP}_1"], where[f"{LAMP}_1"] = LAMP, rng.choice(options)
-    return Scene(room, receptacles, things, where)
+    return RoomScene(room, receptacles, things, where)
 
 
-def make_task(scene: Scene, seed: int, number: int) -> Task:
+def make_task(scene: RoomScene, seed: int, number: int) -> RoomTask:
     """Task ``number`` (from 1) in ``scene``; tasks of one scene are about different things."""
     rng = random.Random(f"tasks {seed}")
     options = [task for kind in TASKS for task in _tasks(scene, kind)]
-    chosen: list[Task] = []
+    chosen: list[RoomTask] = []
     while len(chosen) < number:
         kind = rng.choice(sorted({t.kind for t in options}))
         task = rng.choice([t for t in options if t.kind == kind])
@@ -136,7 +136,7 @@ def make_task(scene: Scene, seed: int, number: int) -> Task:
     return chosen[-1]
 
 
-def _tasks(scene: Scene, kind: str) -> list[Task]:
+def _tasks(scene: RoomScene, kind: str) -> list[RoomTask]:
     """All tasks of a kind that something is to be done for: not solved already."""
     able = {"clean": CLEANABLE, "hot": HEATABLE, "cool": COOLABLE}.get(kind)
     tools = {"clean": "sinkbasin", "hot": "microwave", "cool": "fridge"}
@@ -144,7 +144,7 @@ def _tasks(scene: Scene, kind: str) -> list[Task]:
     if kind in tools and tools[kind] not in here:
         return []
     if kind == "look":
-        return [Task(kind, t, "") for t in sorted(THINGS[scene.room]) if LAMP in scene.things.values()]
+        return [RoomTask(kind, t, "") for t in sorted(THINGS[scene.room]) if LAMP in scene.things.values()]
     found = []
     for thing, places in THINGS[scene.room].items():
         names = [n for n, k in scene.things.items() if k == thing]
@@ -153,11 +153,11 @@ def _tasks(scene: Scene, kind: str) -> list[Task]:
         for goal in sorted(set(places) & here):
             there = any(scene.receptacles[scene.where[n]] == goal for n in names)
             if not there and goal != tools.get(kind):
-                found.append(Task(kind, thing, goal))
+                found.append(RoomTask(kind, thing, goal))
     return found
 
 
-def problem(scene: Scene, task: Task) -> str:
+def problem(scene: RoomScene, task: RoomTask) -> str:
     """The PDDL problem of ALFWorld's domain."""
     rooms = {name: f"loc_{i}" for i, name in enumerate(scene.receptacles, 1)}
     rtypes = sorted({*scene.receptacles.values(), "sinkbasin", "microwave", "fridge"})
@@ -194,7 +194,7 @@ def _otype(kind: str) -> str:
     return {"knife": "KnifeType", "butterknife": "ButterKnifeType"}.get(kind, f"{kind}Type")
 
 
-def _goal(task: Task) -> str:
+def _goal(task: RoomTask) -> str:
     thing = f"(objectType ?o {_otype(task.thing)})"
     if task.kind == "look":
         lamp = f"(exists (?l - object) (and (objectType ?l {_otype(LAMP)}) (isToggled ?l)))"

@@ -17,8 +17,8 @@ from robomemory.planning import ROBOT, Step
 from robomemory.records import Triple
 from vista.errors import ConfigError
 from vista_bench.textworlds import maze
-from vista_bench.textworlds.maze import MAZE, Map, Pose
-from vista_bench.textworlds.view import Belief, Subgoal, View, held
+from vista_bench.textworlds.maze import MAZE, Map, MazePose
+from vista_bench.textworlds.view import GameGoal, View, WorldBelief, held
 
 LEVELS = {"find": "BabyAI-FindObjS7-v0", "key": "BabyAI-KeyCorridor-v0", "sequence": "BabyAI-GoToSeq-v0"}
 
@@ -79,14 +79,14 @@ class BabyAIGame:
             raise ConfigError(f"BabyAI needs minigrid ({error}): ./run setup textworlds") from error
         self._env: Any = gymnasium.make(LEVELS[level])
         self._seed = seed
-        self._pose = Pose((0, 0), 0)
+        self._pose = MazePose((0, 0), 0)
         self._free = False
         self._map: Map | None = None
         self.clauses: list[Clause] = []
 
     def start(self) -> View:
         seen, _ = self._env.reset(seed=self._seed)
-        self._pose = Pose((0, 0), int(seen["direction"]))
+        self._pose = MazePose((0, 0), int(seen["direction"]))
         self.clauses = clauses(str(seen["mission"]))
         return self._view(seen, False, 0.0)
 
@@ -97,7 +97,7 @@ class BabyAIGame:
         self._pose = replace(self._pose, direction=int(seen["direction"]))
         return self._view(seen, bool(ended), float(reward))
 
-    def infer(self, belief: Belief) -> Belief:
+    def infer(self, belief: WorldBelief) -> WorldBelief:
         """Adds what the map tells: edges of the known, what is within reach, which key opens which door."""
         self._map = Map(belief, self._pose)
         kinds, facts, hops = maze.with_map(belief, self._pose, self._map)
@@ -109,17 +109,17 @@ class BabyAIGame:
         facts |= {(k, "opens", d) for k in keys for d in doors if k.split(" ")[0] == d.split(" ")[0]}
         return replace(belief, facts=belief.facts | facts, kinds={**belief.kinds, **kinds}, hops=hops)
 
-    def refine(self, steps: Sequence[Step], belief: Belief) -> tuple[Step, ...]:
+    def refine(self, steps: Sequence[Step], belief: WorldBelief) -> tuple[Step, ...]:
         assert self._map is not None
         return maze.refine(steps, self._map)
 
-    def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
+    def wander(self, belief: WorldBelief, rng: random.Random) -> Sequence[Step]:
         """To some cell that can be reached, and a turn there."""
         assert self._map is not None
         cell = rng.choice(sorted(self._map.hops))
         return maze.primitives([*self._map.walk(cell), rng.choice(("left", "right"))])
 
-    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
+    def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
         """The first clause that is not done; doors on the way to it, and locked ones, come second."""
         assert self._map is not None
         for number, clause in enumerate(self.clauses):
@@ -127,7 +127,7 @@ class BabyAIGame:
                 continue
             names = [n for n in belief.kinds if n.count(" ") == 3 and clause.fits(n) and belief.at(n)]
             names.sort(key=lambda n: (belief.hops.get(n, len(belief.kinds)), n))
-            unknown = Subgoal(frozenset({held("it")}), (f"the {clause.kind} wanted",))
+            unknown = GameGoal(frozenset({held("it")}), (f"the {clause.kind} wanted",))
             shut = {s for s, r, o in belief.facts if r == "is" and o in ("closed", "locked")}
             locked = {s for s in shut if (s, "is", "locked") in belief.facts}
             doors = [
@@ -136,8 +136,8 @@ class BabyAIGame:
                 if n in self._map.objects
             ]
             ways = dict.fromkeys([*filter(None, doors), *sorted(locked)])
-            found = [Subgoal(self._wanted(clause, n)) for n in names[:3]]
-            return [*found, *(Subgoal(frozenset({(d, "is", "open")})) for d in ways), unknown]
+            found = [GameGoal(self._wanted(clause, n)) for n in names[:3]]
+            return [*found, *(GameGoal(frozenset({(d, "is", "open")})) for d in ways), unknown]
         return []
 
     @staticmethod
@@ -148,7 +148,7 @@ class BabyAIGame:
             ]
         )
 
-    def useful(self, belief: Belief) -> frozenset[str]:
+    def useful(self, belief: WorldBelief) -> frozenset[str]:
         keys = {n for n, k in belief.kinds.items() if k == "key" and belief.at(n)}
         return frozenset(keys | {n for n in belief.kinds if n.endswith(_HAND) and belief.at(n) == ROBOT})
 
@@ -178,7 +178,7 @@ def _done(instrs: Any) -> Iterator[bool]:
         yield False
 
 
-def read(image: Any, pose: Pose) -> tuple[set[Triple], set[str], dict[str, str]]:
+def read(image: Any, pose: MazePose) -> tuple[set[Triple], set[str], dict[str, str]]:
     """(facts, cells seen, {name: type}) of a window u8 (7, 7, 3): columns from left to right, rows from far
     to near, the robot in the middle of the last row; channels are type, colour and state."""
     from minigrid.core.constants import IDX_TO_COLOR, IDX_TO_OBJECT

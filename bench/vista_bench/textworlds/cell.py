@@ -7,15 +7,16 @@ steps; what differs is how much of what was seen is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from vista.errors import ConfigError, InvalidValueError
-from vista_bench.results import Record, wilson
-from vista_bench.suites.base import Cell, Job, Progress, Settings, Suite
+from vista_bench.jobs import BenchProgress, EpisodeJob
+from vista_bench.results import Counted, Episode, failed_seeds, wilson
+from vista_bench.suites.base import BenchSettings, Cell, Opener, Suite
 from vista_bench.textworlds.play import FOLDS, METHODS, WORLDS, Player, missing
 
 FIRST_SEED = {"tuning": 10_000, "bench": 20_000}
@@ -24,15 +25,30 @@ SEEDS = 10_000
 """Of each split."""
 
 
-class TextWorldsCell(Suite):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameEpisode(Episode):
+    """One game: ``score`` [0, 1], ``steps`` and those of them that ``explored``, the ``cause`` of the end;
+    with memory the same again, with the memory kept."""
+
+    score: float
+    steps: int
+    explored: int
+    cause: str
+    again_success: bool | None = None
+    again_score: float | None = None
+    again_steps: int | None = None
+
+
+class TextWorldsCell(Suite[GameEpisode]):
     name = "memory"
+    kind = GameEpisode
     cells = ("textworlds", *WORLDS)
     methods = METHODS
     default_cells = tuple(WORLDS)
     default_methods = METHODS
     default_episodes = 100
 
-    def check(self, settings: Settings) -> None:
+    def check(self, settings: BenchSettings) -> None:
         """ConfigError for a split that has no seeds here, or a world that is not installed."""
         if settings.split not in FOLDS:
             raise ConfigError(f"cell textworlds: split {settings.split!r}; there are {', '.join(FOLDS)}")
@@ -41,41 +57,48 @@ class TextWorldsCell(Suite):
             if why := missing(WORLDS[game][0]):
                 raise ConfigError(f"cell textworlds, game {game}: {why}")
 
-    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+    def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         if settings.seed + count > SEEDS:
             raise InvalidValueError(f"--seed {settings.seed}, {count} episodes: a split has {SEEDS} seeds")
         first = FIRST_SEED[settings.split] + settings.seed
         return range(first, first + count)
 
-    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+    def identity(self, settings: BenchSettings, cell: str, method: str) -> Mapping[str, object]:
         return {"budget": WORLDS[cell][1], "split": settings.split}
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+    def opener(self, cell: str) -> Opener[GameEpisode]:
         return partial(open_game, cell)
 
-    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+    def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
         """``--task GAME`` plays one game only."""
         self.check(settings)
         rows = super().measure(replace(settings, cells=_games(settings)), out, progress)
         return [{**row, "cell": "textworlds", "game": row["cell"]} for row in rows]
 
-    def describe(self, records: Sequence[Record]) -> Cell:
-        found: Cell = {}
-        for prefix in ("", "again_"):
-            mine = [r for r in records if f"{prefix}steps" in r]
-            if not mine:
-                continue
-            if prefix:
-                good = sum(bool(r["again_success"]) for r in mine)
-                found["again_rate"], found["again_interval"] = good / len(mine), list(wilson(good, len(mine)))
-            for what in ("score", "steps"):
-                value, interval = mean([float(str(r[f"{prefix}{what}"])) for r in mine])
-                found[f"{prefix}{what}"], found[f"{prefix}{what}_interval"] = value, interval
-        found["failed_seeds"] = [r["seed"] for r in records if not r["success"]]
-        return found
+    def describe(self, found: Sequence[Counted[GameEpisode]]) -> Cell:
+        episodes = [each.episode for each in found]
+        told: Cell = {}
+        if episodes:
+            told |= _with_interval("score", [episode.score for episode in episodes])
+            told |= _with_interval("steps", [episode.steps for episode in episodes])
+        again = [episode.again_success for episode in episodes if episode.again_success is not None]
+        if again:
+            told["again_rate"], told["again_interval"] = (
+                sum(again) / len(again),
+                list(wilson(sum(again), len(again))),
+            )
+            scores = [episode.again_score for episode in episodes if episode.again_score is not None]
+            steps = [episode.again_steps for episode in episodes if episode.again_steps is not None]
+            told |= {**_with_interval("again_score", scores), **_with_interval("again_steps", steps)}
+        return {**told, "failed_seeds": failed_seeds(found)}
 
 
-def _games(settings: Settings) -> tuple[str, ...]:
+def _with_interval(name: str, values: Sequence[float]) -> Cell:
+    value, interval = mean(values)
+    return {name: value, f"{name}_interval": interval}
+
+
+def _games(settings: BenchSettings) -> tuple[str, ...]:
     chosen = tuple(c for c in settings.cells if c in WORLDS)
     return (settings.task,) if settings.task in WORLDS else chosen or tuple(WORLDS)
 
@@ -90,22 +113,20 @@ def mean(values: Sequence[float]) -> tuple[float, list[float]]:
     return round(middle, 4), [round(middle - half, 4), round(middle + half, 4)]
 
 
-def open_game(game: str, settings: Settings) -> Callable[[Job], Record]:
+def open_game(game: str, settings: BenchSettings) -> Callable[[EpisodeJob], GameEpisode]:
     """One process; games are played one after another."""
     player, fold = Player(game), FOLDS[settings.split]
 
-    def run(job: Job) -> Record:
+    def run(job: EpisodeJob) -> GameEpisode:
         first, second = player.play(job.seed, job.method, fold)
-        record: dict[str, object] = {
-            "success": first.success, "score": first.score, "steps": first.steps, "explored": first.explored,
-            "cause": first.cause,
-        }  # fmt: skip
-        if second is not None:
-            record |= {
-                "again_success": second.success,
-                "again_score": second.score,
-                "again_steps": second.steps,
-            }
-        return record
+        episode = GameEpisode(
+            success=first.success, score=first.score, steps=first.steps, explored=first.explored,
+            cause=first.cause,
+        )  # fmt: skip
+        if second is None:
+            return episode
+        return replace(
+            episode, again_success=second.success, again_score=second.score, again_steps=second.steps
+        )
 
     return run

@@ -25,7 +25,7 @@ from vista_bench.textworlds.express_text import (
     room_text,
     word,
 )
-from vista_bench.textworlds.view import Belief, Subgoal, View, held
+from vista_bench.textworlds.view import GameGoal, View, WorldBelief, held
 
 FOLDS = ("train", "dev", "test")
 
@@ -132,19 +132,19 @@ class ExpressGame:
     def act(self, step: Step) -> View:
         return self._view(self._server.step(self._spelled(self.command(step))), step)
 
-    def infer(self, belief: Belief) -> Belief:
+    def infer(self, belief: WorldBelief) -> WorldBelief:
         return house.with_ways(belief)
 
-    def refine(self, steps: Sequence[Step], belief: Belief) -> Sequence[Step]:
+    def refine(self, steps: Sequence[Step], belief: WorldBelief) -> Sequence[Step]:
         return steps
 
-    def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
+    def wander(self, belief: WorldBelief, rng: random.Random) -> Sequence[Step]:
         return ()
 
-    def useful(self, belief: Belief) -> frozenset[str]:
+    def useful(self, belief: WorldBelief) -> frozenset[str]:
         return house.rooms(belief)
 
-    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
+    def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
         raise NotImplementedError
 
     def command(self, step: Step) -> str:
@@ -203,8 +203,8 @@ class Coin(ExpressGame):
 
     name = "coin"
 
-    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
-        return [Subgoal(frozenset({held("coin")}), ("coin",))]
+    def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
+        return [GameGoal(frozenset({held("coin")}), ("coin",))]
 
 
 class MapReader(ExpressGame):
@@ -212,7 +212,7 @@ class MapReader(ExpressGame):
 
     name = "mapreader"
 
-    def infer(self, belief: Belief) -> Belief:
+    def infer(self, belief: WorldBelief) -> WorldBelief:
         """Adds what the task itself says: where the coin lies until it is seen elsewhere, where the box
         is."""
         belief = super().infer(belief)
@@ -225,11 +225,11 @@ class MapReader(ExpressGame):
             kinds["coin"] = "food"
         return replace(belief, facts=frozenset(facts), kinds=kinds)
 
-    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
+    def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
         _, room = self._places()
         return [
-            Subgoal(frozenset({("coin", "in", in_room("box", room))}), ("coin",)),
-            Subgoal(frozenset({seen("map")}), ("map",)),
+            GameGoal(frozenset({("coin", "in", in_room("box", room))}), ("coin",)),
+            GameGoal(frozenset({seen("map")}), ("map",)),
         ]
 
     def told(self, text: str) -> tuple[frozenset[Triple], dict[str, str]]:
@@ -250,30 +250,30 @@ class CookingWorld(ExpressGame):
 
     name = "cookingworld"
 
-    def infer(self, belief: Belief) -> Belief:
+    def infer(self, belief: WorldBelief) -> WorldBelief:
         belief = super().infer(belief)
         facts = belief.facts | {("meal", "made in", "kitchen")}
         return replace(belief, facts=facts, kinds={**belief.kinds, "meal": "dish", "kitchen": "room"})
 
-    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
+    def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
         """Ingredients one by one; a plan for all of them at once would be long and is not needed."""
         if seen("cookbook") not in belief.facts:
-            return [Subgoal(frozenset({seen("cookbook")}), ("cookbook",))]
+            return [GameGoal(frozenset({seen("cookbook")}), ("cookbook",))]
         wanted = [o for _, o in belief.all("asks for")]
         must = belief.all("must be")
-        found = [Subgoal(frozenset({held(thing)}), (thing,)) for thing in wanted]
+        found = [GameGoal(frozenset({held(thing)}), (thing,)) for thing in wanted]
         if any(how in house.CUTS.values() for _, how in must):
-            found.append(Subgoal(frozenset({held("knife")}), ("knife",)))
+            found.append(GameGoal(frozenset({held("knife")}), ("knife",)))
         for thing, how in must:
             cut = how in house.CUTS.values()
             needs = (thing, "knife") if cut else (thing, *self._appliance(belief, how))
-            found.append(Subgoal(frozenset({(thing, "cut" if cut else "cooked", how)}), needs))
+            found.append(GameGoal(frozenset({(thing, "cut" if cut else "cooked", how)}), needs))
         open_ = [s for s in found if not s.facts <= belief.facts]
         if held("meal") in belief.facts:
-            return [Subgoal(frozenset({("meal", "eaten", "yes")}))]
-        return open_ or [Subgoal(frozenset({held("meal")}))]
+            return [GameGoal(frozenset({("meal", "eaten", "yes")}))]
+        return open_ or [GameGoal(frozenset({held("meal")}))]
 
-    def useful(self, belief: Belief) -> frozenset[str]:
+    def useful(self, belief: WorldBelief) -> frozenset[str]:
         makers = {s for s, r, _ in belief.facts if r == "makes"}
         return house.rooms(belief) | makers | {"knife", "kitchen"}
 
@@ -282,7 +282,7 @@ class CookingWorld(ExpressGame):
         return facts, {o: "food" for _, r, o in facts if r == "asks for"}
 
     @staticmethod
-    def _appliance(belief: Belief, how: str) -> tuple[str, ...]:
+    def _appliance(belief: WorldBelief, how: str) -> tuple[str, ...]:
         """The appliance that makes things so, "?" if none is known yet."""
         known = [s for s, o in belief.all("makes") if o == how]
         return (known[0] if known else f"something that makes things {how}",)

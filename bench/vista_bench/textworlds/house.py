@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from robomemory.planning import ROBOT, VALUE, Domain, Operator, Parameter
 from robomemory.records import Triple
-from vista_bench.textworlds.view import HELD, Belief
+from vista_bench.textworlds.view import HELD, WorldBelief
 
 HERE: Triple = (ROBOT, "in", "?room")
 CUTS = {"chop": "chopped", "slice": "sliced", "dice": "diced"}
@@ -101,7 +101,7 @@ HOUSE = Domain(
 )  # fmt: skip
 
 
-def with_ways(belief: Belief) -> Belief:
+def with_ways(belief: WorldBelief) -> WorldBelief:
     """``belief`` with ("a", "connects to", "b") for every open exit that is known to lead somewhere."""
     opened = {s for s, r, o in belief.facts if r == "is" and o == "open"}
     leads = dict(belief.all("leads to"))
@@ -113,7 +113,7 @@ def with_ways(belief: Belief) -> Belief:
     return replace(belief, facts=belief.facts | ways)
 
 
-def rooms(belief: Belief) -> frozenset[str]:
+def rooms(belief: WorldBelief) -> frozenset[str]:
     """All rooms, and the closed doors that are known to lead to one."""
     leads = {s for s, _ in belief.all("leads to")}
     shut = {s for s, r, o in belief.facts if r == "is" and o == "closed"} & leads

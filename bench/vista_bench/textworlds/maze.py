@@ -9,7 +9,7 @@ from itertools import pairwise
 import networkx as nx
 
 from robomemory.planning import ROBOT, VALUE, Domain, Operator, Parameter, Step
-from vista_bench.textworlds.view import HELD, PLACES, Belief
+from vista_bench.textworlds.view import HELD, PLACES, WorldBelief
 
 Cell = tuple[int, int]
 AHEAD: tuple[Cell, ...] = ((1, 0), (0, 1), (-1, 0), (0, -1))
@@ -67,7 +67,7 @@ def cell_of(name: str) -> Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Pose:
+class MazePose:
     """Where the robot is, counted from where it began, and its direction 0 to 3."""
 
     cell: Cell
@@ -83,7 +83,7 @@ class Map:
     """The cells of a belief: ``free`` can be walked on, ``known`` are known for what they are, ``objects``
     {name: cell} stand in the way (open doors do not)."""
 
-    def __init__(self, belief: Belief, pose: Pose) -> None:
+    def __init__(self, belief: WorldBelief, pose: MazePose) -> None:
         self.pose = pose
         cells = {cell_of(s): o for s, r, o in belief.facts if r == "is" and s.startswith("cell ")}
         opened = {s for s, r, o in belief.facts if (r, o) == ("is", "open")}
@@ -181,7 +181,7 @@ def _to_drop(plan: Map) -> list[str]:
 
 
 def with_map(
-    belief: Belief, pose: Pose, plan: Map
+    belief: WorldBelief, pose: MazePose, plan: Map
 ) -> tuple[dict[str, str], set[tuple[str, str, str]], Mapping[str, int]]:
     """(kinds, facts, hops) of the places that the map tells of: edges of the known, and what is within
     reach."""

@@ -10,12 +10,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from robomemory import RoboMemory
+from robomemory import Note, RoboMemory
 from robomemory.names import exclusive, normal_name, normal_triple
 from robomemory.planning import ROBOT, Facts, seen
 from robomemory.records import Triple
-from vista.types import Note
-from vista_bench.textworlds.view import ELSEWHERE, KIND, PLACES, VOLATILE, Belief, View
+from vista_bench.textworlds.view import ELSEWHERE, KIND, PLACES, VOLATILE, View, WorldBelief
 
 SEEN_IN = "looked into during"
 """(place, "looked into during", attempt): a place seen in another attempt may hold other things by now."""
@@ -31,7 +30,7 @@ class Mind(Protocol):
         """Keep ``view``, which came of what ``said`` tells."""
         ...
 
-    def belief(self) -> Belief:
+    def belief(self) -> WorldBelief:
         """What is believed now."""
         ...
 
@@ -62,7 +61,7 @@ def fold(facts: dict[Triple, None], new: Iterable[Triple]) -> None:
         facts[triple] = None
 
 
-def to_belief(facts: Iterable[Triple], attempt: str, before: Mapping[str, Sequence[Triple]]) -> Belief:
+def to_belief(facts: Iterable[Triple], attempt: str, before: Mapping[str, Sequence[Triple]]) -> WorldBelief:
     """The facts of the graph in the words of planning. A thing of which nobody knows where it is counts as
     being where it was in earlier times, ``before`` {thing: facts, the first first}, as long as nobody looked
     there."""
@@ -85,7 +84,7 @@ def to_belief(facts: Iterable[Triple], attempt: str, before: Mapping[str, Sequen
     for name, facts_before in before.items():
         if name not in placed:
             kept |= set([f for f in facts_before if seen(f[2]) not in kept][:1])
-    return Belief(frozenset(kept), kinds, frozenset(searched))
+    return WorldBelief(frozenset(kept), kinds, frozenset(searched))
 
 
 class Recent:
@@ -97,7 +96,7 @@ class Recent:
     def see(self, view: View, said: str) -> None:
         self._views.append(view)
 
-    def belief(self) -> Belief:
+    def belief(self) -> WorldBelief:
         facts: dict[Triple, None] = {}
         for view in self._views:
             missing = gone(view, facts)
@@ -125,7 +124,7 @@ class Remembering:
         self._stamp += 1
         self._facts = None
 
-    def belief(self) -> Belief:
+    def belief(self) -> WorldBelief:
         return to_belief(self._known(), self._attempt, self._before)
 
     def _known(self) -> Facts:

@@ -13,7 +13,7 @@ from pathlib import Path
 from robomemory import HashingEmbedder, RoboMemory
 from robomemory.planning.engine import Engine, UnifiedEngine
 from vista.errors import ConfigError
-from vista_bench.textworlds.agent import Agent, Outcome
+from vista_bench.textworlds.agent import Agent, GameResult
 from vista_bench.textworlds.alfred import AlfredGame
 from vista_bench.textworlds.alfred_scene import make_scene, make_task
 from vista_bench.textworlds.babyai import LEVELS, BabyAIGame
@@ -73,7 +73,7 @@ class Player:
         self._server = ExpressServer() if world == "textworldexpress" else None
         self._engine: Engine = UnifiedEngine()
 
-    def play(self, seed: int, method: str, fold: str) -> tuple[Outcome, Outcome | None]:
+    def play(self, seed: int, method: str, fold: str) -> tuple[GameResult, GameResult | None]:
         """Attempt 1 and, with memory, attempt 2 in the same scene with the memory kept."""
         if method == "memory":
             with RoboMemory(":memory:", embedder=HashingEmbedder(_DIMENSION)) as memory:
@@ -84,7 +84,7 @@ class Player:
 
     def _attempt(
         self, seed: int, fold: str, mind: Recent | Remembering, attempt: int, *, nearest: bool = True
-    ) -> Outcome:
+    ) -> GameResult:
         with self._opened(seed, fold, attempt) as game:
             return Agent(game, mind, self._engine, seed, nearest=nearest).run(self._budget)
 

@@ -50,7 +50,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class WorldBelief:
     """What is held to be true: ``facts`` and ``kinds`` as in a :class:`View`, seen places as ("robot", "has
     seen", place); ``searched`` are places looked into in earlier attempts; ``hops`` {place: steps to it}
     where the world tells distances, else they are counted along the facts."""
@@ -74,7 +74,7 @@ ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
-class Subgoal:
+class GameGoal:
     """Something to reach next: ``facts``, and the ``things`` whose places must be known to plan for it."""
 
     facts: Facts
@@ -94,25 +94,25 @@ class Game(Protocol):
         """Do ``step``; a step that the world refuses costs one step all the same and changes nothing."""
         ...
 
-    def subgoals(self, belief: Belief) -> Sequence[Subgoal]:
+    def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
         """What is still to be reached, in the order in which it is tried; it depends on what is known."""
         ...
 
-    def infer(self, belief: Belief) -> Belief:
+    def infer(self, belief: WorldBelief) -> WorldBelief:
         """``belief`` with what follows from it, such as that an open door joins two rooms."""
         ...
 
-    def refine(self, steps: Sequence[Step], belief: Belief) -> Sequence[Step]:
+    def refine(self, steps: Sequence[Step], belief: WorldBelief) -> Sequence[Step]:
         """The steps of a plan as the world takes them; a world may refine the first and leave out the
         rest."""
         ...
 
-    def wander(self, belief: Belief, rng: random.Random) -> Sequence[Step]:
+    def wander(self, belief: WorldBelief, rng: random.Random) -> Sequence[Step]:
         """Steps to anywhere, for want of a place that was not looked into; none: go to some place at
         random."""
         ...
 
-    def useful(self, belief: Belief) -> frozenset[str]:
+    def useful(self, belief: WorldBelief) -> frozenset[str]:
         """What a plan may need besides what its goal names and the places of that; the rest is left out of
         the planner's problem."""
         ...

@@ -1,6 +1,6 @@
 """Suite ``memory``: what RoboMemory costs and what it is worth; one module a cell.
 
-A cell is a :class:`Suite` of its own (methods, seeds, resuming, or a ``measure`` of its own) that keeps its
+A cell is a suite of its own (methods, seeds, resuming, or a ``measure`` of its own) that keeps its
 episodes in a folder of its own. To add one, name its module and class in :data:`CELLS`.
 """
 
@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from vista.errors import UnknownNameError
-from vista_bench.suites.base import Cell, Progress, Settings, Suite
+from vista_bench.jobs import BenchProgress
+from vista_bench.suites.base import AnySuite, BenchSettings, Cell
 
 # Cell -> (module, class)
 CELLS = {
@@ -24,12 +25,12 @@ CELLS = {
 }
 
 
-class MemorySuite(Suite):
+class MemorySuite(AnySuite):
     name = "memory"
     cells = tuple(CELLS)
     default_cells = cells
 
-    def check(self, settings: Settings) -> None:
+    def check(self, settings: BenchSettings) -> None:
         """Every cell is checked before the first one starts; a method must be known to one of them."""
         chosen = settings.cells or self.default_cells
         for cell in chosen:
@@ -44,7 +45,7 @@ class MemorySuite(Suite):
             if (mine := _narrowed(settings, cell, part)) is not None:
                 part.check(mine)
 
-    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+    def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
         """The cells one after another: those that measure time must have the machine for themselves."""
         self.check(settings)
         found: list[Cell] = []
@@ -56,15 +57,15 @@ class MemorySuite(Suite):
         return found
 
 
-def make_cell(cell: str) -> Suite:
+def make_cell(cell: str) -> AnySuite:
     """The suite behind ``cell``, which is a key of :data:`CELLS`."""
     module, name = CELLS[cell]
     part = getattr(importlib.import_module(module), name)()
-    assert isinstance(part, Suite)
+    assert isinstance(part, AnySuite)
     return part
 
 
-def _narrowed(settings: Settings, cell: str, part: Suite) -> Settings | None:
+def _narrowed(settings: BenchSettings, cell: str, part: AnySuite) -> BenchSettings | None:
     """The settings for one cell; None where none of the methods asked for is one of its own."""
     methods = tuple(m for m in settings.methods if m in part.methods)
     if settings.methods and not methods:

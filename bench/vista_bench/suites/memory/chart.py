@@ -22,7 +22,7 @@ def draw(cells: Sequence[Cell], out: Path) -> list[Path]:
     for axis, (what, title) in zip(axes, _WHAT.items(), strict=True):
         for method in dict.fromkeys(str(c["method"]) for c in cells if c.get("what") == what):
             rows = [c for c in cells if c.get("what") == what and c["method"] == method]
-            sizes, p50, p99 = ([float(str(c[k])) for c in rows] for k in ("records", "p50_ms", "p99_ms"))
+            sizes, p50, p99 = ([_number(c[k]) for c in rows] for k in ("records", "p50_ms", "p99_ms"))
             (line,) = axis.plot(sizes, p50, marker="o", label=f"{method}, median")
             axis.plot(sizes, p99, marker=".", linestyle=":", color=line.get_color(), label=f"{method}, p99")
         axis.set(title=title, xlabel="records", xscale="log", yscale="log")
@@ -33,3 +33,8 @@ def draw(cells: Sequence[Cell], out: Path) -> list[Path]:
     for path in paths:
         figure.savefig(path, dpi=120)
     return paths
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)

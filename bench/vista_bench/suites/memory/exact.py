@@ -7,20 +7,23 @@ import heapq
 import numpy as np
 
 from robomemory.embed.embedder import Embedder
-from robomemory.memory import RoboMemory
+from robomemory.memory_parts import MemoryParts
 from robomemory.records import MemoryKind
+from robomemory.store.backend import Backend
 from vista_bench.suites.memory.synthetic import question
 
 KIND = MemoryKind.EPISODIC  # the largest memory
 
 
-def recall_at_10(memory: RoboMemory, embedder: Embedder, count: int) -> tuple[float, int, str]:
+def recall_at_10(
+    parts: MemoryParts, store: Backend, embedder: Embedder, count: int
+) -> tuple[float, int, str]:
     """Share of the true ten nearest that the index of :data:`KIND` finds over ``count`` questions, their
     number, and how the index searches."""
-    index = memory.index_of(KIND)
+    index = parts.long_term[KIND].index
     asked = embedder.embed([question(10**6 + i) for i in range(count)])
     best: list[list[tuple[float, int]]] = [[] for _ in range(count)]
-    for ids, rows in memory.vectors_of(KIND):
+    for ids, rows in store.vectors(KIND):
         scores = asked @ rows.T
         for i, row in enumerate(scores):
             top = np.argpartition(-row, min(10, len(row) - 1))[:10]

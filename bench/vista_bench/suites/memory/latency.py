@@ -20,10 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from robomemory.embed.embedder import Embedder
 from robomemory.memory import RoboMemory
+from robomemory.memory_parts import MemoryParts, PartsContext
 from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
-from robomemory.update_protocol import Asked, Change, Part, Update
-from vista_bench.suites.base import Cell, Job, Progress, Settings, Suite
+from robomemory.update_protocol import Asked, Change, MemoryPart, Update
+from vista_bench.jobs import BenchProgress, EpisodeJob
+from vista_bench.suites.base import AnySuite, BenchSettings, Cell
 from vista_bench.suites.memory import exact
 from vista_bench.suites.memory.chart import draw
 from vista_bench.suites.memory.synthetic import SHARES, NeighbourhoodEmbedder, notes, question
@@ -36,16 +39,15 @@ METHODS = ("parallel", "sequential", "temporal")
 DEADLINE_S = 60.0
 
 
-class LatencyCell(Suite):
+class LatencyCell(AnySuite):
     name = "memory"
     cells = ("latency",)
     methods = METHODS
     default_cells = cells
     default_methods = METHODS
     default_episodes = 200
-    resumes = False
 
-    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+    def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
         """Nothing is resumed, as the times of a table belong to one run."""
         self.check(settings)
         count = settings.episodes or self.default_episodes
@@ -57,19 +59,18 @@ class LatencyCell(Suite):
         found: list[Cell] = []
         with tempfile.TemporaryDirectory(dir=out, prefix="store-") as folder:
             path = Path(folder) / "scene.sqlite3"
-            memory = RoboMemory(path, embedder=embedder)
+            clock = _Clock(path, embedder)
             try:
-                clock = _Clock(memory)
                 # In half the first size, as this part adds records, too.
-                found += _with_wait(memory, clock, min(count, WAITS), sizes[0] // 2)
-                progress.step(Job("latency", "wait", sizes[0]), {"success": True})
+                found += _with_wait(clock, min(count, WAITS), sizes[0] // 2)
+                progress.step(EpisodeJob("latency", "wait", sizes[0]), True)
                 for size in sizes:
                     filling_s = clock.fill(size)
                     began = time.perf_counter()
-                    memory.close()
+                    clock.memory.close()
                     closing_s = time.perf_counter() - began
                     began = time.perf_counter()
-                    memory = clock.memory = RoboMemory(path, embedder=embedder)
+                    clock.open()
                     opening_s = time.perf_counter() - began
                     stored = _stored(path)
                     rows = _timed(clock, methods, count, size)
@@ -79,14 +80,16 @@ class LatencyCell(Suite):
                         "disk_mb": sum(f.stat().st_size for f in Path(folder).rglob("*.*")) >> 20,
                         "shares": {str(kind): share for kind, share in SHARES.items()},
                     }  # fmt: skip
-                    hits, asked, index = exact.recall_at_10(memory, embedder, min(count, 100))
+                    hits, asked, index = exact.recall_at_10(
+                        clock.parts, clock.store, embedder, min(count, 100)
+                    )
                     found += rows
                     found.append(_row("index", asked, size) | {"recall_at_10": hits, "index": index})
                     # A million takes long: what is known so far is kept.
                     (out / "rows.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-                    progress.step(Job("latency", "parallel", size), {"success": True})
+                    progress.step(EpisodeJob("latency", "parallel", size), True)
             finally:
-                memory.close()
+                clock.memory.close()
         draw(found, out)
         return found
 
@@ -99,11 +102,21 @@ class Spent(NamedTuple):
 
 
 class _Clock:
-    """Fills ``memory`` and times its calls."""
+    """Fills the memory at ``path`` and times its calls; ``parts`` and ``store`` are its own."""
 
-    def __init__(self, memory: RoboMemory) -> None:
-        self.memory = memory
+    def __init__(self, path: Path, embedder: Embedder) -> None:
+        self._path, self._embedder = path, embedder
+        self.open()
         self._next = self._kept = self._asked = 0  # an update passes over notes, so that not all are kept
+
+    def open(self) -> None:
+        """Opens the memory, anew once it was closed."""
+
+        def make(context: PartsContext) -> MemoryParts:
+            self.parts, self.store = MemoryParts.build(context), context.store
+            return self.parts
+
+        self.memory = RoboMemory(self._path, embedder=self._embedder, make_parts=make)
 
     def fill(self, size: int) -> float:
         """Up to ``size`` records; the seconds it took, with what runs in the background."""
@@ -151,13 +164,13 @@ def _timed(clock: _Clock, methods: Sequence[str], count: int, size: int) -> list
     for turn in range(-5, count):
         for method in methods:
             kinds = (MemoryKind.TEMPORAL,) if method == "temporal" else tuple(MemoryKind)
-            clock.memory.parallel = method != "sequential"
+            clock.parts.parallel = method != "sequential"
             text, index = clock.recall(kinds)
             update = clock.update(kinds)
             if turn >= 0:
                 for what, seconds in (("index", index), ("text", text), ("update", update)):
                     spent.setdefault((method, what), []).append(seconds)
-    clock.memory.parallel = True
+    clock.parts.parallel = True
     return [
         _row(method, len(times), size) | {"what": what} | _percentiles(times)
         for (method, what), times in spent.items()
@@ -167,7 +180,7 @@ def _timed(clock: _Clock, methods: Sequence[str], count: int, size: int) -> list
 class _Waiting:
     """A memory that takes ``WAIT_S`` longer for everything, as one that asks a language model does."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: MemoryPart) -> None:
         self._part = part
 
     def plan(self, update: Update) -> Change:
@@ -182,21 +195,23 @@ class _Waiting:
         return self._part.recall(asked)
 
 
-def _with_wait(memory: RoboMemory, clock: _Clock, count: int, size: int) -> list[Cell]:
+def _with_wait(clock: _Clock, count: int, size: int) -> list[Cell]:
     """Rows with the wait: parallel and sequential beside each memory alone, and what that comes to."""
     clock.fill(size)
-    unwrap = memory.wrap(_Waiting)
+    parts = clock.parts
+    own = parts.by_kind
+    parts.by_kind = {kind: _Waiting(part) for kind, part in own.items()}
     spent: dict[str, list[tuple[Spent, Spent]]] = {}
     try:
         for _ in range(count):
             for method in ("parallel", "sequential", *MemoryKind):
                 kinds = tuple(MemoryKind) if method in METHODS[:2] else (MemoryKind(method),)
-                memory.parallel = method != "sequential"
+                parts.parallel = method != "sequential"
                 _, index = clock.recall(kinds)
                 spent.setdefault(str(method), []).append((clock.update(kinds), index))
     finally:
-        memory.parallel = True
-        unwrap()
+        parts.parallel = True
+        parts.by_kind = own
     rows = []
     for column, what in enumerate(("update", "index")):
         times = {method: [pair[column] for pair in pairs] for method, pairs in spent.items()}

@@ -9,26 +9,29 @@ and keeps nothing. ``success`` is that of the second attempt.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 import numpy as np
 
 from robomemory.planning.manipulation import TABLETOP
 from robomemory.planning.planner import MemoryPlanner
-from vista.assembly import loading
+from vista.assembly import Refs, loading
 from vista.learning.splits import load_splits
-from vista.learning.workers import one_thread
-from vista.loop.run import Budget
+from vista.loop import Budget
 from vista.planner.symbolic.planner import engine
-from vista_bench.episode import BUDGET, Refs, Stack
-from vista_bench.results import Record, wilson
-from vista_bench.suites.base import Cell, Job, Settings
-from vista_bench.suites.basic import BasicSuite
+from vista.types import EpisodeResult
+from vista_bench.episode import BUDGET, EpisodeRun, EpisodeRunner, subtask_rows
+from vista_bench.jobs import EpisodeJob
+from vista_bench.results import Counted, Episode, failed_seeds, rate
+from vista_bench.suites.base import BenchSettings, Cell, Opener
+from vista_bench.suites.basic import SceneSuite, one_torch_thread
 from vista_bench.suites.memory.lifelong import paired_difference
 from vista_sim.tasks import Choice, Task, make_task
 
+Row = tuple[str | int | float | bool, ...]
 ATTEMPTS = 2
 ALIKE = 3
 """So many things bear the noun that the user says."""
@@ -50,11 +53,11 @@ class Meant:
 
     @property
     def tells(self) -> str:
-        """What the user says after an attempt."""
+        """The user's words after an attempt."""
         return f"my {self.noun} is the {self.label}"
 
     def task(self, seed: int) -> Task:
-        """Pick and place of what is meant, in the scene of ``seed``, on a table of the demonstrations."""
+        """Pick and place of the meant thing, in the scene of ``seed``, on a table of the demonstrations."""
         choice = Choice((*self.alike, self.other), load_splits().demo_patterns, distractors=ALIKE)
         task = make_task("pick_place", seed, choice, self.label)
         task.instruction = self.instruction
@@ -62,7 +65,7 @@ class Meant:
 
 
 def draw_meant(seed: int) -> Meant:
-    """What the user means, drawn from ``seed`` among the objects of the demonstrations and the novel ones."""
+    """The errand, drawn from ``seed`` among the objects of the demonstrations and the novel ones."""
     splits = load_splits()
     rng = np.random.default_rng([seed, 7])
     nouns = sorted({label.split()[1] for label in splits.demo_objects})
@@ -73,89 +76,113 @@ def draw_meant(seed: int) -> Meant:
     return Meant(noun, alike[int(rng.integers(ALIKE))], alike, other)
 
 
-class LearnedCell(BasicSuite):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoAttempts(Episode):
+    """Two attempts at one errand; ``success`` is that of the second. ``failures``, ``causes`` and
+    ``subtasks`` (sentence, state, reason and score of each) have one entry an attempt."""
+
+    attempt_1: bool
+    attempt_2: bool
+    failures: tuple[str, ...]
+    causes: tuple[str, ...]
+    subtasks: tuple[tuple[Row, ...], ...] = ()
+
+    @classmethod
+    def of(cls, tries: Sequence[EpisodeRun]) -> Self:
+        """The two ``tries``."""
+        first, second = tries
+        return cls(
+            success=second.truth.success,
+            attempt_1=first.truth.success,
+            attempt_2=second.truth.success,
+            failures=tuple(each.truth.failure for each in tries),
+            causes=tuple(each.result.cause for each in tries),
+            subtasks=tuple(
+                tuple((row.text, row.state, row.reason, row.score) for row in subtask_rows(each.result))
+                for each in tries
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedEpisode(TwoAttempts):
+    """``meant``: the thing that the user meant; ``right_thing_1``, ``right_thing_2``: whether an attempt
+    began with it."""
+
+    meant: str = ""
+    right_thing_1: bool = False
+    right_thing_2: bool = False
+
+
+class LearnedCell(SceneSuite[LearnedEpisode]):
     name = "memory"
+    kind = LearnedEpisode
     cells = ("learned",)
     methods = ("full", "no-memory")
     default_cells = cells
     default_methods = methods
-    episodes: Mapping[str, int] = {}
     default_episodes = 20
-    in_parent = ()
 
-    def refs(self, settings: Settings, method: str) -> Refs:
+    def refs(self, settings: BenchSettings, method: str) -> Refs:
         return replace(settings.refs, planner="memory")
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+    def opener(self, cell: str) -> Opener[LearnedEpisode]:
         return open_learned
 
-    def describe(self, records: Sequence[Record]) -> Cell:
-        """Both attempts, their paired difference, and how often the second went for what was meant."""
-        return {**two_attempts(records), "right_thing_2": sum(bool(r["right_thing_2"]) for r in records)}
+    def describe(self, found: Sequence[Counted[LearnedEpisode]]) -> Cell:
+        """Both attempts, their paired difference, and how often the second went for the meant thing."""
+        return {**two_attempts(found), "right_thing_2": sum(each.episode.right_thing_2 for each in found)}
 
 
-def two_attempts(records: Sequence[Record]) -> Cell:
-    """``attempt_1`` and ``attempt_2`` of ``records`` and their paired difference, with 95 % intervals."""
-    shown: Cell = {}
-    for name in ("attempt_1", "attempt_2"):
-        good = sum(bool(r[name]) for r in records)
-        shown[name] = [good / len(records), *wilson(good, len(records))] if records else None
-    gained = sum(bool(r["attempt_2"]) and not r["attempt_1"] for r in records)
-    lost = sum(bool(r["attempt_1"]) and not r["attempt_2"] for r in records)
-    shown["difference_2_minus_1"] = list(paired_difference(gained, lost, len(records)))
-    shown["failed_seeds"] = [r["seed"] for r in records if not r["success"]]
-    return shown
+A = TypeVar("A", bound=TwoAttempts)
+
+
+def two_attempts(found: Sequence[Counted[A]]) -> Cell:
+    """``attempt_1`` and ``attempt_2`` of ``found`` and their paired difference, with 95 % intervals."""
+    first, second = [e.episode.attempt_1 for e in found], [e.episode.attempt_2 for e in found]
+    gained = sum(b and not a for a, b in zip(first, second, strict=True))
+    lost = sum(a and not b for a, b in zip(first, second, strict=True))
+    return {
+        "attempt_1": rate(first),
+        "attempt_2": rate(second),
+        "difference_2_minus_1": list(paired_difference(gained, lost, len(found))),
+        "failed_seeds": failed_seeds(found),
+    }
 
 
 def attempts(
-    stack: Stack,
+    runner: EpisodeRunner,
     task: Task,
-    job: Job,
+    job: EpisodeJob,
     after: Callable[[str], None] = lambda folder: None,
     budget: Budget = BUDGET,
-) -> list[dict[str, object]]:
-    """What came of each attempt at ``task`` over a memory that begins empty; ``after`` each one gets its
-    folder. Method ``no-memory`` has none."""
+) -> list[EpisodeRun]:
+    """Each attempt at ``task`` over a memory that begins empty; ``after`` each one gets its folder. Method
+    ``no-memory`` has none."""
     place: AbstractContextManager[str | None] = (
         tempfile.TemporaryDirectory(prefix="attempts-") if job.method == "full" else nullcontext()
     )
-    tries: list[dict[str, object]] = []
+    tries: list[EpisodeRun] = []
     with place as folder:
         for _ in range(ATTEMPTS):
-            tries.append(stack.run(task, seed=job.seed, memory_folder=folder, budget=budget))
+            tries.append(runner.run(task, seed=job.seed, memory_folder=folder, budget=budget))
             if folder is not None:
                 after(folder)
     return tries
 
 
-def outcomes(tries: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """What a record keeps of all ``tries``; ``success`` is that of the last."""
-    return {
-        "success": tries[-1]["success"],
-        **{f"attempt_{n}": each["success"] for n, each in enumerate(tries, 1)},
-        "failures": [each["failure"] for each in tries],
-        "causes": [each["cause"] for each in tries],
-        "subtasks": [each["subtasks"] for each in tries],
-    }
-
-
-def open_learned(settings: Settings) -> Callable[[Job], Record]:
+def open_learned(settings: BenchSettings) -> Callable[[EpisodeJob], LearnedEpisode]:
     """One process: models are loaded once; each seed begins with an empty memory of its own."""
-    one_thread()
-    import torch
+    one_torch_thread()
+    runner = EpisodeRunner(replace(settings.refs, planner="memory"))
 
-    torch.set_num_threads(1)
-    stack = Stack(replace(settings.refs, planner="memory"))
-
-    def run(job: Job) -> Record:
+    def run(job: EpisodeJob) -> LearnedEpisode:
         meant = draw_meant(job.seed)
-        task = meant.task(job.seed)
-        tries = attempts(stack, task, job, lambda folder: _tell(folder, meant))
-        return {
-            "meant": meant.label,
-            **outcomes(tries),
-            **{f"right_thing_{n}": _went_for(each, meant.label) for n, each in enumerate(tries, 1)},
-        }
+        tries = attempts(runner, meant.task(job.seed), job, lambda folder: _tell(folder, meant))
+        right = [_went_for(each.result, meant.label) for each in tries]
+        return replace(
+            LearnedEpisode.of(tries), meant=meant.label, right_thing_1=right[0], right_thing_2=right[1]
+        )
 
     return run
 
@@ -167,8 +194,7 @@ def _tell(folder: str, meant: Meant) -> None:
         MemoryPlanner(TABLETOP, engine(), memory).hear(meant.tells, now)
 
 
-def _went_for(tried: Mapping[str, object], label: str) -> bool:
+def _went_for(result: EpisodeResult, label: str) -> bool:
     """Whether the first subtask of an attempt was about ``label``."""
-    subtasks = tried["subtasks"]
-    assert isinstance(subtasks, list)
-    return bool(subtasks) and label in str(subtasks[0][0])
+    skill = result.subtasks[0].subtask.skill if result.subtasks else None
+    return skill is not None and skill.thing == label

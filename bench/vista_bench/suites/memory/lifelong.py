@@ -1,64 +1,85 @@
 """Cell ``lifelong`` of suite ``memory``: does a second attempt go better, and which memory is that due to?
 
-The families of :mod:`vista_bench.lifelong.scenarios` in turn, one a seed; three attempts with the memory kept,
-then an errand that was not tried before in the same scene. Scripted executor; what is seen comes from the
-simulator's truth, except what is shut in a drawer (``oracle`` in the table). ``success`` is that of the
-second attempt.
-"""
+The families of :mod:`vista_bench.lifelong.scenarios` in turn, one a seed; three attempts with the memory
+kept, then an errand that was not tried before in the same scene. Scripted executor; what is seen comes from
+the simulator's truth, except what is shut in a drawer (``oracle`` in the table). ``success`` is that of the
+second attempt."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from robomemory.embed.embedder import CachedEmbedder, default_embedder
+from robomemory.embed.available import default_embedder
+from robomemory.embed.embedder import CachedEmbedder
 from robomemory.planning.engine import UnifiedEngine
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
 from vista_bench.fingerprint import robot_digest
+from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.lifelong.scenarios import FAMILIES, NEEDED, make_scenario
 from vista_bench.lifelong.stage import Stage
 from vista_bench.lifelong.trial import ATTEMPTS, METHODS, run_trial
-from vista_bench.results import Record, wilson
-from vista_bench.suites.base import Cell, Job, Progress, Settings, Suite, seeds_of
+from vista_bench.results import Counted, Episode, rate
+from vista_bench.suites.base import BenchSettings, Cell, Opener, Suite, seeds_of
 
 COUNTS = (*(f"attempt_{n + 1}" for n in range(ATTEMPTS)), "unseen", "unseen_fresh")
 
 
-class LifelongCell(Suite):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifelongEpisode(Episode):
+    """One scenario of ``family``: whether each attempt, the unseen errand and the same without what was
+    remembered succeeded; ``steps`` taken and ``causes`` of the end, in that order."""
+
+    family: str
+    attempt_1: bool
+    attempt_2: bool
+    attempt_3: bool
+    unseen: bool
+    unseen_fresh: bool
+    steps: tuple[tuple[str, ...], ...]
+    causes: tuple[str, ...]
+
+    def count(self, name: str) -> bool:
+        """The one of :data:`COUNTS` that is called ``name``."""
+        return bool(getattr(self, name))
+
+
+class LifelongCell(Suite[LifelongEpisode]):
     name = "memory"
+    kind = LifelongEpisode
     cells = ("lifelong",)
     methods = METHODS
     default_cells = cells
     default_methods = methods
     default_episodes = 100
 
-    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+    def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         return seeds_of(settings, count)
 
-    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+    def identity(self, settings: BenchSettings, cell: str, method: str) -> Mapping[str, object]:
         return {"robot": robot_digest(settings.refs.robot), "embedder": default_embedder().name}
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+    def opener(self, cell: str) -> Opener[LifelongEpisode]:
         return open_lifelong
 
-    def describe(self, records: Sequence[Record]) -> Cell:
+    def describe(self, found: Sequence[Counted[LifelongEpisode]]) -> Cell:
         """Counts of each attempt, the paired difference of the first two, and the same by family."""
+        episodes = [each.episode for each in found]
         shown: Cell = {"detector": "oracle", "policy": "scripted"}
         for name in COUNTS[:ATTEMPTS]:
-            good = sum(bool(r[name]) for r in records)
-            shown[name] = [good / len(records), *wilson(good, len(records))] if records else None
-        gained = sum(bool(r["attempt_2"]) and not r["attempt_1"] for r in records)
-        lost = sum(bool(r["attempt_1"]) and not r["attempt_2"] for r in records)
-        shown["difference_2_minus_1"] = list(paired_difference(gained, lost, len(records)))
+            shown[name] = rate([episode.count(name) for episode in episodes])
+        gained = sum(episode.attempt_2 and not episode.attempt_1 for episode in episodes)
+        lost = sum(episode.attempt_1 and not episode.attempt_2 for episode in episodes)
+        shown["difference_2_minus_1"] = list(paired_difference(gained, lost, len(episodes)))
         for name in COUNTS[ATTEMPTS:]:
-            good = sum(bool(r[name]) for r in records)
-            shown[name] = [good / len(records), *wilson(good, len(records))] if records else None
-        shown["families"] = {family: _family(records, family) for family in FAMILIES}
+            shown[name] = rate([episode.count(name) for episode in episodes])
+        shown["families"] = {family: _family(episodes, family) for family in FAMILIES}
         return shown
 
-    def measure(self, settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+    def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
         """Also what leaving out a part costs: attempt 2 of ``full`` minus that of the method, in points."""
         found = super().measure(settings, out, progress)
         full = next((cell for cell in found if cell["method"] == "full"), None)
@@ -76,9 +97,9 @@ class LifelongCell(Suite):
         return found
 
 
-def _family(records: Sequence[Record], family: str) -> dict[str, int]:
-    mine = [r for r in records if r["family"] == family]
-    return {"n": len(mine), **{name: sum(bool(r[name]) for r in mine) for name in COUNTS}}
+def _family(episodes: Sequence[LifelongEpisode], family: str) -> dict[str, int]:
+    mine = [episode for episode in episodes if episode.family == family]
+    return {"n": len(mine), **{name: sum(episode.count(name) for episode in mine) for name in COUNTS}}
 
 
 def _second(cell: Cell, family: str) -> float:
@@ -99,7 +120,7 @@ def paired_difference(gained: int, lost: int, n: int) -> tuple[float, float, flo
     return (gained - lost) / n, max(-1.0, up - down - margin), min(1.0, up - down + margin)
 
 
-def open_lifelong(settings: Settings) -> Callable[[Job], Record]:
+def open_lifelong(settings: BenchSettings) -> Callable[[EpisodeJob], LifelongEpisode]:
     """One process; nothing is rendered. Methods share a seed's stage: see :class:`Stage`."""
     robot = load_robot(settings.refs.robot)
     kinematics = Kinematics(robot)
@@ -107,19 +128,18 @@ def open_lifelong(settings: Settings) -> Callable[[Job], Record]:
     embedder = CachedEmbedder(default_embedder(), size=50_000)
     stages: dict[int, Stage] = {}
 
-    def run(job: Job) -> Record:
+    def run(job: EpisodeJob) -> LifelongEpisode:
         family = FAMILIES[job.seed % len(FAMILIES)]
         scenario = make_scenario(family, job.seed)
         if job.seed not in stages:
             stages[job.seed] = Stage(scenario, robot, kinematics)
         trial = run_trial(scenario, stages[job.seed], job.method, engine, embedder)
-        successes = [each.success for each in (*trial.attempts, trial.unseen, trial.fresh)]
-        return {
-            "success": trial.attempts[1].success,
-            "family": family,
-            **dict(zip(COUNTS, successes, strict=True)),
-            "steps": [list(each.steps) for each in (*trial.attempts, trial.unseen, trial.fresh)],
-            "causes": [each.cause for each in (*trial.attempts, trial.unseen, trial.fresh)],
-        }
+        tries = (*trial.attempts, trial.unseen, trial.fresh)
+        first, second, third, unseen, fresh = (each.success for each in tries)
+        return LifelongEpisode(
+            success=second, family=family, attempt_1=first, attempt_2=second, attempt_3=third, unseen=unseen,
+            unseen_fresh=fresh, steps=tuple(each.steps for each in tries),
+            causes=tuple(each.cause for each in tries),
+        )  # fmt: skip
 
     return run

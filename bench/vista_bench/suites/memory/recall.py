@@ -8,32 +8,50 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
-from robomemory.embed.embedder import CachedEmbedder, default_embedder
-from robomemory.memory import Options, RoboMemory
+from robomemory.embed.available import default_embedder
+from robomemory.embed.embedder import CachedEmbedder
+from robomemory.memory import RoboMemory
+from robomemory.memory_parts import MemoryParts
 from robomemory.names import normal_name
 from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.vectors.index import VectorIndex
-from vista_bench.results import Record, wilson
-from vista_bench.suites.base import Cell, Job, Settings, Suite, seeds_of
+from vista_bench.jobs import EpisodeJob
+from vista_bench.results import Counted, Episode, wilson
+from vista_bench.suites.base import BenchSettings, Cell, Opener, Suite, seeds_of
 from vista_bench.suites.memory.house import THINGS, Question, make_run
 
 K = 5
 KINDS = ("location", "time", "relation", "identifier", "latest")
-OPTIONS = {
-    "robomemory": Options(),
-    "no-validity": Options(validity=False),
-    "no-merging": Options(merging=False),
-    "no-words": Options(lexical=False),
-    "no-age": Options(recency=False),
+Options = Mapping[str, bool]
+"""What is left out, as :meth:`MemoryParts.build` takes it."""
+
+OPTIONS: Mapping[str, Options | None] = {
+    "robomemory": {},
+    "no-validity": {"validity": False},
+    "no-merging": {"merging": False},
+    "no-words": {"lexical": False},
+    "no-age": {"recency": False},
     "vectors": None,  # a plain vector store: every text with its time, nothing else
 }
 _NAMES = {**{other: thing for thing, other in THINGS.items()}, **{t.split()[-1]: t for t in THINGS}}
 
 
-class RecallCell(Suite):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallEpisode(Episode):
+    """One run: of the questions that were ``asked`` {kind: number}, those answered by the ``first`` record
+    and by the first ``five``."""
+
+    first: Mapping[str, int]
+    five: Mapping[str, int]
+    asked: Mapping[str, int]
+
+
+class RecallCell(Suite[RecallEpisode]):
     name = "memory"
+    kind = RecallEpisode
     cells = ("recall",)
     methods = tuple(OPTIONS)
     default_cells = cells
@@ -41,28 +59,27 @@ class RecallCell(Suite):
     default_episodes = 20
     whole = True  # questions are counted, not runs: one that is missing would change what is asked
 
-    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+    def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         return seeds_of(settings, count)
 
-    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+    def identity(self, settings: BenchSettings, cell: str, method: str) -> Mapping[str, object]:
         return {"options": str(OPTIONS[method]), "embedder": _embedder().name}
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
+    def opener(self, cell: str) -> Opener[RecallEpisode]:
         return open_recall
 
-    def describe(self, records: Sequence[Record]) -> Cell:
+    def describe(self, found: Sequence[Counted[RecallEpisode]]) -> Cell:
         """Counted by questions, not by runs."""
         hits = {each: Counter[str]() for each in ("first", "five", "asked")}
-        for record in records:
-            for which, counts in hits.items():
-                said = record[which]
-                assert isinstance(said, dict)
-                counts.update(said)
+        for each in found:
+            hits["first"].update(each.episode.first)
+            hits["five"].update(each.episode.five)
+            hits["asked"].update(each.episode.asked)
         asked, first, five = (sum(hits[w].values()) for w in ("asked", "first", "five"))
         # What has several answers can't have them all first: it counts among five alone.
         single = asked - hits["asked"]["relation"]
         return {
-            "runs": len(records),
+            "runs": len(found),
             "n": single,
             "success_rate": first / single if single else None,
             "interval": list(wilson(first, single)),
@@ -81,10 +98,10 @@ def _embedder() -> CachedEmbedder:
     return CachedEmbedder(default_embedder(), size=50_000)
 
 
-def open_recall(settings: Settings) -> Callable[[Job], Record]:
+def open_recall(settings: BenchSettings) -> Callable[[EpisodeJob], RecallEpisode]:
     """One run is told and asked within one process; its texts are embedded once for all methods."""
 
-    def run(job: Job) -> Record:
+    def run(job: EpisodeJob) -> RecallEpisode:
         story = make_run(job.seed)
         options = OPTIONS[job.method]
         ask = _plain(story.batches) if options is None else _remembering(story.batches, options)
@@ -96,7 +113,9 @@ def open_recall(settings: Settings) -> Callable[[Job], Record]:
                 counts["asked"][question.kind] += 1
                 counts["first"][question.kind] += bool(places and places[0] == 0 and not question.all_of)
                 counts["five"][question.kind] += bool(places)
-        return {"success": True, **{which: dict(each) for which, each in counts.items()}}
+        return RecallEpisode(
+            success=True, first=dict(counts["first"]), five=dict(counts["five"]), asked=dict(counts["asked"])
+        )
 
     return run
 
@@ -104,13 +123,17 @@ def open_recall(settings: Settings) -> Callable[[Job], Record]:
 def _remembering(
     batches: Sequence[Sequence[MemoryRecord]], options: Options
 ) -> Callable[[Question], list[MemoryRecord]]:
-    memory = RoboMemory(":memory:", embedder=_embedder(), options=options)
+    memory = RoboMemory(
+        ":memory:", embedder=_embedder(), make_parts=lambda made_from: MemoryParts.build(made_from, **options)
+    )
     for batch in batches:
         memory.remember(batch)
 
     def ask(question: Question) -> list[MemoryRecord]:
         kind = MemoryKind.EPISODIC if question.kind in ("identifier", "latest") else MemoryKind.SPATIAL
-        between = (question.at_ns, question.at_ns) if question.at_ns and options.validity else None
+        between = (
+            (question.at_ns, question.at_ns) if question.at_ns and options.get("validity", True) else None
+        )
         query = Query(question.text, {kind}, K, None, between)
         return [item.record for item in memory.recall([query], timeout_s=60)]
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from robomemory.embed.embedder import F32, Embedder, default_embedder
+from robomemory.embed.available import default_embedder
+from robomemory.embed.embedder import F32, Embedder
 from robomemory.records import MemoryKind, MemoryRecord
 
 SHARES = {

@@ -1,4 +1,4 @@
-"""One task in a graph that is up: sent, shown, recorded, judged. For ``vista demo`` and ``vista run``."""
+"""One task in a graph that is up: sent, shown, recorded and judged. For ``vista demo`` and ``vista run``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-from vista.cli.progress_view import ProgressView, sentence
 from vista.errors import VistaError
 from vista.events import Event, EventKind, fan_out
-from vista.loop.stopping import ShouldStop, never
+from vista.graph.supervision import INTERRUPTED
+from vista.loop.stopping import never
 from vista.messages.describe import describe
+from vista.protocols import ShouldStop
 from vista.report.recording import RunRecorder
 from vista.types import EpisodeResult, Outcome
 
-INTERRUPTED = 130
-SETTLE_S = 1.0  # what was let go comes to rest before the truth is asked
+SETTLE_S = 1.0
+"""Time in which things come to rest before the truth is asked [s]."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,10 +60,10 @@ class Interrupt:
 
 @contextmanager
 def orderly(what: str) -> Iterator[None]:
-    """Whatever ``what`` raises in the block ends as one sentence.
+    """Turn every error of ``what`` in the block into one sentence.
 
     Raises:
-        VistaError: something else was raised; a traceback of it is in the debug log.
+        VistaError: the sentence; the traceback of another error is in the debug log.
     """
     try:
         yield
@@ -76,9 +77,12 @@ def orderly(what: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What to do: ``instruction``; ``seed`` of the first image; ``timeout_s`` [s] of robot time, 0: the
-    agent's default; ``nodes`` that must be ready within ``ready_s`` [s]; ``facts`` for the page."""
+class TaskRequest:
+    """A task for the graph.
+
+    ``instruction``; ``seed`` of the first image; ``timeout_s`` [s] of robot time, 0: the agent's default;
+    ``nodes`` that must be ready within ``ready_s`` [s]; ``facts`` for the page; ``runs``, the folder of
+    reports."""
 
     instruction: str
     nodes: Sequence[str]
@@ -89,42 +93,64 @@ class Job:
     runs: str = "runs"
 
 
-def carry_out(
-    job: Job, client: Any, view: ProgressView, interrupt: Interrupt, ended: ShouldStop = never
-) -> int:
-    """Run ``job`` through ``client`` (a ``vista_ros.client.GraphClient``). Returns the exit status: 0 only
-    when outcome and truth are both success. ``ended``: why the graph is no longer there, or None.
+class TaskView(Protocol):
+    """Shows a person how a task goes; hears its events, too."""
 
-    Whatever the client raises is written into the report as the cause, and raised.
+    def __call__(self, event: Event, /) -> None: ...
+
+    def stage(self, name: str, note: str = "") -> None:
+        """Show what goes on outside of the task (starting, waiting)."""
+        ...
+
+    def ready(self, nodes: Sequence[str]) -> None:
+        """Show which nodes are ready so far."""
+        ...
+
+    def say(self, text: str, style: str = "") -> None:
+        """Show a line that stays."""
+        ...
+
+
+def carry_out(
+    request: TaskRequest, client: Any, view: TaskView, interrupt: Interrupt, ended: ShouldStop = never
+) -> int:
+    """Run ``request`` through ``client`` (a ``vista_ros.client.GraphClient``). The report of a task that the
+    client ends by an error has that error as its cause.
+
+    Args:
+        ended: Says why the graph is no longer there, or None.
+
+    Returns:
+        The exit status: 0 only when outcome and truth are both success, 130 after an interrupt, else 1.
     """
 
     def should_stop() -> str | None:
         return interrupt.cause or ended()
 
-    client.wait_ready(job.nodes, job.ready_s, should_stop=should_stop, on_change=view.ready)
-    view.say(f"“{job.instruction}”", "bold")
-    recorder = RunRecorder(job.runs, facts=job.facts)
+    client.wait_ready(request.nodes, request.ready_s, should_stop=should_stop, on_change=view.ready)
+    view.say(f"“{request.instruction}”", "bold")
+    recorder = RunRecorder(request.runs, facts=request.facts)
     film = _Film(recorder)
     result: EpisodeResult | None = None
     truth: bool | None = None
     try:
         result = client.run_task(
-            job.instruction, seed=job.seed, timeout_s=job.timeout_s,
-            on_event=fan_out(recorder, view), on_frame=film, should_stop=should_stop,
+            request.instruction, seed=request.seed, timeout_s=request.timeout_s,
+            listener=fan_out(recorder, view), on_frame=film, should_stop=should_stop,
         )  # fmt: skip
         view.stage("judging")
         time.sleep(SETTLE_S)
-        truth = client.truth(job.instruction)
+        truth = client.truth(request.instruction)
     except BaseException as error:
         if result is None:
             cause = interrupt.cause or describe(error)
-            cut_off = EpisodeResult(job.instruction, Outcome.STOPPED, cause, 0, 0.0)
+            cut_off = EpisodeResult(request.instruction, Outcome.STOPPED, cause, 0, 0.0)
             recorder(Event(EventKind.TASK_ENDED, result=cut_off))
         raise
     finally:
         page = _write(recorder, client, truth, view, hurry=result is None)
     assert result is not None
-    text, style = sentence(result, truth)
+    text, style = ending(result, truth)
     view.say(text, style)
     if page is not None:
         view.say(f"report: {page}")
@@ -133,8 +159,19 @@ def carry_out(
     return 0 if result.outcome is Outcome.SUCCESS and truth is True else 1
 
 
+def ending(result: EpisodeResult, truth: bool | None) -> tuple[str, str]:
+    """How a task ended, in one line, and the style to print it in."""
+    told = {True: "the simulator confirms it", False: "but the simulator says it is not done", None: ""}[
+        truth
+    ]
+    if truth is False and result.outcome is not Outcome.SUCCESS:
+        told = ""
+    text = f"{result.outcome}: {result.cause}" + (f"; {told}" if told else "")
+    return text, "bold green" if result.outcome is Outcome.SUCCESS and truth is not False else "bold red"
+
+
 class _Film:
-    """Passes on the frames of a task at 5 Hz: enough for a video, and half the work."""
+    """Records the frames of a task at 5 Hz, which is enough for a video."""
 
     def __init__(self, recorder: RunRecorder) -> None:
         self._recorder, self._last_ns = recorder, 0
@@ -146,9 +183,9 @@ class _Film:
 
 
 def _write(
-    recorder: RunRecorder, client: Any, truth: bool | None, view: ProgressView, *, hurry: bool
+    recorder: RunRecorder, client: Any, truth: bool | None, view: TaskView, *, hurry: bool
 ) -> Path | None:
-    """Finish the report; what can't be written is said, not raised."""
+    """Finish the report. An error in writing it is shown, not raised."""
     view.stage("writing the report")
     graph: Path | None = None
     try:

@@ -1,0 +1,167 @@
+"""All parts of a task at once, from references: for one task, or for episode after episode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from vista.loop import MotionParts, MotionSettings, Parts
+from vista.protocols import Memory, Policy, Robot
+from vista.robot.retreat import Retreat
+from vista.types import RobotSpec
+
+if TYPE_CHECKING:
+    from robomemory.memory import RoboMemory
+    from robomemory.planning.recollection import PlanningMemory
+    from vista.assembly.loading import PartsOracle
+
+T = TypeVar("T")
+EACH_TIME = ("scripted", "oracle", "memory", "fresh", "fixed")
+"""Words of parts that belong to one episode: they read its truth or its memory."""
+NO_DETECTOR = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """Which parts to use, as references of :mod:`vista.assembly.loading`; None: the part that ships.
+    ``detector`` "none" leaves it out; ``guard``: a file of limits; ``robot``: name or file of a contract."""
+
+    policy: str | None = None
+    world_model: str | None = None
+    planner: str | None = None
+    detector: str | None = None
+    switcher: str | None = None
+    guard: str | None = None
+    robot: str = "panda"
+    critic: str | None = None
+    preprocessor: str | None = None
+
+
+def default_motion() -> MotionSettings:
+    """How the shipped executor pursues subgoals."""
+    from vista.executor.latency_compensation import EXECUTE_ROWS
+
+    return MotionSettings(execute_rows=EXECUTE_ROWS, retreat=Retreat())
+
+
+class PartsLoader:
+    """Makes the parts of one episode after another; parts that belong to no episode are loaded once.
+
+    Args:
+        refs: Which parts.
+        spec: The contract of the robots that the parts shall move.
+        settings: How subgoals are pursued.
+        wrap: Put around the policy of each episode.
+    """
+
+    def __init__(
+        self,
+        refs: Refs,
+        spec: RobotSpec,
+        *,
+        settings: MotionSettings | None = None,
+        wrap: Callable[[Policy], Policy] = lambda policy: policy,
+    ) -> None:
+        self.refs, self.spec = refs, spec
+        self._settings = settings or default_motion()
+        self._wrap = wrap
+        self._kept: dict[str, object] = {}
+
+    def parts(self, robot: Robot, memory: Memory | None, oracle: PartsOracle | None = None) -> Parts:
+        """The parts of an episode of ``robot``. One detector serves the loop, planner, world model and
+        switcher.
+
+        Raises:
+            ConfigError, UnknownNameError: a reference names no part, or one that needs an ``oracle``.
+        """
+        from vista.assembly import loading
+
+        refs, spec = self.refs, self.spec
+        planning = cast("PlanningMemory | None", memory)  # its planners say what another memory lacks
+        detector = None
+        if refs.detector != NO_DETECTOR:
+            detector = self._part(
+                "detector", lambda: loading.load_detector(refs.detector, spec, oracle=oracle), refs.detector
+            )
+        policy = self._part("policy", lambda: loading.load_policy(refs.policy, oracle=oracle), refs.policy)
+        world_model = self._part(
+            "world_model",
+            lambda: loading.load_world_model(refs.world_model, oracle=oracle, detector=detector),
+            refs.world_model, refs.detector,
+        )  # fmt: skip
+        planner = self._part(
+            "planner",
+            lambda: loading.load_planner(
+                refs.planner, oracle=oracle, detector=detector, memory=planning, places=spec.places
+            ),
+            refs.planner, refs.detector,
+        )  # fmt: skip
+        switcher = self._part(
+            "switcher", lambda: loading.load_switcher(refs.switcher, detector=detector),
+            refs.switcher, refs.detector,
+        )  # fmt: skip
+        critic = self._part("critic", lambda: loading.load_critic(refs.critic), refs.critic)
+        critic = critic or loading.load_critic(planner=planner)
+        preprocessor = self._part(
+            "preprocessor", lambda: loading.load_preprocessor(refs.preprocessor), refs.preprocessor
+        )
+        guard = self._part("guard", lambda: loading.load_guard(spec, refs.guard))
+        pursue = MotionParts(robot, self._wrap(policy), switcher, guard, self._settings)
+        return Parts(robot, planner, world_model, pursue, memory, detector, critic, preprocessor)
+
+    def _part(self, name: str, make: Callable[[], T], *refs: str | None) -> T:
+        """The part ``name``, made anew where one of ``refs`` belongs to one episode, else kept."""
+        if any(ref in EACH_TIME for ref in refs):
+            return make()
+        if name not in self._kept:
+            self._kept[name] = make()
+        return cast("T", self._kept[name])  # each name has one type
+
+
+class LoadedParts:
+    """See :func:`load_parts`."""
+
+    def __init__(self, robot: Robot, refs: Refs, memory: Memory | None, oracle: PartsOracle | None) -> None:
+        self._robot, self._refs, self._memory, self._oracle = robot, refs, memory, oracle
+        self._opened: RoboMemory | None = None
+
+    def __enter__(self) -> Parts:
+        from vista.assembly import loading
+
+        memory = self._memory
+        if memory is None:
+            memory = self._opened = loading.open_memory()
+        try:
+            return PartsLoader(self._refs, self._robot.spec).parts(self._robot, memory, self._oracle)
+        except BaseException:
+            self._close()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+
+def load_parts(
+    robot: Robot, *, refs: Refs | None = None, memory: Memory | None = None, oracle: PartsOracle | None = None
+) -> LoadedParts:
+    """A context manager that gives the :class:`vista.loop.Parts` with which :func:`vista.run_task` moves
+    ``robot``.
+
+    Args:
+        refs: Which parts; by default those that ship.
+        memory: What the loop remembers in; by default a new one, which is gone when the block ends.
+        oracle: Whoever knows the truth, for the references "scripted" and "oracle".
+
+    Raises:
+        ConfigError, UnknownNameError: a reference names no part; raised when the block begins.
+    """
+    return LoadedParts(robot, refs or Refs(), memory, oracle)
