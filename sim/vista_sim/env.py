@@ -19,8 +19,8 @@ from vista.robot.kinematics import Kinematics, delta_to_matrix, matrix_to_pose
 from vista.types import U8
 from vista.values import array, entries, shown, whole
 from vista_sim.render import Camera
-from vista_sim.tasks import TASKS, Choice, Task, make_task
-from vista_sim.world import World
+from vista_sim.tasks import Choice, Task, find_task, make_task
+from vista_sim.world import DEFAULT_ROBOT, World
 
 Obs = dict[str, NDArray[Any]]
 CAMERAS = ("front", "wrist")
@@ -36,16 +36,18 @@ class ResetNeededError(VistaError, gymnasium.error.ResetNeeded):
 class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
     """One task on the tabletop, 0.1 s a step, reward 1 and the end when the task's predicate holds.
 
-    Observation: ``front``, ``wrist`` u8 (size, size, 3); ``proprio`` f32 (23,): joint positions (7) [rad] and
-    velocities (7) [rad/s], gripper opening and last command [0, 1], hand position (3) [m] and quaternion (4).
+    Observation: ``front``, ``wrist`` u8 (size, size, 3); ``proprio`` f32 (2 J + 9,): joint positions (J)
+    [rad] and velocities (J) [rad/s], gripper opening and last command [0, 1], hand position (3) [m] and
+    quaternion (4).
     Action (7,): translation [m] and rotation vector [rad] relative to the measured hand pose, in the hand
     frame; gripper [0 closed, 1 open]. ``info["instruction"]`` is the sentence.
 
     Args:
-        task: A name of ``vista_sim.tasks.TASKS``.
+        task: A name of ``vista_sim.tasks.TASKS``, ``FILE.py`` or ``module:Class``.
         image_size: Width and height of the images [px].
         split: Range of ``config/splits.yaml`` from which ``reset`` draws scenes.
         choice: What the scenes are made of; the demonstrations' objects by default.
+        robot: A contract that ships, or the path of one.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (declared by Gymnasium)
@@ -58,10 +60,10 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
         split: str = "tuning",
         choice: Choice | None = None,
         render_mode: str | None = None,
+        robot: str = DEFAULT_ROBOT,
     ) -> None:
         splits = load_splits()
-        if not isinstance(task, str) or task not in TASKS:
-            raise UnknownNameError("task", str(task), TASKS)
+        find_task(task)
         if not isinstance(split, str) or split not in splits.seeds:
             raise UnknownNameError("seed range", str(split), splits.seeds)
         if render_mode not in (None, *self.metadata["render_modes"]):
@@ -72,13 +74,13 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
         self.render_mode = render_mode
         self._task_name, self._size, self._range = task, image_size, splits.seeds[split]
         self._choice = choice or Choice(splits.demo_objects, splits.demo_patterns)
-        self._robot = load_robot("panda")
+        self._robot = load_robot(robot)
         self._kinematics = Kinematics(self._robot)
         self._camera: Camera | None = None
         self.world: World | None = None
         self.task: Task | None = None
         image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
-        proprio = spaces.Box(-np.inf, np.inf, (23,), np.float32)
+        proprio = spaces.Box(-np.inf, np.inf, (2 * len(self._robot.joint_names) + 9,), np.float32)
         self.observation_space: spaces.Space[Any] = spaces.Dict(
             {**dict.fromkeys(CAMERAS, image), "proprio": proprio}
         )
@@ -144,7 +146,7 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
     def _info(self, task: Task, success: bool) -> dict[str, Any]:
         return {
             "instruction": task.instruction,
-            "subtasks": tuple(task.subtasks),
+            "skills": task.skills,
             "scene_seed": task.scene.seed,
             "success": success,
         }

@@ -9,25 +9,23 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from vista.learning.splits import load_splits
 from vista.learning.workers import unordered
-from vista.robot.contract import load_robot
-from vista.robot.kinematics import Kinematics
 from vista_sim.render import Camera
-from vista_sim.tasks import TASKS, Choice, Task, make_task
-from vista_sim.world import World
+from vista_sim.scenes.task_scenes import lab_choice
+from vista_sim.tasks import TASKS, Task, find_task, make_task
+from vista_sim.world import DEFAULT_ROBOT, World, shared_kinematics
 
 MAX_STEPS = 100
-"""Control steps that the expert has for one subtask."""
+"""Control steps that the expert has for one skill."""
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
-    """One attempt of the expert: ``failure`` is empty or says which subtask ended how."""
+class ExpertEpisode:
+    """One attempt of the expert: ``failure`` is empty or says which skill ended how."""
 
     task: str
     seed: int
@@ -45,46 +43,37 @@ def wilson(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return float(max(0.0, (middle - half) / (1 + zz))), float(min(1.0, (middle + half) / (1 + zz)))
 
 
-@cache
-def _kinematics() -> Kinematics:
-    return Kinematics(load_robot("panda"))
-
-
-def lab_choice(distractors: int = 3) -> Choice:
-    """The objects and tables of the robot's demonstrations."""
-    splits = load_splits()
-    return Choice(splits.demo_objects, splits.demo_patterns, distractors=distractors)
-
-
-def solve(task: Task, seed: int = 0) -> Episode:
-    """Let the expert try ``task`` once, subtask after subtask, without a camera."""
-    kinematics = _kinematics()
+def solve(task: Task, seed: int = 0, robot: str = DEFAULT_ROBOT) -> ExpertEpisode:
+    """Let the expert try ``task`` once, skill after skill, without a camera; ``seed`` is only noted."""
+    kinematics = shared_kinematics(robot)
     world = World(task.scene, kinematics.spec, kinematics)
     task.prepare(world)
     steps = 0
-    for subtask in task.subtasks:
+    for skill in task.skills:
         for _ in range(MAX_STEPS):
-            action = task.act(world, subtask)
+            action = task.act(world, skill)
             if action.done:
                 break
             world.move_to(action.target, action.gripper)
             steps += 1
         else:
-            return Episode(task.name, seed, False, steps, f"{subtask}: not done in {MAX_STEPS} steps")
+            why = f"{skill.sentence()}: not done in {MAX_STEPS} steps"
+            return ExpertEpisode(task.name, seed, False, steps, why)
     good = bool(task.success(world))
-    return Episode(
-        task.name, seed, good, steps, "" if good else f"{task.instruction}: done, but not as asked"
-    )
+    why = "" if good else f"{task.instruction}: done, but not as asked"
+    return ExpertEpisode(task.name, seed, good, steps, why)
 
 
-def _attempt(job: tuple[str, int]) -> Episode:
-    name, seed = job
-    return solve(make_task(name, seed, lab_choice()), seed)
+def _attempt(job: tuple[str, int, str]) -> ExpertEpisode:
+    name, seed, robot = job
+    return solve(make_task(name, seed, lab_choice()), seed, robot)
 
 
-def measure_expert(names: Sequence[str], episodes: int, workers: int = 1) -> list[Episode]:
+def measure_expert(
+    names: Sequence[str], episodes: int, workers: int = 1, robot: str = DEFAULT_ROBOT
+) -> list[ExpertEpisode]:
     """``episodes`` attempts at each task, on the first seeds of the range ``expert``."""
-    jobs = [(name, load_splits().seed("expert", i)) for name in names for i in range(episodes)]
+    jobs = [(name, load_splits().seed("expert", i), robot) for name in names for i in range(episodes)]
     return list(unordered(_attempt, jobs, max(1, workers)))
 
 
@@ -97,10 +86,10 @@ def _median_s(action: Callable[[], object], repeats: int) -> float:
     return float(np.median(took))
 
 
-def measure_speed(repeats: int = 60) -> dict[str, float]:
+def measure_speed(repeats: int = 60, robot: str = DEFAULT_ROBOT) -> dict[str, float]:
     """Median seconds of the product of two f32 (512, 512) matrices, of frames, and of a control step."""
     task = make_task("pick_place", load_splits().seed("expert", 0), lab_choice())
-    world = World(task.scene, _kinematics().spec, _kinematics())
+    world = World(task.scene, shared_kinematics(robot).spec, shared_kinematics(robot))
     matrix = np.random.default_rng(0).random((512, 512), np.float32)
     target = world.ee_pose()
     camera = Camera(world.model)
@@ -118,14 +107,15 @@ def measure_speed(repeats: int = 60) -> dict[str, float]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Print success per task with its Wilson interval, then the speeds."""
     parser = argparse.ArgumentParser(prog="python -m vista_sim.measure", description=__doc__)
-    parser.add_argument("--task", action="append", choices=list(TASKS), help="repeatable; all by default")
+    parser.add_argument("--task", action="append", help="a task's name, FILE.py or module:Class; repeatable")
+    parser.add_argument("--robot", default=DEFAULT_ROBOT)
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args(argv)
-    names = args.task or list(TASKS)
+    wanted = args.task or list(TASKS)
     if args.episodes > 0:
-        results = measure_expert(names, args.episodes, args.workers)
-        for name in names:
+        results = measure_expert(wanted, args.episodes, args.workers, args.robot)
+        for name in [find_task(each).name for each in wanted]:
             mine = [e for e in results if e.task == name]
             good = sum(e.success for e in mine)
             low, high = wilson(good, len(mine))
@@ -134,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for episode in mine:
                 if not episode.success:
                     print(f"  seed {episode.seed}: {episode.failure}")
-    speeds = measure_speed()
+    speeds = measure_speed(robot=args.robot)
     product = speeds["matrix product"]
     for what, seconds in speeds.items():
         print(f"{what:20} {1000 * seconds:8.2f} ms  {seconds / product:8.2f} x the matrix product")

@@ -1,11 +1,14 @@
-"""The physics of one scene: the arm's servos, the objects, and the truth about them."""
+"""The physics of one scene: the arm's servos, the objects, and the true state of both."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import mujoco
 import numpy as np
 
 from vista.errors import ConfigError
+from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
 from vista.types import F64, RobotSpec
 from vista_sim.model.mjcf import build_model
@@ -14,7 +17,19 @@ from vista_sim.scenes.scene import Scene
 SUBSTEPS = 25
 SEGMENTS = 5
 READY = (0.48, 0.0, 0.32)
-ARM_JOINTS = 7
+SQUEEZE_M = 0.01
+"""A gripper that closes is told to go this far beyond contact of its pads: it squeezes what it holds [m]."""
+DEFAULT_ROBOT = "panda"
+
+
+@cache
+def shared_kinematics(robot: str = DEFAULT_ROBOT) -> Kinematics:
+    """The one inverse kinematics of this process for the contract ``robot``; its ``spec`` is the contract.
+
+    Raises:
+        UnknownNameError, ConfigError: as :func:`vista.robot.contract.load_robot`.
+    """
+    return Kinematics(load_robot(robot))
 
 
 def top_down(x: float, y: float, z: float, yaw: float) -> F64:
@@ -41,7 +56,7 @@ class World:
         looks: ``primitive`` or ``mesh``; None: the environment variable ``VISTA_ARM_LOOKS``, or primitive.
 
     Raises:
-        ConfigError: the contract does not fit the arm's file, or the scene cannot be built.
+        ConfigError: the contract does not fit the arm's MJCF file, or the scene cannot be built.
     """
 
     def __init__(
@@ -64,10 +79,11 @@ class World:
 
     def _find_parts(self, scene: Scene, robot: RobotSpec) -> None:
         m = self.model
-        if len(robot.joint_names) != ARM_JOINTS or m.nu != ARM_JOINTS + 2:
+        self._joint_count = len(robot.joint_names)
+        if m.nu != self._joint_count + 2:
             raise ConfigError(
-                f"robot {robot.name}: {len(robot.joint_names)} joints and {m.nu} actuators; the simulator "
-                f"moves arms with {ARM_JOINTS} joints and two fingers"
+                f"robot {robot.name}: {self._joint_count} joints and {m.nu} actuators; the simulator moves "
+                "arms with one actuator for each joint and one for each of two fingers"
             )
         self._arm_q = np.array([m.joint(j).qposadr[0] for j in robot.joint_names])
         self._arm_v = np.array([m.joint(j).dofadr[0] for j in robot.joint_names])
@@ -141,11 +157,18 @@ class World:
         return out
 
     @property
+    def finger_m(self) -> float:
+        """How far each finger moves from closed to open [m]."""
+        return self.robot.gripper_width_m / 2
+
+    @property
     def joints(self) -> F64:
+        """Measured joint positions (J,) [rad]."""
         return np.array(self.data.qpos[self._arm_q])
 
     @property
     def joint_velocity(self) -> F64:
+        """Measured joint velocities (J,) [rad/s]."""
         return np.array(self.data.qvel[self._arm_v])
 
     @property
@@ -166,9 +189,9 @@ class World:
 
     # --- motion ---
     def _write_ctrl(self, joints: F64, gripper: float) -> None:
-        self.data.ctrl[:ARM_JOINTS] = joints
-        # Closed means 10 mm beyond contact of the pads, so that the servo squeezes what is between them.
-        self.data.ctrl[ARM_JOINTS : ARM_JOINTS + 2] = -0.01 + 0.05 * gripper
+        self.data.ctrl[: self._joint_count] = joints
+        opening = -SQUEEZE_M + (SQUEEZE_M + self.finger_m) * gripper
+        self.data.ctrl[self._joint_count : self._joint_count + 2] = opening
 
     def step(self, substeps: int) -> None:
         """Physics only, with the commands as they are."""

@@ -24,8 +24,8 @@ from vista.learning.recipes import load_recipe
 from vista.learning.splits import load_splits
 from vista.robot.contract import load_robot
 from vista_sim.model.mjcf import build_model
-from vista_sim.objects.specs import load_object, load_objects
-from vista_sim.scenes.scene import load_scene
+from vista_sim.objects.object_file import load_object, load_objects
+from vista_sim.scenes.scene_file import load_scene
 
 Source = str | bytes | object
 EXAMPLES = Path(__file__).parents[2] / "examples"

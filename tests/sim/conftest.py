@@ -5,7 +5,7 @@ import pytest
 from vista.learning.splits import load_splits
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
-from vista_sim.measure import lab_choice
+from vista_sim.scenes.task_scenes import lab_choice
 from vista_sim.tasks import make_task
 from vista_sim.world import World
 

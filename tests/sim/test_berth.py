@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vista.learning.splits import load_splits
+from vista.skill import Skill
 from vista_sim.experts.tray_berth import GAP_M, YAWS, find_berth
 from vista_sim.measure import solve
 from vista_sim.objects.outline import DIRECTIONS, apart, points_of, reach, turned
@@ -54,10 +55,10 @@ def test_things_lie_within_the_walls_and_beside_each_other(made, seed):
     done = []
     for label in task.targets:
         index = world.index(label)
-        task.show(world, f"grasp the {label}")
+        task.show(world, Skill("grasp", label))
         found = find_berth(world, index)
         assert found.ground == pytest.approx(0.004)
-        task.show(world, f"place the {label} in the tray")
+        task.show(world, Skill("place", label, "in", "tray"))
         assert np.allclose(world.object_pose(index)[:2, 3], found.where)
         assert np.angle(np.exp(1j * (yaw_of(world.ee_pose()) - found.yaw))) == pytest.approx(0.0, abs=0.02)
         shape = outline(world, index)

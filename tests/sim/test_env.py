@@ -34,9 +34,9 @@ def test_the_expert_earns_one_reward_through_the_environment():
     env.reset(seed=1)
     inner = env.unwrapped
     rewards, ended = [], False
-    for subtask in inner.task.subtasks:
+    for skill in inner.task.skills:
         while not ended:
-            wanted = inner.task.act(inner.world, subtask)
+            wanted = inner.task.act(inner.world, skill)
             if wanted.done:
                 break
             delta = matrix_to_delta(np.linalg.inv(inner.world.ee_pose()) @ wanted.target)

@@ -4,42 +4,42 @@ import numpy as np
 import pytest
 
 from vista.errors import InvalidValueError, UnknownNameError
+from vista.skill import Skill
 from vista_sim.disturb import KINDS, Disturbance
 from vista_sim.experts import tray
 from vista_sim.experts.tray_berth import find_berth
 from vista_sim.measure import MAX_STEPS
-from vista_sim.tasks.sentences import Sentences
 from vista_sim.tasks.several import Several
 from vista_sim.world import SUBSTEPS
 
 
-def carry_out(task, world, sentence, watch=lambda world: None):
+def carry_out(task, world, skill, watch=lambda world: None):
     for _ in range(MAX_STEPS):
-        action = task.act(world, sentence)
+        action = task.act(world, skill)
         if action.done:
             return
         world.move_to(action.target, action.gripper)
         watch(world)
-    raise AssertionError(f"{sentence}: not done in {MAX_STEPS} steps")
+    raise AssertionError(f"{skill.sentence()}: not done in {MAX_STEPS} steps")
 
 
 def test_what_is_left_shrinks_subtask_by_subtask(made):
     task, world = made("several", 100)
     assert task.left(world) == task.targets
-    for sentence in task.subtasks[:2]:
-        carry_out(task, world, sentence)
+    for skill in task.skills[:2]:
+        carry_out(task, world, skill)
     assert task.left(world) == task.targets[1:]
     assert not task.success(world)
 
 
 def test_a_thing_held_over_the_tray_is_not_in_it(made):
     task, world = made("several", 100)
-    carry_out(task, world, task.subtasks[0])
+    carry_out(task, world, task.skills[0])
     index = world.index(task.targets[0])
     for _ in range(MAX_STEPS):
         if tray.over_tray(world, index):
             break
-        world.move_to(task.act(world, task.subtasks[1]).target, 0.0)
+        world.move_to(task.act(world, task.skills[1]).target, 0.0)
     assert tray.over_tray(world, index)
     assert not tray.in_tray(world, index)
 
@@ -69,32 +69,31 @@ def test_the_tray_holds_two_to_four_different_things(choice, target):
 
 def test_a_drawer_is_shut_again_with_the_thing_in_it(made):
     task, world = made("tidy", 3)
-    said = Sentences(task.scene)
-    for sentence in task.subtasks:
-        assert not said.holds(world, sentence)
-        carry_out(task, world, sentence)
-        assert said.holds(world, sentence)
+    for skill in task.skills:
+        assert not task.holds(world, skill)
+        carry_out(task, world, skill)
+        assert task.holds(world, skill)
     world.step(5 * SUBSTEPS)
     assert task.success(world)
     assert world.drawer_opening(task.drawer) < 0.02
 
 
-def test_a_sentence_about_another_scene_is_refused(made):
-    task, _ = made("several", 100)
+def test_a_skill_of_another_scene_is_refused(made):
+    task, world = made("several", 100)
     with pytest.raises(UnknownNameError, match="open the drawer"):
-        Sentences(task.scene).read("open the drawer")
+        task.holds(world, Skill("open", "drawer"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_somebody_meddles_once_while_the_next_grasp_is_on_its_way(made, kind):
     task, world = made("several", 100)
     meddler = Disturbance(kind, task.targets, seed=5)
-    for sentence in task.subtasks[:2]:
-        carry_out(task, world, sentence, meddler)
+    for skill in task.skills[:2]:
+        carry_out(task, world, skill, meddler)
     assert not meddler.label
     before = {label: world.object_pose(world.index(label))[:2, 3] for label in task.targets}
     for _ in range(25):  # it may take its time
-        world.move_to(task.act(world, task.subtasks[2]).target, 1.0)
+        world.move_to(task.act(world, task.skills[2]).target, 1.0)
         meddler(world)
         if meddler.label:
             break

@@ -8,9 +8,9 @@ import yaml
 
 from vista.errors import ConfigError, InvalidValueError
 from vista_sim.measure import solve
-from vista_sim.objects.specs import load_object, load_objects
+from vista_sim.objects.object_file import load_object, load_objects
 from vista_sim.render import Camera
-from vista_sim.scenes.scene import load_scene
+from vista_sim.scenes.scene_file import load_scene
 from vista_sim.scenes.task_scenes import scene_task
 from vista_sim.tasks import TASKS, Choice, make_task
 from vista_sim.world import SUBSTEPS, World

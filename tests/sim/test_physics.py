@@ -59,7 +59,7 @@ def test_the_same_seed_gives_the_same_physics_and_images(made, name):
     for _ in range(2):
         task, world = made(name, 7)
         for _step in range(12):
-            world.move_to((action := task.act(world, task.subtasks[0])).target, action.gripper)
+            world.move_to((action := task.act(world, task.skills[0])).target, action.gripper)
         camera = Camera(world.model)
         images = [camera.render(world.data, c, 96, 96) for c in ("front", "wrist")]
         camera.close()

@@ -50,7 +50,7 @@ def test_the_hidden_object_is_not_seen(made):
 
 def test_the_open_drawer_and_what_is_in_it_are_seen(made):
     task, world = made("search", 1)
-    task.show(world, task.subtasks[0])
+    task.show(world, task.skills[0])
     camera = Camera(world.model)
     seen = camera.render(world.data, "front")
     world.set_object(world.index(task.target), (0.0, 0.0, -0.4), 0.0)

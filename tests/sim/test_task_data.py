@@ -5,16 +5,16 @@ import pytest
 
 from vista.errors import InvalidValueError, UnknownNameError
 from vista.learning.splits import load_splits
-from vista.robot.contract import load_robot
+from vista.skill import Verb
 from vista_sim.experts import drawer_expert
 from vista_sim.generate import demos, starts, task_pairs
-from vista_sim.generate.filled import Rest, fill_tray, has_room
+from vista_sim.generate.filled import RestOfSeveral, fill_tray, has_room
 from vista_sim.generate.task_demos import demonstrate_task, make_task_demonstrations
 from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.tasks import Choice, make_task
 from vista_sim.tasks.search import Search
 from vista_sim.tasks.several import Several
-from vista_sim.world import World, top_down
+from vista_sim.world import World, shared_kinematics, top_down
 
 
 @pytest.mark.parametrize(("task", "segments"), [("stack", 2), ("search", 3)])
@@ -99,15 +99,15 @@ def test_recoveries_begin_within_the_task_and_touch_nothing(task):
     for i in range(12):
         episode = demonstrate_task(task, load_splits().seed("demonstrations", 999_200 + i), recovery=True)
         if episode is not None:
-            first.add(episode.texts[0].split()[0])
+            first.add(episode.skills[0].verb)
             assert episode.rows[0][4][2] in (0.0, 1.0)
-    assert {"grasp", "place"} <= first
+    assert {Verb.GRASP, Verb.PLACE} <= first
 
 
 def test_a_hand_in_a_thing_is_seen_to_touch_it():
     choice = Choice(load_splits().demo_objects, load_splits().demo_patterns)
     task = make_task("stack", load_splits().seed("demonstrations", 999_300), choice)
-    world = World(task.scene, load_robot("panda"), demos.kinematics())
+    world = World(task.scene, shared_kinematics().spec, shared_kinematics())
     assert not starts.touches(world)
     x, y, z = world.object_pose(0)[:3, 3]
     starts.put_hand(world, top_down(float(x), float(y), float(z), 0.0), 0.0)
@@ -118,7 +118,7 @@ def lab(task, seed, **how):
     splits = load_splits()
     choice = Choice(splits.demo_objects, splits.demo_patterns, distractors=3)
     made = task(seed, choice, **how)
-    return made, World(made.scene, load_robot("panda"), demos.kinematics())
+    return made, World(made.scene, shared_kinematics().spec, shared_kinematics())
 
 
 def test_what_opens_in_vain_is_every_drawer_but_the_one_with_the_thing():
@@ -135,14 +135,16 @@ def test_what_opens_in_vain_is_every_drawer_but_the_one_with_the_thing():
 
 def test_the_rest_of_several_begins_with_all_but_the_last_in_the_tray_and_needs_room_beside_them():
     for seed in range(12):
-        several, world = lab(Several, seed, count=3)
-        rest = Rest(several, seed)
+        several, _ = lab(Several, seed, count=3)
+        rest, world = lab(RestOfSeveral, seed, count=3)
+        assert (rest.scene, rest.instruction) == (several.scene, several.instruction)
+        assert rest.targets == several.targets
         rest.prepare(world)
-        assert several.left(world) == several.targets[-1:]
-        first, second, last = (world.index(label) for label in several.targets)
+        assert rest.left(world) == rest.targets[-1:]
+        first, second, last = (world.index(label) for label in rest.targets)
         if not has_room(world, last):
             continue
-        grasp, place = rest.subtasks
+        grasp, place = rest.skills
         rest.show(world, grasp)
         rest.show(world, place)
         at = [world.object_pose(i)[:2, 3] for i in (first, second, last)]

@@ -8,10 +8,13 @@ import pytest
 
 from vista.errors import InvalidValueError, UnknownNameError
 from vista.learning.splits import load_splits
+from vista.skill import Skill
+from vista.types import Subtask
 from vista_sim.experts import drawer_expert
-from vista_sim.measure import lab_choice, measure_expert, solve, wilson
+from vista_sim.measure import measure_expert, solve, wilson
 from vista_sim.oracle import OracleWorldModel
 from vista_sim.robot import SimRobot
+from vista_sim.scenes.task_scenes import lab_choice
 from vista_sim.tasks import TASKS, Choice, make_task
 from vista_sim.world import SUBSTEPS
 
@@ -40,14 +43,14 @@ def test_nothing_is_done_at_the_start(made, name):
     task, world = made(name, 2)
     assert not task.success(world)
     assert task.instruction.startswith(("put the ", "open the "))
-    assert not task.act(world, task.subtasks[0]).done
+    assert not task.act(world, task.skills[0]).done
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_the_last_goal_state_is_success_and_stays_it(made, name):
     task, world = made(name, 3)
-    for subtask in task.subtasks:
-        task.show(world, subtask)
+    for skill in task.skills:
+        task.show(world, skill)
     world.step(5 * SUBSTEPS)
     assert task.success(world)
 
@@ -57,13 +60,11 @@ def test_every_goal_can_be_shown_from_the_start(made, name):
     task, world = made(name, 4)
     robot = SimRobot(world)
     oracle = OracleWorldModel(world, task)
-    from vista.types import Subtask
-
     obs, before = robot.observe(), np.array(world.data.qpos)
-    for subtask in task.subtasks:
-        goal = oracle.imagine(obs, Subtask(subtask)).images["front"]
+    for skill in task.skills:
+        goal = oracle.imagine(obs, Subtask(skill)).images["front"]
         changed = np.abs(goal.astype(int) - obs.images["front"]).max(axis=2) > 40
-        assert changed.mean() > 0.005, subtask
+        assert changed.mean() > 0.005, skill
         assert np.array_equal(before, world.data.qpos)
     robot.close()
 
@@ -71,7 +72,7 @@ def test_every_goal_can_be_shown_from_the_start(made, name):
 @pytest.mark.parametrize("name", ["drawer", "search"])
 def test_the_drawers_goal_shows_it_open(made, name):
     task, world = made(name, 5)
-    task.show(world, task.subtasks[0])
+    task.show(world, task.skills[0])
     assert world.drawer_opening(task.drawer) >= drawer_expert.OPEN
     index = world.index(task.target)
     assert drawer_expert.is_inside(world, index, task.drawer) == (name == "search")
@@ -79,8 +80,8 @@ def test_the_drawers_goal_shows_it_open(made, name):
 
 def test_a_stack_that_leans_or_is_held_does_not_count(made):
     task, world = made("stack", 6)
-    for subtask in task.subtasks:
-        task.show(world, subtask)
+    for skill in task.skills:
+        task.show(world, skill)
     assert task.success(world)
     world.gripper_command = 0.0
     assert not task.success(world)
@@ -103,15 +104,17 @@ def test_both_parts_of_a_stack_can_be_named(choice):
 
 def test_unknown_names_are_listed(made, choice):
     with pytest.raises(
-        UnknownNameError, match=r"unknown task 'juggle'; known: pick_place, stack, drawer, search"
+        UnknownNameError, match="unknown task 'juggle'; known: drawer, pick_place, search, several, stack"
     ):
         make_task("juggle", 0, choice)
     for name in TASKS:
         task, world = made(name)
-        with pytest.raises(UnknownNameError, match="unknown subtask 'dance'; known: "):
-            task.act(world, "dance")
+        with pytest.raises(UnknownNameError, match="unknown subtask 'open the moon'; known: "):
+            task.act(world, Skill("open", "moon"))
         with pytest.raises(UnknownNameError, match="unknown subtask"):
-            task.show(world, "grasp the moon")
+            task.show(world, Skill("grasp", "moon"))
+        with pytest.raises(InvalidValueError, match=r"skill: .*expected a Skill"):
+            task.act(world, "grasp the moon")
     for name in ("drawer", "search", "stack"):
         with pytest.raises(UnknownNameError, match=r"unknown .*'green moon'; known: .*red cube"):
             make_task(name, 0, choice, "green moon")

@@ -21,9 +21,9 @@ from vista.robot.kinematics import Kinematics
 from vista.types import ActionChunk, ActionSpace, Observation
 from vista_sim import render
 from vista_sim.env import ResetNeededError, TabletopEnv
-from vista_sim.measure import lab_choice
 from vista_sim.render import Camera, RenderingError
 from vista_sim.robot import SimRobot
+from vista_sim.scenes.task_scenes import lab_choice
 from vista_sim.tasks import make_task
 from vista_sim.world import World
 

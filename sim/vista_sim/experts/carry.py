@@ -1,7 +1,7 @@
 """The scripted expert's careful way to put a held object down: on another object, or into a drawer.
 
-Like :mod:`vista_sim.experts.tabletop`, every action follows from what can be seen. The object travels above everything
-that stands on the table and comes down inside a steep funnel over its place.
+Like :mod:`vista_sim.experts.tabletop`, every action follows from what can be seen. The object travels
+above everything that stands on the table and comes down inside a steep funnel over its place.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vista.types import F64
-from vista_sim.experts.tabletop import FAR_STEP, NEAR_STEP, YAW_STEP, Action, is_held
+from vista_sim.experts.tabletop import FAR_STEP, NEAR_STEP, YAW_STEP, ExpertAction, is_held
 from vista_sim.world import World, top_down, yaw_of
+
+CLEARANCE = 0.12
+"""Height of a carried object's foot on the way, over all that stands on the table [m]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def top_at(position: F64, yaw: float) -> F64:
 
 def step_towards(
     world: World, goal: F64, yaw: float, lateral: float, vertical: float, gripper: float
-) -> Action:
+) -> ExpertAction:
     """A step from the measured pose towards position ``goal`` (3,) and ``yaw``, no further each way [m]."""
     pose = world.ee_pose()
     delta = goal - pose[:3, 3]
@@ -60,10 +63,10 @@ def step_towards(
     delta[2] = np.clip(delta[2], -vertical, max(vertical, 0.05))
     now = yaw_of(pose)
     turn = float(np.clip(yaw - now, -YAW_STEP, YAW_STEP))
-    return Action(top_at(pose[:3, 3] + delta, now + turn), gripper)
+    return ExpertAction(top_at(pose[:3, 3] + delta, now + turn), gripper)
 
 
-def put_down(world: World, index: int, spot: Spot) -> Action:
+def put_down(world: World, index: int, spot: Spot) -> ExpertAction:
     """Next step of "place the held object": up, over the spot, down, open, straight up."""
     pose = world.ee_pose()
     here, yaw = pose[:3, 3], yaw_of(pose)
@@ -71,14 +74,14 @@ def put_down(world: World, index: int, spot: Spot) -> Action:
     half = world.scene.objects[index].spec.half_height
     if not is_held(world, index):
         if world.gripper_command < 0.5:
-            return Action(top_at(here, yaw), 1.0)
+            return ExpertAction(top_at(here, yaw), 1.0)
         done = bool(here[2] > spot.retreat - 0.01 and world.gripper > 0.8)
         # Straight up, and not before the fingers have left the object.
         rise = 0.035 if world.gripper > 0.75 else 0.0
         action = step_towards(world, np.array([here[0], here[1], spot.retreat]), yaw, 0.0, 0.03, 1.0)
         target = action.target.copy()
         target[2, 3] = here[2] + np.clip(spot.retreat - here[2], -rise, rise)
-        return Action(target, 1.0, done)
+        return ExpertAction(target, 1.0, done)
     error = spot.where - centre[:2]
     over = float(np.hypot(*error))
     wanted = yaw if spot.yaw is None else spot.yaw
@@ -87,7 +90,7 @@ def put_down(world: World, index: int, spot: Spot) -> Action:
     low, high = spot.ground + grip, spot.clearance + grip
     aligned = over < spot.tolerance and turned
     if aligned and centre[2] - half < spot.ground + 0.004:
-        return Action(top_at(here, yaw), 1.0)
+        return ExpertAction(top_at(here, yaw), 1.0)
     funnel = 0.002 + spot.slope * max(0.0, over - 0.7 * spot.tolerance)
     height = min(high, low + funnel + (0.0 if turned else 1.0))
     travel = FAR_STEP if over > 0.08 else NEAR_STEP

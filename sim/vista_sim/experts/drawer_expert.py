@@ -8,7 +8,7 @@ import numpy as np
 from vista.types import F64
 from vista_sim.experts import goal_states
 from vista_sim.experts.carry import Spot, put_down, step_towards, top_at
-from vista_sim.experts.tabletop import FAR_STEP, NEAR_STEP, Action
+from vista_sim.experts.tabletop import FAR_STEP, NEAR_STEP, ExpertAction
 from vista_sim.model import cabinet
 from vista_sim.world import World, top_down, yaw_of
 
@@ -44,17 +44,17 @@ def is_inside(world: World, index: int, drawer: int) -> bool:
     return bool(off[0] < cabinet.INNER_X and off[1] < cabinet.INNER_Y and low)
 
 
-def open_drawer(world: World, drawer: int) -> Action:
+def open_drawer(world: World, drawer: int) -> ExpertAction:
     """Next step of "open the drawer": down around the handle, close, pull, let go, up and turn back."""
     return _slide(world, drawer, WIDE + 0.005, world.drawer_opening(drawer) >= OPEN)
 
 
-def close_drawer(world: World, drawer: int) -> Action:
+def close_drawer(world: World, drawer: int) -> ExpertAction:
     """Next step of "close the drawer": the same, pushing."""
     return _slide(world, drawer, -0.005, world.drawer_opening(drawer) <= SHUT)
 
 
-def _slide(world: World, drawer: int, wanted: float, there: bool) -> Action:
+def _slide(world: World, drawer: int, wanted: float, there: bool) -> ExpertAction:
     """Next step towards an opening of ``wanted`` [m]; ``there``: it is near enough to let go."""
     pose = world.ee_pose()
     here, yaw = pose[:3, 3], yaw_of(pose)
@@ -62,11 +62,11 @@ def _slide(world: World, drawer: int, wanted: float, there: bool) -> Action:
     off = handle - here
     if world.gripper_command < 0.5:
         if abs(world.gripper_velocity) > 0.15:
-            return Action(top_at(here, yaw), 0.0)
-        width = cabinet.HANDLE_HALF / 0.04
+            return ExpertAction(top_at(here, yaw), 0.0)
+        width = cabinet.HANDLE_HALF / world.finger_m
         around = abs(off[0]) < 0.015 and abs(off[1]) < 0.03 and abs(off[2]) < 0.015
         if not around or not 0.5 * width < world.gripper < 2.5 * width or there:
-            return Action(top_at(here, yaw), 1.0)
+            return ExpertAction(top_at(here, yaw), 1.0)
         pull = float(np.clip(wanted - world.drawer_opening(drawer), -0.03, 0.03))
         goal = np.array([here[0] + pull, handle[1], handle[2]])
         return step_towards(world, goal, HANDLE_YAW, 0.04, 0.02, 0.0)
@@ -74,7 +74,7 @@ def _slide(world: World, drawer: int, wanted: float, there: bool) -> Action:
         return _leave(world, handle)
     lateral, turn = float(np.hypot(off[0], off[1])), abs(HANDLE_YAW - yaw)
     if lateral < 0.007 and abs(off[2]) < 0.006 and turn < 0.08 and world.gripper > 0.85:
-        return Action(top_at(here, yaw), 0.0)
+        return ExpertAction(top_at(here, yaw), 0.0)
     height = handle[2] + min(0.09, 4.0 * max(0.0, lateral - 0.004) + 0.25 * max(0.0, turn - 0.05))
     if here[2] < height - 0.02 and lateral > 0.02:
         # Too low to go sideways among handles and objects: rise first.
@@ -86,20 +86,20 @@ def _slide(world: World, drawer: int, wanted: float, there: bool) -> Action:
     )
 
 
-def _leave(world: World, handle: F64) -> Action:
+def _leave(world: World, handle: F64) -> ExpertAction:
     pose = world.ee_pose()
     here, yaw = pose[:3, 3], yaw_of(pose)
     if world.gripper < 0.7 and here[2] < cabinet.HANDLE_TOP + 0.03:
-        return Action(top_at(here, yaw), 1.0)
+        return ExpertAction(top_at(here, yaw), 1.0)
     clear = here[2] > cabinet.HANDLE_TOP + 0.035
     done = bool(here[2] > RETREAT_Z - 0.01 and abs(yaw) < 0.12 and world.gripper > 0.8)
     action = step_towards(
         world, np.array([here[0], here[1], RETREAT_Z]), 0.0 if clear else yaw, 0.0, 0.04, 1.0
     )
-    return Action(action.target, 1.0, done)
+    return ExpertAction(action.target, 1.0, done)
 
 
-def put_inside(world: World, index: int, drawer: int) -> Action:
+def put_inside(world: World, index: int, drawer: int) -> ExpertAction:
     """Next step of "place the object in the drawer"."""
     spot = Spot(inside_position(world, drawer), cabinet.FLOOR, CLEARANCE, 0.012, yaw=0.0, retreat=RETREAT_Z)
     return put_down(world, index, spot)

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from vista.types import F64
-from vista_sim.experts.tabletop import LIFT, RETREAT_Z, TRAY_FLOOR, grasp_yaw
+from vista_sim.experts.tabletop import LIFT, RETREAT_Z, grasp_yaw
 from vista_sim.world import World, top_down, yaw_of
 
 
@@ -40,7 +40,7 @@ def show_grasped(
     height = max(0.015, centre[2] + spec.grasp_above) + lift
     world.set_object(index, (centre[0], centre[1], centre[2] + lift), _yaw_in_hand(world, index))
     target = top_down(centre[0] + offset[0], centre[1] + offset[1], height, yaw)
-    _arm_at(world, target, spec.half_width / 0.04, world.joints)
+    _arm_at(world, target, spec.half_width / world.finger_m, world.joints)
     world.gripper_command = 0.0
     mujoco.mj_forward(world.model, world.data)
 
@@ -90,6 +90,3 @@ class Snapshot:
         world.data.qacc_warmstart[:] = self._warm
         world.joint_target, world.gripper_command = self._act[0].copy(), self._act[1]
         mujoco.mj_forward(world.model, world.data)
-
-
-TRAY_GROUND = TRAY_FLOOR

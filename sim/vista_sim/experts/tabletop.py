@@ -21,7 +21,7 @@ HOVER = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class ExpertAction:
     """Target pose (4, 4) in the base frame, gripper [0, 1], and whether the subtask is complete."""
 
     target: F64
@@ -48,7 +48,7 @@ def grasp_yaw(world: World, index: int, current: float) -> float:
 
 def _limited(
     world: World, goal: F64, yaw: float, lateral_cap: float, down_cap: float, gripper: float
-) -> Action:
+) -> ExpertAction:
     """One step from the measured pose towards position ``goal`` (3,) and ``yaw``."""
     pose = world.ee_pose()
     here, delta = pose[:3, 3], goal - pose[:3, 3]
@@ -59,7 +59,7 @@ def _limited(
     now = yaw_of(pose)
     turn = float(np.clip(yaw - now, -YAW_STEP, YAW_STEP))
     x, y, z = here + delta
-    return Action(top_down(x, y, z, now + turn), gripper)
+    return ExpertAction(top_down(x, y, z, now + turn), gripper)
 
 
 def is_held(world: World, index: int) -> bool:
@@ -67,11 +67,13 @@ def is_held(world: World, index: int) -> bool:
     spec = world.scene.objects[index].spec
     apart = np.linalg.norm(world.object_pose(index)[:3, 3] - world.ee_pose()[:3, 3])
     return bool(
-        world.gripper_command < 0.5 and apart < 0.035 and world.gripper > 0.5 * spec.half_width / 0.04
+        world.gripper_command < 0.5
+        and apart < 0.035
+        and world.gripper > 0.5 * spec.half_width / world.finger_m
     )
 
 
-def grasp(world: World, index: int) -> Action:
+def grasp(world: World, index: int) -> ExpertAction:
     """Next step of "grasp the object": funnel down, close, lift 2 cm."""
     pose = world.ee_pose()
     centre = world.object_pose(index)[:3, 3]
@@ -79,16 +81,16 @@ def grasp(world: World, index: int) -> Action:
     if world.gripper_command < 0.5:
         stalled = abs(world.gripper_velocity) < 0.15
         if not stalled:
-            return Action(_hold(world), 0.0)
+            return ExpertAction(_hold(world), 0.0)
         if is_held(world, index):
             # By how much the object still has to rise: where between the fingers it hangs does not matter.
             rise = world.scene.objects[index].z + spec.half_height + LIFT + 0.004 - centre[2]
             target = np.array([pose[0, 3], pose[1, 3], pose[2, 3] + max(rise, -0.02)])
             done = bool(centre[2] > world.scene.objects[index].z + spec.half_height + LIFT - 0.006)
             step = _limited(world, target, yaw_of(pose), NEAR_STEP, DESCENT, 0.0)
-            return Action(step.target, 0.0, done)
+            return ExpertAction(step.target, 0.0, done)
         # Closed on nothing: open and rise, then the funnel starts again.
-        return Action(top_down(pose[0, 3], pose[1, 3], pose[2, 3] + 0.02, yaw_of(pose)), 1.0)
+        return ExpertAction(top_down(pose[0, 3], pose[1, 3], pose[2, 3] + 0.02, yaw_of(pose)), 1.0)
     height = grasp_height(world, index)
     yaw = grasp_yaw(world, index, yaw_of(pose))
     lateral = float(np.hypot(*(centre[:2] - pose[:2, 3])))
@@ -97,7 +99,7 @@ def grasp(world: World, index: int) -> Action:
     above = min(above, max(HOVER, height))
     ready = lateral < 0.007 and abs(pose[2, 3] - height) < 0.006 and turn < 0.08
     if ready and world.gripper > 0.85:
-        return Action(_hold(world), 0.0)
+        return ExpertAction(_hold(world), 0.0)
     near = pose[2, 3] < 0.14 and lateral < 0.1
     if pose[2, 3] < above - 0.02 and lateral > 0.03:
         # Too low to go sideways among other objects: rise first.
@@ -112,7 +114,7 @@ def _hold(world: World) -> F64:
     return top_down(pose[0, 3], pose[1, 3], pose[2, 3], yaw_of(pose))
 
 
-def place(world: World, index: int, where: F64, ground: float, clearance: float) -> Action:
+def place(world: World, index: int, where: F64, ground: float, clearance: float) -> ExpertAction:
     """Next step of "place the held object": over ``where`` (2,), down to ``ground``, open, retreat.
 
     ``clearance``: height the object's foot must have while it travels [m].
@@ -127,8 +129,8 @@ def place(world: World, index: int, where: F64, ground: float, clearance: float)
             # Released: straight up until nothing touches.
             done = bool(pose[2, 3] > RETREAT_Z - 0.01 and world.gripper > 0.8)
             target = np.array([pose[0, 3], pose[1, 3], RETREAT_Z])
-            return Action(_limited(world, target, yaw, NEAR_STEP, DESCENT, 1.0).target, 1.0, done)
-        return Action(_hold(world), 1.0)
+            return ExpertAction(_limited(world, target, yaw, NEAR_STEP, DESCENT, 1.0).target, 1.0, done)
+        return ExpertAction(_hold(world), 1.0)
     offset = float(pose[2, 3] - centre[2])
     low = ground + spec.half_height + offset
     high = clearance + spec.half_height + offset
@@ -136,7 +138,7 @@ def place(world: World, index: int, where: F64, ground: float, clearance: float)
     height = low + 0.006 if aligned else min(high, low + 0.006 + 3.0 * over)
     goal = np.array([*(pose[:2, 3] + where - centre[:2]), height])
     if aligned and pose[2, 3] < low + 0.014:
-        return Action(_hold(world), 1.0)
+        return ExpertAction(_hold(world), 1.0)
     # Sideways only as fast as the height allows.
     cap = FAR_STEP if pose[2, 3] > height - 0.03 else 0.0
     if over < 0.08:

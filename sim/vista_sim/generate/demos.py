@@ -3,8 +3,9 @@
 Arrays, a row per control step (0.1 s): ``front``, ``wrist`` u8 (N, 96, 96, 3); ``ee`` f32 (N, 4, 4) measured;
 ``target`` f32 (N, 4, 4) the expert's clean target; ``gripper`` f32 (N, 4): opening, rate, last command, clean
 command; ``done`` u1 (N,); ``segment`` i4 (N,), one number per subtask of an episode, counted per shard.
-Per segment: ``goal`` u8 (S, 96, 96, 3), the camera image at its end; ``text`` (S,) the subtask sentence;
-``instruction`` (S,) of the episode, which is number ``episode`` i4 (S,) of the shard.
+Per segment: ``goal`` u8 (S, 96, 96, 3), the camera image at its end; ``text`` (S,) the skill in words, for
+networks; ``crowded`` u8 (S,): 1 where it puts one of several things into a container; ``instruction`` (S,) of
+the episode, which is number ``episode`` i4 (S,) of the shard.
 
 Here are those of pick and place; :mod:`vista_sim.generate.task_demos` has the other tasks.
 """
@@ -12,7 +13,6 @@ Here are those of pick and place; :mod:`vista_sim.generate.task_demos` has the o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 
 import numpy as np
 
@@ -20,16 +20,15 @@ from vista.errors import InvalidValueError
 from vista.learning.images import resize
 from vista.learning.shards import Arrays
 from vista.learning.splits import load_splits
-from vista.robot.contract import load_robot
-from vista.robot.kinematics import Kinematics
+from vista.skill import Relation, Skill, Verb, network_text
 from vista.types import F64
 from vista_sim.experts import tabletop
-from vista_sim.experts.tabletop import Action
+from vista_sim.experts.tabletop import ExpertAction
 from vista_sim.generate.starts import low_start, random_start
 from vista_sim.objects.specs import LOW, flat
 from vista_sim.render import Camera
 from vista_sim.scenes.scene import sample_tabletop
-from vista_sim.world import World, top_down, yaw_of
+from vista_sim.world import DEFAULT_ROBOT, World, shared_kinematics, top_down, yaw_of
 
 MAX_STEPS = 60
 HOLD_STEPS = 2
@@ -37,22 +36,21 @@ LOW_SHARE = 0.5
 FINE_M = 0.02
 
 
-@cache
-def kinematics() -> Kinematics:
-    return Kinematics(load_robot("panda"))
-
-
 class Recorder:
-    """Collects the rows of one episode; nothing of a failed episode is kept."""
+    """Collects the rows of one episode; nothing of a failed episode is kept.
 
-    def __init__(self, world: World, camera: Camera, instruction: str) -> None:
-        self.world, self.camera, self.instruction = world, camera, instruction
+    ``several``: the episode brings several things to one place.
+    """
+
+    def __init__(self, world: World, camera: Camera, instruction: str, *, several: bool = False) -> None:
+        self.world, self.camera, self.instruction, self.several = world, camera, instruction, several
         self.rows: list[tuple[np.ndarray, ...]] = []
         self.segments: list[int] = []
         self.goals: list[np.ndarray] = []
-        self.texts: list[str] = []
+        self.skills: list[Skill] = []
 
-    def row(self, action: Action) -> None:
+    def row(self, action: ExpertAction) -> None:
+        """What is seen and sensed now, and the expert's ``action``."""
         w = self.world
         self.rows.append(
             (
@@ -66,12 +64,20 @@ class Recorder:
         )
         self.segments.append(len(self.goals))
 
-    def end(self, text: str) -> None:
+    def end(self, skill: Skill) -> None:
+        """``skill`` is done: what is seen now is its goal, and the next row begins another segment."""
         self.goals.append(resize(self.camera.render(self.world.data, "front")))
-        self.texts.append(text)
+        self.skills.append(skill)
+
+    @property
+    def crowded(self) -> list[bool]:
+        """Of each segment, whether it puts one of several things into a container."""
+        return [self.several and s.verb is Verb.PLACE and s.relation is Relation.IN for s in self.skills]
 
 
-def noisy(world: World, action: Action, rng: np.random.Generator, sigma: float, careful: bool = False) -> F64:
+def noisy(
+    world: World, action: ExpertAction, rng: np.random.Generator, sigma: float, careful: bool = False
+) -> F64:
     """The target that is executed: the clean one with noise [m], less near the table, and a rare knock.
 
     ``careful``: less also wherever the expert itself moves by little, such as above what it stacks on.
@@ -92,10 +98,10 @@ def noisy(world: World, action: Action, rng: np.random.Generator, sigma: float, 
 
 def run_segment(
     world: World,
-    policy: Callable[[], Action],
+    policy: Callable[[], ExpertAction],
     rng: np.random.Generator,
     recorder: Recorder,
-    text: str,
+    skill: Skill,
     *,
     sigma: float,
     early_close: int = 0,
@@ -103,7 +109,7 @@ def run_segment(
     limit: int = MAX_STEPS,
     careful: bool = False,
 ) -> bool:
-    """Run one subtask with noise; False if the expert did not finish it within ``limit`` steps.
+    """Run ``skill`` with noise; False if the expert did not finish it within ``limit`` steps.
 
     ``early_close``: how often the fingers are made to close too early, beside or above what is at ``about``
     (3,) [m]. ``careful``: see :func:`noisy`.
@@ -115,8 +121,8 @@ def run_segment(
         if action.done:
             for _hold in range(HOLD_STEPS):
                 world.move_to(noisy(world, action, rng, 0.002), action.gripper)
-                recorder.row(Action(policy().target, action.gripper, True))
-            recorder.end(text)
+                recorder.row(ExpertAction(policy().target, action.gripper, True))
+            recorder.end(skill)
             return True
         gripper = action.gripper
         if about is not None and squeeze < early_close and gripper > 0.5:
@@ -128,12 +134,12 @@ def run_segment(
     return False
 
 
-def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
+def demonstrate(seed: int, recovery: bool = False, robot: str = DEFAULT_ROBOT) -> Recorder | None:
     """One pick-and-place demonstration on the objects of the robot's split; None if it failed.
 
     ``recovery``: starts low, beside or away from the object, sometimes with closed fingers.
     """
-    splits, robot = load_splits(), load_robot("panda")
+    splits, kinematics = load_splits(), shared_kinematics(robot)
     rng = np.random.default_rng(seed + 10**6)
     count = int(rng.integers(2, 5))
     # A mug is high and long from above. An executor that knows only high mugs and cans takes whatever is long
@@ -151,7 +157,7 @@ def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
         library=library,
         required=tuple(library or ()),
     )
-    world = World(scene, robot, kinematics())
+    world = World(scene, kinematics.spec, kinematics)
     index = 0 if is_flat else int(rng.integers(count))
     if recovery:
         found = next((s for _ in range(20) if (s := low_start(world, index, rng)) is not None), None)
@@ -173,7 +179,7 @@ def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
             lambda: tabletop.grasp(world, index),
             rng,
             recorder,
-            f"grasp the {label}",
+            Skill(Verb.GRASP, label),
             sigma=sigma,
             early_close=early,
             about=lambda: world.object_pose(index)[:3, 3],
@@ -186,7 +192,7 @@ def demonstrate(seed: int, recovery: bool = False) -> Recorder | None:
             lambda: tabletop.place(world, index, where, tabletop.TRAY_FLOOR, 0.05),
             rng,
             recorder,
-            f"place the {label} in the tray",
+            Skill(Verb.PLACE, label, Relation.IN, "tray"),
             sigma=sigma,
         ):
             return None
@@ -213,13 +219,14 @@ def collect(episodes: Iterable[Recorder | None]) -> Arrays:
         **dict(zip(("front", "wrist", "ee", "target", "gripper", "done"), columns, strict=True)),
         "segment": np.array(segments, np.int32),
         "goal": np.stack([goal for e in good for goal in e.goals]),
-        "text": np.array([text for e in good for text in e.texts]),
-        "instruction": np.array([e.instruction for e in good for _ in e.texts]),
-        "episode": np.array([i for i, e in enumerate(good) for _ in e.texts], np.int32),
+        "text": np.array([network_text(skill) for e in good for skill in e.skills]),
+        "instruction": np.array([e.instruction for e in good for _ in e.skills]),
+        "crowded": np.array([each for e in good for each in e.crowded], np.uint8),
+        "episode": np.array([i for i, e in enumerate(good) for _ in e.skills], np.int32),
     }
 
 
-def make_demonstrations(seeds: Sequence[int], recovery: bool = False) -> Arrays:
+def make_demonstrations(seeds: Sequence[int], recovery: bool = False, robot: str = DEFAULT_ROBOT) -> Arrays:
     """Arrays of the successful demonstrations of ``seeds``; ``recovery``: they start where an executor ends
     up when it goes wrong."""
-    return collect(demonstrate(seed, recovery) for seed in seeds)
+    return collect(demonstrate(seed, recovery, robot) for seed in seeds)

@@ -7,14 +7,15 @@ goes where there is room (:mod:`vista_sim.experts.tray_berth`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import mujoco
 import numpy as np
 
+from vista.skill import Verb
 from vista_sim.experts import tray_berth
-from vista_sim.experts.goal_states import TRAY_GROUND
-from vista_sim.experts.tabletop import TRAY_FLOOR, Action
-from vista_sim.scenes.scene import Scene
+from vista_sim.experts.tabletop import TRAY_FLOOR
+from vista_sim.task import Choice, TaskSetup
 from vista_sim.tasks.several import Several
 from vista_sim.world import World, yaw_of
 
@@ -36,7 +37,7 @@ def fill_tray(world: World, indices: Sequence[int], rng: np.random.Generator) ->
             where = middle + rng.normal(0.0, MIDDLE_M, 2)
         else:
             where = middle + rng.uniform(-ASIDE_M, ASIDE_M, 2)
-        height = TRAY_GROUND + world.scene.objects[index].spec.half_height
+        height = TRAY_FLOOR + world.scene.objects[index].spec.half_height
         world.set_object(index, (float(where[0]), float(where[1]), height), yaw)
     mujoco.mj_forward(world.model, world.data)
 
@@ -46,27 +47,18 @@ def has_room(world: World, index: int) -> bool:
     return tray_berth.find_berth(world, index).ground <= TRAY_FLOOR
 
 
-class Rest:
-    """A ``Task``: what is left of ``whole`` when all but its last thing lies in the tray, by ``seed``."""
+class RestOfSeveral(Several):
+    """What is left of "several" when all but its last thing lies in the tray."""
 
     name = "several"
 
-    def __init__(self, whole: Several, seed: int) -> None:
-        self.whole, self._seed = whole, seed
-        self.scene: Scene = whole.scene
-        self.instruction = whole.instruction
-        self.subtasks: Sequence[str] = whole.subtasks[-2:]
+    def set_up(self, seed: int, choice: Choice, target: str | None, rng: np.random.Generator) -> TaskSetup:
+        self._seed = seed
+        made = super().set_up(seed, choice, target, rng)
+        goal = tuple(skill for skill in made.skills if skill.verb is Verb.PLACE)
+        return replace(made, skills=made.skills[-2:], goal=goal)
 
     def prepare(self, world: World) -> None:
         """Fill the tray."""
         rng = np.random.default_rng(self._seed + 3 * 10**6)
-        fill_tray(world, [world.index(label) for label in self.whole.targets[:-1]], rng)
-
-    def act(self, world: World, subtask: str) -> Action:
-        return self.whole.act(world, subtask)
-
-    def show(self, world: World, subtask: str) -> None:
-        self.whole.show(world, subtask)
-
-    def success(self, world: World) -> bool:
-        return self.whole.success(world)
+        fill_tray(world, [world.index(label) for label in self.targets[:-1]], rng)

@@ -24,40 +24,18 @@ import numpy as np
 from vista.learning.images import resize
 from vista.learning.shards import Arrays
 from vista.learning.splits import load_splits
-from vista.robot.contract import load_robot
-from vista.skill import parse
+from vista.skill import Relation, Skill, Verb, network_text
 from vista.types import F64
 from vista_sim.experts import drawer_expert
-from vista_sim.experts.goal_states import TRAY_GROUND, Snapshot, carry_to, show_grasped, show_placed
-from vista_sim.generate.demos import kinematics
+from vista_sim.experts.goal_states import Snapshot, carry_to, show_grasped, show_placed
+from vista_sim.experts.tabletop import TRAY_FLOOR
 from vista_sim.generate.starts import random_start
 from vista_sim.render import Camera
 from vista_sim.scenes.scene import Scene, sample_tabletop
-from vista_sim.world import World, top_down, yaw_of
+from vista_sim.sight import CAMERA, project, visible
+from vista_sim.world import DEFAULT_ROBOT, READY, World, shared_kinematics, top_down, yaw_of
 
 MAX_SEEN = 6
-CAMERA = "front"
-
-
-def project(world: World, points: F64, camera: str = CAMERA) -> F64:
-    """Image coordinates (N, 2) as fractions (x right, y down) of points (N, 3) in the base frame."""
-    index = world.model.camera(camera).id
-    rotation = world.data.cam_xmat[index].reshape(3, 3)
-    local = (points - world.data.cam_xpos[index]) @ rotation
-    f = 0.5 / np.tan(np.deg2rad(world.model.cam_fovy[index]) / 2)
-    depth = -local[:, 2]
-    return np.stack([0.5 + f * local[:, 0] / depth, 0.5 - f * local[:, 1] / depth], 1)
-
-
-def visible(world: World, body: str, point: F64, camera: str = CAMERA) -> bool:
-    """Whether the line from the camera to ``point`` (3,) meets ``body`` first."""
-    index = world.model.camera(camera).id
-    origin = np.array(world.data.cam_xpos[index])
-    direction = point - origin
-    groups = np.array([1, 1, 1, 0, 0, 0], np.uint8)
-    hit = np.zeros(1, np.int32)
-    mujoco.mj_ray(world.model, world.data, origin, direction / np.linalg.norm(direction), groups, 1, -1, hit)
-    return bool(hit[0] >= 0 and world.model.geom_bodyid[hit[0]] == world.model.body(body).id)
 
 
 def _extent(world: World, index: int) -> F64:
@@ -77,6 +55,8 @@ def _extent(world: World, index: int) -> F64:
 
 @dataclass
 class Shard:
+    """The arrays of one shard while they are made; ``slots``: room for what is seen in an image."""
+
     image: list[np.ndarray] = field(default_factory=list)
     gripper: list[tuple[float, float]] = field(default_factory=list)
     pairs: list[tuple[int, int, str, np.ndarray, np.ndarray, int]] = field(default_factory=list)
@@ -84,21 +64,24 @@ class Shard:
     slots: int = MAX_SEEN
 
     def shoot(self, world: World, camera: Camera) -> int:
+        """The number of a new image."""
         self.image.append(resize(camera.render(world.data, CAMERA)))
         self.gripper.append((world.gripper, world.gripper_command))
         return len(self.image) - 1
 
-    def pair(self, world: World, camera: Camera, source: int, text: str, stage: int) -> int:
+    def pair(self, world: World, camera: Camera, source: int, skill: Skill, stage: int) -> int:
+        """Pair image ``source`` with one of the world as it is now, which is the end of ``skill``."""
         goal = self.shoot(world, camera)
         hand = project(world, world.ee_pose()[None, :3, 3])[0]
-        named = parse(text).label
         labels = [p.spec.label for p in world.scene.objects]
-        point = world.object_pose(labels.index(named))[None, :3, 3] if named in labels else None
+        about = skill.thing in labels
+        point = world.object_pose(labels.index(skill.thing))[None, :3, 3] if about else None
         thing = np.full(2, -1.0) if point is None else project(world, point)[0]
-        self.pairs.append((source, goal, text, hand, thing, stage))
+        self.pairs.append((source, goal, network_text(skill), hand, thing, stage))
         return goal
 
     def look(self, world: World, image: int) -> None:
+        """Note what is seen in ``image``, which shows the world as it is now."""
         splits = load_splits()
         label = np.full((self.slots, 2), -1, np.int16)
         box = np.zeros((self.slots, 4), np.float32)
@@ -130,6 +113,7 @@ class Shard:
         self.seen.append((image, label, box, position))
 
     def arrays(self) -> Arrays:
+        """What was collected (see the module's text)."""
         source, goal, text, hand, thing, stage = zip(*self.pairs, strict=True)
         seen, label, box, position = zip(*self.seen, strict=True)
         return {
@@ -168,7 +152,7 @@ def random_arm(world: World, rng: np.random.Generator) -> F64:
         x, y = centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle)
         return top_down(x, y, rng.uniform(0.05, 0.14), rng.uniform(-1.0, 1.0))
     if rng.random() < 0.35:
-        return top_down(0.48, 0.0, 0.32, 0.0)
+        return top_down(*READY, 0.0)
     return random_start(rng)
 
 
@@ -180,8 +164,8 @@ def sample_pairs_scene(seed: int, labels: Sequence[str], patterns: Sequence[str]
     return sample_tabletop(seed, chosen, patterns, count=count)
 
 
-def _scene_pairs(shard: Shard, scene: Scene, rng: np.random.Generator) -> None:
-    world = World(scene, load_robot("panda"), kinematics())
+def _scene_pairs(shard: Shard, world: World, rng: np.random.Generator) -> None:
+    scene = world.scene
     camera = Camera(world.model)
     try:
         n = len(scene.objects)
@@ -195,7 +179,7 @@ def _scene_pairs(shard: Shard, scene: Scene, rng: np.random.Generator) -> None:
         for i in range(n):
             label = scene.objects[i].spec.label
             show_grasped(world, i)
-            shard.pair(world, camera, source, f"grasp the {label}", 0)
+            shard.pair(world, camera, source, Skill(Verb.GRASP, label), 0)
             if i in held_for:
                 pose = world.ee_pose()
                 shift = rng.normal(0, 0.04, 2) if rng.random() < 0.5 else rng.normal(0, 0.004, 2)
@@ -205,19 +189,21 @@ def _scene_pairs(shard: Shard, scene: Scene, rng: np.random.Generator) -> None:
                 held = shard.shoot(world, camera)
                 shard.look(world, held)
                 where = np.array(scene.tray) + rng.normal(0, 0.002, 2)
-                show_placed(world, i, where, TRAY_GROUND)
-                placed = shard.pair(world, camera, held, f"place the {label} in the tray", 1)
+                show_placed(world, i, where, TRAY_FLOOR)
+                into_tray = Skill(Verb.PLACE, label, Relation.IN, "tray")
+                placed = shard.pair(world, camera, held, into_tray, 1)
                 shard.look(world, placed)  # or a detector never learns to see what lies in the tray
             start.restore()
     finally:
         camera.close()
 
 
-def make_pairs(seeds: Sequence[int]) -> Arrays:
+def make_pairs(seeds: Sequence[int], robot: str = DEFAULT_ROBOT) -> Arrays:
     """Arrays of the scenes of ``seeds`` on the world model's split (see the module's text)."""
-    splits = load_splits()
+    splits, kinematics = load_splits(), shared_kinematics(robot)
     shard = Shard()
     for seed in seeds:
         scene = sample_pairs_scene(seed, splits.world_objects, splits.world_patterns)
-        _scene_pairs(shard, scene, np.random.default_rng(seed + 2 * 10**6))
+        world = World(scene, kinematics.spec, kinematics)
+        _scene_pairs(shard, world, np.random.default_rng(seed + 2 * 10**6))
     return shard.arrays()

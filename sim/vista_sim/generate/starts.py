@@ -5,12 +5,12 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from vista.skill import Skill, Verb
 from vista.types import F64
 from vista_sim.experts import drawer_expert, tabletop
 from vista_sim.experts.goal_states import Snapshot, carry_to
 from vista_sim.model.cabinet import DRAWER_NAMES
-from vista_sim.tasks import Task
-from vista_sim.tasks.sentences import Meaning
+from vista_sim.task import Task
 from vista_sim.world import SUBSTEPS, World, top_down, yaw_of
 
 TRIES = 20
@@ -91,28 +91,29 @@ def open_in_vain(world: World, wanted: int, rng: np.random.Generator) -> bool:
     return True
 
 
-def start_within(world: World, task: Task, step: int, said: Meaning, rng: np.random.Generator) -> bool:
-    """Bring ``world`` to where subtask ``step`` of ``task``, which means ``said``, might begin or go wrong.
+def start_within(world: World, task: Task, step: int, rng: np.random.Generator) -> bool:
+    """Bring ``world`` to where skill ``step`` of ``task`` might begin or go wrong.
 
-    All before it is done, and the hand is somewhere; what it holds, it holds. False where no such start was
-    found.
+    All skills before it are done, and the hand is somewhere, with the thing in it where the skill places one.
+    False where no such start was found.
     """
-    for before in task.subtasks[:step]:
+    for before in task.skills[:step]:
         task.show(world, before)
-    if said.verb == "place":
-        return _held_start(world, task, task.subtasks[step], world.index(said.thing), rng)
-    if said.verb in ("open", "close") and rng.random() < AJAR_SHARE:
-        drawer = DRAWER_NAMES[world.scene.drawers].index(said.thing)
+    skill = task.skills[step]
+    if skill.verb is Verb.PLACE:
+        return _held_start(world, task, skill, rng)
+    if skill.verb in (Verb.OPEN, Verb.CLOSE) and rng.random() < AJAR_SHARE:
+        drawer = DRAWER_NAMES[world.scene.drawers].index(skill.thing)
         drawer_expert.slide_to(world, drawer, rng.uniform(*AJAR))
     free = Snapshot(world)
     for _ in range(TRIES):
         start: tuple[F64, float] | None
-        if said.verb in ("open", "close"):
-            start = handle_start(world, DRAWER_NAMES[world.scene.drawers].index(said.thing), rng)
+        if skill.verb in (Verb.OPEN, Verb.CLOSE):
+            start = handle_start(world, DRAWER_NAMES[world.scene.drawers].index(skill.thing), rng)
         elif rng.random() < 0.35:
             start = random_start(rng), 1.0
         else:
-            start = low_start(world, world.index(said.thing), rng)
+            start = low_start(world, world.index(skill.thing), rng)
         if start is not None:
             put_hand(world, *start)
             if not touches(world):
@@ -121,11 +122,12 @@ def start_within(world: World, task: Task, step: int, said: Meaning, rng: np.ran
     return False
 
 
-def _held_start(world: World, task: Task, sentence: str, index: int, rng: np.random.Generator) -> bool:
-    """Object ``index``, which the fingers hold, close above where ``sentence`` wants it, or anywhere."""
+def _held_start(world: World, task: Task, skill: Skill, rng: np.random.Generator) -> bool:
+    """The thing of ``skill``, which the fingers hold, close above where it goes, or anywhere."""
+    index = world.index(skill.thing)
     world.step(SUBSTEPS)
     held = Snapshot(world)
-    task.show(world, sentence)
+    task.show(world, skill)
     goal = world.object_pose(index)[:3, 3]
     held.restore()
     for _ in range(TRIES):

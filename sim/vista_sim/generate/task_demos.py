@@ -16,27 +16,26 @@ import numpy as np
 from vista.errors import UnknownNameError
 from vista.learning.shards import Arrays
 from vista.learning.splits import load_splits
-from vista.robot.contract import load_robot
+from vista.skill import Skill, Verb
 from vista.types import F64
 from vista_sim.experts import drawer_expert
-from vista_sim.generate.demos import LOW_SHARE, Recorder, collect, kinematics, run_segment
-from vista_sim.generate.filled import Rest, has_room
+from vista_sim.generate.demos import LOW_SHARE, Recorder, collect, run_segment
+from vista_sim.generate.filled import RestOfSeveral, has_room
 from vista_sim.generate.starts import open_in_vain, put_hand, random_start, start_within
 from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.objects.specs import LOW, flat
 from vista_sim.render import Camera
 from vista_sim.tasks import Choice, Task, make_task
-from vista_sim.tasks.search import Search
-from vista_sim.tasks.sentences import Sentences
-from vista_sim.tasks.several import Several
-from vista_sim.world import World
+from vista_sim.world import DEFAULT_ROBOT, World, shared_kinematics
 
 TASKS = ("stack", "drawer", "search", "tidy", "several")
 LIMIT = 100
 """Steps that the expert has for one subtask."""
 
 
-def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder | None:
+def demonstrate_task(
+    name: str, seed: int, recovery: bool = False, robot: str = DEFAULT_ROBOT
+) -> Recorder | None:
     """One demonstration of task ``name`` on the objects of the robot's split; None if it failed.
 
     Raises:
@@ -54,46 +53,46 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
     )
     task: Task
     if name == "several":
-        task = Rest(Several(seed, choice, count=int(rng.integers(2, 4))), seed)
+        task = RestOfSeveral(seed, choice, count=int(rng.integers(2, 4)))
     else:
         task = make_task(name, seed, choice)
-    world, said = World(task.scene, load_robot("panda"), kinematics()), Sentences(task.scene)
+    kinematics = shared_kinematics(robot)
+    world = World(task.scene, kinematics.spec, kinematics)
 
-    def centre(sentence: str) -> Callable[[], F64] | None:
-        meaning = said.read(sentence)
-        if meaning.verb == "grasp":
-            return lambda: world.object_pose(world.index(meaning.thing))[:3, 3]
-        if meaning.verb == "place":
+    def centre(skill: Skill) -> Callable[[], F64] | None:
+        if skill.verb is Verb.GRASP:
+            return lambda: world.object_pose(world.index(skill.thing))[:3, 3]
+        if skill.verb is Verb.PLACE:
             return None
-        drawer = DRAWER_NAMES[task.scene.drawers].index(meaning.thing)
+        drawer = DRAWER_NAMES[task.scene.drawers].index(skill.thing)
         return lambda: drawer_expert.handle_position(world, drawer)
 
-    first = int(rng.integers(len(task.subtasks))) if recovery else 0
+    first = int(rng.integers(len(task.skills))) if recovery else 0
     if recovery:
         task.prepare(world)
-        if isinstance(task, Search):
-            open_in_vain(world, task.drawer, rng)
-        if not start_within(world, task, first, said.read(task.subtasks[first]), rng):
+        if task.hidden_in is not None:
+            open_in_vain(world, task.hidden_in, rng)
+        if not start_within(world, task, first, rng):
             return None
     else:
         if rng.random() < 0.6:
             world.reset(random_start(rng))
         task.prepare(world)
-        if isinstance(task, Search):
+        if task.hidden_in is not None:
             start = world.ee_pose()
-            if open_in_vain(world, task.drawer, rng) and rng.random() < 0.4:
+            if open_in_vain(world, task.hidden_in, rng) and rng.random() < 0.4:
                 put_hand(world, start, 1.0)
-    if isinstance(task, Rest) and not has_room(world, world.index(task.whole.targets[-1])):
+    if name == "several" and not has_room(world, world.index(task.targets[-1])):
         return None
     camera = Camera(world.model)
     try:
-        recorder = Recorder(world, camera, task.instruction)
+        recorder = Recorder(world, camera, task.instruction, several=len(task.targets) > 1)
         sigma = float(rng.uniform(0.004, 0.014))
-        for sentence in task.subtasks[first:]:
+        for skill in task.skills[first:]:
             finished = run_segment(
-                world, lambda: task.act(world, sentence), rng, recorder, sentence,  # noqa: B023 (called here)
+                world, lambda: task.act(world, skill), rng, recorder, skill,  # noqa: B023 (called here)
                 sigma=sigma, early_close=int(rng.random() < 0.45) * (2 if recovery else 1),
-                about=centre(sentence), limit=LIMIT, careful=True,
+                about=centre(skill), limit=LIMIT, careful=True,
             )  # fmt: skip
             if not finished:
                 return None
@@ -102,6 +101,8 @@ def demonstrate_task(name: str, seed: int, recovery: bool = False) -> Recorder |
         camera.close()
 
 
-def make_task_demonstrations(seeds: Sequence[int], task: str, recovery: bool = False) -> Arrays:
+def make_task_demonstrations(
+    seeds: Sequence[int], task: str, recovery: bool = False, robot: str = DEFAULT_ROBOT
+) -> Arrays:
     """Arrays of the successful demonstrations of ``task`` in the scenes of ``seeds``."""
-    return collect(demonstrate_task(task, seed, recovery) for seed in seeds)
+    return collect(demonstrate_task(task, seed, recovery, robot) for seed in seeds)

@@ -15,10 +15,9 @@ import numpy as np
 from vista.errors import UnknownNameError
 from vista.learning.shards import Arrays
 from vista.learning.splits import load_splits
-from vista.robot.contract import load_robot
+from vista.skill import Relation, Skill, Verb
 from vista_sim.experts import drawer_expert
 from vista_sim.experts.goal_states import Snapshot, carry_to, show_grasped
-from vista_sim.generate.demos import kinematics
 from vista_sim.generate.pairs import Shard, choose_labels, random_arm
 from vista_sim.generate.starts import random_start
 from vista_sim.model.cabinet import DRAWER_NAMES
@@ -32,8 +31,8 @@ from vista_sim.scenes.cabinet_scenes import (
     supports,
 )
 from vista_sim.scenes.scene import Scene, sample_tabletop
-from vista_sim.tasks.sentences import Sentences
-from vista_sim.world import World, top_down, yaw_of
+from vista_sim.skills import TRAY, SceneSkills
+from vista_sim.world import DEFAULT_ROBOT, World, shared_kinematics, top_down, yaw_of
 
 TASKS = ("stack", "drawer", "search")
 SLOTS = 9
@@ -63,11 +62,11 @@ def sample_task_scene(task: str, seed: int, labels: Sequence[str], patterns: Seq
 
 
 class _Studio:
-    """Photographs the subtasks of one scene."""
+    """Photographs the skills of one scene."""
 
     def __init__(self, shard: Shard, world: World, camera: Camera, rng: np.random.Generator) -> None:
         self._shard, self.world, self._camera, self.rng = shard, world, camera, rng
-        self._said = Sentences(world.scene)
+        self._skills = SceneSkills(world.scene)
 
     def source(self) -> int:
         """The number of an image of what the world is like now."""
@@ -75,10 +74,10 @@ class _Studio:
         self._shard.look(self.world, image)
         return image
 
-    def pair(self, source: int, sentence: str, *, held: bool = False, look: bool = True) -> int:
-        """Set the world to the end of ``sentence`` and pair ``source`` with what it looks like."""
-        self._said.show(self.world, sentence)
-        goal = self._shard.pair(self.world, self._camera, source, sentence, int(held))
+    def pair(self, source: int, skill: Skill, *, held: bool = False, look: bool = True) -> int:
+        """Set the world to the end of ``skill`` and pair ``source`` with what it looks like."""
+        self._skills.show(self.world, skill)
+        goal = self._shard.pair(self.world, self._camera, source, skill, int(held))
         if look:
             self._shard.look(self.world, goal)
         return goal
@@ -109,14 +108,14 @@ def _stack_pairs(studio: _Studio) -> None:
     below = [i for i, p in things if is_support(p.spec)]
     above = [i for i, p in things if is_stackable(p.spec)]
     for i in rng.permutation(len(things))[:2]:
-        studio.pair(source, f"grasp the {things[i][1].spec.label}", look=False)
+        studio.pair(source, Skill(Verb.GRASP, things[i][1].spec.label), look=False)
         start.restore()
     ways = [(a, b) for a in above for b in below if a != b]
     for k in rng.permutation(len(ways))[:3]:
         top, under = ways[k]
         held = studio.hold(top)
-        text = f"place the {things[top][1].spec.label} on the {things[under][1].spec.label}"
-        studio.pair(held, text, held=True)
+        labels = [placed.spec.label for _, placed in things]
+        studio.pair(held, Skill(Verb.PLACE, labels[top], Relation.ON, labels[under]), held=True)
         start.restore()
 
 
@@ -126,40 +125,40 @@ def _drawer_pairs(studio: _Studio) -> None:
     studio.move_arm()
     start, source = Snapshot(world), studio.source()
     for name in names:
-        studio.pair(source, f"open the {name}")
+        studio.pair(source, Skill(Verb.OPEN, name))
         start.restore()
     hidden = next((p.drawer for p in scene.objects if p.drawer is not None), 0)
     drawer = hidden if rng.random() < 0.7 else int(rng.integers(len(names)))
     drawer_expert.show_opened(world, drawer)
     studio.move_arm()
     opened, source = Snapshot(world), studio.source()
-    studio.pair(source, f"close the {names[drawer]}")
+    studio.pair(source, Skill(Verb.CLOSE, names[drawer]))
     opened.restore()
     in_view = [i for i, p in enumerate(scene.objects) if p.drawer in (None, drawer)]
     first = [i for i in in_view if scene.objects[i].drawer is not None]
     chosen = [*first, *(int(i) for i in rng.permutation([i for i in in_view if i not in first]))][:2]
     for i in chosen:
         label, spec = scene.objects[i].spec.label, scene.objects[i].spec
-        studio.pair(source, f"grasp the {label}", look=False)
+        studio.pair(source, Skill(Verb.GRASP, label), look=False)
         opened.restore()
         held = studio.hold(i, 0.06)
         if scene.tray is not None:
             carried = Snapshot(world)
-            studio.pair(held, f"place the {label} in the tray", held=True)
+            studio.pair(held, Skill(Verb.PLACE, label, Relation.IN, TRAY), held=True)
             carried.restore()
-        inside = studio.pair(held, f"place the {label} in the {names[drawer]}", held=True)
+        inside = studio.pair(held, Skill(Verb.PLACE, label, Relation.IN, names[drawer]), held=True)
         if fits_drawer(spec):
-            studio.pair(inside, f"close the {names[drawer]}")
+            studio.pair(inside, Skill(Verb.CLOSE, names[drawer]))
         opened.restore()
 
 
-def make_task_pairs(seeds: Sequence[int], task: str) -> Arrays:
+def make_task_pairs(seeds: Sequence[int], task: str, robot: str = DEFAULT_ROBOT) -> Arrays:
     """Arrays of the scenes of ``seeds`` on the world model's split."""
-    splits = load_splits()
+    splits, kinematics = load_splits(), shared_kinematics(robot)
     shard = Shard(slots=SLOTS)
     for seed in seeds:
         scene = sample_task_scene(task, seed, splits.world_objects, splits.world_patterns)
-        world = World(scene, load_robot("panda"), kinematics())
+        world = World(scene, kinematics.spec, kinematics)
         camera = Camera(world.model)
         try:
             studio = _Studio(shard, world, camera, np.random.default_rng(seed + 2 * 10**6))

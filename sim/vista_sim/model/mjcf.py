@@ -34,8 +34,8 @@ def _arm_text(path: str) -> str:
 def build_model(scene: Scene, robot: RobotSpec, looks: str | None = None) -> mujoco.MjModel:
     """Compile ``scene`` with the arm of ``robot``. Objects are bodies ``object0``… with free joints.
 
-    ``looks``: how the arm is drawn, see :func:`vista_sim.model.looks.arm_looks`. No name from outside stands in
-    the MJCF text: objects and files are numbered.
+    ``looks``: how the arm is drawn, see :func:`vista_sim.model.looks.arm_looks`. No name from outside
+    stands in the MJCF text: objects and files are numbered.
 
     Raises:
         ConfigError: the arm's file is no MJCF, has no camera ``front`` to look with, or MuJoCo cannot

@@ -1,10 +1,9 @@
-"""Movable objects: nine shapes, ten colours, random sizes, and a user's own from short YAML files."""
+"""Movable objects as data: nine shapes, ten colours, random sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -234,17 +233,3 @@ def _flattened(geom: Geom, tall: float, wide: float) -> Geom:
         return replace(geom, size=(geom.size[0], geom.size[1] * tall))
     x, y, z, x2, y2, z2 = geom.fromto
     return replace(geom, fromto=(x, y, z * tall, x2, y2, z2 * tall))
-
-
-def load_object(path: str | Path) -> ObjectSpec:
-    """The object of a YAML file; see :func:`vista_sim.objects.object_file.load_object`."""
-    from vista_sim.objects import object_file
-
-    return object_file.load_object(path)
-
-
-def load_objects(folder: str | Path) -> dict[str, ObjectSpec]:
-    """Every object of a folder, by label; see :func:`vista_sim.objects.object_file.load_objects`."""
-    from vista_sim.objects import object_file
-
-    return object_file.load_objects(folder)

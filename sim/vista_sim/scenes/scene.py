@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -66,13 +65,6 @@ class Scene:
                 return placed
         known = ", ".join(p.spec.label for p in self.objects)
         raise InvalidValueError(f"no {label!r} in scene {self.seed}; it holds: {known}")
-
-
-def load_scene(path: str | Path, library: Mapping[str, ObjectSpec] | None = None) -> Scene:
-    """The scene of a YAML file; see :func:`vista_sim.scenes.scene_file.load_scene`."""
-    from vista_sim.scenes import scene_file
-
-    return scene_file.load_scene(path, library)
 
 
 def _rgb(values: np.ndarray) -> RGB:

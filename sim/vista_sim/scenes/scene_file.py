@@ -15,7 +15,8 @@ from vista.messages.plain_text import plain
 from vista.values import shown
 from vista_sim.model import cabinet
 from vista_sim.model.textures import PATTERNS
-from vista_sim.objects.specs import COLOURS, ObjectSpec, load_objects, sample_object
+from vista_sim.objects.object_file import load_objects
+from vista_sim.objects.specs import COLOURS, ObjectSpec, sample_object
 from vista_sim.scenes.cabinet_scenes import FRONT_X, FRONT_YAW, arrange, fits_drawer, put_in_drawer
 from vista_sim.scenes.scene import (
     MOST_OBJECTS,

@@ -1,4 +1,4 @@
-"""Which scene a task is set in: demo, bench and simulator node make it here, so that it is the same."""
+"""Makes the task of a name and a seed: demo, bench and simulator node call this, so that it is the same."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 from vista.files.yaml_file import existing, user_path
 from vista.learning.splits import load_splits
 from vista.values import whole
-from vista_sim.objects.specs import load_objects
-from vista_sim.scenes.scene import Scene, load_scene
+from vista_sim.objects.object_file import load_objects
+from vista_sim.scenes.scene import Scene
+from vista_sim.scenes.scene_file import load_scene
 from vista_sim.tasks import TASKS, Choice, Task, make_task
 
 DISTRACTORS = 3
@@ -35,6 +36,7 @@ def scene_task(
     """The task ``name`` in the scene of ``seed``.
 
     Args:
+        name: One of ``vista_sim.tasks.TASKS``, ``FILE.py`` or ``module:Class``.
         objects: A folder of one's own objects; one of them, drawn by the seed, is what the task is about,
             the others and those of the lab stand around it.
         scene: A file that fixes the whole scene.

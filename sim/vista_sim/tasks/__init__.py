@@ -1,43 +1,48 @@
-"""The tasks by name."""
+"""The tasks by name: every class of this folder's modules that derives from :class:`vista_sim.task.Task`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import pkgutil
 
-from vista.errors import UnknownNameError
 from vista.values import text, whole
-from vista_sim.tasks.base import Choice, Task
-from vista_sim.tasks.drawer import Drawer
-from vista_sim.tasks.pick_place import PickPlace
-from vista_sim.tasks.search import Search
-from vista_sim.tasks.several import Several
-from vista_sim.tasks.stack import Stack
-from vista_sim.tasks.tidy import Tidy
+from vista_sim.task import Choice, Task, TaskSetup
+from vista_sim.task_reference import task_class, tasks_of
 
 MOST_SEED = 2**62
 """The largest seed of a scene; parts of a task draw from seeds a little above it."""
-TASKS: dict[str, Callable[[int, Choice, str | None], Task]] = {
-    "pick_place": PickPlace,
-    "stack": Stack,
-    "drawer": Drawer,
-    "search": Search,
-    "several": Several,
-    "tidy": Tidy,
-}
+
+
+def _found() -> dict[str, type[Task]]:
+    found: dict[str, type[Task]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        found |= tasks_of(importlib.import_module(f"{__name__}.{module.name}"))
+    return found
+
+
+TASKS = _found()
+
+
+def find_task(name: str) -> type[Task]:
+    """The class of the task ``name``: one of :data:`TASKS`, a Python file, or ``module:Class``.
+
+    Raises:
+        UnknownNameError, ConfigError: as :func:`vista_sim.task_reference.task_class`.
+    """
+    return task_class(name, TASKS)
 
 
 def make_task(name: str, seed: int, choice: Choice, target: str | None = None) -> Task:
     """The task ``name`` in the scene of ``seed``, about the object ``target`` or one that the seed draws.
 
     Raises:
-        UnknownNameError: no such task or object. InvalidValueError: a seed below 0, or a scene that lacks
-            what the task needs.
+        UnknownNameError: no such task or object. ConfigError: a task of one's own that cannot be read.
+        InvalidValueError: a seed below 0, or a scene that lacks what the task needs.
     """
-    if not isinstance(name, str) or name not in TASKS:
-        raise UnknownNameError("task", str(name), TASKS)
+    kind = find_task(name)
     if target is not None:
         text("target", target)
-    return TASKS[name](whole("seed", seed, 0, MOST_SEED), choice, target)
+    return kind(whole("seed", seed, 0, MOST_SEED), choice, target)
 
 
-__all__ = ["TASKS", "Choice", "Task", "make_task"]
+__all__ = ["MOST_SEED", "TASKS", "Choice", "Task", "TaskSetup", "find_task", "make_task"]
