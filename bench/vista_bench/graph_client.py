@@ -1,108 +1,109 @@
-"""What a bench measures through the running ROS graph; ROS is loaded only where one asks for it."""
+"""Measures the ROS graph that is up, through one client for a whole bench; ROS is loaded only for this."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 import time
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
-from vista.errors import VistaError
+from vista.assembly import Refs
+from vista.errors import ConfigError, VistaError
 from vista.events import Event, EventKind
+from vista.graph.running import find_running
 from vista.loop.stopping import Halt
 from vista.messages.describe import describe
 from vista.types import EpisodeResult, Outcome
+from vista_bench.episode import TaskEpisode, subtask_rows
 
 NODES = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
-READY_S = 60.0
-
+READY_S, SETTLE_S = 60.0, 1.0
 _opened: list[Any] = []
 
 
-@cache
-def client() -> Any:
-    """One :class:`vista_ros.client.GraphClient` for a whole bench, on the graph that is up, until it is
-    closed by :func:`close_bench`.
+def _ros(module: str, cell: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"cell {cell!r} needs ROS 2 and the built workspace (./run setup brings both): {error}"
+        ) from error
 
-    Raises:
-        VistaError: no graph is up, or it is not ready in time.
-    """
-    from vista.graph.running import find_running
-    from vista_ros.client import GraphClient
 
-    state = find_running(None, elsewhere=True)
-    os.environ["ROS_DOMAIN_ID"] = str(state.domain)
-    opened = GraphClient(state.namespace)
-    opened.__enter__()
-    _opened.append(opened)
-    opened.wait_ready(NODES, READY_S)
-    return opened
+def check_graph(cell: str) -> None:
+    """Raise ConfigError where ROS or the built workspace, which ``cell`` needs, is missing."""
+    _ros("vista_ros.client", cell)
+
+
+def _client(cell: str) -> Any:
+    """One ``GraphClient`` for a whole bench, on the graph that is up, once all of its nodes are ready."""
+    library = _ros("vista_ros.client", cell)
+    if not _opened:
+        state = find_running(None, elsewhere=True)
+        os.environ["ROS_DOMAIN_ID"] = str(state.domain)
+        client = library.GraphClient(state.namespace)
+        client.__enter__()
+        _opened.append(client)
+    _opened[0].wait_ready(NODES, READY_S)  # a node that ended in the episode before may be starting anew
+    return _opened[0]
+
+
+@contextmanager
+def closed_afterwards() -> Iterator[None]:
+    """Close the client after the block, if one was used. At the end of Python it would be too late: the
+    threads that its callbacks need are gone by then."""
+    try:
+        yield
+    finally:
+        close_bench()
 
 
 def close_bench() -> None:
     """Close the client of a bench, if there is one; a later episode opens another."""
     while _opened:
-        _opened.pop().__exit__()
-    client.cache_clear()
+        _opened.pop().__exit__(None, None, None)
 
 
-def run_episode(
-    *,
-    task: str,
-    seed: int,
-    objects: object = None,
-    scene: object = None,
-    refs: Mapping[str, object] | None = None,
-) -> dict[str, object]:
-    """One episode of ``vista bench --cell ros`` in the graph that is up, with the models it was started with.
-
-    Returns:
-        ``truth`` of the simulator, ``outcome`` and ``cause`` of the stack, ``seconds`` of robot time, and
-        ``subtasks`` as [sentence, state, reason, score].
+def run_episode(task: str, seed: int, *, objects: str, scene: str, refs: Refs) -> TaskEpisode:
+    """One episode of cell ``ros``, with the models that the graph was started with.
 
     Raises:
-        VistaError: ``refs`` are given (they belong to ``vista up``), no graph is up, or it is not ready.
+        VistaError: ``refs`` name parts (they belong to ``vista up``), no graph is up, or it is not ready.
     """
-    from vista_ros.calls import NodeGoneError
-
-    refs = {name: ref for name, ref in (refs or {}).items() if name != "robot"}
-    if refs:
+    named = [name for name, ref in asdict(refs).items() if ref is not None and name != "robot"]
+    if named:
         raise VistaError(
-            f"cell 'ros' uses the models that 'vista up' was started with; drop {', '.join(refs)}"
+            f"cell 'ros' uses the models that 'vista up' was started with; drop {', '.join(named)}"
         )
-    graph = client()
-    graph.wait_ready(NODES, READY_S)  # a node that was gone in the episode before may be starting anew
+    client, gone = _client("ros"), _ros("vista_ros.calls", "ros").NodeGoneError
     instruction = ""
     try:
-        laid = graph.reset(seed, task=task, objects=str(objects or ""), scene=str(scene or ""))
+        laid = client.reset(seed, task=task, objects=objects, scene=scene)
         instruction = laid.instruction
-        result = graph.run_task(instruction, seed=seed)
-        time.sleep(1.0)  # what was let go comes to rest
-        truth = graph.truth(instruction)
-    except (NodeGoneError, Halt) as error:  # one lost answer is one lost episode
-        result, truth = EpisodeResult(instruction, Outcome.STOPPED, describe(error), 0, 0.0), None
-    return {
-        "truth": truth is True,
-        "outcome": str(result.outcome),
-        "cause": result.cause,
-        "seconds": result.seconds,
-        "subtasks": [[r.text, str(r.state), r.reason, round(r.score, 3)] for r in result.subtasks],
-    }
+        result = client.run_task(instruction, seed=seed)
+        time.sleep(SETTLE_S)  # things come to rest
+        success = client.truth(instruction) is True
+    except (gone, Halt) as error:  # one lost answer is one lost episode
+        result, success = EpisodeResult(instruction, Outcome.STOPPED, describe(error), 0, 0.0), False
+    return TaskEpisode(
+        success=success, failure="" if success else result.cause or "failed", outcome=str(result.outcome),
+        cause=result.cause, seconds=result.seconds, subtasks=subtask_rows(result),
+    )  # fmt: skip
 
 
-def command_intervals(seed: int) -> list[float]:
-    """Times [s] between one command of the executor and the next while it pursues the subgoals of one task,
-    in the graph that is up, in the scene of ``seed``.
+def command_intervals(seed: int, cell: str) -> list[float]:
+    """Times [s] from one command of the executor to the next while it pursues the subgoals of one task, in
+    the graph that is up, in the scene of ``seed``.
 
     Raises:
         VistaError: no graph is up, it is not ready, or the task was rejected.
     """
-    from trajectory_msgs.msg import JointTrajectory  # type: ignore[import-untyped]
-
-    graph = client()
-    laid = graph.reset(seed)
+    client = _client(cell)
+    laid = client.reset(seed)
     pursuing, spent, last = threading.Event(), list[float](), [0.0]
 
     def hear_command(_: object) -> None:
@@ -118,9 +119,10 @@ def command_intervals(seed: int) -> list[float]:
         elif event.stage == "pursue" and event.kind is EventKind.STAGE_ENDED:
             pursuing.clear()
 
-    commands = graph.node.create_subscription(JointTrajectory, "executor/command", hear_command, 10)
+    message = _ros("trajectory_msgs.msg", cell).JointTrajectory
+    commands = client.node.create_subscription(message, "executor/command", hear_command, 10)
     try:
-        graph.run_task(laid.instruction, seed=seed, listener=hear)
+        client.run_task(laid.instruction, seed=seed, listener=hear)
     finally:
-        graph.node.destroy_subscription(commands)
+        client.node.destroy_subscription(commands)
     return spent

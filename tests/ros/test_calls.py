@@ -328,7 +328,7 @@ def test_a_client_that_fails_half_way_leaves_no_context(monkeypatch: pytest.Monk
 
 BENCH = """
 import sys, time
-from vista_bench.suites.through_graph import closed_afterwards
+from vista_bench.graph_client import closed_afterwards
 from vista_bench import graph_client
 from vista_ros.client import GraphClient
 with closed_afterwards():

@@ -6,12 +6,8 @@ Results are kept one episode a line; the same command goes on where it was inter
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import os
-import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -21,16 +17,15 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from vista import __version__
+from vista.assembly import Refs
 from vista.errors import ConfigError, InvalidValueError, VistaError
 from vista.files.yaml_file import user_path
 from vista.graph.checks import writable_folder
 from vista.messages.plain_text import plain
-from vista.report.machine import machine_info
-from vista_bench.episode import Refs
-from vista_bench.results import Record
-from vista_bench.suites import SUITES, Settings, make_suite
-from vista_bench.suites.base import Cell, Job, Progress
+from vista_bench.jobs import BenchProgress, EpisodeJob
+from vista_bench.report import report_of, write_report
+from vista_bench.suites import SUITES, BenchSettings, make_suite
+from vista_bench.suites.base import Cell
 
 _REF = "FOLDER|module:Class"
 FEWEST_RECORDS = 1_000
@@ -50,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--world-model", metavar=_REF, help="world model to use")
     add("--planner", metavar=_REF, help="planner to use; also: memory, scripted")
     add("--critic", metavar=_REF, help="critic to use (default: none)")
-    add("--preprocessor", metavar=_REF, help="what sums up steps and asks the memory (default: templates)")
+    add("--preprocessor", metavar=_REF, help="sums up steps and asks the memory (default: templates)")
     add("--detector", metavar=_REF, help="detector to use; also: oracle, none")
     add("--switcher", metavar=_REF, help="switcher to use; also: scripted")
     add("--guard", metavar="FILE", help="limits of the guard")
     add("--robot", default="panda", metavar="NAME|FILE", help="contract of the arm (default panda)")
-    add("--task", default="pick_place", metavar="NAME", help="task of the suite's scenes")
+    add("--task", default="pick_place", metavar="NAME|FILE", help="task of the scenes; also one's own")
     add("--objects", metavar="DIR", help="a folder with one's own objects")
     add("--scene", metavar="FILE", help="a scene of one's own")
     add("--split", default="bench", metavar="RANGE", help="range of seeds (bench; tuning to develop with)")
@@ -89,7 +84,7 @@ def main(args: argparse.Namespace) -> int:
         args.policy, args.world_model, args.planner, args.detector, args.switcher, args.guard, args.robot,
         args.critic, args.preprocessor,
     )  # fmt: skip
-    settings = Settings(
+    settings = BenchSettings(
         tuple(args.cell), tuple(args.method), args.seed, args.episodes, args.split, args.task,
         args.objects, args.scene, args.workers, refs, tuple(args.records),
     )  # fmt: skip
@@ -98,23 +93,13 @@ def main(args: argparse.Namespace) -> int:
     if args.page is not None:
         writable_folder("--page", args.page)
     console = Console(stderr=True)
-    with Shown(console) as shown:
-        cells = suite.measure(settings, out, shown)
+    with ProgressBar(console) as bar:
+        cells = suite.measure(settings, out, bar)
     if not cells or any(not cell.get("n") for cell in cells):
         raise VistaError("nothing was measured; a cell without episodes has no result")
-    report = {
-        "suite": args.suite,
-        "seed": args.seed,
-        "split": args.split,
-        "task": args.task,
-        "commit": commit(),
-        "machine": dict(machine_info()),
-        "cells": cells,
-    }
+    report = report_of(args.suite, settings, cells)
     if args.json is not None:
-        scratch = args.json.with_name(args.json.name + ".part")
-        scratch.write_text(json.dumps(plainly(report), indent=1) + "\n", encoding="utf-8")
-        os.replace(scratch, args.json)
+        write_report(report, args.json)
     if args.page is not None:
         print(plain(str(suite.page(settings, out, report, args.page))), file=sys.stderr)
     # A pipe or a log has no width of its own; the table should not be folded for it.
@@ -122,7 +107,7 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-class Shown(Progress):
+class ProgressBar(BenchProgress):
     """A progress bar: how many episodes are done and how many of them were successes."""
 
     def __init__(self, console: Console) -> None:
@@ -134,38 +119,18 @@ class Shown(Progress):
         self._bar.start()
         self._task = self._bar.add_task("resuming" if done else "starting", total=total, completed=done)
 
-    def step(self, job: Job, record: Record) -> None:
+    def step(self, job: EpisodeJob, success: bool) -> None:
         self._done += 1
-        self._good += bool(record["success"])
+        self._good += success
         text = f"{job.cell}, {job.method}: {self._good} of {self._done}"
         self._bar.update(self._task, advance=1, description=escape(text))
 
-    def __enter__(self) -> Shown:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar.live.is_started:
             self._bar.stop()
-
-
-def plainly(value: object) -> object:
-    """``value`` without the numbers that JSON does not know: NaN and infinity become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {name: plainly(each) for name, each in value.items()}
-    return [plainly(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def commit() -> str:
-    """The commit that this code is of, with "-dirty" after changes; the version where there is no git."""
-    folder = Path(__file__).resolve().parents[2]
-    try:
-        call = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-        done = subprocess.run(call, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return f"version {__version__}"
-    return done.stdout.strip()
 
 
 def table(suite: str, cells: list[Cell]) -> Table:
@@ -189,7 +154,7 @@ def _text(name: str, value: object) -> str:
     if value is None:
         return "-"
     if name == "success_rate":
-        return f"{float(str(value)):.1%}"
+        return f"{value:.1%}" if isinstance(value, int | float) else str(value)
     if isinstance(value, list):
         return " to ".join(f"{v:.0%}" for v in value)
     if isinstance(value, dict):

@@ -18,13 +18,13 @@ from rich.text import Text
 
 from vista import __version__
 from vista.assembly.references import class_in
-from vista.cli.bench import commit
 from vista.errors import VistaError
 from vista.files.resources import resource_path, resource_roots
 from vista.messages.describe import describe
 from vista.messages.plain_text import plain, visible
 from vista.messages.redaction import conceal
 from vista.report.machine import machine_info
+from vista_bench.report import commit
 
 PACKAGES = (
     "numpy", "scipy", "torch", "transformers", "diffusers", "accelerate", "safetensors", "mujoco",

@@ -29,7 +29,7 @@ from vista_bench.fingerprint import (
     scene_digest,
     task_digest,
 )
-from vista_bench.graph_bench import check_graph, closed_afterwards, run_episode
+from vista_bench.graph_client import check_graph, closed_afterwards, run_episode
 from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.results import Counted, Episode, failed_seeds
 from vista_bench.suites.base import BenchSettings, Cell, Opener, Suite, seeds_of

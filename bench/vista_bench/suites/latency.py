@@ -23,7 +23,7 @@ from vista.errors import InvalidValueError
 from vista.learning.splits import load_splits
 from vista.robot.contract import load_robot
 from vista.types import Observation, Subtask
-from vista_bench.graph_bench import check_graph, closed_afterwards, command_intervals
+from vista_bench.graph_client import check_graph, closed_afterwards, command_intervals
 from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.results import wilson
 from vista_bench.suites.base import AnySuite, BenchSettings, Cell
