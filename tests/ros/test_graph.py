@@ -24,14 +24,14 @@ from tests.ros.graph import ALL, READY_S, ArmWatch, Graph, wait_for
 from vista.errors import VistaError
 from vista.events import Event, EventKind
 from vista.protocols import Detector
-from vista.types import EpisodeResult, Outcome
+from vista.types import Cause, EpisodeResult, Outcome
 from vista_ros.calls import Service
 from vista_ros.client import GraphClient
 from vista_ros.proxies import GraphDetector
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(420)]
 SWEEP = "--policy=tests.ros.parts:Sweep"
-ANY = MockRobot().observe()  # the perception node looks for itself
+ANY = MockRobot().observe()  # the oracle looks at no image
 SENTENCE = "put the blue mug in the tray"
 
 
@@ -125,6 +125,10 @@ def test_second_task_is_rejected_and_cancelling_holds_the_arm(client: GraphClien
     assert "cancelled" in task.end()
     assert task.result is not None
     assert task.result.outcome is Outcome.STOPPED
+    assert task.result.subtasks[-1].cause is Cause.STOPPED
+    assert task.result.steps > 0
+    assert not any("." in event.stage for event in task.events), "parts of stages come with the result"
+    assert "pursue.send" in task.result.timings
     arm.wait_until(at + 2.0)
     assert arm.travel(at + 1.0) < 0.005
 
