@@ -206,6 +206,21 @@ class Note(Protocol):
     @property
     def stamp_ns(self) -> int: ...
 
+    @property
+    def entities(self) -> tuple[str, ...]: ...
+
+    @property
+    def position(self) -> tuple[float, float, float] | None: ...
+
+    @property
+    def triple(self) -> tuple[str, str, str] | None: ...
+
+    @property
+    def confidence(self) -> float: ...
+
+    @property
+    def source(self) -> str: ...
+
 
 @runtime_checkable
 class Memory(Protocol):
