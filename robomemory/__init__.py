@@ -3,7 +3,8 @@
 Stands alone: it imports nothing of the stack around it. After "RoboMemory" (arXiv 2508.01415).
 """
 
-from robomemory.embed.embedder import Embedder, HashingEmbedder, default_embedder, embedder_named
+from robomemory.embed.available import default_embedder, embedder_named
+from robomemory.embed.embedder import Embedder, HashingEmbedder
 from robomemory.embed.minilm import MiniLMEmbedder, MiniLMInt8Embedder
 from robomemory.errors import (
     EmbeddingError,
@@ -21,12 +22,14 @@ from robomemory.graph.draw import draw_graph, graph_image
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
 from robomemory.helpers import Ambiguity, Helpers, Revision, RevisionAction
 from robomemory.memory import RoboMemory
-from robomemory.records import MemoryKind, MemoryRecord, MemoryStatus, NoteLike, Query, Recall, RecallResult
+from robomemory.notes import Failure, Note, NoteLike, StepDone
+from robomemory.records import MemoryKind, MemoryRecord, MemoryStatus, Query, Recall, RecallResult
 
 __all__ = [
     "Ambiguity",
     "Embedder",
     "EmbeddingError",
+    "Failure",
     "HashingEmbedder",
     "Helpers",
     "InvalidNoteError",
@@ -38,6 +41,7 @@ __all__ = [
     "MiniLMEmbedder",
     "MiniLMInt8Embedder",
     "MissingDependencyError",
+    "Note",
     "NoteLike",
     "Query",
     "Recall",
@@ -51,6 +55,7 @@ __all__ = [
     "SceneGraph",
     "SceneObject",
     "Stay",
+    "StepDone",
     "StoreCorruptError",
     "StoreError",
     "StoreInUseError",

@@ -115,6 +115,8 @@ class LongTermMemory:
             known = _standing(row, near, records, new, changed)
             revision = decide(row.record, [k.record for k in known], self._helpers)
             target = next((k for k in known if k.record.id == revision.target), None)
+            if _says_more(row, target) and revision.action is RevisionAction.NOOP:
+                revision = replace(revision, action=RevisionAction.UPDATE)
             if revision.action in (RevisionAction.ADD, RevisionAction.UPDATE):
                 new[row.record.id] = row
             if target is None or revision.action is RevisionAction.ADD:
@@ -233,6 +235,11 @@ class LongTermMemory:
         """Ends what runs in the background and keeps the index."""
         self._index.close()
         self.save()
+
+
+def _says_more(row: RecordRow, known: RecordRow | None) -> bool:
+    """Whether ``row`` has the values of a text that ``known`` has in words alone."""
+    return row.record.triple is not None and known is not None and known.record.triple is None
 
 
 def _vector(row: RecordRow) -> F32:

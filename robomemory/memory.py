@@ -3,76 +3,57 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from robomemory.change_feed import Follower
-from robomemory.checks import MAX_TEXT, shown, stamp
-from robomemory.embed.embedder import F32, CachedEmbedder, Embedder, default_embedder, embedder_named
+from robomemory.checks import shown, stamp
+from robomemory.embed.embedder import F32, CachedEmbedder, Embedder
 from robomemory.errors import (
-    InvalidNoteError,
     InvalidQueryError,
     MemoryClosedError,
     RoboMemoryError,
     StoreCorruptError,
 )
-from robomemory.fusion import collect, merge
 from robomemory.graph.entity_merging import names_in
 from robomemory.graph.questions import SceneQuestions
-from robomemory.graph.spatial import SpatialMemory
+from robomemory.graph.scene import SceneChange, SceneGraph, Stay, Whereabouts
 from robomemory.helpers import Helpers
-from robomemory.longterm import LongTermMemory
-from robomemory.names import SAME
+from robomemory.memory_parts import MemoryParts, PartsContext
+from robomemory.notes import Failure, Note, NoteLike, StepDone, failures_from, step_from
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
     MemoryStatus,
-    NoteLike,
+    Position,
     Query,
-    Recall,
     RecallResult,
+    Triple,
     check_k,
     check_kinds,
-    record_from_note,
+    check_runs,
+    queries_from,
+    records_from,
 )
+from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
-from robomemory.store.opening import checked_path, embedder_of, make_folder, open_store, where_scene_is
-from robomemory.store.postgres.address import is_url
-from robomemory.temporal import TemporalMemory
-from robomemory.timestamps import MOST_AHEAD
-from robomemory.update_protocol import Asked, Change, Part, RecordRow, Update
-from robomemory.vectors.index import FLAT_LIMIT, Nearest
+from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
+from robomemory.update_protocol import Change, RecordRow, Update
 from robomemory.vectors.index_files import Saved
 
 T = TypeVar("T")
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What benches compare; a robot has no reason to change it. ``parallel``: all memories at once;
-    ``validity``: a fact ends when another one contradicts it; ``merging``: two names may be one thing;
-    ``revise``: the semantic updater; ``lexical``, ``recency``: fused into the long-term memories' order;
-    ``flat_limit``: vectors up to which search is exact."""
-
-    parallel: bool = True
-    validity: bool = True
-    merging: bool = True
-    revise: bool = True
-    lexical: bool = True
-    recency: bool = True
-    flat_limit: int = FLAT_LIMIT
+MakeParts = Callable[[PartsContext], MemoryParts]
 
 
-class RoboMemory(SceneQuestions):
+class RoboMemory:
     """What a robot has seen and done in one scene, kept in the file ``path``, or in the database that several
     robots share (``path``: ``"postgresql://host/database?scene=kitchen"``).
 
@@ -80,8 +61,9 @@ class RoboMemory(SceneQuestions):
     where it is installed for a new one, unless given; a store can only be opened with the embedder it was
     written with. ``steps``: capacity of the temporal buffer. ``expire_s`` [s]: a fact that was not said for
     so long ends (None: never). ``helpers``: callables that take over where rules are unsure.
-    ``clock_ns``: the time of recording [ns]. ``options``: what benches compare. Any number of threads may
-    call any method. ``parallel``: whether the memories are updated and asked at once.
+    ``clock_ns``: the time of recording [ns]. ``make_parts``: makes the four memories; a bench gives
+    ``functools.partial(MemoryParts.build, merging=False)``, or a function of its own that keeps what it made.
+    Any number of threads may call any method.
 
     Raises:
         StoreError: the file can't be used (in use, torn, read-only, another version); it says which.
@@ -96,7 +78,7 @@ class RoboMemory(SceneQuestions):
         expire_s: float | None = None,
         helpers: Helpers | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
-        options: Options | None = None,
+        make_parts: MakeParts = MemoryParts.build,
     ) -> None:
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
             raise InvalidQueryError(f"RoboMemory.steps: {shown(steps)}, expected at least 2")
@@ -106,54 +88,33 @@ class RoboMemory(SceneQuestions):
             )
         path = checked_path(path)
         self._own_embedder = embedder is None
-        self._raw_embedder = _embedder_of(path) if embedder is None else embedder
+        self._raw_embedder = embedder_for(path) if embedder is None else embedder
         self._embedder = CachedEmbedder(self._raw_embedder)
         self._embedder.embed(["warm up"])  # loads the weights now, not within the first recall's deadline
         self._clock_ns = clock_ns
-        options = Options() if options is None else options
-        self.parallel = options.parallel
         self._closed = False
         self._writing = FairLock()
         store = open_store(path, self._embedder.name, self._embedder.dim)
         self._store = store
-        # Threads of its own for each memory: one that hangs keeps only itself waiting.
-        pools = {kind: ThreadPoolExecutor(2, f"recall-{kind}") for kind in MemoryKind}
-        self._pools: Mapping[MemoryKind, ThreadPoolExecutor] = pools
-        self._embedding = ThreadPoolExecutor(2, "embed-query")
-        self._updating = ThreadPoolExecutor(len(MemoryKind), "update")
-        self._long_term: list[LongTermMemory] = []
         try:
-            helpers = Helpers() if helpers is None else helpers
             saved = Saved(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
+            helpers = Helpers() if helpers is None else helpers
             with store.snapshot():  # one state, whatever others write meanwhile
-                self._spatial = SpatialMemory(
-                    store, helpers, expire_ns, validity=options.validity, merging=options.merging
-                )
-                self._temporal = TemporalMemory(store, helpers, steps)
-                for kind in (MemoryKind.EPISODIC, MemoryKind.SEMANTIC):
-                    revise = kind is MemoryKind.SEMANTIC and options.revise
-                    part = LongTermMemory(
-                        kind, store, saved, helpers, revise=revise, lexical=options.lexical,
-                        recency=options.recency, flat_limit=options.flat_limit,
-                    )  # fmt: skip
-                    self._long_term.append(part)
-                self._follower = Follower(store, self._spatial, self._temporal, store.latest().seq)
-            self._parts: dict[MemoryKind, Part] = {
-                MemoryKind.SPATIAL: self._spatial,
-                MemoryKind.TEMPORAL: self._temporal,
-                MemoryKind.EPISODIC: self._long_term[0],
-                MemoryKind.SEMANTIC: self._long_term[1],
-            }
-        except RoboMemoryError:
-            self.close()
+                seq = store.latest().seq
+                parts = make_parts(PartsContext(store, saved, helpers, steps, expire_ns))
+        except BaseException as error:
+            store.close()
+            self._close_embedder()
+            torn = isinstance(error, LookupError | TypeError | ValueError | AttributeError)
+            if torn and not isinstance(error, RoboMemoryError):
+                raise StoreCorruptError(
+                    f"{store.path}: torn: its tables do not fit together: {error}"
+                ) from error
             raise
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            self.close()
-            raise StoreCorruptError(f"{store.path}: torn: its tables do not fit together: {error}") from error
-        except BaseException:
-            self.close()
-            raise
+        self._parts = parts
+        self._follower = Follower(store, parts.spatial, parts.temporal, seq)
+        self._questions = SceneQuestions(parts.spatial, self._run, self._up_to_date)
 
     @classmethod
     def for_scene(
@@ -166,13 +127,34 @@ class RoboMemory(SceneQuestions):
             InvalidQueryError: ``scene`` can't be a file name: letters, digits, "-", "_" are allowed.
             StoreError: ``folder`` can't be made, or ``scene`` is too long for it.
         """
-        if not isinstance(scene, str) or not re.fullmatch(r"[\w-]{1,100}", scene):
-            raise InvalidQueryError(
-                f"scene {shown(scene)}: allowed are 1 to 100 letters, digits, '-' and '_'"
-            )
-        if not is_url(folder):
-            make_folder(folder, scene)
-        return cls(where_scene_is(folder, scene), embedder=embedder)
+        return cls(scene_path(folder, scene), embedder=embedder)
+
+    def note(
+        self,
+        kind: str,
+        text: str,
+        stamp_ns: int,
+        *,
+        entities: tuple[str, ...] = (),
+        position: Position | None = None,
+        triple: Triple | None = None,
+        confidence: float = 1.0,
+        source: str = "",
+        run: int = 0,
+        step: StepDone | tuple[str, ...] | None = None,
+        failures: Sequence[Failure | tuple[str, str, str, str]] = (),
+    ) -> Note:
+        """A :class:`Note`, for whoever knows this memory only by what it can do. ``step``: (verb, thing,
+        relation, place, state) of a step that was tried, and its cause, if one is known; ``failures``: (act,
+        about, condition, cause) of each.
+
+        Raises:
+            InvalidNoteError: ``step`` or ``failures`` are none; the rest is checked by :meth:`remember`.
+        """
+        done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
+        return Note(
+            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed
+        )  # fmt: skip
 
     def remember(self, notes: Sequence[NoteLike]) -> None:
         """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns.
@@ -181,9 +163,7 @@ class RoboMemory(SceneQuestions):
             InvalidNoteError: a note breaks the contract of ``MemoryRecord``; it and its field are named.
             EmbeddingError: the embedder failed. StoreError: the disk did. MemoryClosedError.
         """
-        if isinstance(notes, str) or not isinstance(notes, Iterable):
-            raise InvalidNoteError(f"remember: {type(notes).__name__}, expected a sequence of notes")
-        records = [record_from_note(note, i) for i, note in enumerate(notes)]
+        records = records_from(notes)
         self._check_open()
         if not records:
             return
@@ -195,19 +175,10 @@ class RoboMemory(SceneQuestions):
         with self._writing, self._store.turn():
             self._check_open()
             self._follower.follow()
-            self._check_runs(records)
+            check_runs(records, self._store.run)
             now = self._now()
             changes = self._plan(records, vectors, now)
-            self._follower.commit(changes, now, lambda: self._apply(changes))
-
-    def _check_runs(self, records: Sequence[MemoryRecord]) -> None:
-        last = self._store.run + MOST_AHEAD
-        for i, record in enumerate(records):
-            if record.run is not None and record.run > last:
-                raise InvalidNoteError(
-                    f"notes[{i}]: run {record.run}, expected at most {last}: the memory is in run"
-                    f" {self._store.run}"
-                )
+            self._follower.commit(changes, now, lambda: self._parts.apply(changes))
 
     def begin_run(self, start_ns: int) -> int:
         """Begins a run of the robot's clock, which stands at ``start_ns`` [ns], and gives its number, from 1,
@@ -257,18 +228,7 @@ class RoboMemory(SceneQuestions):
             row = RecordRow(replace(record, id=self._store.ids.record(), run=run), vectors.get(record.text))
             rows.setdefault(record.kind, []).append(row)
         updates = {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in rows.items()}
-        return self._at_once({kind: (self._parts[kind].plan, u) for kind, u in updates.items()})
-
-    def _apply(self, changes: Mapping[MemoryKind, Change]) -> None:
-        self._at_once({kind: (self._parts[kind].apply, change) for kind, change in changes.items() if change})
-
-    def _at_once(self, calls: Mapping[MemoryKind, tuple[Callable[[Any], T], Any]]) -> dict[MemoryKind, T]:
-        """What each memory's call returns; in parallel. All are waited for, also when one fails."""
-        if len(calls) == 1 or not self.parallel:
-            return {kind: call(value) for kind, (call, value) in calls.items()}
-        jobs = {kind: self._updating.submit(call, value) for kind, (call, value) in calls.items()}
-        wait(jobs.values())
-        return {kind: job.result() for kind, job in jobs.items()}
+        return self._parts.plan(updates)
 
     def recall(self, queries: Sequence[str | Query], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
         """What fits the queries best, best first, from all memories at once.
@@ -283,41 +243,12 @@ class RoboMemory(SceneQuestions):
         check_k("recall: k", k)
         if not isinstance(timeout_s, int | float) or not 0 < timeout_s <= threading.TIMEOUT_MAX:
             raise InvalidQueryError(f"recall: timeout_s {shown(timeout_s)}, expected seconds > 0")
-        if isinstance(queries, str | Query) or not isinstance(queries, Iterable):
-            raise InvalidQueryError(
-                f"recall: queries {shown(queries)}, expected a sequence of texts or Query"
-            )
-        questions = [_question(i, q) for i, q in enumerate(queries)]
-        start = time.monotonic()
-        deadline = start + timeout_s
+        questions = queries_from(queries)
         self._check_open()
         if not questions:
             return RecallResult()
-        questions = [self._placed(q) for q in questions]
-        wanted = {kind for kind in MemoryKind if any(q.asks(kind) for q in questions)}
-        texts = [q.text for q in questions]
-        embedded = self._submit(self._embedding, self._embedder.embed, texts)
-        embedding: dict[MemoryKind, Future[Any]] = dict.fromkeys(wanted, embedded)
-        vectors, missing = collect(embedding, deadline, timeout_s, "embedding the queries")
-        if missing:
-            return RecallResult(missing=missing)
-        rows = next(iter(vectors.values()))
-        asked = [Asked(q, row, q.k or k) for q, row in zip(questions, rows, strict=True)]
-        jobs: dict[MemoryKind, Future[Any]] = {}
-        for kind in (kind for kind in MemoryKind if kind in wanted):
-            jobs[kind] = self._submit(self._pools[kind], self._ask, kind, asked, start)
-            if not self.parallel:
-                wait([jobs[kind]], timeout=max(0.0, deadline - time.monotonic()))
-        answers, missing = collect(jobs, deadline, timeout_s, "recall")
-        return merge(asked, answers, missing)
-
-    def _ask(self, kind: MemoryKind, asked: Sequence[Asked], since: float) -> list[list[Recall]]:
-        """The answer of one memory to each query, knowing what was committed before ``since`` [s,
-        time.monotonic]; empty where a query does not ask this memory."""
-        if kind in (MemoryKind.SPATIAL, MemoryKind.TEMPORAL):
-            self._follower.follow(since)
-        part = self._parts[kind]
-        return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
+        placed = [self._placed(q) for q in questions]
+        return self._parts.recall(placed, k, timeout_s, self._embedder, self._follower.follow)
 
     def merge(self, name: str, other: str, *, stamp_ns: int = 0, run: int | None = None) -> None:
         """``name`` and ``other`` are the same thing from now on; what is known of both is kept under the
@@ -327,22 +258,7 @@ class RoboMemory(SceneQuestions):
         Raises:
             InvalidQueryError: one of the names is empty, or means nothing that is known; or a bad time.
         """
-        stamp_ns = stamp("merge: stamp_ns", stamp_ns, InvalidQueryError)
-        for each in (name, other):
-            if self._called(each) is None:
-                raise InvalidQueryError(f"merge: nothing known is called {shown(each)}")
-        one, two = (self._spatial.called(each) for each in (name, other))
-        assert one is not None
-        assert two is not None
-        text = f"{one.label} is the same thing as {two.label}"[:MAX_TEXT]
-        at = max(one.last_seen, two.last_seen)
-        if stamp_ns:
-            at = self._moment("merge: stamp_ns", stamp_ns, run)
-        elif run is not None:
-            raise InvalidQueryError(f"merge: run {shown(run)} without stamp_ns, which is a time of it")
-        triple = (one.label, SAME, two.label)
-        note = MemoryRecord(0, MemoryKind.SPATIAL, at.ns, text, (), None, triple, 1.0, "merge", at.run)
-        self.remember([note])
+        self.remember([self._questions.same_thing(name, other, stamp_ns, run)])
 
     def forget(
         self,
@@ -377,18 +293,41 @@ class RoboMemory(SceneQuestions):
             self._follower.follow()
             if self._store.shared:
                 return len(gone)
-            for kind, part in zip((MemoryKind.EPISODIC, MemoryKind.SEMANTIC), self._long_term, strict=True):
-                part.drop(gone.ids.get(kind, []))
-            if MemoryKind.TEMPORAL in gone.ids:
-                self._temporal.load()
-            if MemoryKind.SPATIAL in gone.ids:
-                self._spatial.load()
+            self._parts.drop(gone.ids)
             return len(gone)
+
+    def scene(
+        self, at_ns: int | None = None, known_ns: int | None = None, *, run: int | None = None
+    ) -> SceneGraph:
+        """See :meth:`SceneQuestions.scene`."""
+        return self._questions.scene(at_ns, known_ns, run=run)
+
+    def where_is(self, name: str) -> Whereabouts | None:
+        """See :meth:`SceneQuestions.where_is`."""
+        return self._questions.where_is(name)
+
+    def where_was(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> Whereabouts | None:
+        """See :meth:`SceneQuestions.where_was`."""
+        return self._questions.where_was(name, at_ns, run=run)
+
+    def history(self, name: str) -> tuple[Stay, ...]:
+        """See :meth:`SceneQuestions.history`."""
+        return self._questions.history(name)
+
+    def inside(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> tuple[str, ...]:
+        """See :meth:`SceneQuestions.inside`."""
+        return self._questions.inside(name, at_ns, run=run)
+
+    def changes(
+        self, since_ns: int, until_ns: int | None = None, *, run: int | None = None
+    ) -> tuple[SceneChange, ...]:
+        """See :meth:`SceneQuestions.changes`."""
+        return self._questions.changes(since_ns, until_ns, run=run)
 
     def steps(self) -> tuple[MemoryRecord, ...]:
         """The temporal buffer, oldest first."""
         self._up_to_date()
-        return self._temporal.steps()
+        return self._parts.temporal.steps()
 
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
         """Everything in the file, compressed steps too, in the order it came.
@@ -424,24 +363,7 @@ class RoboMemory(SceneQuestions):
 
     def settle(self, timeout_s: float) -> bool:
         """Whether nothing is being built in the background any more within ``timeout_s`` [s]."""
-        deadline = time.monotonic() + timeout_s
-        return all(part.index.wait(max(0.0, deadline - time.monotonic())) for part in self._long_term)
-
-    def wrap(self, make: Callable[[Part], Part]) -> Callable[[], None]:
-        """Puts ``make(memory)`` in the place of each memory, to time it or slow it down; what is returned
-        undoes that. Not while others remember."""
-        before = dict(self._parts)
-        self._parts.update((kind, make(part)) for kind, part in before.items())
-        return lambda: self._parts.update(before)
-
-    def index_of(self, kind: MemoryKind) -> Nearest:
-        """The vectors of the episodic or semantic memory, for whoever measures them."""
-        self._check_open()
-        return self._long_term[(MemoryKind.EPISODIC, MemoryKind.SEMANTIC).index(kind)].index
-
-    def vectors_of(self, kind: MemoryKind) -> Iterator[tuple[list[int], F32]]:
-        """(keys, unit rows f32 (n, dim)) of the standing records of ``kind``, from the store, in chunks."""
-        return self._store.vectors(kind)
+        return self._parts.settle(timeout_s)
 
     def close(self) -> None:
         """Waits for a running ``remember``, then gives the file back. A second call, and one in a forked
@@ -452,11 +374,11 @@ class RoboMemory(SceneQuestions):
             if self._closed:
                 return
             self._closed = True
-            for pool in (*self._pools.values(), self._embedding, self._updating):
-                pool.shutdown(wait=False, cancel_futures=True)
-            for part in self._long_term:
-                part.close()
+            self._parts.close()
             self._store.close()
+        self._close_embedder()
+
+    def _close_embedder(self) -> None:
         closer = getattr(self._raw_embedder, "close", None)
         if self._own_embedder and callable(closer):
             closer()
@@ -477,27 +399,3 @@ class RoboMemory(SceneQuestions):
     def _up_to_date(self) -> None:
         self._check_open()
         self._follower.follow()
-
-    def _submit(self, pool: ThreadPoolExecutor, call: Callable[..., Any], *args: object) -> Future[Any]:
-        try:
-            return pool.submit(call, *args)
-        except RuntimeError as error:  # closed between the check and here
-            raise MemoryClosedError(f"{self._store.path}: the memory is closed") from error
-
-
-def _embedder_of(path: str | os.PathLike[str]) -> Embedder:
-    """The embedder that the store at ``path`` was written with; the default one for a new store."""
-    name = embedder_of(path)
-    found = None if name is None else embedder_named(name)
-    return default_embedder() if found is None else found
-
-
-def _question(index: int, query: object) -> Query:
-    if isinstance(query, Query):
-        return query
-    if not isinstance(query, str):
-        raise InvalidQueryError(f"queries[{index}]: {type(query).__name__}, expected a text or a Query")
-    try:
-        return Query(query)
-    except InvalidQueryError as error:
-        raise InvalidQueryError(f"queries[{index}]: {error}") from error

@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from robomemory import checks
 from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryError
-from robomemory.timestamps import Moment
-
-Position = tuple[float, float, float]
-Triple = tuple[str, str, str]
+from robomemory.notes import Failure, NoteLike, StepDone, failures_from, step_from
+from robomemory.notes import Position as Position
+from robomemory.notes import Triple as Triple
+from robomemory.timestamps import MOST_AHEAD, Moment
 
 MAX_K = 1_000
 
@@ -29,29 +29,6 @@ class MemoryKind(StrEnum):
     TEMPORAL = "temporal"
     EPISODIC = "episodic"
     SEMANTIC = "semantic"
-
-
-class NoteLike(Protocol):
-    """What ``remember`` accepts: any object with these attributes, such as ``vista.types.Note``. One that
-    also has ``run`` says with it which run its stamp is of; without it, or with 0, the run that the store is
-    in."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def stamp_ns(self) -> int: ...
-    @property
-    def entities(self) -> tuple[str, ...]: ...
-    @property
-    def position(self) -> Position | None: ...
-    @property
-    def triple(self) -> Triple | None: ...
-    @property
-    def confidence(self) -> float: ...
-    @property
-    def source(self) -> str: ...
 
 
 def _kind(where: str, value: object, error: type[RoboMemoryError]) -> MemoryKind:
@@ -87,8 +64,9 @@ class MemoryRecord:
 
     ``id`` is the record's key in the store (0: not stored yet); ``entities`` the names it is about;
     ``position`` (3,) [m] of the first entity, or of the triple's subject; ``triple`` (subject, relation,
-    object) of a spatial fact; ``confidence`` [0, 1]; ``source`` says who told it; ``run`` is the run of the
-    clock that ``stamp_ns`` is of (None: not stored yet, and of the run that the store is in).
+    object) of a spatial fact, or of a lesson in the semantic memory; ``confidence`` [0, 1]; ``source`` says
+    who told it; ``run`` is the run of the clock that ``stamp_ns`` is of (None: not stored yet, and of the run
+    that the store is in); ``step`` that was tried and ``failures`` of the attempt that it is about.
 
     Raises:
         InvalidNoteError: a field breaks the contract; the field and its value are named.
@@ -104,6 +82,8 @@ class MemoryRecord:
     confidence: float = 1.0
     source: str = ""
     run: int | None = None
+    step: StepDone | None = None
+    failures: tuple[Failure, ...] = ()
 
     def __post_init__(self) -> None:
         err = InvalidNoteError
@@ -130,6 +110,8 @@ class MemoryRecord:
             checks.text("MemoryRecord.source", self.source, err)
         if self.run is not None:
             object.__setattr__(self, "run", checks.run("MemoryRecord.run", self.run, err))
+        object.__setattr__(self, "step", step_from("MemoryRecord.step", self.step))
+        object.__setattr__(self, "failures", failures_from("MemoryRecord.failures", self.failures))
         if kind is MemoryKind.SPATIAL and not self.entities and self.triple is None:
             raise err(f"MemoryRecord: spatial {checks.shown(self.text)} names neither entities nor a triple")
 
@@ -157,11 +139,30 @@ def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
             confidence=note.confidence,
             source=note.source,
             run=note.run if isinstance(note, MemoryRecord) else getattr(note, "run", None) or None,
+            step=getattr(note, "step", None),
+            failures=getattr(note, "failures", ()),
         )
     except AttributeError as error:
         raise InvalidNoteError(f"notes[{index}]: {type(note).__name__} is no note: {error}") from error
     except InvalidNoteError as error:
         raise InvalidNoteError(f"notes[{index}]: {error}") from error
+
+
+def records_from(notes: Iterable[NoteLike]) -> list[MemoryRecord]:
+    """``notes`` as records without keys. Raises as :func:`record_from_note`."""
+    if isinstance(notes, str) or not isinstance(notes, Iterable):
+        raise InvalidNoteError(f"remember: {type(notes).__name__}, expected a sequence of notes")
+    return [record_from_note(note, i) for i, note in enumerate(notes)]
+
+
+def check_runs(records: Iterable[MemoryRecord], run: int) -> None:
+    """Raises InvalidNoteError where a record is of a run too far beyond ``run``, which the store is in."""
+    last = run + MOST_AHEAD
+    for i, record in enumerate(records):
+        if record.run is not None and record.run > last:
+            raise InvalidNoteError(
+                f"notes[{i}]: run {record.run}, expected at most {last}: the memory is in run {run}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,30 @@ class Query:
     def asks(self, kind: MemoryKind) -> bool:
         """Whether the memory of ``kind`` is asked."""
         return not self.kinds or kind in self.kinds
+
+
+def queries_from(queries: object) -> list[Query]:
+    """``queries``, texts or :class:`Query`, all as :class:`Query`.
+
+    Raises:
+        InvalidQueryError: one is neither, or breaks the contract; its place is named.
+    """
+    if isinstance(queries, str | Query) or not isinstance(queries, Iterable):
+        raise InvalidQueryError(
+            f"recall: queries {checks.shown(queries)}, expected a sequence of texts or Query"
+        )
+    return [_query(i, query) for i, query in enumerate(queries)]
+
+
+def _query(index: int, query: object) -> Query:
+    if isinstance(query, Query):
+        return query
+    if not isinstance(query, str):
+        raise InvalidQueryError(f"queries[{index}]: {type(query).__name__}, expected a text or a Query")
+    try:
+        return Query(query)
+    except InvalidQueryError as error:
+        raise InvalidQueryError(f"queries[{index}]: {error}") from error
 
 
 def check_k(where: str, k: object) -> int:

@@ -92,7 +92,7 @@ class Asked:
     k: int
 
 
-class Part(Protocol):
+class MemoryPart(Protocol):
     """One of the memories. ``plan`` and ``apply`` are called by one writer at a time, ``recall`` from any
     thread at any time."""
 

@@ -4,7 +4,6 @@ are in :mod:`robomemory.embed.minilm`."""
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 import threading
 from collections import OrderedDict
@@ -18,7 +17,6 @@ from robomemory.errors import EmbeddingError
 
 F32 = NDArray[np.float32]
 MAX_DIM = 65_536
-_log = logging.getLogger(__name__)
 
 
 class Embedder(Protocol):
@@ -124,31 +122,3 @@ class CachedEmbedder:
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
         return np.stack([found[t] for t in texts])
-
-
-def default_embedder() -> Embedder:
-    """MiniLM where it is installed, in 8 bits before full precision (see docs/memory.md); else the hashing
-    embedder, said in the log."""
-    from robomemory.embed.minilm import MiniLMEmbedder, MiniLMInt8Embedder
-
-    for embedder in (MiniLMInt8Embedder, MiniLMEmbedder):
-        if not embedder.missing():
-            return embedder()
-    missing = ", ".join(MiniLMInt8Embedder.missing())
-    _log.warning("%s not installed: texts are matched by their letters, not by meaning", missing)
-    return HashingEmbedder()
-
-
-def embedder_named(name: str) -> Embedder | None:
-    """The embedder that calls itself ``name`` in a store; None if there is none of that name here.
-
-    Raises:
-        MissingDependencyError: it needs packages that are not installed.
-    """
-    from robomemory.embed.minilm import MiniLMEmbedder, MiniLMInt8Embedder
-
-    for embedder in (MiniLMInt8Embedder, MiniLMEmbedder):
-        if embedder.name == name:
-            return embedder()
-    hashing = re.fullmatch(r"hashing-(\d+)", name)
-    return HashingEmbedder(int(hashing[1][:9])) if hashing else None

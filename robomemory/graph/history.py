@@ -7,6 +7,7 @@ moment of recording (as it was believed at ``known_ns``, the computer's clock).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from robomemory.graph.scene import (
     FOREVER_NS,
@@ -23,11 +24,9 @@ from robomemory.graph.scene import (
 )
 from robomemory.names import METRIC, PLACE
 from robomemory.records import Position
+from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, SightingOrder
 from robomemory.store.queries import StoreReader
 from robomemory.timestamps import Moment
-
-_BELIEVED = "recorded_ns <= ? AND (expired_ns IS NULL OR expired_ns > ?)"
-_FROM, _UNTIL, _AT = "(from_run, valid_from_ns)", "(until_run, valid_until_ns)", "(run, stamp_ns)"
 
 
 class History:
@@ -41,13 +40,9 @@ class History:
         found: dict[int, Fact] = {}
         for start in range(0, len(keys), 400):
             part = keys[start : start + 400]
-            marks = ",".join("?" * len(part))
-            for side in ("subject", "object"):
-                where = (
-                    f"{side} IN ({marks}) AND expired_ns IS NULL AND {_FROM} <= (?, ?)"
-                    f" AND (valid_until_ns IS NULL OR {_UNTIL} > (?, ?))"
-                )
-                found |= {f.id: f for f in self._store.facts(where, (*part, *last, *first), 4_000)}
+            held = FactFilter(began_by=last, held_after=first, limit=4_000)
+            for asked in (replace(held, subjects=part), replace(held, objects=part)):
+                found |= {f.id: f for f in self._store.facts(asked)}
         return list(found.values())
 
     def sightings_of(self, keys: Sequence[int], first: Moment, last: Moment) -> list[Sighting]:
@@ -55,19 +50,13 @@ class History:
         found: list[Sighting] = []
         for start in range(0, len(keys), 400):
             part = keys[start : start + 400]
-            where = (
-                f"entity_id IN ({','.join('?' * len(part))}) AND {_AT} <= (?, ?) AND NOT EXISTS ("
-                "SELECT 1 FROM sightings p WHERE p.entity_id = sightings.entity_id AND p.x IS NOT NULL"
-                " AND (p.run, p.stamp_ns) > (sightings.run, sightings.stamp_ns)"
-                " AND (p.run, p.stamp_ns) <= (?, ?))"
-            )
-            found += self._store.sightings(where, (*part, *last, *first))
+            found += self._store.sightings(SightingFilter(things=part, by=last, in_force_at=first))
         return found
 
     def ended(self, known_ns: int, most: int) -> tuple[SceneFact, ...]:
         """The last ``most`` facts that ended, as believed at ``known_ns``, in the order they were told."""
-        where = f"valid_until_ns IS NOT NULL AND {_BELIEVED} ORDER BY id DESC"
-        facts = self._store.facts(where, (known_ns, known_ns), most)
+        asked = FactFilter(ended=True, known_ns=known_ns, order=FactOrder.TOLD_LAST_FIRST, limit=most)
+        facts = self._store.facts(asked)
         labels = self._labels()
         return tuple(_scene_fact(f, labels) for f in reversed(facts))
 
@@ -77,17 +66,12 @@ class History:
         entities = {e.id: e for e in self._store.things()}
         labels = {key: e.label for key, e in entities.items()}
         believed = self._store.facts(
-            f"{_BELIEVED} AND {_FROM} <= (?, ?) ORDER BY from_run DESC, valid_from_ns DESC, id DESC",
-            (known, known, *at),
+            FactFilter(known_ns=known, began_by=at, order=FactOrder.BEGAN_LAST_FIRST)
         )
         facts = [f for f in believed if f.valid_until is None or f.valid_until > at]
         past = [f for f in believed if f.valid_until is not None and f.valid_until <= at][:1000]
-        seen = {
-            s.entity_id: s
-            for s in self._store.sightings(
-                f"{_AT} <= (?, ?) AND recorded_ns <= ? ORDER BY x IS NOT NULL, run, stamp_ns", (*at, known)
-            )
-        }
+        sightings = SightingFilter(by=at, known_ns=known, order=SightingOrder.PLACED_LAST)
+        seen = {s.entity_id: s for s in self._store.sightings(sightings)}
         linked = {end for f in facts for end in (f.subject, f.object)} | set(seen)
         objects = (
             _object(e, seen.get(e.id), at)
@@ -108,10 +92,12 @@ class History:
             _stay(
                 entity, f.relation, labels.get(f.object, "?"), None, f.valid_from, f.valid_until, f.record_id
             )
-            for f in self._store.facts("subject = ? AND expired_ns IS NULL", (entity.id,))
+            for f in self._store.facts(FactFilter(subjects=(entity.id,)))
             if f.relation in PLACE and f.valid_until != f.valid_from
         ]
-        track = self._store.sightings("entity_id = ? AND x IS NOT NULL ORDER BY run, stamp_ns", (entity.id,))
+        track = self._store.sightings(
+            SightingFilter(things=(entity.id,), placed=True, order=SightingOrder.TIME)
+        )
         ends = [s.at for s in track[1:]]
         for s, until in zip(track, [*ends, None], strict=False):
             found.append(_stay(entity, "", "", s.position, s.at, until, s.record_id))
@@ -162,18 +148,14 @@ class History:
     def changes(self, since: Moment, until: Moment) -> tuple[SceneChange, ...]:
         """What changed within (since, until], oldest first."""
         labels = self._labels()
-        span = (*since, *until)
         found: list[SceneChange] = []
-        for f in self._store.facts(f"expired_ns IS NULL AND {_FROM} > (?, ?) AND {_FROM} <= (?, ?)", span):
+        for f in self._store.facts(FactFilter(began_after=since, began_by=until)):
             if f.valid_until != f.valid_from:
                 found.append(_change(f.valid_from, "began", str(_scene_fact(f, labels)), f.record_id))
-        ended = (
-            f"expired_ns IS NULL AND valid_until_ns IS NOT NULL AND {_UNTIL} > (?, ?) AND {_UNTIL} <= (?, ?)"
-        )
-        for f in self._store.facts(ended, span):
+        for f in self._store.facts(FactFilter(ended=True, held_after=since, ended_by=until)):
             if f.valid_until is not None and f.valid_until != f.valid_from:
                 found.append(_change(f.valid_until, "ended", str(_scene_fact(f, labels)), f.ended_by))
-        for s in self._store.sightings(f"x IS NOT NULL AND {_AT} > (?, ?) AND {_AT} <= (?, ?)", span):
+        for s in self._store.sightings(SightingFilter(placed=True, after=since, by=until)):
             assert s.position is not None
             where = ", ".join(f"{v:.2f}" for v in s.position)
             text = f"{labels.get(s.entity_id, '?')} at ({where}) m"

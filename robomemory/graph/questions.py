@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from robomemory import checks
 from robomemory.errors import InvalidQueryError
 from robomemory.graph.scene import Entity, SceneChange, SceneGraph, Stay, Whereabouts
 from robomemory.graph.spatial import SpatialMemory
-from robomemory.records import Query
+from robomemory.names import SAME
+from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.timestamps import FOREVER, Moment
 
 
 class SceneQuestions:
-    """The part of ``RoboMemory`` that asks its spatial memory. A time is a stamp of the robot's clock [ns] in
-    the run ``run`` (None: in the run that the store is in)."""
+    """Asks the ``spatial`` memory. A time is a stamp of the robot's clock [ns] in the run ``run`` (None: in
+    the run that the store is in, which ``current_run`` gives).
 
-    _spatial: SpatialMemory
-
-    def _run(self) -> int:
-        """The run that the store is in."""
-        raise NotImplementedError
-
-    def _up_to_date(self) -> None:
-        """Open, and knows what others have committed.
-
-        Raises:
+    Args:
+        up_to_date: Checks that the memory is open and brings it up to what others have committed; raises
             MemoryClosedError, StoreError.
-        """
-        raise NotImplementedError
+    """
+
+    def __init__(
+        self, spatial: SpatialMemory, current_run: Callable[[], int], up_to_date: Callable[[], None]
+    ) -> None:
+        self._spatial, self._run, self._up_to_date = spatial, current_run, up_to_date
 
     def scene(
         self, at_ns: int | None = None, known_ns: int | None = None, *, run: int | None = None
@@ -48,7 +47,12 @@ class SceneQuestions:
             known_ns = checks.stamp("scene: known_ns", known_ns, InvalidQueryError)
         return self._spatial.past.scene(at, known_ns)
 
-    def _moment(self, where: str, ns: object, run: object) -> Moment:
+    def moment(self, where: str, ns: object, run: object) -> Moment:
+        """The moment ``ns`` [ns] of ``run``; ``where`` names both in messages ("method: argument").
+
+        Raises:
+            InvalidQueryError: one of them is no such number.
+        """
         stamp = checks.stamp(where, ns, InvalidQueryError)
         if run is None:
             return Moment(self._run(), stamp)
@@ -57,7 +61,7 @@ class SceneQuestions:
     def _maybe(self, where: str, ns: object, run: object) -> Moment | None:
         """None for no time; a run without a time of it would be left out without a word."""
         if ns is not None:
-            return self._moment(where, ns, run)
+            return self.moment(where, ns, run)
         if run is not None:
             method, _, name = where.partition(": ")
             raise InvalidQueryError(
@@ -77,7 +81,7 @@ class SceneQuestions:
     def where_was(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> Whereabouts | None:
         """Where the thing called ``name`` was at ``at_ns`` [ns]; without a time, where it was before it came
         to where it is now. None if nothing is known of that. Raises as :meth:`where_is`."""
-        entity = self._called(name)
+        entity = self.called(name)
         at = self._maybe("where_was: at_ns", at_ns, run)
         if entity is None:
             return None
@@ -86,13 +90,13 @@ class SceneQuestions:
 
     def history(self, name: str) -> tuple[Stay, ...]:
         """Everywhere the thing called ``name`` has been, oldest first. Raises as :meth:`where_is`."""
-        entity = self._called(name)
+        entity = self.called(name)
         return () if entity is None else self._spatial.past.stays(entity)
 
     def inside(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> tuple[str, ...]:
         """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns]. Raises
         as :meth:`where_is`."""
-        entity = self._called(name)
+        entity = self.called(name)
         at = self._maybe("inside: at_ns", at_ns, run)
         if entity is None:
             return ()
@@ -110,12 +114,37 @@ class SceneQuestions:
             InvalidQueryError: a time is no whole number of nanoseconds, or the last is before the first.
         """
         self._up_to_date()
-        since = self._moment("changes: since_ns", since_ns, run)
-        until = FOREVER if until_ns is None else self._moment("changes: until_ns", until_ns, run)
+        since = self.moment("changes: since_ns", since_ns, run)
+        until = FOREVER if until_ns is None else self.moment("changes: until_ns", until_ns, run)
         if until < since:
             raise InvalidQueryError(f"changes: until {until.ns} ns is before since {since.ns} ns")
         return self._spatial.past.changes(since, until)
 
-    def _called(self, name: str) -> Entity | None:
+    def called(self, name: str) -> Entity | None:
+        """The thing called ``name``; None if none is known. Raises as :meth:`where_is`."""
         self._up_to_date()
         return self._spatial.called(Query(name).text)
+
+    def same_thing(self, name: str, other: str, stamp_ns: int = 0, run: int | None = None) -> MemoryRecord:
+        """The record that says that ``name`` and ``other`` are one thing, at ``stamp_ns`` of ``run`` (0: when
+        one of them was seen last).
+
+        Raises:
+            InvalidQueryError: one of the names is empty, or means nothing that is known; or a bad time.
+        """
+        stamp_ns = checks.stamp("merge: stamp_ns", stamp_ns, InvalidQueryError)
+        one, two = (self._known(each) for each in (name, other))
+        at = max(one.last_seen, two.last_seen)
+        if stamp_ns:
+            at = self.moment("merge: stamp_ns", stamp_ns, run)
+        elif run is not None:
+            raise InvalidQueryError(f"merge: run {checks.shown(run)} without stamp_ns, which is a time of it")
+        text = f"{one.label} is the same thing as {two.label}"[: checks.MAX_TEXT]
+        triple = (one.label, SAME, two.label)
+        return MemoryRecord(0, MemoryKind.SPATIAL, at.ns, text, (), None, triple, 1.0, "merge", at.run)
+
+    def _known(self, name: str) -> Entity:
+        entity = self.called(name)
+        if entity is None:
+            raise InvalidQueryError(f"merge: nothing known is called {checks.shown(name)}")
+        return entity

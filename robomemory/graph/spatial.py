@@ -15,6 +15,7 @@ from robomemory.graph.scene import Entity, Fact, SceneFact, SceneGraph, SceneObj
 from robomemory.helpers import Helpers
 from robomemory.names import METRIC, PLACE, content, normal_name, normal_triple
 from robomemory.records import MemoryRecord, Position, Query, Recall
+from robomemory.store.filters import FactFilter, FactOrder
 from robomemory.store.queries import StoreReader
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Asked, Change, Update, weighed, within
@@ -73,7 +74,7 @@ class SpatialMemory:
         for sighting in self._store.last_sightings():
             if sighting.entity_id in state.entities:
                 state.put_sighting(sighting)
-        for fact in self._store.facts("valid_until_ns IS NULL AND expired_ns IS NULL ORDER BY id"):
+        for fact in self._store.facts(FactFilter(ended=False, order=FactOrder.TOLD)):
             state.put_fact(fact)
         with self._lock:
             self._state, self._names = state, names
@@ -121,9 +122,7 @@ class SpatialMemory:
 
     def history(self, subject: int) -> list[Fact]:
         """The facts of ``subject`` that have ended."""
-        return self._store.facts(
-            "subject = ? AND valid_until_ns IS NOT NULL AND expired_ns IS NULL", (subject,)
-        )
+        return self._store.facts(FactFilter(subjects=(subject,), ended=True))
 
     def around(self, names: Sequence[str]) -> tuple[str, ...]:
         """The facts within ``HOPS`` of the things called ``names`` or alike, in words (paper, Algorithm 2,

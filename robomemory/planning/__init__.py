@@ -24,7 +24,7 @@ from robomemory.planning.domain import (
 from robomemory.planning.engine import Engine, UnifiedEngine
 from robomemory.planning.explore import Likelihood, likely_places
 from robomemory.planning.goals import Intent, understand
-from robomemory.planning.lessons import Attempt, Failure, Lesson, LessonRelation, Lessons
+from robomemory.planning.lessons import Attempt, Lesson, LessonRelation, Lessons
 from robomemory.planning.manipulation import BENCHTOP, TABLETOP
 from robomemory.planning.planner import Finished, MemoryPlanner, PlanningSettings, Stuck
 
@@ -41,7 +41,6 @@ __all__ = [
     "Engine",
     "EngineError",
     "Facts",
-    "Failure",
     "Finished",
     "Goal",
     "InstructionUnclear",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from robomemory.notes import Failure
 from robomemory.planning.domain import Domain, Facts, Step
-from robomemory.planning.lessons import Failure
 
 Condition = str
 

@@ -44,8 +44,9 @@ class Operator:
     ``preconditions`` must all hold before; ``adds`` hold afterwards and ``deletes`` no longer do.
     ``sentence`` says it in words, with ``{parameter}`` in place of names. ``effort`` 0: the usual way; a
     higher one is tried only where every easier way is known to fail. ``act``: what it is called where it
-    failed or worked, the same for operators that differ by the place only (empty: its name). The first
-    parameter is what the step is about.
+    failed or worked, the same for operators that differ by the place only (empty: its name). ``verb``: what
+    an arm does then ("grasp"; empty: the act). The first parameter is what the step is about; where the step
+    says how that is to a place, ``relation`` ("in") says it, and the second parameter is the place.
     """
 
     name: str
@@ -56,10 +57,15 @@ class Operator:
     sentence: str = ""
     effort: int = 0
     act: str = ""
+    verb: str = ""
+    relation: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "act", self.act or self.name)
+        object.__setattr__(self, "verb", self.verb or self.act)
         names = {p.name for p in self.parameters}
+        if self.relation and len(self.parameters) < 2:
+            raise DomainError(f"operator {self.name!r}: relation {self.relation!r} and no second parameter")
         if not self.parameters or len(names) != len(self.parameters):
             raise DomainError(f"operator {self.name!r}: parameters {self.parameters}, expected distinct ones")
         for triple in (*self.preconditions, *self.adds, *self.deletes):
@@ -75,16 +81,29 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An operator with its ``arguments``, and the sentence that says so."""
+    """An operator with its ``arguments``; ``text`` says it to people. ``verb`` and ``relation`` are those of
+    the operator."""
 
     operator: str
     arguments: tuple[str, ...]
     text: str
+    verb: str = field(default="", compare=False)
+    relation: str = field(default="", compare=False)
 
     @property
     def about(self) -> str:
         """What the step is about: its first argument."""
         return self.arguments[0]
+
+    @property
+    def thing(self) -> str:
+        """What the step is done with: its first argument."""
+        return self.arguments[0]
+
+    @property
+    def place(self) -> str:
+        """Where the thing goes; empty for a step without a relation."""
+        return self.arguments[1] if self.relation else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +179,7 @@ class Domain:
         found = self.operator(operator)
         bound = _binding(found, arguments)
         sentence = found.sentence or " ".join((operator, *(f"{{{p.name}}}" for p in found.parameters)))
-        return Step(operator, arguments, sentence.format(**bound))
+        return Step(operator, arguments, sentence.format(**bound), found.verb, found.relation)
 
     def preconditions(self, step: Step) -> tuple[Triple, ...]:
         """What must hold before ``step``."""

@@ -1,21 +1,24 @@
-"""What is kept of attempts, and what is learned from them: episodes and lessons as notes of a memory.
+"""What is kept of attempts, and what is learned from them: by contrast and by repetition.
 
-Both are plain sentences of a fixed form, so that whoever recalls them, over a network too, can read them
-back. Anything else in a memory is text and is left alone.
+A lesson is the triple of a semantic note. What failed is in the fields of an episodic note. The texts beside
+them are for people.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from robomemory.names import normal_name
-from robomemory.records import Position, Triple
+from robomemory.graph.scene import SceneGraph
+from robomemory.helpers import RevisionAction
+from robomemory.names import PLACE, normal_name
+from robomemory.notes import Failure, Note, Triple
+from robomemory.planning.domain import Domain, Step
 
 SOURCE = "planner"
-_FORGOTTEN = "(not known any more)"
+FORGOTTEN = "(not known any more)"
+"""The value of a lesson that takes back what was known."""
 
 
 class LessonRelation(StrEnum):
@@ -29,20 +32,6 @@ class LessonRelation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """A note in the shape that ``RoboMemory.remember`` takes."""
-
-    kind: str
-    text: str
-    stamp_ns: int
-    entities: tuple[str, ...] = ()
-    position: Position | None = None
-    triple: Triple | None = None
-    confidence: float = 1.0
-    source: str = SOURCE
-
-
-@dataclass(frozen=True, slots=True)
 class Lesson:
     """Something general about ``subject``. A later lesson on the same subject and relation takes its place;
     the empty ``value`` says that nothing is known any more."""
@@ -52,49 +41,28 @@ class Lesson:
     value: str
 
     @property
-    def text(self) -> str:
-        return f"lesson: {self.subject} {self.relation} {self.value or _FORGOTTEN}"
-
-
-_LESSON = re.compile(rf"lesson: (.+?) ({'|'.join(map(re.escape, LessonRelation))}) (.+)")
-
-
-def read_lesson(text: str) -> Lesson | None:
-    """The lesson that ``text`` is; None for any other text."""
-    found = _LESSON.fullmatch(text.strip())
-    if found is None:
-        return None
-    value = "" if found[3] == _FORGOTTEN else found[3]
-    return Lesson(found[1], LessonRelation(found[2]), value)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A step that failed: its ``act``, what it was ``about``, the ``condition`` it was tried in, why."""
-
-    act: str
-    about: str
-    condition: str
-    cause: str
+    def triple(self) -> Triple:
+        """The lesson as a record of the semantic memory keeps it."""
+        return self.subject, str(self.relation), self.value or FORGOTTEN
 
     @property
     def text(self) -> str:
-        return f"failed step: {self.act} | {self.about} | {self.condition} | {self.cause or 'unknown'}"
+        """The lesson for people."""
+        return f"lesson: {' '.join(self.triple)}"
 
 
-_FAILURE = re.compile(r"failed step: ([^|;]+) \| ([^|;]+) \| ([^|;]*) \| ([^|;]+)")
-
-
-def read_failures(text: str) -> list[Failure]:
-    """The failed steps that an episode's ``text`` tells of."""
-    parts = (_FAILURE.fullmatch(part) for part in text.split("; ")[1:])  # the first is what was asked for
-    return [Failure(*(group.strip() for group in found.groups())) for found in parts if found]
+def lesson_of(triple: Triple | None) -> Lesson | None:
+    """The lesson that the ``triple`` of a semantic record is; None for any other."""
+    if triple is None or triple[1] not in set(LessonRelation):
+        return None
+    subject, relation, value = triple
+    return Lesson(subject, LessonRelation(relation), "" if value == FORGOTTEN else value)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try of an instruction: ``outcome`` "success" or "failure" with its one ``cause``, the steps that
-    were ``done`` in words, and those that ``failed``."""
+    were ``done`` in words, those that ``failed``, and the names that it is ``about``."""
 
     instruction: str
     outcome: str
@@ -104,30 +72,22 @@ class Attempt:
     about: tuple[str, ...] = field(default=())
 
     def note(self, stamp_ns: int) -> Note:
-        """The episodic note; every failed step has a sentence in it."""
+        """The episodic note, with what failed as values; every failed step has a sentence in it, too."""
+        failed = tuple(dict.fromkeys(replace(f, cause=f.cause or "unknown") for f in self.failed))
         parts = [f"{self.instruction}: {self.outcome} ({self.cause})"]
         parts += [f"done: {', '.join(self.done)}"] if self.done else []
-        parts += [f.text for f in dict.fromkeys(self.failed)]
-        return Note("episodic", "; ".join(p.replace(";", ",") for p in parts), stamp_ns, self.about)
-
-
-class Change(StrEnum):
-    """What the updater of the semantic memory does with a lesson (paper, long-term memory; Mem0's words)."""
-
-    ADD = "add"
-    UPDATE = "update"
-    REMOVE = "remove"
-    NOOP = "noop"
+        parts += [f.text for f in failed]
+        text = "; ".join(p.replace(";", ",") for p in parts)
+        return Note("episodic", text, stamp_ns, self.about, source=SOURCE, failures=failed)
 
 
 class Lessons:
     """The lessons of a memory: the newest on each subject and relation counts."""
 
-    def __init__(self, texts_oldest_first: Iterable[str] = ()) -> None:
+    def __init__(self, oldest_first: Iterable[Lesson] = ()) -> None:
         self._known: dict[tuple[str, LessonRelation], str] = {}
-        for text in texts_oldest_first:
-            if (lesson := read_lesson(text)) is not None:
-                self._known[lesson.subject, lesson.relation] = lesson.value
+        for lesson in oldest_first:
+            self._known[normal_name(lesson.subject), lesson.relation] = lesson.value
 
     def value(self, subject: str, relation: LessonRelation) -> str:
         """What is known; empty for nothing."""
@@ -137,18 +97,54 @@ class Lessons:
         """{subject: value} of all lessons of that relation."""
         return {s: v for (s, r), v in self._known.items() if r is relation and v}
 
-    def learn(self, lesson: Lesson) -> Change:
+    def learn(self, lesson: Lesson) -> RevisionAction:
         """Take in ``lesson`` and say what that changes."""
         key = (normal_name(lesson.subject), lesson.relation)
         before = self._known.get(key, "")
         if before == lesson.value:
-            return Change.NOOP
+            return RevisionAction.NOOP
         self._known[key] = lesson.value
         if not lesson.value:
-            return Change.REMOVE
-        return Change.UPDATE if before else Change.ADD
+            return RevisionAction.REMOVE
+        return RevisionAction.UPDATE if before else RevisionAction.ADD
 
 
 def notes_of(lessons: Sequence[Lesson], stamp_ns: int) -> list[Note]:
     """The semantic notes of ``lessons``."""
-    return [Note("semantic", each.text, stamp_ns, (each.subject,)) for each in lessons]
+    return [
+        Note("semantic", each.text, stamp_ns, (each.subject,), triple=each.triple, source=SOURCE)
+        for each in lessons
+    ]
+
+
+def lessons_of(
+    attempt: Attempt,
+    failures: Sequence[Failure],
+    done: Sequence[Step],
+    domain: Domain,
+    scene: SceneGraph,
+    known: Lessons,
+    kinds: Mapping[str, str],
+) -> list[Lesson]:
+    """The lessons of ``attempt``, in which ``done`` was done, after earlier ``failures``, beside the lessons
+    that are ``known``. An act that worked where an easier one had failed is needed. A thing that was found at
+    the same place twice is kept there, until it is found elsewhere."""
+    found: list[Lesson] = []
+    for step in done if attempt.outcome == "success" else ():
+        act = domain.operator(step.operator).act
+        easier = domain.easier(act)
+        if any(f.about == step.about and f.act in easier for f in (*failures, *attempt.failed)):
+            found.append(Lesson(step.about, LessonRelation.NEEDS, act))
+    for thing in attempt.about:
+        stays = {
+            f.valid_from: f.object
+            for f in (*scene.facts, *scene.past)
+            if f.subject == thing and f.relation in PLACE and domain.lookable(kinds.get(f.object, ""))
+        }
+        kept = known.value(thing, LessonRelation.KEPT_IN)
+        last = stays[max(stays)] if stays else ""
+        if list(stays.values()).count(last) > 1 and last != kept:
+            found.append(Lesson(thing, LessonRelation.KEPT_IN, last))
+        elif kept and last and last != kept:
+            found.append(Lesson(thing, LessonRelation.KEPT_IN, ""))
+    return found

@@ -23,6 +23,7 @@ def _grasp(act: str, relation: str, kind: str, effort: int) -> Operator:
         f"{act.replace('grasp', 'grasp the {thing}')}",
         effort,
         act,
+        verb="grasp",
     )
 
 
@@ -35,6 +36,7 @@ def _place(relation: str, kind: str) -> Operator:
         (_CARRIED, _FULL),
         f"place the {{thing}} {relation} the {{place}}",
         act="place",
+        relation=relation,
     )
 
 
@@ -93,6 +95,7 @@ BENCHTOP = replace(
             (_CARRIED, _FULL),
             "place the {thing} on the {place}",
             act="place",
+            relation="on",
         ),
     ),
 )

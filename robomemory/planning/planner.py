@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 from robomemory.errors import PlanningError
 from robomemory.names import PLACE, STATE
+from robomemory.notes import Failure, Note, StepDone
 from robomemory.planning.belief import Belief, Observed, believe
 from robomemory.planning.critic import StepCritic, condition_of
 from robomemory.planning.domain import SEEN, Domain, Facts, Goal, Step, seen
 from robomemory.planning.engine import Engine
 from robomemory.planning.explore import NOT_IN
 from robomemory.planning.goals import Intent, overrides, settled, understand
-from robomemory.planning.learning import lessons_of
-from robomemory.planning.lessons import Attempt, Failure, Lesson, LessonRelation, Note, notes_of
+from robomemory.planning.lessons import SOURCE, Attempt, Lesson, LessonRelation, lessons_of, notes_of
 from robomemory.planning.recollection import PlanningMemory, Recollection
 from robomemory.planning.reference import Resolver, told
 from robomemory.planning.strategy import Strategy
@@ -206,7 +206,7 @@ class MemoryPlanner:
             self._assumed[triple] = after.stamp_ns
             self._made_by[triple] = step
         facts = [_fact(t, after.stamp_ns) for t in sorted(adds) if t[1] in PLACE]
-        self._recalled.write([*facts, Note("temporal", f"{step.text}: reached", after.stamp_ns)])
+        self._recalled.write([*facts, _tried(step, f"{step.text}: reached", "reached", "", after)])
 
     def finish(self, success: bool, cause: str, stamp_ns: int) -> list[tuple[Lesson, str]]:
         """End the attempt: remember it and what was learned. Returns each new lesson with its change."""
@@ -217,13 +217,14 @@ class MemoryPlanner:
             intent.instruction, "success" if success else "failure", cause,
             tuple(s.text for s in self._done), tuple(self._failed), intent.about,
         )  # fmt: skip
-        learned = (
-            self._recalled.lessons_about(
-                lessons_of(attempt, self._done, self._domain, self._recalled, self._kinds)
-            )
-            if self._settings.learning
-            else []
-        )
+        learned: list[tuple[Lesson, str]] = []
+        if self._settings.learning:
+            recalled = self._recalled
+            found = lessons_of(
+                attempt, recalled.failures, self._done, self._domain, recalled.scene(), recalled.lessons,
+                self._kinds,
+            )  # fmt: skip
+            learned = recalled.lessons_about(found)
         self._recalled.write([attempt.note(stamp_ns), *notes_of([each for each, _ in learned], stamp_ns)])
         self._intent = None
         return learned
@@ -284,7 +285,7 @@ class MemoryPlanner:
         adds, _ = self._domain.effects(step)
         for triple in (*self._domain.preconditions(step), *adds):
             self._assumed.pop(triple, None)
-        self._recalled.write([Note("temporal", f"{step.text}: failed ({cause})", after.stamp_ns)])
+        self._recalled.write([_tried(step, f"{step.text}: failed ({cause})", "failed", cause, after)])
 
     def _remember_seen(self, observed: Observed) -> None:
         """Keep where things are seen, and what was looked into, as far as the graph does not say so yet."""
@@ -310,4 +311,9 @@ class MemoryPlanner:
 
 
 def _fact(triple: Triple, stamp_ns: int) -> Note:
-    return Note("spatial", " ".join(triple), stamp_ns, (), None, triple)
+    return Note("spatial", " ".join(triple), stamp_ns, triple=triple, source=SOURCE)
+
+
+def _tried(step: Step, text: str, state: str, cause: str, after: Observed) -> Note:
+    done = StepDone(step.verb or step.operator, step.thing, step.relation, step.place, state, cause)
+    return Note("temporal", text, after.stamp_ns, source=SOURCE, step=done)

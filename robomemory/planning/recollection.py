@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from robomemory.graph.scene import SceneGraph
+from robomemory.notes import Failure, Note, StepDone, Triple
 from robomemory.planning.deadline import FAR_S
-from robomemory.planning.lessons import Failure, Lesson, Lessons, Note, read_failures
+from robomemory.planning.lessons import Lesson, Lessons, lesson_of
 from robomemory.timestamps import Moment
 
 K = 10
@@ -15,13 +16,28 @@ PAUSE_NS = 3600 * 10**9
 """A longer pause between two steps [ns] ends what belongs together."""
 
 
+class Recorded(Protocol):
+    """The fields of a record that are read; ``MemoryRecord`` and ``Note`` have them."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def stamp_ns(self) -> int: ...
+    @property
+    def run(self) -> int | None: ...
+    @property
+    def triple(self) -> Triple | None: ...
+    @property
+    def step(self) -> StepDone | None: ...
+    @property
+    def failures(self) -> tuple[Failure, ...]: ...
+
+
 class Remembered(Protocol):
     """The slice of a recalled item that is read; RoboMemory's ``Recall`` satisfies it."""
 
     @property
-    def text(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
+    def record(self) -> Recorded: ...
 
 
 class PlanningMemory(Protocol):
@@ -45,7 +61,7 @@ class Recollection:
         self._memory, self._timeout_s = memory, timeout_s
         self.lessons = Lessons()
         self.failures: list[Failure] = []
-        self.steps: tuple[str, ...] = ()
+        self.steps: tuple[StepDone, ...] = ()
 
     def scene(self) -> SceneGraph:
         """The graph now; empty without a memory."""
@@ -59,11 +75,12 @@ class Recollection:
         queries = [instruction, f"lesson: {user} stands for the"]
         queries += [f"lesson: {name} failed step" for name in dict.fromkeys(names)]
         found = list(reversed(self._memory.recall(queries, k=K, timeout_s=self._timeout_s)))  # best last
-        found.sort(key=_moment)
-        self.lessons = Lessons(item.text for item in found if item.kind == "semantic")
-        told = [failure for item in found if item.kind == "episodic" for failure in read_failures(item.text)]
+        records = sorted((item.record for item in found), key=_moment)
+        lessons = (lesson_of(record.triple) for record in records if record.kind == "semantic")
+        self.lessons = Lessons(lesson for lesson in lessons if lesson is not None)
+        told = [failure for record in records if record.kind == "episodic" for failure in record.failures]
         self.failures = list(dict.fromkeys(told))
-        self.steps = _since_the_last_pause([item for item in found if item.kind == "temporal"])
+        self.steps = _since_the_last_pause([record for record in records if record.kind == "temporal"])
 
     def write(self, notes: Sequence[Note]) -> None:
         """Have ``notes`` remembered."""
@@ -76,20 +93,20 @@ class Recollection:
         return [(lesson, change) for lesson, change in changes if change != "noop"]
 
 
-def _since_the_last_pause(steps: Sequence[Remembered]) -> tuple[str, ...]:
-    """The texts of ``steps`` (oldest first) that belong together: "first" is not the first of all days."""
-    recent: list[str] = []
+def _since_the_last_pause(records: Sequence[Recorded]) -> tuple[StepDone, ...]:
+    """The steps of ``records`` (oldest first) that belong together: "first" is not the first of all days."""
+    recent: list[StepDone] = []
     before = Moment(0, 0)
-    for item in steps:
-        moment = _moment(item)
+    for record in records:
+        moment = _moment(record)
         if moment.run == before.run and moment.ns - before.ns > PAUSE_NS:  # else nobody knows how long
             recent.clear()
-        recent.append(item.text)
+        if record.step is not None:
+            recent.append(record.step)
         before = moment
     return tuple(recent)
 
 
-def _moment(item: Remembered) -> Moment:
-    """When what an item says was so; the first moment of all where that is not told, as over a network."""
-    record = getattr(item, "record", None)
-    return Moment(int(getattr(record, "run", 0) or 0), int(getattr(record, "stamp_ns", 0)))
+def _moment(record: Recorded) -> Moment:
+    """When what a record says was so."""
+    return Moment(record.run or 0, record.stamp_ns)

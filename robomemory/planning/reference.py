@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from robomemory.errors import InstructionUnclear
 from robomemory.names import content, normal_name
+from robomemory.notes import StepDone
 from robomemory.planning.lessons import LessonRelation, Lessons
 
 _RECENT = re.compile(
@@ -17,21 +18,20 @@ _RECENT = re.compile(
     r"(?P<just>just |last |first )?(?:put down|placed|put|moved|grasped|took)(?P<order> first| last)?"
     r"(?: just now| before)?"
 )
-_PLACED = re.compile(r"place the (.+?) (?:in|on) the [^:]+: reached\b")
 _OWNED = re.compile(r"(?:my|our) (?P<noun>.+)|(?P<who>\w+)'s (?P<what>.+)")
 
 
 @dataclass(slots=True)
 class Resolver:
     """Resolves phrases. ``names`` {name: type} of what is known; ``places`` and ``things``: the types that
-    may be meant; ``steps``: summaries of the last steps, oldest first; ``user``: who speaks. Guesses, for
+    may be meant; ``steps``: the last steps, oldest first; ``user``: who speaks. Guesses, for
     lack of anything better, are drawn with ``rng``; ``reasons`` says how references were understood."""
 
     names: Mapping[str, str]
     places: frozenset[str]
     things: frozenset[str]
     lessons: Lessons
-    steps: Sequence[str] = ()
+    steps: Sequence[StepDone] = ()
     user: str = "user"
     rng: random.Random = field(default_factory=lambda: random.Random(0))
     reasons: list[str] = field(default_factory=list)
@@ -62,7 +62,8 @@ class Resolver:
         raise InstructionUnclear(f"no {kind} {name!r} is known; there are {', '.join(known) or 'none'}")
 
     def _recent(self, phrase: str, known: Sequence[str]) -> str:
-        placed = [normal_name(found[1]) for s in self.steps if (found := _PLACED.match(s))]
+        steps = (s for s in self.steps if s.verb == "place" and s.state == "reached")
+        placed = [normal_name(s.thing) for s in steps if s.thing]
         if placed:
             name = placed[0] if "first" in phrase else placed[-1]
             self.reasons.append(f"{phrase!r} is the {name}, by the steps in mind")

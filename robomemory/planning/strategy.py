@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from robomemory.names import PLACE
+from robomemory.notes import Failure
 from robomemory.planning.belief import Belief
 from robomemory.planning.critic import condition_of
 from robomemory.planning.domain import Domain, Facts, Goal, Step, seen
 from robomemory.planning.engine import Avoided, Engine
 from robomemory.planning.explore import likely_places
-from robomemory.planning.lessons import Failure, LessonRelation
+from robomemory.planning.lessons import LessonRelation
 from robomemory.planning.recollection import Recollection
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Protocol
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
@@ -15,15 +16,20 @@ import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 from robomemory.checks import shown
 from robomemory.errors import InvalidNoteError
 from robomemory.graph.scene import SceneGraph
+from robomemory.notes import Failure, StepDone
 from robomemory.plain_text import plain, told_apart
 from robomemory.records import MemoryKind, MemoryRecord
+from robomemory.store.old_texts import fields_of
 
-FIELDS = ("kind", "text", "stamp_ns", "entities", "position", "triple", "confidence", "source", "run")
+FIELDS = (
+    "kind", "text", "stamp_ns", "entities", "position", "triple", "confidence", "source", "run", "step",
+    "failures",
+)  # fmt: skip
 BATCH = 200
 LONGEST = 1_000_000  # characters of one line: nothing that was remembered is longer
 
 
-class Readable(Protocol):
+class RecordSource(Protocol):
     """The slice of a ``RoboMemory`` that is written out."""
 
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]: ...
@@ -31,22 +37,24 @@ class Readable(Protocol):
     def scene(self) -> SceneGraph: ...
 
 
-class Writable(Protocol):
+class RecordSink(Protocol):
     """The slice of a ``RoboMemory`` that is read into."""
 
     def remember(self, notes: list[MemoryRecord]) -> None: ...
 
 
-def to_lines(memory: Readable) -> Iterator[str]:
+def to_lines(memory: RecordSource) -> Iterator[str]:
     """Every record as one line of JSON, in the order they came; the keys are :data:`FIELDS`."""
     for record in memory.records():
-        values = {name: getattr(record, name) for name in FIELDS}
-        line = json.dumps(values | {"kind": str(record.kind)}, ensure_ascii=False)
+        values = {name: getattr(record, name) for name in FIELDS} | {"kind": str(record.kind)}
+        values["step"] = None if record.step is None else asdict(record.step)
+        values["failures"] = [asdict(failure) for failure in record.failures]
+        line = json.dumps(values, ensure_ascii=False)
         # JSON takes these as they are; whoever splits a text into lines would break the record there.
         yield line.translate({ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 
 
-def from_lines(memory: Writable, lines: Iterable[str]) -> int:
+def from_lines(memory: RecordSink, lines: Iterable[str]) -> int:
     """Remembers what :func:`to_lines` wrote. Returns how many records there were.
 
     Everything is checked before anything is kept; then the records are kept in batches, so that a full disk
@@ -69,17 +77,30 @@ def _record(number: int, line: str) -> MemoryRecord:
         values = json.loads(line)
         if isinstance(values, dict):
             values.setdefault("run", 0)  # written before runs had numbers
+            if not {"step", "failures"} & set(values):  # written before these were fields
+                _read_text(values)
         if not isinstance(values, dict) or set(values) != set(FIELDS) or values["run"] is None:
             found = shown(sorted(values)) if isinstance(values, dict) else type(values).__name__
             raise ValueError(f"keys {found}, expected {sorted(FIELDS)}")
-        return MemoryRecord(id=0, **values)
+        step = None if values["step"] is None else StepDone(**values["step"])
+        failures = tuple(Failure(**failure) for failure in values["failures"])
+        return MemoryRecord(id=0, **(values | {"step": step, "failures": failures}))
     except RecursionError as error:
         raise InvalidNoteError(f"line {number}: nested too deeply for a record") from error
     except (ValueError, TypeError) as error:
         raise InvalidNoteError(f"line {number}: {error}") from error
 
 
-def to_graph(memory: Readable) -> nx.MultiDiGraph:
+def _read_text(values: dict[str, object]) -> None:
+    """Adds the fields that the text of an older line says."""
+    triple, step, failures = fields_of(str(values.get("kind")), str(values.get("text")))
+    values["step"] = None if step is None else asdict(step)
+    values["failures"] = [asdict(failure) for failure in failures]
+    if triple is not None and values.get("triple", triple) is None:
+        values["triple"] = triple
+
+
+def to_graph(memory: RecordSource) -> nx.MultiDiGraph:
     """The things and the facts between them, those that have ended too, as a graph of networkx.
 
     Nodes carry ``x``, ``y``, ``z`` [m] where known, ``first_seen_ns``, ``last_seen_ns``, ``run`` and
@@ -108,6 +129,6 @@ def to_graph(memory: Readable) -> nx.MultiDiGraph:
     return graph
 
 
-def to_graphml(memory: Readable) -> str:
+def to_graphml(memory: RecordSource) -> str:
     """:func:`to_graph` as GraphML text."""
     return "\n".join(nx.generate_graphml(to_graph(memory))) + "\n"

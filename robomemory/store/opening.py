@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 
 from robomemory.checks import shown
-from robomemory.errors import StoreError
+from robomemory.embed.available import default_embedder, embedder_named
+from robomemory.embed.embedder import Embedder
+from robomemory.errors import InvalidQueryError, StoreError
 from robomemory.store.backend import Backend
 from robomemory.store.postgres.address import is_url, with_scene
-from robomemory.store.sqlite import Store
-from robomemory.store.sqlite import embedder_of as _embedder_of_file
+from robomemory.store.sqlite.file import embedder_of as _embedder_of_file
+from robomemory.store.sqlite.store import SqliteStore
 
 _PATH_BYTES, _NAME_BYTES = 4_000, 255
 # What is meant for a database, misspelt: a file of that name would hide that nothing is shared.
@@ -31,7 +33,7 @@ def open_store(path: str | os.PathLike[str], embedder: str, dim: int) -> Backend
     """
     path = checked_path(path)
     if not is_url(path):
-        return Store(path, embedder, dim)
+        return SqliteStore(path, embedder, dim)
     from robomemory.store.postgres.store import PostgresStore
 
     return PostgresStore(os.fspath(path), embedder, dim)
@@ -85,6 +87,20 @@ def make_folder(folder: str | os.PathLike[str], scene: str) -> None:
         raise StoreError(f"scene {shown(scene)}: {taken} bytes as a file name, at most {longest} are allowed")
 
 
+def scene_path(folder: str | os.PathLike[str], scene: str) -> str:
+    """As :func:`where_scene_is`; the folder is made where it is missing.
+
+    Raises:
+        InvalidQueryError: ``scene`` can't be a file name: letters, digits, "-", "_" are allowed.
+        StoreError: ``folder`` can't be made, or ``scene`` is too long for it.
+    """
+    if not isinstance(scene, str) or not re.fullmatch(r"[\w-]{1,100}", scene):
+        raise InvalidQueryError(f"scene {shown(scene)}: allowed are 1 to 100 letters, digits, '-' and '_'")
+    if not is_url(folder):
+        make_folder(folder, scene)
+    return where_scene_is(folder, scene)
+
+
 def where_scene_is(folder: str | os.PathLike[str], scene: str) -> str:
     """Where the memory of ``scene`` is in ``folder``: a file, or in the database whose URL ``folder`` is."""
     if is_url(folder):
@@ -104,3 +120,11 @@ def embedder_of(path: str | os.PathLike[str]) -> str | None:
     from robomemory.store.postgres.store import embedder_of_url
 
     return embedder_of_url(os.fspath(path))
+
+
+def embedder_for(path: str | os.PathLike[str]) -> Embedder:
+    """The embedder that the store at ``path`` was written with; the default one for a new store. Raises as
+    :func:`embedder_of`."""
+    name = embedder_of(path)
+    found = None if name is None else embedder_named(name)
+    return default_embedder() if found is None else found

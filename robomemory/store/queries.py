@@ -6,8 +6,7 @@ Reads never wait for a write: each takes a connection of its own and sees the la
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -18,7 +17,8 @@ from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.names import words
 from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.store import rows as t
-from robomemory.store.schema import WORDS
+from robomemory.store.conditions import of_facts, of_sightings
+from robomemory.store.filters import FactFilter, SightingFilter
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import LIVE, REMOVED, RecordRow
 
@@ -40,29 +40,27 @@ FILLERS = RECENT | frozenset(
 
 
 class StoreReader:
-    """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update;
-    ``common``: words known not to be rare, by table."""
+    """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update.
+
+    The statements here are read by SQLite and PostgreSQL alike; where those differ, each store has its own.
+    """
 
     path: str
     dim: int
     seq: int
-    common: Mapping[str, set[str]]
-
-    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        """A connection to read with, for one thread."""
-        raise NotImplementedError
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Within it, this thread reads one committed state, whatever is written meanwhile."""
         raise NotImplementedError
 
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        with self.reading() as db:
-            return db.execute(sql, values).fetchall()
+        """The rows that ``sql`` gives; ``?`` marks each of ``values`` in it."""
+        raise NotImplementedError
 
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
-        """The records as they stand in the file, replaced ones too, in the order they came."""
-        rows = self._all(f"SELECT {t.RECORD} FROM records WHERE ?1 IS NULL OR kind = ?1 ORDER BY id", (kind,))
+        """The records as they stand in the store, replaced ones too, in the order they came."""
+        which, values = ("", ()) if kind is None else ("WHERE kind = ?", (str(MemoryKind(kind)),))
+        rows = self._all(f"SELECT {t.RECORD} FROM records {which} ORDER BY id", values)
         return tuple(self._decoded(r) for r in rows)
 
     def count(self, kind: MemoryKind | None = None) -> int:
@@ -126,27 +124,6 @@ class StoreReader:
         sql = f"SELECT id FROM records WHERE {' AND '.join(where)} ORDER BY run DESC, stamp_ns DESC LIMIT ?"
         return [int(str(i)) for (i,) in self._all(sql, [*values, limit])]
 
-    def _rare(self, db: sqlite3.Connection, table: str, word: str) -> bool:
-        common = self.common[table]
-        if word in common:
-            return False
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?)"
-        (found,) = db.execute(sql, (_quoted(word), COMMON + 1)).fetchone()
-        if found > COMMON and len(common) < 10_000:
-            common.add(word)  # words do not get rarer, but for forgetting
-        return 0 < found <= COMMON
-
-    def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        """Keys of standing records of ``kind`` that hold rare words of ``text``, best first (BM25)."""
-        table = WORDS[kind]
-        with self.reading() as db:
-            rare = [w for w in dict.fromkeys(tokens(text)) if self._rare(db, table, w)]
-            if not rare:
-                return []
-            said = " OR ".join(map(_quoted, rare))
-            sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT ?"
-            return [int(key) for (key,) in db.execute(sql, (said, limit))]
-
     def vectors(self, kind: MemoryKind, since: int = -1) -> Iterator[tuple[list[int], F32]]:
         """(keys, unit rows f32 (n, dim)) of the standing records of ``kind`` that were written after the
         update ``since``, in the order of keys, in chunks.
@@ -155,12 +132,12 @@ class StoreReader:
             StoreCorruptError: a vector has another size, or holds NaN; its record is named.
         """
         last = 0
-        which = "r.seq > ?4" if since >= 0 else "?4 < 0"
+        which, values = ("AND r.seq > ?", (since,)) if since >= 0 else ("", ())
         sql = (
-            "SELECT r.id, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE r.kind = ?1"
-            f" AND r.replaced_by = 0 AND r.id > ?2 AND {which} ORDER BY r.id LIMIT ?3"
+            "SELECT r.id, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE r.kind = ?"
+            f" AND r.replaced_by = 0 AND r.id > ? {which} ORDER BY r.id LIMIT ?"
         )
-        while rows := self._all(sql, (str(kind), last, CHUNK, since)):
+        while rows := self._all(sql, (str(kind), last, *values, CHUNK)):
             ids = [int(str(key)) for key, _ in rows]
             yield ids, self._matrix(rows)
             last = ids[-1]
@@ -178,19 +155,6 @@ class StoreReader:
             except ValueError as error:
                 raise StoreCorruptError(f"{self.path}: {error}") from error
         raise StoreCorruptError(f"{self.path}: the vectors of records {rows[0][0]} to {rows[-1][0]} are torn")
-
-    def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        """Keys of the newest standing records of ``kind`` that hold every word of ``text`` that is known
-        here, fillers aside; none if fewer than two words are known."""
-        table = WORDS[kind]
-        with self.reading() as db:
-            found = f"SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT 1"
-            asked = [w for w in dict.fromkeys(tokens(text)) if w not in FILLERS]
-            known = [q for q in map(_quoted, asked) if db.execute(found, (q,)).fetchone()]
-            if len(known) < 2:
-                return []
-            sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?"
-            return [int(key) for (key,) in db.execute(sql, (" AND ".join(known), limit))]
 
     def complain(self, kind: MemoryKind, missing: int) -> None:
         """Raises StoreCorruptError: ``missing`` standing records of ``kind`` have no vector."""
@@ -253,25 +217,28 @@ class StoreReader:
         """(name, entity) of the names that mean a thing known by another name."""
         return [(str(name), int(str(key))) for name, key in self._all("SELECT name, entity_id FROM aliases")]
 
-    def facts(self, where: str, values: Sequence[object] = (), limit: int | None = None) -> list[Fact]:
-        """The facts for which ``where`` (SQL) holds."""
-        most = "" if limit is None else f" LIMIT {int(limit)}"
-        return [t.fact_from(f) for f in self._all(f"SELECT {t.FACT} FROM facts WHERE {where}{most}", values)]
+    def facts(self, asked: FactFilter) -> list[Fact]:
+        """The facts that ``asked`` chooses."""
+        clause, values = of_facts(asked)
+        return [t.fact_from(f) for f in self._all(f"SELECT {t.FACT} FROM facts{clause}", values)]
 
-    def sightings(self, where: str, values: Sequence[object] = ()) -> list[Sighting]:
-        """The sightings for which ``where`` (SQL) holds."""
-        return [
-            t.sighting_from(s) for s in self._all(f"SELECT {t.SIGHTING} FROM sightings WHERE {where}", values)
-        ]
+    def sightings(self, asked: SightingFilter) -> list[Sighting]:
+        """The sightings that ``asked`` chooses."""
+        clause, values = of_sightings(asked)
+        return [t.sighting_from(s) for s in self._all(f"SELECT {t.SIGHTING} FROM sightings{clause}", values)]
 
     def last_sightings(self) -> list[Sighting]:
         """The newest sighting of each thing with a position, and without one."""
-        rows = self._all(
-            "SELECT record_id, entity_id, max(stamp_ns), x, y, z, recorded_ns, run FROM sightings"
-            " GROUP BY entity_id, x IS NULL, run ORDER BY run"
-        )
-        newest = {(s.entity_id, s.position is None): s for s in map(t.sighting_from, rows)}
-        return list(newest.values())
+        raise NotImplementedError
+
+    def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """Keys of standing records of ``kind`` that hold rare words of ``text``, best first."""
+        raise NotImplementedError
+
+    def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """Keys of the newest standing records of ``kind`` that hold every word of ``text`` that is known
+        here, fillers aside; none if fewer than two words are known."""
+        raise NotImplementedError
 
     def run_start(self, run: int) -> int | None:
         """The stamp at which ``run`` began [ns]; None where nobody said."""
@@ -282,10 +249,6 @@ class StoreReader:
 def tokens(text: str) -> list[str]:
     """The words of ``text`` as the index of words sees them, before stemming."""
     return words(text.replace("_", " "))
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"'  # a word of letters and digits: nothing in it can end the string
 
 
 def _bytes(value: object) -> bytes:

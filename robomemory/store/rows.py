@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import numpy as np
 
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
+from robomemory.notes import Failure, StepDone, Triple
 from robomemory.records import MemoryKind, MemoryRecord, Position
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import RecordRow
 
-RECORD = "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by, run"
+RECORD = (
+    "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by, run"
+    ", step, failures"
+)
 RECORD_ALL = (
     "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, recorded_ns, replaced_by, seq,"
-    " run"
+    " run, step, failures"
 )
 ENTITY = (
     "id, name, ordinal, x, y, z, position_ns, first_seen_ns, last_seen_ns, confidence, recorded_ns,"
@@ -49,20 +54,37 @@ def record_from(r: Sequence[object]) -> MemoryRecord:
     Raises:
         ValueError, TypeError: the row does not hold what it should.
     """
-    key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run = r[:13]
+    key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run, step, failures = r[:15]
     said = json.loads(str(triple))
     return MemoryRecord(
         key, MemoryKind(kind), stamp, text, tuple(json.loads(str(names))),  # type: ignore[arg-type]
         position(x, y, z), None if said is None else tuple(said), sure, source, run,  # type: ignore[arg-type]
+        json.loads(str(step)), json.loads(str(failures)),
     )  # fmt: skip
 
 
 def values_of_record(row: RecordRow, recorded_ns: int, seq: int) -> Values:
     """What a row of ``records`` holds, in the order of its columns."""
     r = row.record
-    names, triple = json.dumps(r.entities, ensure_ascii=False), json.dumps(r.triple, ensure_ascii=False)
+    names, triple = json.dumps(r.entities, ensure_ascii=False), triple_text(r.triple)
     said = (r.id, str(r.kind), r.stamp_ns, r.text, names, *coordinates(r.position), triple)
-    return (*said, r.confidence, r.source, recorded_ns, row.replaced_by, seq, r.moment.run)
+    told = (r.confidence, r.source, recorded_ns, row.replaced_by, seq, r.moment.run)
+    return (*said, *told, step_text(r.step), failures_text(r.failures))
+
+
+def triple_text(triple: Triple | None) -> str:
+    """``triple`` as the column of that name holds it: a list in JSON."""
+    return json.dumps(triple, ensure_ascii=False)
+
+
+def step_text(step: StepDone | None) -> str:
+    """``step`` as the column of that name holds it: a list of its fields in JSON."""
+    return json.dumps(None if step is None else astuple(step), ensure_ascii=False)
+
+
+def failures_text(failures: Sequence[Failure]) -> str:
+    """``failures`` as the column of that name holds it: a list of lists of their fields in JSON."""
+    return json.dumps([astuple(each) for each in failures], ensure_ascii=False)
 
 
 def entity_from(e: Sequence[object]) -> Entity:

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from robomemory import Note
 from tests.conformance.fixtures import over
 from tests.conformance.implementations import MEMORIES
 from vista.protocols import Memory
-from vista.types import Note
 
 made = over(MEMORIES)
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from robomemory import HashingEmbedder, RoboMemory
+from robomemory import HashingEmbedder, Note, RoboMemory
 from tests.postgres import server
-from vista.types import Note
 
 S = 1_000_000_000
 

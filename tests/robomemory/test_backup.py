@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from robomemory import HashingEmbedder, MemoryKind, RoboMemory, StoreCorruptError, StoreError
-from robomemory.store import integrity
 from robomemory.store.backup import backup_store
+from robomemory.store.sqlite import integrity
 from tests.postgres import server
 
 ROOT = Path(__file__).parents[2]
@@ -155,7 +155,7 @@ def test_a_backup_beside_a_process_that_writes(path, tmp_path, note):
     code = """
 import sys, time
 from robomemory import HashingEmbedder, RoboMemory
-from vista.types import Note
+from robomemory import Note
 with RoboMemory(sys.argv[1], embedder=HashingEmbedder()) as memory:
     for i in range(10_000):
         memory.remember([Note("episodic", f"record {i}", i)])
@@ -216,8 +216,8 @@ def test_a_store_whose_owner_was_killed_while_it_moved_the_log_is_whole(path, no
     code = """
 import os, sys
 from robomemory import HashingEmbedder, RoboMemory
-from robomemory.store import integrity
-from vista.types import Note
+from robomemory.store.sqlite import integrity
+from robomemory import Note
 memory = RoboMemory(sys.argv[1], embedder=HashingEmbedder())
 memory.remember([Note("episodic", "one", 1)])
 class Killed:

@@ -28,9 +28,11 @@ ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from robomemory import HashingEmbedder, RoboMemory
-from robomemory.memory import Options
+from functools import partial
+from robomemory.memory_parts import MemoryParts
 from robomemory.records import MemoryRecord as Note
-memory = RoboMemory(sys.argv[1], embedder=HashingEmbedder(64), options=Options(flat_limit=150))
+make = partial(MemoryParts.build, flat_limit=150)
+memory = RoboMemory(sys.argv[1], embedder=HashingEmbedder(64), make_parts=make)
 start = len(memory.records("semantic"))  # of these none is forgotten: no number is written twice
 print("open", flush=True)
 for i in range(start, 10**6):
@@ -63,7 +65,7 @@ def check_whole(path, said, gone):
         scene = memory.scene()
         assert [str(f) for f in scene.facts] == [f"mug in box {total - 1}"]
         assert len(memory.history("mug")) == 2 * total
-        for part in memory._long_term:
+        for part in memory._parts.long_term.values():
             assert len(part.index) == memory._store.count(part._kind)
         last = max(kept)
         assert memory.recall([Query(f"entry {last}", kinds={"episodic"})])[0].text == f"entry {last}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from robomemory import MemoryKind, Query, RecallResult
-from robomemory.planning.domain import Goal, State
+from robomemory.planning.domain import Goal, WorldState
 from robomemory.planning.manipulation import BENCHTOP
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,8 @@ def words(memory, note):
     return [
         *memory.records(), memory.status(), memory.scene(), memory.where_is("mug"), memory.history("mug"),
         memory.changes(0), late, Query("mug", kinds={"spatial"}, between=(0, 5), run=0),
-        BENCHTOP, State({"mug": "thing"}, frozenset({("mug", "in", "tray")})), Goal(find=frozenset({"mug"})),
+        BENCHTOP, WorldState({"mug": "thing"}, frozenset({("mug", "in", "tray")})),
+        Goal(find=frozenset({"mug"})),
     ]  # fmt: skip
 
 

@@ -61,8 +61,6 @@ CALLS = {
     "backup": lambda m, note: m.backup("never-written.sqlite3"),
     "status": lambda m, note: m.status(),
     "revision": lambda m, note: m.revision(),
-    "index_of": lambda m, note: m.index_of(MemoryKind.EPISODIC),
-    "vectors_of": lambda m, note: list(m.vectors_of(MemoryKind.EPISODIC)),
 }
 
 
@@ -205,7 +203,7 @@ def test_a_child_can_not_even_read_what_was_open(memory, note, path):
 ENDS = """
 import os, sys
 from robomemory import HashingEmbedder, RoboMemory
-from vista.types import Note
+from robomemory import Note
 memory = RoboMemory(sys.argv[1], embedder=HashingEmbedder())
 memory.remember([Note("episodic", "before", 1)])
 memory.recall(["before"])

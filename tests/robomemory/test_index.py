@@ -2,16 +2,21 @@
 
 import json
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 
-from robomemory import HashingEmbedder, Query, RoboMemory
-from robomemory.memory import Options
+from robomemory import HashingEmbedder, MemoryKind, Query, RoboMemory
+from robomemory.memory_parts import MemoryParts
 from robomemory.vectors.index import VectorIndex
 from robomemory.vectors.ivf_index import Lists
 
-SMALL = Options(flat_limit=300)
+SMALL = partial(MemoryParts.build, flat_limit=300)
+
+
+def index_of(memory):
+    return memory._parts.long_term[MemoryKind.EPISODIC].index
 
 
 def unit(n, dim=32, seed=0):
@@ -89,15 +94,15 @@ def test_searches_while_lists_are_built_do_not_crash():
 @pytest.fixture
 def large(path, note):
     """A store whose episodic index has become one of lists and was saved."""
-    with RoboMemory(path, embedder=HashingEmbedder(), options=SMALL) as memory:
+    with RoboMemory(path, embedder=HashingEmbedder(), make_parts=SMALL) as memory:
         memory.remember([note("episodic", f"moved box {i} to shelf {i * 7}", i) for i in range(1_500)])
-        assert memory._long_term[0].index.wait(60)
-        assert memory._long_term[0].index.method == "ivf"
+        assert index_of(memory).wait(60)
+        assert index_of(memory).method == "ivf"
     return path
 
 
 def opened(path):
-    return RoboMemory(path, embedder=HashingEmbedder(), options=SMALL)
+    return RoboMemory(path, embedder=HashingEmbedder(), make_parts=SMALL)
 
 
 def finds(memory, i):
@@ -107,7 +112,7 @@ def finds(memory, i):
 def test_a_saved_index_is_used_and_brought_up_to_date(large, note, monkeypatch):
     label = json.loads((large.parent / f"{large.name}-index" / "episodic.json").read_text())
     with opened(large) as memory:
-        assert memory._long_term[0].index.method == "ivf"
+        assert index_of(memory).method == "ivf"
         memory.remember([note("episodic", f"moved box {i} to shelf {i * 7}", i) for i in range(1_500, 1_600)])
         memory.forget(query="moved box 3 to shelf 21")
         monkeypatch.setattr(
@@ -115,8 +120,8 @@ def test_a_saved_index_is_used_and_brought_up_to_date(large, note, monkeypatch):
         )  # as if it were killed
     assert json.loads((large.parent / f"{large.name}-index" / "episodic.json").read_text()) == label
     with opened(large) as memory:
-        assert memory._long_term[0].index.method == "ivf"
-        assert len(memory._long_term[0].index) == 1_599
+        assert index_of(memory).method == "ivf"
+        assert len(index_of(memory)) == 1_599
         assert all(finds(memory, i).startswith(f"moved box {i} ") for i in (0, 1_499, 1_500, 1_599))
         assert not finds(memory, 3).startswith("moved box 3 ")
 
@@ -142,5 +147,5 @@ def test_a_saved_index_that_is_not_whole_is_rebuilt(large, harm):
         lists = Lists.trained(512, 10, HashingEmbedder().embed([f"text {i}" for i in range(10)]))
         Saved(str(large), "hashing-512", 512).save("episodic", lists, 10**6)
     with opened(large) as memory:
-        assert len(memory._long_term[0].index) == 1_500
+        assert len(index_of(memory)) == 1_500
         assert all(finds(memory, i).startswith(f"moved box {i} ") for i in range(0, 1_500, 300))

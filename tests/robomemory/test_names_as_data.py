@@ -145,7 +145,7 @@ BAD = {
 
 @pytest.mark.parametrize("fields", BAD.values(), ids=BAD)
 def test_what_can_not_be_kept_is_one_sentence(memory, fields):
-    from vista.types import Note
+    from robomemory import Note
 
     f = {"text": "a", "names": ("mug",), "at": None, "says": None, "stamp": 1, "confidence": 1.0,
     "source": "",

@@ -17,7 +17,7 @@ from robomemory import (
     StoreInUseError,
     StoreVersionError,
 )
-from robomemory.store.integrity import log_bytes
+from robomemory.store.sqlite.integrity import log_bytes
 
 
 def opened(path, dim=512):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 CHILD = """
 import sys
 from robomemory import HashingEmbedder, RoboMemory
-from vista.types import Note
+from robomemory import Note
 memory = RoboMemory(sys.argv[1], embedder=HashingEmbedder())
 start = len(memory.records(sys.argv[2]))
 for i in range(start, 10**6):
@@ -107,7 +107,7 @@ def filled(memory, note):
 
 def test_a_slow_memory_is_left_out_and_named(filled):
     release = threading.Event()
-    filled._parts[MemoryKind.SEMANTIC] = Slow(filled._parts[MemoryKind.SEMANTIC], release)
+    filled._parts.by_kind[MemoryKind.SEMANTIC] = Slow(filled._parts.by_kind[MemoryKind.SEMANTIC], release)
     for _ in range(5):  # more often than there are threads for it: the others still answer
         start = time.monotonic()
         answer = filled.recall(["mug"], timeout_s=0.2)
@@ -124,7 +124,7 @@ def test_a_slow_memory_is_left_out_and_named(filled):
 
 
 def test_a_memory_that_fails_is_left_out_and_named(filled):
-    filled._parts[MemoryKind.SPATIAL] = Failing()
+    filled._parts.by_kind[MemoryKind.SPATIAL] = Failing()
     answer = filled.recall(["mug"])
     assert len(answer) == 2
     assert "a bug" in answer.missing[MemoryKind.SPATIAL]

@@ -13,6 +13,9 @@ from robomemory.store.postgres.secrets import conceal, spellings
 
 SCHEMES = ("postgresql://", "postgres://")
 SCENE = "scene"
+ON_A_SERVER = (
+    "a memory on a server is copied with the server's own pg_dump; 'vista memory export' writes records"
+)
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from robomemory.errors import StoreCorruptError, StoreError, StoreVersionError
+from robomemory.store import rows as t
+from robomemory.store.old_texts import fields_of
 from robomemory.store.postgres.address import Address
 from robomemory.store.postgres.link import Connection
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _INLINE = 1_900  # numbers of a vector that fits a page of 8 KiB beside the rest of its row
 
@@ -29,7 +33,7 @@ CREATE TABLE records (
     recorded_ns bigint NOT NULL, replaced_by bigint NOT NULL, seq bigint NOT NULL,
     words tsvector GENERATED ALWAYS AS (
         CASE WHEN kind IN ('episodic', 'semantic') THEN to_tsvector('english', text) END) STORED,
-    run bigint NOT NULL DEFAULT 0);
+    run bigint NOT NULL DEFAULT 0, step text NOT NULL DEFAULT 'null', failures text NOT NULL DEFAULT '[]');
 CREATE INDEX records_time ON records (kind, run, stamp_ns);
 CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
 CREATE INDEX records_words ON records USING gin (words) WHERE replaced_by = 0;
@@ -86,13 +90,13 @@ def open_scene(db: Connection, address: Address, embedder: str, dim: int) -> Non
                 f"{address.name}: schema {address.schema} is no store of RoboMemory (tables {sorted(found)})"
             )
         ((version,),) = db.execute("SELECT max(version) FROM schema_version").fetchall()
-        if version == 1:
-            _number_runs(db)
-        elif version != SCHEMA_VERSION:
+        if version != SCHEMA_VERSION and version not in (*_MIGRATIONS,):
             raise StoreVersionError(
                 f"{address.name}: schema version {version}, this RoboMemory reads version {SCHEMA_VERSION}"
-                " and brings 1 up to it"
+                f" and brings {sorted(_MIGRATIONS)} up to it"
             )
+        for older in range(int(str(version)), SCHEMA_VERSION):
+            _MIGRATIONS[older](db)
         written = db.execute("SELECT name, dim FROM embedder").fetchone()
         if written != (embedder, dim):
             name, length = written or ("none", 0)
@@ -121,7 +125,28 @@ def _number_runs(db: Connection) -> None:
     for statement in TABLES.split(";"):
         if statement.split()[2] in (*indices, "runs"):
             db.execute(statement.encode())
-    db.execute("UPDATE schema_version SET version = %s", (SCHEMA_VERSION,))
+    db.execute("UPDATE schema_version SET version = 2")
+
+
+def _read_old_texts(db: Connection) -> None:
+    """A scene of version 2 becomes one of version 3, in the transaction that is open: steps, failures and
+    lessons, until then told in the texts alone, become fields."""
+    db.execute("ALTER TABLE records ADD COLUMN step text NOT NULL DEFAULT 'null'")
+    db.execute("ALTER TABLE records ADD COLUMN failures text NOT NULL DEFAULT '[]'")
+    rows = db.execute("SELECT id, kind, text FROM records WHERE kind <> 'spatial' AND triple = 'null'")
+    for key, kind, text in rows.fetchall():
+        found = fields_of(str(kind), str(text))
+        if any(found):
+            triple, step, failures = found
+            db.execute(
+                "UPDATE records SET triple = %s, step = %s, failures = %s WHERE id = %s",
+                (t.triple_text(triple), t.step_text(step), t.failures_text(failures), key),
+            )
+    db.execute("UPDATE schema_version SET version = 3")
+
+
+_MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _number_runs, 2: _read_old_texts}
+"""{version: what brings a scene of that version to the next one}."""
 
 
 def written_with(db: Connection, address: Address) -> str | None:

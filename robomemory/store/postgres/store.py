@@ -17,21 +17,19 @@ from pathlib import Path
 from pgvector import Vector
 from psycopg.pq import TransactionStatus
 
-from robomemory.embed.embedder import F32
 from robomemory.errors import StoreCorruptError, StoreError
 from robomemory.graph.scene import Sighting
-from robomemory.records import MemoryKind, MemoryRecord
+from robomemory.records import MemoryKind
 from robomemory.store import rows as t
 from robomemory.store.backend import Backend, Latest
-from robomemory.store.backup import ON_A_SERVER
+from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, SightingOrder
 from robomemory.store.forgetting import ForgetChoice, Forgotten
 from robomemory.store.forks import Owner
 from robomemory.store.postgres import schema, writing
-from robomemory.store.postgres.address import Address
+from robomemory.store.postgres.address import ON_A_SERVER, Address
 from robomemory.store.postgres.link import Connection, Links, patience
 from robomemory.store.postgres.vectors import PgVectors
 from robomemory.store.postgres.words import by_words, newest_with
-from robomemory.store.queries import CHUNK
 from robomemory.update_protocol import Change, Ids
 
 LONG_S = 120.0
@@ -54,7 +52,6 @@ class PostgresStore(Backend):
     def __init__(self, url: str, embedder: str, dim: int) -> None:
         address = Address.parse(url)
         self.path, self.dim = address.name, dim
-        self.common = {}
         self.ids, self.seq, self.recorded_ns, self.run = Ids(), 0, 0, 0
         self.owner = Owner(self.path)
         self._links = Links(address)
@@ -168,8 +165,8 @@ class PostgresStore(Backend):
         return Change(
             entities=tuple(entities),
             names=tuple(names),
-            facts=tuple(self.facts("seq > ? ORDER BY id", (since,))),
-            sightings=tuple(self.sightings("seq > ? ORDER BY run, stamp_ns, record_id", (since,))),
+            facts=tuple(self.facts(FactFilter(updated_after=since, order=FactOrder.TOLD))),
+            sightings=tuple(self.sightings(SightingFilter(updated_after=since, order=SightingOrder.TIME))),
             aliases=tuple((str(name), int(str(key))) for name, key in aliases),
         )
 
@@ -202,28 +199,11 @@ class PostgresStore(Backend):
             yield db
 
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """Rows; the marks are SQLite's, and vectors come as bytes as they do from there."""
+        """See ``StoreReader``; vectors come as bytes, as they do from SQLite."""
         with self._reading() as db:
             cursor = db.cursor(binary=True)
             cursor.execute(sql.replace("?", "%s").encode(), [_plain(value) for value in values])
             return [tuple(_packed(value) for value in row) for row in cursor.fetchall()]
-
-    def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
-        which, values = ("", ()) if kind is None else ("WHERE kind = ?", (str(MemoryKind(kind)),))
-        return tuple(
-            self._decoded(r) for r in self._all(f"SELECT {t.RECORD} FROM records {which} ORDER BY id", values)
-        )
-
-    def vectors(self, kind: MemoryKind, since: int = -1) -> Iterator[tuple[list[int], F32]]:
-        last = 0
-        sql = (
-            "SELECT r.id, v.vector FROM records r JOIN vectors v ON v.record_id = r.id WHERE r.kind = ?"
-            " AND r.replaced_by = 0 AND r.id > ? AND r.seq > ? ORDER BY r.id LIMIT ?"
-        )
-        while rows := self._all(sql, (str(kind), last, since, CHUNK)):
-            ids = [int(str(key)) for key, _ in rows]
-            yield ids, self._matrix(rows)
-            last = ids[-1]
 
     def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
         with self._reading() as db:

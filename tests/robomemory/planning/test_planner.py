@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from robomemory import HashingEmbedder, RoboMemory
+from robomemory import HashingEmbedder, Note, RoboMemory
 from robomemory.planning import (
     TABLETOP,
     Finished,
@@ -18,7 +18,7 @@ from robomemory.planning import (
     Stuck,
     UnifiedEngine,
 )
-from robomemory.planning.lessons import Lesson, LessonRelation, Note
+from robomemory.planning.lessons import Lesson, LessonRelation
 from robomemory.planning.recollection import Recollection
 from tests.robomemory.planning.toy import Toy, attempt
 
@@ -151,7 +151,7 @@ def test_a_thing_that_is_nowhere_is_looked_for_everywhere_and_given_up(engine, m
 
 
 def test_an_order_hidden_in_a_remembered_text_changes_nothing(engine, memory):
-    from robomemory.planning.lessons import Note
+    from robomemory import Note
 
     memory.remember(
         [

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from robomemory import Failure
 from robomemory.graph.scene import SceneFact, SceneGraph
 from robomemory.planning import (
+    BENCHTOP,
     TABLETOP,
     Domain,
     DomainError,
@@ -24,7 +26,7 @@ from robomemory.planning import (
     understand,
 )
 from robomemory.planning.deadline import within
-from robomemory.planning.lessons import Attempt, Failure, read_failures, read_lesson
+from robomemory.planning.lessons import Attempt, lesson_of
 from robomemory.planning.manipulation import CONTAINER, DRAWER, THING
 
 
@@ -140,25 +142,47 @@ def test_how_hard_a_plan_is_looked_for_is_counted_in_states_not_in_time():
     assert UnifiedEngine(states=100).solve(TABLETOP, table(), goal) is not None
 
 
-def test_lessons_are_read_back_and_the_newest_counts():
+def test_lessons_are_values_and_the_newest_counts():
     first, second = (Lesson("red cube", LessonRelation.KEPT_IN, p) for p in ("left drawer", "tray"))
-    assert read_lesson(first.text) == first
-    lessons = Lessons([first.text, "anything else"])
+    assert lesson_of(first.triple) == first
+    assert first.text == "lesson: red cube is usually kept in the left drawer"
+    lessons = Lessons([first])
     assert str(lessons.learn(first)) == "noop"
     assert str(lessons.learn(second)) == "update"
     assert lessons.value("the Red Cube", LessonRelation.KEPT_IN) == "tray"
     forgotten = Lesson("red cube", LessonRelation.KEPT_IN, "")
     assert str(lessons.learn(forgotten)) == "remove"
-    assert read_lesson(forgotten.text) == forgotten
+    assert lesson_of(forgotten.triple) == forgotten
     assert lessons.subjects(LessonRelation.KEPT_IN) == {}
 
 
-def test_failures_are_read_back_and_an_instruction_cannot_forge_one():
-    failure = Failure("grasp", "red cube", "on table", "it slipped; twice")
-    note = Attempt(
-        "put it; failed step: grasp | blue mug | on table | x", "failure", "why", (), (failure,)
-    ).note(1)
-    assert [(f.act, f.about) for f in read_failures(note.text)] == [("grasp", "red cube")]
+@pytest.mark.parametrize("triple", [None, ("red cube", "in", "tray"), ("user", "prefers", "the left tray")])
+def test_another_triple_is_no_lesson(triple):
+    assert lesson_of(triple) is None
+
+
+def test_failures_are_values_and_an_instruction_cannot_forge_one():
+    failures = (Failure("grasp", "red cube", "on table", "it slipped; twice"), Failure("open", "box", "", ""))
+    attempt = Attempt("put it; failed step: grasp | blue mug | on table | x", "failure", "why", (), failures)
+    note = attempt.note(1)
+    assert note.failures == (failures[0], Failure("open", "box", "", "unknown"))
+    assert note.text == (
+        "put it, failed step: grasp | blue mug | on table | x: failure (why);"
+        " failed step: grasp | red cube | on table | it slipped, twice; failed step: open | box |  | unknown"
+    )
+
+
+def test_a_step_has_the_values_of_its_operator():
+    placed = TABLETOP.step("place, in", "red cube", "tray")
+    assert (placed.verb, placed.thing, placed.relation, placed.place) == ("place", "red cube", "in", "tray")
+    for operator in ("grasp, on", "grasp gently, on"):
+        grasped = TABLETOP.step(operator, "red cube", "table")
+        assert (grasped.verb, grasped.thing, grasped.relation, grasped.place) == ("grasp", "red cube", "", "")
+    on_top = BENCHTOP.step("place, upon", "red cube", "blue cube")
+    assert (on_top.verb, on_top.relation, on_top.place) == ("place", "on", "blue cube")
+    assert BENCHTOP.step("close", "left drawer").verb == "close"
+    with pytest.raises(DomainError, match="no second parameter"):
+        Operator("put", (Parameter("x", "thing"),), (), (), relation="in")
 
 
 def test_the_critic_knows_what_was_done_and_what_failed():
@@ -183,5 +207,5 @@ def test_places_are_weighed_by_history_lessons_and_vain_looks():
     ranked = likely_places("the cup", places, scene, Lessons())
     assert [each.place for each in ranked] == ["right", "left", "middle"]
     assert sum(each.probability for each in ranked) == pytest.approx(1.0)
-    kept = Lessons([Lesson("cup", LessonRelation.KEPT_IN, "left").text])
+    kept = Lessons([Lesson("cup", LessonRelation.KEPT_IN, "left")])
     assert likely_places("cup", places, scene, kept)[0].place == "left"

@@ -6,7 +6,6 @@ else (vectors, graph, buffers) is a cache built from here. One process holds a f
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import sqlite3
@@ -26,13 +25,20 @@ from robomemory.errors import (
     StoreInUseError,
     StoreVersionError,
 )
+from robomemory.graph.scene import Sighting
 from robomemory.plain_text import plain
-from robomemory.store import integrity, schema
+from robomemory.records import MemoryKind
+from robomemory.store import rows as t
 from robomemory.store.backend import Backend
-from robomemory.store.backup import copy_into
-from robomemory.store.forgetting import ForgetChoice, Forgotten, forget
+from robomemory.store.forgetting import ForgetChoice, Forgotten
 from robomemory.store.forks import Owner, check_not_inherited, inherit, keep_for_ever, unwatch, watch
-from robomemory.store.sqlite_writing import put
+from robomemory.store.sqlite import integrity, schema
+from robomemory.store.sqlite.copying import copy_into
+from robomemory.store.sqlite.file import check_access, hold, inode_of
+from robomemory.store.sqlite.forgetting import forget
+from robomemory.store.sqlite.migrations import MIGRATIONS
+from robomemory.store.sqlite.words import WordSearch, newest_with
+from robomemory.store.sqlite.writing import put
 from robomemory.update_protocol import Change, Ids
 
 _log = logging.getLogger(__name__)
@@ -41,7 +47,7 @@ CHECKED_BYTES = 256 * 2**20
 """A file up to this size is read through when it is opened; a larger one if it was not closed."""
 
 
-class Store(Backend):
+class SqliteStore(Backend):
     """A store at ``path`` (``":memory:"``: nothing is kept after ``close``) for vectors of ``embedder``,
     its name, and ``dim``. Made when the file does not exist; its folder must. Safe from any thread.
 
@@ -58,7 +64,7 @@ class Store(Backend):
         self.owner = Owner(self.path)
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
-        self.common = {table: set[str]() for table in schema.WORDS.values()}
+        self._words = WordSearch()
         self._pinned = threading.local()  # the connection of a thread that reads one state
         self._readers: deque[sqlite3.Connection] = deque()
         self._held: int | None = None
@@ -66,50 +72,26 @@ class Store(Backend):
         self._moved_at, self._pages_a_change = 0, 1.0  # since when the log grows, and about how fast
         if self.file != ":memory:":
             try:
-                _check_access(Path(self.file))
+                check_access(Path(self.file))
             except OSError as error:
                 raise StoreError(f"{self.path}: can't be opened: {error.strerror}") from error
             check_not_inherited(os.path.realpath(self.file))
-            self._held = self._hold()
+            self._held = hold(self.file, self.path)
         watch(self)
         try:
             with self._errors("open"):
                 had_log = integrity.log_bytes(self.file) > 0
                 self._db = self._connect()
                 self._open(self._db, embedder, had_log)
-                self._inode = self._inode_now()
+                self._inode = inode_of(self.file)
         except BaseException:
             self._let_go()
             raise
 
-    def _hold(self) -> int:
-        """The lock that says the file is ours: our caches are right only while nobody else writes. On a
-        file beside it, as SQLite's own locks would keep our readers out; the system lets go of it when the
-        process dies, however it dies."""
-        beside = os.path.realpath(self.file) + ".lock"
-        try:
-            held = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise StoreError(f"{self.path}: can't be locked: {error.strerror}") from error
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(held)
-            raise StoreInUseError(f"{self.path}: in use by another RoboMemory; close that one") from error
-        return held
-
-    def _inode_now(self) -> tuple[int, int] | None:
-        """Which file stands at the path now; None where there is none, or in memory."""
-        try:
-            found = os.stat(self.file)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
     def _check_there(self) -> None:
         """Raises StoreError where the file is no longer at its path: what is written would be kept nowhere,
         and a new connection would make another file."""
-        if self._held is not None and self._inode_now() != self._inode:
+        if self._held is not None and inode_of(self.file) != self._inode:
             raise StoreError(
                 f"{self.path}: was deleted, moved or replaced while it was open; nothing more can be kept in"
                 " it"
@@ -140,10 +122,10 @@ class Store(Backend):
             if not names:
                 schema.create(db, embedder, self.dim)
         version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
-        if version != schema.SCHEMA_VERSION and version not in schema.MIGRATIONS:
+        if version != schema.SCHEMA_VERSION and version not in MIGRATIONS:
             raise StoreVersionError(
                 f"{self.path}: schema version {shown(version)}, this RoboMemory reads version"
-                f" {schema.SCHEMA_VERSION} and brings {sorted(schema.MIGRATIONS)} up to it"
+                f" {schema.SCHEMA_VERSION} and brings {sorted(MIGRATIONS)} up to it"
             )
         name, dim = db.execute("SELECT name, dim FROM embedder").fetchone() or ("none", 0)
         if (name, dim) != (embedder, self.dim):
@@ -154,7 +136,7 @@ class Store(Backend):
         while version != schema.SCHEMA_VERSION:
             try:
                 with self._transaction(db):
-                    schema.MIGRATIONS[version](db)
+                    MIGRATIONS[version](db)
             except (ValueError, TypeError, LookupError) as error:
                 raise StoreCorruptError(f"{self.path}: of version {version}, torn: {error}") from error
             version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
@@ -272,7 +254,7 @@ class Store(Backend):
             return copy_into(db, target)
 
     def forget(self, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
-        """See :func:`robomemory.store.forgetting.forget`."""
+        """See :func:`robomemory.store.sqlite.forgetting.forget`."""
         return forget(self, choice, recorded_ns)
 
     def size_bytes(self) -> int:
@@ -286,8 +268,7 @@ class Store(Backend):
     def scrub(self) -> None:
         """After something was deleted: takes it out of the log, too; it is gone from the disk once this
         returns."""
-        for words in self.common.values():
-            words.clear()
+        self._words.forget_common()
         with self._lock, self._errors("write"):
             db = self._connection()
             integrity.empty_log(db)
@@ -346,6 +327,29 @@ class Store(Backend):
                 else:
                     self._readers.append(db)
 
+    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        with self.reading() as db:
+            return db.execute(sql, values).fetchall()
+
+    def last_sightings(self) -> list[Sighting]:
+        """See ``StoreReader``."""
+        rows = self._all(
+            "SELECT record_id, entity_id, max(stamp_ns), x, y, z, recorded_ns, run FROM sightings"
+            " GROUP BY entity_id, x IS NULL, run ORDER BY run"
+        )
+        newest = {(s.entity_id, s.position is None): s for s in map(t.sighting_from, rows)}
+        return list(newest.values())
+
+    def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """See ``StoreReader``."""
+        with self.reading() as db:
+            return self._words.by_words(db, kind, text, limit)
+
+    def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """See ``StoreReader``."""
+        with self.reading() as db:
+            return newest_with(db, kind, text, limit)
+
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
             raise MemoryClosedError(f"{self.path}: the memory is closed")
@@ -391,36 +395,3 @@ class Store(Backend):
         if self._held is not None:
             inherit(os.path.realpath(self.file))
             os.close(self._held)
-
-
-def embedder_of(path: str | os.PathLike[str]) -> str | None:
-    """The name of the embedder that the store at ``path`` was written with; None if that can't be told.
-
-    Raises:
-        StoreInUseError: in a forked child of a process that had it open.
-    """
-    check_not_inherited(os.path.realpath(path))
-    try:
-        if not Path(path).is_file():
-            return None
-        db = sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, timeout=0.2)
-        try:
-            row = db.execute("SELECT name FROM embedder").fetchone()
-        finally:
-            db.close()
-    except (sqlite3.DatabaseError, OSError, ValueError):  # opening it for good will say what is wrong
-        return None
-    return None if row is None else str(row[0])
-
-
-def _check_access(path: Path) -> None:
-    """SQLite opens what it may not write without a word, so permissions are asked first."""
-    path_said = plain(str(path))
-    able = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
-    if not path.parent.is_dir():
-        raise StoreError(f"{path_said}: folder {plain(str(path.parent))} does not exist")
-    if path.is_dir():
-        raise StoreError(f"{path_said}: a folder, expected a file")
-    for target in (path.parent, path) if path.exists() else (path.parent,):
-        if not os.access(target, os.R_OK | os.W_OK, **able):
-            raise StoreError(f"{path_said}: read-only: no permission to write {plain(str(target))}")

@@ -5,12 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from robomemory.graph.spatial import SpatialMemory
 from robomemory.records import MemoryKind
 from robomemory.store.backend import Backend
-from robomemory.temporal import TemporalMemory
 from robomemory.update_protocol import Change
+
+
+class StoreCache(Protocol):
+    """What a memory holds of the store."""
+
+    def load(self) -> None:
+        """All of it anew."""
+        ...
+
+    def apply(self, change: Change) -> None: ...
 
 
 class Follower:
@@ -21,7 +30,7 @@ class Follower:
     is never asked. ``seq``: the update that the caches hold.
     """
 
-    def __init__(self, store: Backend, spatial: SpatialMemory, temporal: TemporalMemory, seq: int) -> None:
+    def __init__(self, store: Backend, spatial: StoreCache, temporal: StoreCache, seq: int) -> None:
         self._store, self._spatial, self._temporal = store, spatial, temporal
         self._lock = threading.Lock()
         self._seq = seq

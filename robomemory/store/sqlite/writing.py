@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from robomemory.store import rows as t
-from robomemory.store import schema
+from robomemory.store.sqlite import schema
 from robomemory.update_protocol import LIVE, Change, RecordRow
 
 

@@ -1,0 +1,185 @@
+"""The four memories side by side: updated at once, asked at once, each on threads of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from robomemory.embed.embedder import Embedder
+from robomemory.errors import MemoryClosedError
+from robomemory.fusion import collect, merge
+from robomemory.graph.spatial import SpatialMemory
+from robomemory.helpers import Helpers
+from robomemory.longterm import LongTermMemory
+from robomemory.records import MemoryKind, Query, Recall, RecallResult
+from robomemory.store.backend import Backend
+from robomemory.temporal import TemporalMemory
+from robomemory.update_protocol import Asked, Change, MemoryPart, Update
+from robomemory.vectors.index import FLAT_LIMIT
+from robomemory.vectors.index_files import Saved
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PartsContext:
+    """What the memories are made from: the ``store`` that they are caches of, where large indices are
+    ``saved``, ``helpers`` for what rules leave open, capacity ``steps`` of the temporal buffer, and the time
+    ``expire_ns`` [ns] after which a fact that is not said again ends (None: never)."""
+
+    store: Backend
+    saved: Saved
+    helpers: Helpers
+    steps: int
+    expire_ns: int | None
+
+
+class MemoryParts:
+    """The memories of one store. ``by_kind`` may be changed while nobody remembers, to time a memory or to
+    slow it down; ``parallel``: whether all are updated and asked at once."""
+
+    def __init__(
+        self,
+        where: str,
+        spatial: SpatialMemory,
+        temporal: TemporalMemory,
+        episodic: LongTermMemory,
+        semantic: LongTermMemory,
+    ) -> None:
+        self._where = where  # for messages
+        self.spatial, self.temporal = spatial, temporal
+        self.long_term: Mapping[MemoryKind, LongTermMemory] = {
+            MemoryKind.EPISODIC: episodic,
+            MemoryKind.SEMANTIC: semantic,
+        }
+        self.by_kind: dict[MemoryKind, MemoryPart] = {
+            MemoryKind.SPATIAL: spatial,
+            MemoryKind.TEMPORAL: temporal,
+            **self.long_term,
+        }
+        self.parallel = True
+        # Threads of its own for each memory: one that hangs keeps only itself waiting.
+        self._pools = {kind: ThreadPoolExecutor(2, f"recall-{kind}") for kind in MemoryKind}
+        self._embedding = ThreadPoolExecutor(2, "embed-query")
+        self._updating = ThreadPoolExecutor(len(MemoryKind), "update")
+
+    @classmethod
+    def build(
+        cls,
+        context: PartsContext,
+        *,
+        validity: bool = True,
+        merging: bool = True,
+        revise: bool = True,
+        lexical: bool = True,
+        recency: bool = True,
+        flat_limit: int = FLAT_LIMIT,
+    ) -> MemoryParts:
+        """The memories that ``context`` holds. A robot has no reason to change the rest, which benches
+        compare. ``validity``: a fact ends when another one contradicts it; ``merging``: two names may be one
+        thing; ``revise``: the semantic updater; ``lexical``, ``recency``: rare words and age count in the
+        order of the long-term memories; ``flat_limit``: vectors up to which search is exact."""
+        store, helpers = context.store, context.helpers
+        spatial = SpatialMemory(store, helpers, context.expire_ns, validity=validity, merging=merging)
+        temporal = TemporalMemory(store, helpers, context.steps)
+        long_term: list[LongTermMemory] = []
+        try:
+            for kind in (MemoryKind.EPISODIC, MemoryKind.SEMANTIC):
+                part = LongTermMemory(
+                    kind, store, context.saved, helpers, revise=revise and kind is MemoryKind.SEMANTIC,
+                    lexical=lexical, recency=recency, flat_limit=flat_limit,
+                )  # fmt: skip
+                long_term.append(part)
+        except BaseException:
+            for part in long_term:
+                part.close()
+            raise
+        return cls(store.path, spatial, temporal, *long_term)
+
+    def plan(self, updates: Mapping[MemoryKind, Update]) -> dict[MemoryKind, Change]:
+        """The change that each memory makes of its update; nothing is changed yet."""
+        return self._at_once({kind: (self.by_kind[kind].plan, u) for kind, u in updates.items()})
+
+    def apply(self, changes: Mapping[MemoryKind, Change]) -> None:
+        """Takes changes that were committed into the caches."""
+        self._at_once({kind: (self.by_kind[kind].apply, c) for kind, c in changes.items() if c})
+
+    def _at_once(self, calls: Mapping[MemoryKind, tuple[Callable[[Any], T], Any]]) -> dict[MemoryKind, T]:
+        """What each memory's call returns. All are waited for, also when one fails."""
+        if len(calls) == 1 or not self.parallel:
+            return {kind: call(value) for kind, (call, value) in calls.items()}
+        jobs = {kind: self._updating.submit(call, value) for kind, (call, value) in calls.items()}
+        wait(jobs.values())
+        return {kind: job.result() for kind, job in jobs.items()}
+
+    def recall(
+        self,
+        queries: Sequence[Query],
+        k: int,
+        timeout_s: float,
+        embedder: Embedder,
+        follow: Callable[[float], None],
+    ) -> RecallResult:
+        """See ``RoboMemory.recall``. ``follow`` brings the graph and the steps up to what was committed by a
+        moment [s, time.monotonic].
+
+        Raises:
+            MemoryClosedError: the memories were closed meanwhile.
+        """
+        start = time.monotonic()
+        deadline = start + timeout_s
+        wanted = {kind for kind in MemoryKind if any(q.asks(kind) for q in queries)}
+        embedded = self._submit(self._embedding, embedder.embed, [q.text for q in queries])
+        embedding: dict[MemoryKind, Future[Any]] = dict.fromkeys(wanted, embedded)
+        vectors, missing = collect(embedding, deadline, timeout_s, "embedding the queries")
+        if missing:
+            return RecallResult(missing=missing)
+        rows = next(iter(vectors.values()))
+        asked = [Asked(q, row, q.k or k) for q, row in zip(queries, rows, strict=True)]
+
+        def answer(kind: MemoryKind) -> list[list[Recall]]:
+            """The answer of one memory to each query; empty where a query does not ask it."""
+            if kind not in self.long_term:
+                follow(start)
+            part = self.by_kind[kind]
+            return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
+
+        jobs: dict[MemoryKind, Future[Any]] = {}
+        for kind in (kind for kind in MemoryKind if kind in wanted):
+            jobs[kind] = self._submit(self._pools[kind], answer, kind)
+            if not self.parallel:
+                wait([jobs[kind]], timeout=max(0.0, deadline - time.monotonic()))
+        answers, missing = collect(jobs, deadline, timeout_s, "recall")
+        return merge(asked, answers, missing)
+
+    def drop(self, gone: Mapping[MemoryKind, Sequence[int]]) -> None:
+        """Takes records that were forgotten out of the caches."""
+        for kind, part in self.long_term.items():
+            part.drop(gone.get(kind, []))
+        if MemoryKind.TEMPORAL in gone:
+            self.temporal.load()
+        if MemoryKind.SPATIAL in gone:
+            self.spatial.load()
+
+    def settle(self, timeout_s: float) -> bool:
+        """Whether nothing is being built in the background any more within ``timeout_s`` [s]."""
+        deadline = time.monotonic() + timeout_s
+        parts = self.long_term.values()
+        return all(part.index.wait(max(0.0, deadline - time.monotonic())) for part in parts)
+
+    def close(self) -> None:
+        """Ends the threads and what runs in the background, and keeps large indices. A call that hangs is not
+        waited for."""
+        for pool in (*self._pools.values(), self._embedding, self._updating):
+            pool.shutdown(wait=False, cancel_futures=True)
+        for part in self.long_term.values():
+            part.close()
+
+    def _submit(self, pool: ThreadPoolExecutor, call: Callable[..., T], *args: object) -> Future[T]:
+        try:
+            return pool.submit(call, *args)
+        except RuntimeError as error:  # closed between the check and here
+            raise MemoryClosedError(f"{self._where}: the memory is closed") from error

@@ -1,0 +1,1 @@
+"""A memory in one file of SQLite."""

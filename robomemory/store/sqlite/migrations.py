@@ -1,0 +1,120 @@
+"""How a store of an older version becomes one of this version."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from robomemory.store import rows as t
+from robomemory.store.old_texts import fields_of
+from robomemory.store.sqlite.schema import SCHEMA, WORDS, create
+from robomemory.update_protocol import UNKNOWN
+
+
+def migrate_1(db: sqlite3.Connection) -> None:
+    """A store of version 1 becomes one of this version, in the transaction that is open.
+
+    Version 1 did not keep when a fact was learned: it counts as learned when it began to be true.
+    """
+    name, dim = db.execute("SELECT name, dim FROM embedder").fetchone()
+    for table in ("records", "entities", "facts", "sightings"):
+        db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+    db.execute("DROP TABLE schema_version")
+    db.execute("DROP TABLE embedder")
+    create(db, name, dim)
+    spots: dict[int, tuple[int, tuple[float | None, ...]]] = {}
+    old = db.execute(
+        "SELECT id, kind, stamp_ns, text, entities, position, triple, confidence, source, vector, retired"
+        " FROM old_records ORDER BY id"
+    )
+    for key, kind, stamp, text, names, position, triple, sure, source, vector, retired in old:
+        spots[key] = (stamp, _xyz(position))
+        db.execute(
+            f"INSERT INTO records ({t.RECORD_ALL}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,1,0,?,?)",
+            (key, kind, stamp, text, names, *_xyz(position), triple, sure, source, stamp,
+             UNKNOWN if retired else 0, t.step_text(None), t.failures_text(())),
+        )  # fmt: skip
+        if kind != "spatial":
+            db.execute("INSERT INTO vectors VALUES (?,?)", (key, vector))
+        if kind in WORDS and not retired:
+            db.execute(f"INSERT INTO {WORDS[kind]} (rowid, text) VALUES (?,?)", (key, text))
+    old = db.execute(
+        "SELECT id, name, ordinal, position, position_ns, first_seen_ns, last_seen_ns, confidence, vector"
+        " FROM old_entities"
+    )
+    for key, name, ordinal, position, at, first, last, sure, vector in old.fetchall():
+        db.execute(
+            f"INSERT INTO entities ({t.ENTITY}, vector) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0,0,0,?)",
+            (key, name, ordinal, *_xyz(position), at, first, last, sure, first, None, vector),
+        )
+    db.execute(
+        f"INSERT INTO facts ({t.FACT}) SELECT id, subject, relation, object, valid_from_ns, valid_until_ns,"
+        " valid_from_ns, NULL, valid_from_ns, confidence, record_id, 0, 0, 0, 0 FROM old_facts"
+    )
+    for record, entity in db.execute("SELECT record_id, entity_id FROM old_sightings").fetchall():
+        if record in spots:
+            stamp, xyz = spots[record]
+            values = (record, entity, stamp, *xyz, stamp)
+            db.execute(f"INSERT INTO sightings ({t.SIGHTING}) VALUES (?,?,?,?,?,?,?,0)", values)
+    for table in ("records", "entities", "facts", "sightings"):
+        db.execute(f"DROP TABLE old_{table}")
+    last = [db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0] for table in _KEYED]
+    db.execute("UPDATE state SET seq = 1, last_record = ?, last_entity = ?, last_fact = ?", last)
+    _read_old_texts(db)
+
+
+_KEYED = ("records", "entities", "facts")
+
+
+def migrate_2(db: sqlite3.Connection) -> None:
+    """A store of version 2 becomes one of version 3, in the transaction that is open: what it holds is of the
+    run 0, before runs had numbers."""
+    added = {
+        "state": ("run", "mark"),
+        "records": ("run",),
+        "entities": ("position_run", "first_seen_run", "last_seen_run"),
+        "facts": ("from_run", "until_run", "seen_run"),
+        "sightings": ("run",),
+    }
+    for table, columns in added.items():
+        for column in columns:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    for index in ("records_time", "facts_from", "facts_until", "sightings_entity", "sightings_time"):
+        db.execute(f"DROP INDEX {index}")
+    known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    for statement in SCHEMA.split(";"):
+        words = statement.split()
+        if len(words) > 2 and words[2] not in known and words[1] in ("TABLE", "INDEX"):
+            db.execute(statement)
+    db.execute("INSERT INTO whole VALUES (0)")
+    db.execute("UPDATE schema_version SET version = 3")
+
+
+def migrate_3(db: sqlite3.Connection) -> None:
+    """A store of version 3 becomes one of version 4, in the transaction that is open: steps, failures and
+    lessons, until then told in the texts alone, become fields."""
+    db.execute("ALTER TABLE records ADD COLUMN step TEXT NOT NULL DEFAULT 'null'")
+    db.execute("ALTER TABLE records ADD COLUMN failures TEXT NOT NULL DEFAULT '[]'")
+    _read_old_texts(db)
+    db.execute("UPDATE schema_version SET version = 4")
+
+
+def _read_old_texts(db: sqlite3.Connection) -> None:
+    rows = db.execute("SELECT id, kind, text FROM records WHERE kind != 'spatial' AND triple = 'null'")
+    for key, kind, text in rows.fetchall():
+        found = fields_of(kind, text)
+        if any(found):
+            triple, step, failures = found
+            db.execute(
+                "UPDATE records SET triple = ?, step = ?, failures = ? WHERE id = ?",
+                (t.triple_text(triple), t.step_text(step), t.failures_text(failures), key),
+            )
+
+
+MIGRATIONS = {1: migrate_1, 2: migrate_2, 3: migrate_3}
+"""{version: what brings a store of that version to a later one}."""
+
+
+def _xyz(position: str) -> tuple[float | None, float | None, float | None]:
+    said = json.loads(position)
+    return (None, None, None) if said is None else (float(said[0]), float(said[1]), float(said[2]))
