@@ -216,6 +216,29 @@ def test_a_place_that_nobody_knows_is_not_inside():
     assert (verdict.decision, verdict.rule) == (Decision.HOLD, "reach")
 
 
+def turned(vector: np.ndarray) -> np.ndarray:
+    """Rodrigues' formula, in a few lines of its own."""
+    angle = float(np.linalg.norm(vector))
+    x, y, z = vector
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    first, second = np.sinc(angle / np.pi), 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    return np.eye(3) + first * cross + second * (cross @ cross)
+
+
+def test_rotations_are_those_of_the_formula():
+    rng = np.random.default_rng(1)
+    vectors = np.vstack(
+        [rng.normal(0, 1.5, (200, 3)), [[0, 0, 0], [1e-9, 0, 0], [0, np.pi, 0], [40.0, 3.0, 0]]]
+    )
+    for vector, matrix in zip(vectors, from_rotvec(vectors), strict=True):
+        np.testing.assert_allclose(matrix, turned(vector), atol=1e-12)
+        half = np.linalg.norm(vector) / 2
+        axis = vector / max(float(np.linalg.norm(vector)), 1e-12)
+        quat = np.append(np.cos(half), np.sin(half) * axis)
+        np.testing.assert_allclose(from_quat(quat), turned(vector), atol=1e-12)
+        np.testing.assert_allclose(turned(to_rotvec(matrix)), matrix, atol=1e-7)
+
+
 def test_rotations_come_back_as_they_went():
     rng = np.random.default_rng(0)
     vectors = rng.normal(0, 1, (200, 3))

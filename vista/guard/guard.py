@@ -1,4 +1,4 @@
-"""The guard: applies the rules in their order and says which one decided."""
+"""The guard: applies its rules in order and says which one decided."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from vista.types import ActionChunk, Decision, Observation, RobotSpec, Verdict
 
 
 class SafetyGuard:
-    """Lets through only what the robot's contract and the limits allow. Satisfies ``Guard``.
+    """Lets through only chunks that the robot's contract and the limits allow. Satisfies ``Guard``.
 
-    A rule that can be kept by moving less clips the chunk; one that says that the plan is not about this
-    robot, now, holds. ``stop`` and ``release`` may be called from any thread.
+    If a rule can be kept by moving less, the chunk is clipped; if the plan is not for this robot or not for
+    now, the guard holds. ``stop`` and ``release`` may be called from any thread.
 
     Args:
         spec: The robot's contract: joint limits, workspace, action space, rate.
-        limits: Everything else.
-        clock_ns: The robot's clock [ns]. Without it only the age of a chunk against the observation that
-            comes with it is checked, which is right in lockstep.
+        limits: The other limits; None: the default ones.
+        clock_ns: The robot's clock [ns]. Without it the age of a chunk is compared with the observation
+        alone,
+            which is right in lockstep.
         forward: Joint positions (J,) [rad] to the end effector's position (3,) in the base frame [m];
             with it joint targets too must stay in the workspace.
 
@@ -71,7 +72,7 @@ class SafetyGuard:
 
         ``EE_DELTA`` rows are composed with ``obs.ee_pose``, so ``obs`` should be the observation that the
         chunk was planned from. Returns STOP (latched from outside), HOLD, CLIP with a changed copy, or
-        ALLOW with ``chunk`` itself; ``rule`` names the rule, or all that clipped.
+        ALLOW with ``chunk`` itself; ``rule`` names the rule that decided, or all that clipped.
         """
         if (cause := self.stopped) is not None:
             return Verdict(Decision.STOP, "stop", cause, None)

@@ -1,4 +1,4 @@
-"""The numbers of the guard, and the file they come from."""
+"""The limits of the guard, and the file that sets them."""
 
 from __future__ import annotations
 

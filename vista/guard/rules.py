@@ -1,7 +1,7 @@
 """The rules of the guard, each a pure function, so that each can be read and tested by itself.
 
-Two kinds. A *hold* rule looks at a case and says in words why nothing may be sent, or None. A *clip* rule
-takes rows f64 (T, A) and returns rows that keep the rule, with words for what it changed, or None.
+There are two kinds. A *hold* rule says in words why nothing may be sent in a case, or returns None. A *clip*
+rule takes rows f64 (T, A) and returns rows that keep the rule, and in words what it changed, or None.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ForwardKinematics = Callable[[F64], F64]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a rule looks at. ``now_ns``: the robot's clock, None where the guard has none."""
+    """The arguments of a rule. ``now_ns``: the robot's clock [ns], None if the guard has none."""
 
     chunk: ActionChunk
     obs: Observation
@@ -36,14 +36,14 @@ ClipRule = Callable[[Case, F64], tuple[F64, str | None]]
 
 
 def finite(case: Case) -> str | None:
-    """Chunks are built finite; this is for one that was changed behind its own back."""
+    """A chunk is checked when it is built; this finds one that was changed since."""
     if np.isfinite(case.chunk.actions).all():
         return None
     return "the chunk holds NaN or infinity"
 
 
 def action_space(case: Case) -> str | None:
-    """The space of the contract, or absolute joint positions, which any arm understands."""
+    """The action space is that of the contract, or absolute joint positions, which any arm takes."""
     chunk, spec = case.chunk, case.spec
     allowed = {spec.action_space, ActionSpace.JOINT_POSITION}
     if chunk.space not in allowed:
@@ -58,7 +58,7 @@ def action_space(case: Case) -> str | None:
 
 
 def dt(case: Case) -> str | None:
-    """A wrong time step would make every speed wrong."""
+    """The time step is that of the contract: with another one every speed would be wrong."""
     want = 1 / case.spec.control_hz
     if abs(case.chunk.dt_s - want) <= case.limits.dt_tolerance * want:
         return None
@@ -66,7 +66,7 @@ def dt(case: Case) -> str | None:
 
 
 def stale(case: Case) -> str | None:
-    """The chunk answers what is seen now, and what is seen is not old."""
+    """The chunk was planned from the observation at hand, and that is not old."""
     age_s = (case.obs.stamp_ns - case.chunk.start_stamp_ns) * 1e-9
     if -age_s > case.limits.max_age_s:
         return f"the observation at hand is {-age_s:.2f} s older than the one it was planned from"
@@ -78,7 +78,7 @@ def stale(case: Case) -> str | None:
 
 
 def jump(case: Case) -> str | None:
-    """A first row far from the measured state was planned for another state."""
+    """The first row is near the measured state: else the chunk was planned for another one."""
     first, limits = case.chunk.actions[0].astype(np.float64), case.limits
     if case.chunk.space is ActionSpace.JOINT_POSITION:
         gaps = np.abs(first[:-1] - case.obs.joint_pos)
@@ -98,22 +98,22 @@ def jump(case: Case) -> str | None:
 
 
 def reach(case: Case) -> str | None:
-    """Joint targets stay in the workspace. Without inverse kinematics they can't be clipped to it; a
-    target that comes closer from outside is let through, or the arm could never get back."""
+    """Joint targets stay in the workspace. They are not clipped to it, as that needs inverse kinematics. A
+    target outside that comes closer is let through: otherwise the arm could never get back."""
     if case.chunk.space is not ActionSpace.JOINT_POSITION or case.forward is None:
         return None
     now = _outside(case, case.obs.ee_pose.position)
     for row, joints in enumerate(case.chunk.actions[:, :-1].astype(np.float64)):
         gap = _outside(case, case.forward(joints))
         if not np.isfinite(gap):
-            return f"row {row} ends nobody knows where"
+            return f"row {row} ends at an unknown place"
         if gap > 1e-3 and gap > now:
             return f"row {row} ends {gap:.3f} m outside the workspace"
     return None
 
 
 def duration(case: Case, rows: F64) -> tuple[F64, str | None]:
-    """What is sent ends by itself soon after whoever feeds the arm is gone."""
+    """A chunk is short: it ends by itself soon after its sender is gone."""
     most = max(1, int(case.limits.max_chunk_s / case.chunk.dt_s + 1e-6))
     if len(rows) <= most:
         return rows, None
@@ -121,7 +121,7 @@ def duration(case: Case, rows: F64) -> tuple[F64, str | None]:
 
 
 def gripper(case: Case, rows: F64) -> tuple[F64, str | None]:
-    """Opening between closed and open."""
+    """The opening is between closed and open."""
     worst = float(rows[np.argmax(np.abs(rows[:, -1] - 0.5)), -1])
     if 0.0 <= worst <= 1.0:
         return rows, None
@@ -131,7 +131,7 @@ def gripper(case: Case, rows: F64) -> tuple[F64, str | None]:
 
 
 def workspace(case: Case, rows: F64) -> tuple[F64, str | None]:
-    """Hand targets, put into the base frame by the measured pose, stay inside the box."""
+    """Hand targets stay inside the box of the workspace; the measured pose takes them to the base frame."""
     rotation, origin = from_quat(case.obs.ee_pose.quat_wxyz), case.obs.ee_pose.position
     targets = origin + rows[:, :3] @ rotation.T
     inside = targets.clip(*_box(case))
@@ -142,7 +142,8 @@ def workspace(case: Case, rows: F64) -> tuple[F64, str | None]:
 
 
 def hand_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
-    """Each row within reach of the one before it, the first within reach of the measured pose."""
+    """No row is further from the one before it than the limits allow; the first is compared with the measured
+    pose."""
     step_m = case.limits.max_speed_m_s * case.chunk.dt_s
     step_rad = case.limits.max_turn_rad_s * case.chunk.dt_s
     out, place, facing = rows.copy(), np.zeros(3), np.eye(3)
@@ -166,12 +167,12 @@ def hand_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
 
 
 def joint_limits(case: Case, rows: F64) -> tuple[F64, str | None]:
-    """Joint targets inside the contract's limits."""
+    """Joint targets are inside the contract's limits."""
     margin = case.limits.joint_margin_rad
     joints = rows[:, :-1].clip(case.spec.joint_lower + margin, case.spec.joint_upper - margin)
     over = np.abs(joints - rows[:, :-1]).max(axis=0)
     worst = int(np.argmax(over))
-    # Targets are f32: what differs by less than their last digit is not over the limit.
+    # Targets are f32: less than their last digit over the limit is not over it.
     if over[worst] <= 1e-6:
         return rows, None
     name = case.spec.joint_names[worst]
@@ -179,7 +180,7 @@ def joint_limits(case: Case, rows: F64) -> tuple[F64, str | None]:
 
 
 def joint_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
-    """Joint steps within the contract's velocities."""
+    """Joint steps are within the contract's velocities."""
     allowed = case.spec.joint_velocity * case.limits.joint_speed_scale * case.chunk.dt_s
     out, fastest = within_speed(rows, case.obs.joint_pos.astype(np.float64), allowed)
     if np.array_equal(out, rows):
@@ -188,9 +189,9 @@ def joint_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
 
 
 def within_speed(rows: F64, start: F64, allowed: F64) -> tuple[F64, float]:
-    """Joint targets and opening (T, J + 1) with no step longer than ``allowed`` (J,) [rad], the first one
-    from ``start`` (J,); and how many times that the fastest one was. The whole step is shortened, not one
-    joint of it, so that the arm slows down on its path rather than leaving it."""
+    """Joint targets and opening (T, J + 1) without a step longer than ``allowed`` (J,) [rad], the first one
+    from ``start`` (J,) [rad]; and the largest step of ``rows`` in multiples of that. All joints of a step are
+    shortened alike: the arm slows down on its path and does not leave it."""
     out, before, fastest = rows.copy(), start, 0.0
     for row in out:
         step = row[:-1] - before

@@ -1,14 +1,14 @@
-"""What the fingers hold, and how the hand takes leave of a place where it failed."""
+"""Whether the fingers are open, hold something, or closed on nothing."""
 
 from __future__ import annotations
 
 from vista.types import Observation
 
-# Fingers that were told to close and have come as close as this [share of full opening] hold nothing: the
-# narrowest object that a parallel gripper of 8 cm takes here keeps them 0.3 apart.
 EMPTY = 0.06
-# Fingers that were told to close and stay open by more than this hold something.
+"""Fingers that were told to close, and are less open than this [share of full opening], hold nothing: with an
+opening of 8 cm, the narrowest thing of the shipped scenes keeps them 0.3 open."""
 HOLDS = 0.12
+"""Fingers that were told to close, and stay more open than this [share of full opening], hold something."""
 
 
 def is_open(obs: Observation) -> bool:
@@ -22,5 +22,5 @@ def closed_on_nothing(obs: Observation) -> bool:
 
 
 def holds(obs: Observation) -> bool:
-    """Whether the fingers were told to close and something surely keeps them apart."""
+    """Whether the fingers were told to close, and a thing surely keeps them apart."""
     return not is_open(obs) and obs.gripper > HOLDS

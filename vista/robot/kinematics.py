@@ -78,7 +78,7 @@ def matrix_to_delta(matrix: F64) -> F64:
 class Kinematics:
     """Forward and inverse kinematics of one arm.
 
-    It may be shared by threads: one of them reckons at a time.
+    Several threads may share it; they wait for each other.
 
     Args:
         spec: The robot's contract; ``spec.kinematics`` names the MJCF file and ``spec.ee_site`` the
@@ -97,7 +97,7 @@ class Kinematics:
             told = f"robot {spec.name}: kinematics file {spec.kinematics}"
             raise ConfigError(f"{told}: {plain(str(error), 300)}") from error
         self._lock = threading.Lock()
-        # The table is no business of the solver: contacts and dynamics are never evaluated here.
+        # The solver needs no table: contacts and dynamics are never evaluated here.
         try:
             self._qpos = np.array([self.model.joint(j).qposadr[0] for j in spec.joint_names])
             self._site = self.model.site(spec.ee_site).id

@@ -1,4 +1,4 @@
-"""How the hand leaves a place: up, and aside where it will try again."""
+"""How the hand leaves a place: up, and aside if it will try again there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from vista.robot.gripper import closed_on_nothing, is_open
 from vista.types import F64, ActionChunk, ActionSpace, Observation
 
 _OPENING_ROWS = 3
-
-
 _ARRIVED_M = 0.01
 
 
@@ -21,13 +19,13 @@ class Retreat:
     """Up to ``height_m`` [m] above the base at ``speed_m_s`` [m/s]; empty fingers open first and go
     ``aside_m`` [m] to a side.
 
-    A hand that tries again from where it failed sees what it saw before and fails the same way; from above it
-    sees the scene, does not hide it, and from another side it comes down another way. One that let go where
-    it should goes up to see what it did; one that has grasped what it should goes up to ``carry_m`` [m]: low
-    above the table it hides where that is to be put.
+    A hand that tries again from where it failed sees the same images and fails in the same way. From above it
+    does not hide the scene, and from another side it comes down another way. After it let go it goes up to
+    see the result. After a grasp it goes up to ``carry_m`` [m]: low above the table it hides the place where
+    the thing goes.
 
     Raises:
-        InvalidValueError: a height or speed that is not above 0, a negative way aside.
+        InvalidValueError: a height, speed or time that is not above 0, or a negative way aside.
     """
 
     height_m: float = 0.25
@@ -45,9 +43,9 @@ class Retreat:
             raise InvalidValueError(f"Retreat.aside_m: {self.aside_m}, expected at least 0")
 
     def target(self, obs: Observation, again: bool) -> F64:
-        """Where the hand shall go from ``obs``: x, y, z [m] in the base frame; aside only where it will try
-        ``again``, with nothing in it. The side is drawn from the time of ``obs``: another at each try, the
-        same in a repeated episode."""
+        """Where the hand goes from ``obs``: x, y, z [m, base frame]. It goes aside only if it will try
+        ``again`` and holds nothing. The side is drawn from the time of ``obs``: another one at each try, the
+        same one in a repeated episode."""
         x, y, z = (float(v) for v in obs.ee_pose.position)
         held = not is_open(obs) and not closed_on_nothing(obs)
         turn = float(np.random.default_rng(obs.stamp_ns).uniform(0.0, 2.0 * np.pi))
@@ -56,7 +54,7 @@ class Retreat:
         return np.array([x + aside * np.cos(turn), y + aside * np.sin(turn), max(z, height)])
 
     def chunk(self, obs: Observation, target: F64, rows: int) -> ActionChunk | None:
-        """The next ``rows`` rows from ``obs`` to ``target``; None when the hand is there and not closed on
+        """The next ``rows`` rows from ``obs`` to ``target``; None if the hand is there, and not closed on
         nothing. It rises before it goes aside."""
         # Not from vista.robot.kinematics: the loop would need MuJoCo, even on an arm that has none.
         from scipy.spatial.transform import Rotation
