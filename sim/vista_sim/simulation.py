@@ -16,8 +16,8 @@ from vista_sim.world import DEFAULT_ROBOT, World
 class Simulation:
     """A robot in the scene of a task; a context manager that closes the robot.
 
-    ``robot``: the simulated arm, in lockstep: its time waits for the planner; ``task`` and its ``instruction``;
-    ``oracle``: parts that read the simulator's truth.
+    ``robot``: the simulated arm, in lockstep: its time waits for the planner. ``task`` and its
+    ``instruction``. ``oracle``: parts that read the simulator's truth.
     """
 
     def __init__(self, task: Task, robot: SimRobot) -> None:

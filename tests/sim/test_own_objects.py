@@ -1,9 +1,11 @@
 """Objects and scenes come from files and work in every task."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 import yaml
 
 from vista.errors import ConfigError, InvalidValueError
@@ -226,7 +228,7 @@ BAD_OBJECTS = {
     "{shape: thing, mesh: [a]}": "mesh: .*expected the name of a file",
     "{shape: thing, mesh: " + "箱" * 100 + ".obj}": "file name too long",
     "{shape: thing, mesh: gone.obj, size: [1]}": "size: stands beside `mesh`",
-    "{shape: thing, mesh: bad.yaml}": "expected a name that ends with .obj or .stl",
+    "{shape: thing, mesh: bad.yaml}": "expected a name that ends with .obj, .stl, .ply, .glb",
 }
 TRIANGLE = "v 0 0 0\nv 0.02 0.01 0.03\nv 0.01 0.02 0.01\nf 1 2 3\n"
 MESHES = {
@@ -241,8 +243,31 @@ MESHES = {
     "i.stl": (b"\0" * 80 + b"\xff\xff\xff\x7f" + b"\0" * 50, "134 bytes, expected a binary STL, whole"),
     "j.stl": (b"\0" * 10, "10 bytes, expected a binary STL, whole"),
     "l.obj": (b"v 0 0 0\nv 0.02 0 0.02\nv 0 0.02 0.02\nv 0.02 0.02 0.04\nf 1 2 3\nf 2 3 4\n", "flat"),
+    "m.ply": (b"no ply at all", "cannot be read as PLY: "),
+    "n.glb": (b"glTF\x02\0\0\0", "cannot be read as GLB: "),
+    "o.ply": (b"", "cannot be read as PLY: "),
     "k.stl": (b"\0" * 80 + b"\x01\0\0\0" + b"\0" * 50, "0 x 0 x 0 mm"),
 }
+
+
+@pytest.mark.parametrize("kind", ["ply", "glb", "stl"])
+def test_every_kind_of_mesh_gives_the_same_thing(tmp_path, kinematics, choice, kind):
+    """A GLB has y up, by its standard."""
+    mesh = trimesh.load_mesh(io.BytesIO(PYRAMID.encode()), file_type="obj", process=False)
+    if kind == "glb":
+        mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))
+    made = []
+    for name, ending in (("a", "obj"), ("b", kind)):
+        mesh_file = tmp_path / f"{name}.{ending}"
+        mesh_file.write_bytes(PYRAMID.encode() if ending == "obj" else mesh.export(file_type=ending))
+        own = load_object(
+            written(tmp_path, f"{name}.yaml", f"{{shape: stone{name}, mesh: {mesh_file.name}}}")
+        )
+        only = Choice((own.label,), choice.patterns, 0, {own.label: own})
+        task = make_task("pick_place", 0, only, own.label)
+        body = World(task.scene, kinematics.spec, kinematics).model.body("object0")
+        made.append([own.half_height, own.half_width, float(body.mass[0]), *sorted(body.inertia)])
+    assert made[0] == pytest.approx(made[1], rel=1e-4)
 
 
 @pytest.mark.parametrize("name", MESHES)

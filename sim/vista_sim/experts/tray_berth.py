@@ -22,7 +22,7 @@ GAP_M = 0.004
 TIGHT_M = -0.002
 """Things that would overlap by no more push each other aside [m]."""
 FINGER_HALF_M, FINGER_M, OPEN_M = 0.0105, 0.022, 0.062
-"""Half a finger's width, its thickness, and how far open fingers reach from the middle between them [m]."""
+"""Of the Panda: half a finger's width, its thickness, and the reach of open fingers from their middle [m]."""
 LOWEST_M = 0.035
 """Height of the hand over the tray [m] below which the ends of the fingers meet its walls."""
 PALM_M, PALM = 0.036, (0.032, 0.102)

@@ -1,9 +1,15 @@
-"""Mesh files of a user's objects: what they hold is measured, and tried in MuJoCo before a scene needs it."""
+"""Mesh files of a user's objects: read with trimesh, measured, and tried in MuJoCo before a scene needs them.
+
+OBJ and binary STL go to MuJoCo as they are; PLY and GLB, which it does not read, as OBJ.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
@@ -13,7 +19,13 @@ from vista.files.yaml_file import existing
 from vista.messages.plain_text import plain
 from vista.types import F64
 
-ENDINGS = (".obj", ".stl")
+if TYPE_CHECKING:
+    import trimesh  # it takes a second to load: where there is no mesh, there is no need
+
+ENDINGS = (".obj", ".stl", ".ply", ".glb")
+_FOR_MUJOCO = (".obj", ".stl")
+_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+"""A GLB has y up, by its standard; the table has z up."""
 MOST_BYTES = 32 * 2**20
 LEAST_M, MOST_M = 0.001, 0.5
 """Length of each side of the box around a mesh [m]; a mesh in mm is a thousand times too large."""
@@ -24,14 +36,14 @@ _TRIAL = """<mujoco><asset><mesh name="m" file="{name}"/></asset>
 
 
 def mesh_bounds(path: Path) -> F64:
-    """Corners (2, 3) of a Wavefront OBJ or binary STL mesh [m].
+    """Lower and upper corner (2, 3) of a mesh: Wavefront OBJ, binary STL, PLY or GLB [m].
 
     Raises:
-        ConfigError: it is neither, is torn, or has no size that a thing on a table has.
+        ConfigError: it is none of these, is torn, or has no size that a thing on a table has.
     """
-    raw = mesh_bytes(path)
     told = plain(str(path))
-    points = _obj(raw, told) if path.suffix.lower() == ".obj" else _stl(raw, told)
+    parts = [getattr(part, "vertices", np.zeros((0, 3))) for part in _scene(path).dump()]
+    points = np.concatenate([np.zeros((0, 3)), *(np.asarray(part, np.float64) for part in parts)])
     if points.size == 0:
         raise ConfigError(f"mesh file {told}: holds no vertices")
     if not np.isfinite(points).all():
@@ -50,14 +62,14 @@ def mesh_bounds(path: Path) -> F64:
 
 
 def mesh_bytes(path: Path) -> bytes:
-    """What the file holds.
+    """The content of the file.
 
     Raises:
         ConfigError: it cannot be read, or is too large.
     """
     told = plain(str(path))
     if path.suffix.lower() not in ENDINGS:
-        raise ConfigError(f"mesh file {told}: expected a name that ends with {' or '.join(ENDINGS)}")
+        raise ConfigError(f"mesh file {told}: expected a name that ends with {', '.join(ENDINGS)}")
     try:
         with existing(path, "mesh file").open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
@@ -69,21 +81,36 @@ def mesh_bytes(path: Path) -> bytes:
 
 
 def mesh_asset(path: Path) -> tuple[str, bytes]:
-    """The file for MuJoCo: a name that no other content has, and the bytes. MuJoCo keeps what it has read by
-    name and length, and would take another mesh of the same length for this one.
+    """The mesh for MuJoCo: a file name that no other content has, and the bytes. MuJoCo keeps meshes by name
+    and length, and would take another mesh of the same length for this one.
 
     Raises:
         ConfigError: it cannot be read.
     """
-    raw = mesh_bytes(path)
-    return f"{hashlib.sha256(raw).hexdigest()[:24]}{path.suffix.lower()}", raw
+    raw, ending = mesh_bytes(path), path.suffix.lower()
+    name = hashlib.sha256(raw).hexdigest()[:24]
+    return (f"{name}{ending}", raw) if ending in _FOR_MUJOCO else (f"{name}.obj", _as_obj(path, name))
+
+
+@lru_cache(maxsize=32)
+def _as_obj(path: Path, digest: str) -> bytes:
+    """The mesh of a file, whose content has ``digest``, as OBJ."""
+    try:
+        mesh = _scene(path).to_mesh()
+        text = mesh.export(file_type="obj", include_normals=False, include_color=False, include_texture=False)
+    except ConfigError:
+        raise
+    except Exception as error:  # a file that is read, but holds no surface
+        why = plain(f"{type(error).__name__}: {error}", 200)
+        raise ConfigError(f"mesh file {plain(str(path))}: holds no mesh: {why}") from error
+    return str(text).encode()
 
 
 def try_mesh(path: Path, density: float) -> None:
     """Have MuJoCo compile the mesh as a thing that falls and collides.
 
     Raises:
-        ConfigError: it cannot; MuJoCo's reason is told.
+        ConfigError: it cannot, for the reason that MuJoCo gives.
     """
     name, raw = mesh_asset(path)
     try:
@@ -92,23 +119,41 @@ def try_mesh(path: Path, density: float) -> None:
         raise ConfigError(f"mesh file {plain(str(path))}: {plain(str(error), 200)}") from error
 
 
-def _obj(raw: bytes, told: str) -> F64:
-    rows = []
+def _scene(path: Path) -> trimesh.Scene:
+    """What trimesh reads in the file, z up; vertices as they are, neither merged nor reordered."""
+    import trimesh
+
+    raw, told, kind = mesh_bytes(path), plain(str(path)), path.suffix.lower()
+    if kind == ".obj":
+        _check_vertex_lines(raw, told)
+    if kind == ".stl":
+        _check_length(raw, told)
+    how: dict[str, Any] = {"maintain_order": True} if kind == ".obj" else {}
+    try:
+        scene = trimesh.load_scene(io.BytesIO(raw), file_type=kind[1:], process=False, **how)
+    except Exception as error:  # each format's reader raises its own, whatever a torn file makes it do
+        why = plain(f"{type(error).__name__}: {error}", 200)
+        raise ConfigError(f"mesh file {told}: cannot be read as {kind[1:].upper()}: {why}") from error
+    if kind == ".glb":
+        scene.apply_transform(_Z_UP)
+    return scene
+
+
+def _check_vertex_lines(raw: bytes, told: str) -> None:
+    """Name the line of an OBJ file that tells no vertex; trimesh tells only that there is one."""
     for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), start=1):
         words = line.split()
         if words[:1] == ["v"]:
             try:
-                rows.append([float(words[1]), float(words[2]), float(words[3])])
+                _ = [float(words[k]) for k in (1, 2, 3)]
             except (IndexError, ValueError) as error:
                 said = plain(line, 60)
                 raise ConfigError(f"mesh file {told}: line {number}: {said!r}, expected v x y z") from error
-    return np.array(rows, np.float64)
 
 
-def _stl(raw: bytes, told: str) -> F64:
+def _check_length(raw: bytes, told: str) -> None:
+    """A binary STL is as long as it says; MuJoCo reads no other."""
     count = int.from_bytes(raw[80:84], "little")
     if len(raw) < 84 or len(raw) != 84 + 50 * count:
         what = "an STL in words" if raw[:5] == b"solid" else f"{len(raw)} bytes"
         raise ConfigError(f"mesh file {told}: {what}, expected a binary STL, whole")
-    facets = np.frombuffer(raw, np.uint8, offset=84, count=count * 50).reshape(count, 50)
-    return facets[:, 12:48].copy().view("<f4").reshape(-1, 3).astype(np.float64)

@@ -20,7 +20,7 @@ SIZES = {"box": 3, "cylinder": 2, "sphere": 1, "capsule": 2}
 LEAST_M, MOST_M = 0.002, 0.25
 """Half length or radius of a primitive [m]."""
 OPENING_M = 0.038
-"""Half the opening of the gripper [m]."""
+"""Half width of the widest thing that the gripper of the arm that ships takes [m]."""
 PLACES = {"tray", *(name for names in DRAWER_NAMES.values() for name in names)}
 """Words that mean a place in every scene, and so cannot name a thing."""
 
@@ -29,9 +29,10 @@ def load_object(path: str | Path) -> ObjectSpec:
     """A user's object from a YAML file.
 
     Keys: ``shape`` (its noun), ``colour``, and either ``primitive`` (box, cylinder, sphere, capsule) with
-    ``size`` (half lengths; radius and half height; radius; radius and half length) [m], or ``mesh`` (OBJ or
-    STL beside the file, in m, z up) with an optional ``hull`` (a convex mesh for contact, default: the
-    mesh's own hull). Optional: ``rgb``, ``density`` [kg/m3], ``grasp: {symmetry_deg, above, half_width}``.
+    ``size`` (half lengths; radius and half height; radius; radius and half length) [m], or ``mesh``, a file
+    beside this one in m: OBJ, binary STL or PLY with z up, or GLB with y up, as its standard says. Optional:
+    ``hull`` (a convex mesh for contact, default: the mesh's own hull), ``rgb``, ``density`` [kg/m3],
+    ``grasp: {symmetry_deg, above, half_width}``.
 
     Raises:
         ConfigError: the file can't be read, or a key is missing, unknown or holds a wrong value; the file

@@ -13,14 +13,15 @@ MOST_SEED = 2**62
 """The largest seed of a scene; parts of a task draw from seeds a little above it."""
 
 
-def _found() -> dict[str, type[Task]]:
+def discovered() -> dict[str, type[Task]]:
+    """The tasks of all modules of this folder, by name."""
     found: dict[str, type[Task]] = {}
     for module in pkgutil.iter_modules(__path__):
         found |= tasks_of(importlib.import_module(f"{__name__}.{module.name}"))
     return found
 
 
-TASKS = _found()
+TASKS = discovered()
 
 
 def find_task(name: str) -> type[Task]:
