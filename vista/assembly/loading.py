@@ -224,15 +224,19 @@ def load_detector(ref: Ref, spec: RobotSpec, *, oracle: PartsOracle | None = Non
     return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": truth})
 
 
-def load_switcher(ref: Ref = None, *, detector: Detector | None = None) -> Switcher:
+def load_switcher(
+    ref: Ref = None, *, detector: Detector | None = None, places: Mapping[str, Place] = _NO_PLACES
+) -> Switcher:
     """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once).
 
-    ``detector``: the fitted one checks with it where things are.
+    Args:
+        detector: The fitted one checks with it where things are.
+        places: Containers and drawers of the robot's workplace, ``RobotSpec.places``.
     """
     from vista.switcher import CalibratedSwitcher, DoubtingSwitcher
 
     def fitted(folder: Path) -> Switcher:
-        return DoubtingSwitcher(CalibratedSwitcher.from_pretrained(folder), detector)
+        return DoubtingSwitcher(CalibratedSwitcher.from_pretrained(folder), detector, places)
 
     classes = {"": fitted}
     words = {"scripted": CalibratedSwitcher}

@@ -99,7 +99,7 @@ class PartsLoader:
             refs.planner, refs.detector,
         )  # fmt: skip
         switcher = self._part(
-            "switcher", lambda: loading.load_switcher(refs.switcher, detector=detector),
+            "switcher", lambda: loading.load_switcher(refs.switcher, detector=detector, places=spec.places),
             refs.switcher, refs.detector,
         )  # fmt: skip
         critic = self._part("critic", lambda: loading.load_critic(refs.critic), refs.critic)
