@@ -331,7 +331,7 @@ import sys, time
 from vista_bench.graph_client import closed_afterwards
 from vista_bench import graph_client
 from vista_ros.client import GraphClient
-with closed_afterwards():
+with graph_client.closed_afterwards():
     each = GraphClient()
     each.__enter__()
     graph_client._opened.append(each)
