@@ -1,4 +1,4 @@
-"""Calls to other nodes, each with a deadline; who did not answer is named."""
+"""Calls to other nodes, each with a deadline. The error names a node that did not answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class NodeGoneError(VistaError, TimeoutError):
 
 
 class RefusedError(VistaError):
-    """A node answered that it will not or cannot; the message is its reason."""
+    """A node refused a request; the message is its reason."""
 
 
 class RejectedError(RefusedError):
@@ -41,8 +41,8 @@ class RejectedError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a goal ended: the server's ``result``, and what its status says: "succeeded", "aborted" or
-    "cancelled". A result is worth what the status says: one that was never filled in comes back, too."""
+    """How a goal ended: the server's ``result`` and its status, "succeeded", "aborted" or "cancelled".
+    Only the status tells whether the result holds: an empty result comes back, too."""
 
     result: Any
     how: str
@@ -208,7 +208,7 @@ class _Call:
         """Nobody waits for this goal any more: cancel it as soon as it is accepted."""
 
         def cancel(sent: Any) -> None:
-            with contextlib.suppress(Exception):  # whoever is gone by then does nothing either
+            with contextlib.suppress(Exception):  # a server that is gone by then moves nothing either
                 if (handle := sent.result()) is not None and handle.accepted:
                     handle.cancel_goal_async()
 
@@ -216,8 +216,8 @@ class _Call:
 
 
 class Beat:
-    """Calls ``tell`` every ``period_s`` [s] in a thread of its own while a block runs, so that whoever
-    waits hears something."""
+    """Calls ``tell`` every ``period_s`` [s] in a thread of its own while a block runs: a client that waits
+    hears a sign of life."""
 
     def __init__(self, tell: Callable[[], None], period_s: float = 0.5) -> None:
         self._tell, self._period_s = tell, period_s

@@ -1,4 +1,4 @@
-"""A client of the running graph: waits until it is ready, sends a task and hears what happens."""
+"""A client of the running graph: waits until it is ready, sends a task and hears its events."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from vista_ros.observation import IMAGE_QOS
 from vista_ros.peers import Peers
 from vista_ros.spinning import Spinner
 
-# Nothing moves before the agent has taken a task: a busy machine may take its time. Who is gone is known
-# by other means, within a second.
+# Nothing moves before the agent has taken a task: a busy machine may take its time. A dead node is known by
+# its signs of life, within a second.
 ACCEPT_S = 60.0
 SILENCE_S = 15.0
 STALE_S = 10.0  # each node speaks of its health once a second
@@ -41,7 +41,7 @@ OnFrame = Callable[[Mapping[str, U8], int], None]
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """A scene of the simulator: the task in words, and what lies there."""
+    """A scene of the simulator: the task in words, and the names of its objects."""
 
     instruction: str
     objects: tuple[str, ...]
@@ -117,10 +117,11 @@ class GraphClient:
         should_stop: ShouldStop = never,
         on_change: Callable[[Sequence[str]], None] = ignore,
     ) -> None:
-        """Return once all ``nodes`` are active and the agent takes tasks. ``on_change`` hears who is ready.
+        """Return once all ``nodes`` are active and the agent takes tasks. ``on_change`` hears the names of
+        the nodes that are ready.
 
         Raises:
-            VistaError: a node says that it cannot start, or the deadline is over; who and why is named.
+            VistaError: a node cannot start, or the deadline is over; the message names node and cause.
         """
         deadline, told = time.monotonic() + timeout_s, [""]
         while True:
@@ -148,7 +149,11 @@ class GraphClient:
     def reset(
         self, seed: int, *, task: str = "", objects: str = "", scene: str = "", distractors: int = -1
     ) -> Laid:
-        """Lay out another scene. RefusedError says what was wrong and what is allowed."""
+        """Lay out another scene.
+
+        Raises:
+            RefusedError: the simulator refused it; the message names the bad value and the allowed ones.
+        """
         request = ResetScene.Request(
             task=task, seed=seed, objects_dir=objects, scene=scene, distractors=distractors
         )
@@ -156,7 +161,7 @@ class GraphClient:
         return Laid(answer.instruction, tuple(answer.objects))
 
     def truth(self, instruction: str) -> bool | None:
-        """What the simulator's predicate says; None where there is no simulator or no such predicate."""
+        """The answer of the simulator's predicate; None where there is no simulator or no such predicate."""
         try:
             return bool(self._truth(Truth.Request(instruction=instruction), 3.0).success)
         except (NodeGoneError, RefusedError):
@@ -234,8 +239,8 @@ class GraphClient:
 
 
 def episode_of(ended: Ended, instruction: str) -> EpisodeResult:
-    """The episode that the agent's answer tells of. It is a success only where both the goal's status and
-    the result say so; an answer that cannot be read is STOPPED."""
+    """The episode in the agent's answer. It is a success only where both the goal's status and the result
+    say so; an answer that cannot be read is STOPPED."""
     try:
         episode = c.episode_result_from_msg(ended.result.episode)
     except InvalidValueError as error:

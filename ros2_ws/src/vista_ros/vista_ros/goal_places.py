@@ -1,4 +1,4 @@
-"""Who may use what serves one goal at a time."""
+"""Places for the goals that an action server works on at a time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What all nodes share: life cycle, diagnostics, one cause of a stop, deadlines and an orderly end.
+"""The base of all nodes: life cycle, diagnostics, one cause of a stop, deadlines and an orderly end.
 
-A node is a subclass that writes ``setup`` (build the library object, wire callbacks) and, where it holds
-something that must be given back, ``teardown``. ``run_node`` is its ``main``.
+A subclass writes ``setup`` (build the library object, wire callbacks) and, for resources that must be given
+back, ``teardown``. ``run_node`` is its ``main``.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class VistaNode(LifecycleNode):
 
     # --- written by subclasses ---
     def setup(self) -> None:
-        """Build what the node is about and wire it up. Raise to refuse, with a sentence that says why."""
+        """Build the node's library object and wire it up. Raise to refuse, with a sentence that says why."""
 
     def teardown(self) -> None:
-        """Give back what ``setup`` took, but for what ``subscribe``, ``serve`` and ``every`` made."""
+        """Give back what ``setup`` took; ``subscribe``, ``serve`` and ``every`` clean up by themselves."""
 
     def report(self) -> dict[str, str]:
-        """What the diagnostics say of this node besides what they say of all. Must not wait for anything."""
+        """This node's own values in the diagnostics. Must not wait for anything."""
         return {}
 
     # --- helpers ---
@@ -113,7 +113,7 @@ class VistaNode(LifecycleNode):
         return timer
 
     def serve(self, kind: Any, name: str, callback: Callable[[Any, Any], Any]) -> Any:
-        """A service. What ``callback`` raises becomes ``ok = False`` with one sentence."""
+        """A service. An exception of ``callback`` becomes ``ok = False`` with one sentence."""
 
         def answer(request: Any, response: Any) -> Any:
             try:
@@ -140,7 +140,7 @@ class VistaNode(LifecycleNode):
         return thing
 
     def warn(self, key: str, text: str) -> None:
-        """What is not as it should be, until it is called again with an empty text."""
+        """Show a warning in the diagnostics until ``warn`` is called again for ``key`` with an empty text."""
         before = self._warnings.pop(key, "")
         if text:
             self._warnings[key] = text
@@ -287,8 +287,8 @@ def run_node(make: Callable[[], VistaNode], threads: int = 4) -> NoReturn:
             node.on_shutdown(None)  # type: ignore[arg-type]
             node.destroy_node()
         rclpy.try_shutdown()
-    # Everything has been given back. What Python does next, module by module, takes seconds with torch
-    # loaded, and whoever stops seven nodes at once would lose patience and kill them.
+    # Everything has been given back. Python's own end, module by module, takes seconds with torch loaded; a
+    # supervisor that stops seven nodes at once would kill them meanwhile.
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

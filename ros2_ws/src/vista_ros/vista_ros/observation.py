@@ -1,4 +1,4 @@
-"""Puts observations together from what the cameras and the joints publish, and says who is silent."""
+"""Puts observations together from images and joint states, and names the silent sources."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _APART_NS = 100_000_000
 
 
 class GripperCommand:
-    """The opening that is commanded at any time, from what was sent to the gripper's controller.
+    """The opening that is commanded at any time, from the trajectories for the gripper's controller.
 
     A point holds from the one before it until it is due; the last one goes on.
     """
@@ -37,7 +37,7 @@ class GripperCommand:
     def add(self, arrived_ns: int, msg: JointTrajectory, spec: RobotSpec) -> None:
         """Raises InvalidValueError for a trajectory that is none of this gripper's; nothing is kept of it."""
         points = [(arrived_ns + due_ns, opening) for due_ns, opening in c.gripper_points(msg, spec)]
-        with self._lock:  # a new trajectory replaces what is left of the last one
+        with self._lock:  # a new trajectory replaces the rest of the last one
             kept = [(due, value) for due, value in self._points if due <= arrived_ns]
             self._points = deque([*kept, *points], maxlen=100)
 

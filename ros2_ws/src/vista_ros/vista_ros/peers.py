@@ -1,4 +1,4 @@
-"""Signs of life: who has gone is known within a fraction of a second, whatever it was doing.
+"""Signs of life: the death of a node is known within a fraction of a second, whatever it was doing.
 
 Each node keeps a writer whose *liveliness* the middleware asserts from a thread of its own. A killed process
 falls silent at once, while a busy Python interpreter does not: no traffic, no timers, few false alarms. What
@@ -35,7 +35,7 @@ def _qos() -> QoSProfile:
 
 
 def show_life(node: Node, name: str) -> None:
-    """Let others see that ``name`` is alive for as long as this process is, and who it is."""
+    """Let others see that ``name`` is alive for as long as this process is, and which process it is."""
     # rclpy's own method: one of a life cycle would stay silent until the node is active.
     voice = Node.create_publisher(node, String, f"{name}/alive", _qos())
     who = String(data=uuid.uuid4().hex)
@@ -89,7 +89,7 @@ class Peers:
                 anew = silent > self._dead[name]
                 before = name in self._lost
                 if anew if alive else forgotten:
-                    self._unmet.add(name)  # whoever is heard next may be another: it has to say so
+                    self._unmet.add(name)  # the next voice may be another process: it has to say so
                 if alive and anew and not before:
                     self._dead[name] = silent
                 elif alive and not anew and name not in self._unmet:
@@ -110,7 +110,7 @@ class Peers:
         with self._lock:
             self._seen.add(name)
             doubtful = name in self._lost or name in self._unmet
-            # One that was killed before it was heard leaves no name: who is heard next is taken for another.
+            # One that was killed before it was heard leaves no name: the next voice is taken for another.
             if self._who.get(name, "" if doubtful else who) != who:
                 self._replaced.add(name)
                 self._dead[name] = self._silent.get(name, 0)

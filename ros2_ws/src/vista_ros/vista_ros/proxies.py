@@ -56,8 +56,8 @@ class WatchingRobot:
         self.latch.release()
 
     def observe(self, timeout_s: float = 1.0) -> Observation:
-        """An observation of now: what was seen before a scene was laid out or a subgoal was reached would
-        have the planner judge the past."""
+        """An observation that is newer than this call: an older one could show the scene before a reset or
+        before the end of a subgoal."""
         return self._source.wait(self._now_ns(), timeout_s)
 
     def send(self, chunk: ActionChunk) -> None:

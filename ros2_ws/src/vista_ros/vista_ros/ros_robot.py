@@ -18,7 +18,7 @@ from vista_ros import conversions as c
 from vista_ros.health import Latch
 from vista_ros.node_base import VistaNode
 
-WINDOW_ROWS = 3  # of 0.1 s: what is sent at a time
+WINDOW_ROWS = 3  # of 0.1 s each, sent at a time
 
 
 class Source(Protocol):
@@ -32,10 +32,10 @@ class Source(Protocol):
 
 
 class RosRobot:
-    """Streams what it is told to do, a short window of rows at a time, at the control rate.
+    """Streams the rows of its plan, a short window at a time, at the control rate.
 
-    ``send`` returns at once; ``observe`` returns when it is time to plan again: from an observation so near
-    to the end of what was sent that the next plan is ready when the last one runs out.
+    ``send`` returns at once. ``observe`` returns when it is time to plan again: so near to the end of the
+    last plan that the next one is ready when it runs out.
 
     Args:
         node: Publishes ``executor/command``.
@@ -90,7 +90,7 @@ class RosRobot:
         return self._last
 
     def send(self, chunk: ActionChunk) -> None:
-        """Replace what is left of the last plan by ``chunk``, on its own time line."""
+        """Replace the rest of the last plan by ``chunk``, on its own time line."""
         if (cause := self.latch.cause) is not None:
             raise RobotStoppedError(f"robot {self._spec.name} was stopped: {cause}")
         rows = self._solve(chunk)
@@ -106,7 +106,7 @@ class RosRobot:
         self._hold()
 
     def end(self) -> None:
-        """The subgoal has ended: what is left of the plan is not sent."""
+        """The subgoal has ended: the rest of the plan is not sent."""
         self.latch.set("the subgoal has ended")
 
     def _solve(self, chunk: ActionChunk) -> F64:
@@ -124,8 +124,8 @@ class RosRobot:
                 target[:3, 3] = np.clip(target[:3, 3], low, high)
                 joints = self._kinematics.inverse(target, joints)
                 out.append(np.append(joints, np.clip(row[6], 0.0, 1.0)))
-        # What the arm cannot follow would be cut by the guard window by window, while the plan ran on, until
-        # a window began too far from where the arm is and was held.
+        # The guard would cut rows that the arm cannot follow, window by window, while the plan ran on, until
+        # a window began too far from the arm and was held.
         allowed = self._spec.joint_velocity * self._dt_ns / c.NS
         return within_speed(np.array(out), obs.joint_pos.astype(np.float64), allowed)[0]
 
@@ -166,7 +166,7 @@ class RosRobot:
 
 
 class GraphGuard:
-    """A guard in the loop that also hears what the guard node says of what was sent before."""
+    """A guard in the loop that also hears the guard node's reports on earlier commands."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard

@@ -1,4 +1,4 @@
-"""What the arm senses and is told: poses, joints, trajectories, observations."""
+"""Poses, joints, trajectories and observations of the arm."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def chunk_from_msg(msg: JointTrajectory, spec: RobotSpec) -> ActionChunk:
 
 
 def gripper_points(msg: JointTrajectory, spec: RobotSpec) -> list[tuple[int, float]]:
-    """What a trajectory of the gripper's joint commands: (due [ns] after it arrives, opening [0, 1]).
+    """The commands in a trajectory of the gripper's joint: (due [ns] after it arrives, opening [0, 1]).
 
     Raises:
         InvalidValueError: another joint, a point without a position, or a value that is not finite.

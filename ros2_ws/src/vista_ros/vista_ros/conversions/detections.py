@@ -1,4 +1,4 @@
-"""What a detector reports."""
+"""Detections and maps of evidence."""
 
 from __future__ import annotations
 

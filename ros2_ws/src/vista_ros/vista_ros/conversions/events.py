@@ -1,4 +1,4 @@
-"""What a running task tells."""
+"""Events of a running task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vista_ros.conversions.results import progress_from_msg, progress_to_msg
 
 
 def event_to_msg(event: Event) -> m.TaskProgress:
-    """What happened, without the result of the task: that comes with the action's own."""
+    """``event`` without the result of the task, which comes as the result of the action."""
     goal = event.subgoal
     return m.TaskProgress(
         kind=str(event.kind),

@@ -16,8 +16,8 @@ _MARKERS = {Shape.SPHERE: Marker.SPHERE, Shape.LABEL: Marker.TEXT_VIEW_FACING, S
 
 
 def marker_array(markers: Sequence[Shown], stamp_ns: int = 0, frame: str = "base") -> MarkerArray:
-    """The whole picture in one message: its first marker takes away what was shown before, so that whoever
-    hears only this one, or missed the one before, shows neither too little nor too much."""
+    """The whole picture in one message. Its first marker deletes the picture before, so that a viewer that
+    missed a message shows neither too little nor too much."""
     out = MarkerArray()
     wipe = Marker(action=Marker.DELETEALL)
     wipe.header.frame_id, wipe.header.stamp = frame, time_to_msg(stamp_ns)

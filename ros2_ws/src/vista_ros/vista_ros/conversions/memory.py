@@ -1,4 +1,4 @@
-"""What a memory keeps and tells: notes, recalled items, and the graph of what is known."""
+"""Notes, recalled items, and the graph of the spatial memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be done: skills, subtasks and their goal images."""
+"""Skills, subtasks and their goal images."""
 
 from __future__ import annotations
 

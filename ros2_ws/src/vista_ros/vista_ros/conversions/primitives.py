@@ -1,4 +1,4 @@
-"""Texts, times and numbered words: what every other conversion is made of."""
+"""Texts, times and numbered words, which all other conversions use."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def numbered(words: Mapping[W, int], number: int, where: str) -> W:
     """The word that ``number`` stands for.
 
     Raises:
-        InvalidValueError: it stands for none; what is allowed is listed.
+        InvalidValueError: it stands for none; the message lists the allowed numbers.
     """
     for word, value in words.items():
         if value == number:

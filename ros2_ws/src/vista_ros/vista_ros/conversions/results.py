@@ -1,4 +1,4 @@
-"""How it goes and how it ended: progress, the guard's reports, subtasks and episodes."""
+"""Progress, the guard's reports, and the results of subtasks and episodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Perception: what lies where, at a low rate and on request."""
+"""Perception: detections at a low rate and on request."""
 
 from __future__ import annotations
 

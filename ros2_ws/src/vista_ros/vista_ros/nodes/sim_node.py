@@ -33,7 +33,7 @@ from vista_sim.tasks import Task
 from vista_sim.world import World
 
 IMAGE_TICKS, JOINT_TICKS = 5, 2  # of 20 ms: 10 Hz and 25 Hz
-MAX_LAG_S = 0.1  # what is behind by more than this is given up, so that the simulation never races
+MAX_LAG_S = 0.1  # a greater delay is given up, so that the simulation never races
 MEET_S = 1.5  # so long after its start [s] a node has met those that were there before
 CLOCK = "/clock"  # our launch table maps it into the node's namespace
 

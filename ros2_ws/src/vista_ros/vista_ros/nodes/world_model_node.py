@@ -1,4 +1,4 @@
-"""The world model: imagines what the cameras see when a subtask is done."""
+"""The world model: imagines the cameras' images when a subtask is done."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class WorldModelNode(VistaNode):
         return result
 
     def _image(self, handle: Any) -> Subgoal:
-        """What the model imagines for the goal of ``handle``; shown in a feedback, too."""
+        """The image for the goal of ``handle``; a feedback shows it, too."""
         if handle.is_cancel_requested:
             raise VistaError("cancelled before it was imagined")
         goal = handle.request
