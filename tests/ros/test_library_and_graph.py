@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ from vista_msgs.action import ExecuteSubgoal
 from vista_msgs.srv import Recall as RecallSrv
 from vista_ros import conversions as c
 from vista_ros.actions import conclude, serve_goals
-from vista_ros.calls import RefusedError
+from vista_ros.calls import RefusedError, RejectedError
 from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode
 from vista_ros.nodes.memory_node import MemoryNode
@@ -289,3 +290,49 @@ def test_a_pursuit_that_is_stopped_says_who_stopped_it(beside: Beside, who: str)
     ended = pursue(SUBGOAL, lambda _: None, stop if who == "caller" else never)
     assert ended == Progress(State.FAILED, 0.5, f"the {who} has had enough", Cause.STOPPED, 4)
     assert ended.stopped
+
+
+def test_a_goal_is_taken_only_by_an_active_node_with_a_free_place(beside: Beside):
+    ended = Progress(State.REACHED, 1.0, "there", Cause.REACHED)
+    release = threading.Event()
+
+    def answer(_: Any) -> Progress:
+        assert release.wait(20.0)
+        return ended
+
+    serve_progress(beside, answer)
+    pursue, second = (GraphPursuit(beside.caller, lambda: None) for _ in range(2))
+    beside.caller.active = False
+    with pytest.raises(RejectedError, match="executor rejected 'execute_subgoal'"):
+        pursue(SUBGOAL, lambda _: None, lambda: None)
+    beside.caller.active = True
+    answers: list[Progress] = []
+    running = threading.Event()
+    first = threading.Thread(
+        target=lambda: answers.append(pursue(SUBGOAL, lambda _: running.set(), lambda: None)), daemon=True
+    )
+    first.start()
+    assert running.wait(20.0)
+    with pytest.raises(RejectedError):
+        second(SUBGOAL, lambda _: None, lambda: None)
+    release.set()
+    first.join(20.0)
+    assert answers == [ended]
+    assert second(SUBGOAL, lambda _: None, lambda: None) == ended
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "cancelling", "status"),
+    [(True, False, "succeed"), (True, True, "succeed"), (False, True, "canceled"), (False, False, "abort")],
+)
+def test_a_goal_is_concluded_in_one_way(succeeded: bool, cancelling: bool, status: str):
+    given: list[str] = []
+
+    class Handle:
+        is_cancel_requested = cancelling
+
+        def __getattr__(self, name: str) -> Callable[[], None]:
+            return lambda: given.append(name)
+
+    conclude(Handle(), succeeded=succeeded)
+    assert given == [status]
