@@ -16,7 +16,7 @@ pytest.importorskip("vista_msgs")
 pytest.importorskip("faiss")
 
 
-from robomemory import Failure, MemoryKind, MemoryRecord, Note, Recall, RoboMemory, StepDone
+from robomemory import Failure, InvalidNoteError, MemoryKind, MemoryRecord, Note, Recall, RoboMemory, StepDone
 from robomemory.embed.embedder import HashingEmbedder
 from robomemory.planning.lessons import Lesson, LessonRelation, notes_of
 from robomemory.planning.recollection import Recollection
@@ -134,6 +134,15 @@ def test_a_memory_over_the_graph_gives_the_same_records(memories: tuple[RoboMemo
     assert {record.run for record in records.values()} == {1}
     assert graph.scene() == library.scene()
     assert graph.scene().objects[0].run == library.scene().objects[0].run == 1
+
+
+def test_a_bad_note_is_the_same_error_over_the_graph(memories: tuple[RoboMemory, GraphMemory]):
+    bad = Note("spatial", "somewhere", 10)
+    for memory in memories:
+        with pytest.raises(InvalidNoteError, match=r"notes\[0\].*names neither entities nor a triple"):
+            memory.remember([bad])
+        with pytest.raises(InvalidNoteError):
+            memory.note("temporal", "it was tried", 10, step=("grasp",))  # type: ignore[arg-type]
 
 
 def test_planning_recollects_the_same_over_the_graph(memories: tuple[RoboMemory, GraphMemory]):

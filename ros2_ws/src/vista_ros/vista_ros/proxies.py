@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from robomemory import MemoryKind, Note, RecallResult, SceneGraph
-from robomemory.notes import step_from
+from robomemory import Failure, MemoryKind, Note, NoteLike, RecallResult, SceneGraph, StepDone
+from robomemory.notes import Position, Triple, failures_from, step_from
+from robomemory.records import records_from
 from vista.errors import RobotStoppedError, VistaError
 from vista.events import Event, EventKind, Listener
 from vista.protocols import ShouldStop
@@ -139,21 +140,29 @@ class GraphMemory:
         stamp_ns: int,
         *,
         entities: tuple[str, ...] = (),
-        position: tuple[float, float, float] | None = None,
+        position: Position | None = None,
+        triple: Triple | None = None,
         confidence: float = 1.0,
         source: str = "",
         run: int = 0,
-        step: tuple[str, str, str, str, str] | None = None,
+        step: StepDone | tuple[str, ...] | None = None,
+        failures: Sequence[Failure | tuple[str, str, str, str]] = (),
     ) -> Note:
         """As :meth:`robomemory.RoboMemory.note`."""
+        done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
         return Note(
-            kind, text, stamp_ns, entities, position, confidence=confidence, source=source, run=run,
-            step=step_from("step", step),
+            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed
         )  # fmt: skip
 
-    def remember(self, notes: Sequence[Note]) -> None:
-        """Keep ``notes``, all or none. Returns once they are durable."""
-        self._remember(Remember.Request(notes=[c.note_to_msg(note) for note in notes]))
+    def remember(self, notes: Sequence[NoteLike]) -> None:
+        """Keep ``notes``, all or none. Returns once they are durable.
+
+        Raises:
+            InvalidNoteError: a note breaks the contract, as in the memory itself; nothing was sent.
+            NodeGoneError: the node does not answer. RefusedError: its store failed.
+        """
+        records = records_from(notes)
+        self._remember(Remember.Request(notes=[c.note_to_msg(record) for record in records]))
 
     def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
         """What fits ``queries`` best, best first, as :meth:`robomemory.RoboMemory.recall` gives it. The
