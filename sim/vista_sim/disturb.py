@@ -1,4 +1,4 @@
-"""Somebody meddles with the scene once: what is done is undone, or what is next is moved away."""
+"""Disturbs a scene once: takes an object out of the tray again, or moves the next one away."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from vista_sim.world import World
 
 KINDS = ("taken", "moved")
 DELAY_S = {"taken": (0.2, 1.5), "moved": (0.0, 0.3)}
-"""How long after the hand has left the tray [s]: the next grasp is on its way."""
+"""How long after the hand has left the tray [s]: it is on its way to the next grasp."""
 HAND_M, REACH_M = 0.12, 0.07
-"""Nothing is put so near to the hand, nor taken away so near to it [m]."""
+"""An object is put no nearer to the hand than the first, and taken away no nearer than the second [m]."""
 RISEN_M, LEFT_M = 0.1, 0.04
 MOVED_M, STAYED_M = 0.07, 0.03
 
 
 class Disturbance:
-    """Call it after every control step. A while after the first of ``labels`` lies in the tray and the hand
-    has left it for the next, one is put somewhere else on the table: ``taken``, one from the tray; ``moved``,
-    one that still stands on the table. When and where to are drawn from ``seed``; ``label``: which it was,
-    empty before it has happened.
+    """One disturbance; call it after every control step.
+
+    Once the first of ``labels`` lies in the tray and the hand has left it, one object is put somewhere else
+    on the table after a random delay: of kind ``taken``, one from the tray; of kind ``moved``, one that still
+    stands on the table. Delay and place are drawn from ``seed``. ``label``: the object that was moved; empty
+    before.
 
     Raises:
         UnknownNameError: ``kind`` is none of :data:`KINDS`. InvalidValueError: a seed below 0.
@@ -64,7 +66,7 @@ class Disturbance:
                 return
 
     def ignored(self, world: World) -> bool:
-        """Truth: what was put elsewhere still is where it was put."""
+        """Whether the object that was moved still is where it was put, by the simulator's truth."""
         if not self.label:
             return False
         here = world.object_pose(world.index(self.label))[:2, 3]
@@ -84,4 +86,6 @@ class Disturbance:
                 world.set_object(index, place, float(self._rng.uniform(-np.pi, np.pi)))
                 self._put = spot
                 return
-        raise InvalidValueError(f"scene {world.scene.seed}: no room on the table for what is {self._kind}")
+        raise InvalidValueError(
+            f"scene {world.scene.seed}: no room on the table for the object that is {self._kind}"
+        )

@@ -30,7 +30,7 @@ from vista_sim.world import World
 
 
 class Oracle:
-    """All that knows the truth about ``task`` in ``world``, for who puts a stack together.
+    """The parts of a stack that know the truth about ``task`` in ``world``.
 
     ``skills``: those that carry out the task, in order.
     """
@@ -71,7 +71,7 @@ class OracleWorldModel:
         """The goal image of ``subtask``.
 
         Raises:
-            UnknownNameError: the subtask is no skill, or none of the scene.
+            UnknownNameError: the subtask is no skill, or the scene has no such skill.
         """
         before = Snapshot(self._world)
         camera = Camera(self._world.model)
@@ -102,7 +102,7 @@ class ScriptedPolicy:
         """The expert's next action.
 
         Raises:
-            UnknownNameError: the subtask is no skill, or none of the scene.
+            UnknownNameError: the subtask is no skill, or the scene has no such skill.
         """
         action = self._task.act(self._world, _skill_of(subgoal.subtask, self._task))
         delta = matrix_to_delta(np.linalg.inv(self._world.ee_pose()) @ action.target)
@@ -131,7 +131,7 @@ class OracleDetector:
 
     @property
     def exhaustive(self) -> bool:
-        """True: what it does not report is not in view."""
+        """True: a thing that it does not report is not in view."""
         return True
 
     def detect(self, obs: Observation) -> Sequence[Detection]:
@@ -162,7 +162,7 @@ class OracleDetector:
         return found
 
     def find(self, obs: Observation, label: str) -> Detection | None:
-        """What is called ``label``; None where nothing in view is."""
+        """The thing with exactly this label; None if it is not in view."""
         return next((seen for seen in self.detect(obs) if seen.label == label), None)
 
     def evidence(self, obs: Observation, label: str, above_m: float | None = None) -> F32 | None:

@@ -95,7 +95,7 @@ def _free(pid: int) -> None:
 class Camera:
     """Renders one model; make a new one for a new model and ``close`` the old.
 
-    Any thread may use it, one at a time; whoever comes meanwhile waits. In a forked child it is made anew.
+    Any thread may use it, one at a time; the others wait. In a forked child it is made anew.
 
     Raises:
         RenderingError: there is no OpenGL here.

@@ -1,4 +1,4 @@
-"""The simulated arm as a ``Robot``: lockstep, so simulated time waits for whoever plans."""
+"""The simulated arm as a ``Robot``: in lockstep: simulated time waits for the planner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vista_sim.world import SUBSTEPS, World
 class SimRobot:
     """Runs chunks in a :class:`World`. Any thread may call it; one moves or looks at a time.
 
-    ``lockstep``: its time waits for whoever plans (:class:`vista.protocols.Lockstep`).
+    ``lockstep``: its time waits for the planner (:class:`vista.protocols.Lockstep`).
 
     Args:
         world: The scene and its physics.
@@ -45,10 +45,10 @@ class SimRobot:
         return round(self.world.time * 1e9)
 
     def observe(self, timeout_s: float = 1.0) -> Observation:
-        """What the arm senses now; never stale, for time stands still while it is looked at.
+        """What the arm senses now; never stale, because time stands still meanwhile.
 
         Raises:
-            RobotStoppedError: after ``close``, for nothing is seen any more.
+            RobotStoppedError: after ``close``.
         """
         with self._lock:
             return self._observe()

@@ -64,14 +64,14 @@ class TaskSetup:
 
 
 class Task(ABC):
-    """One task in the scene of ``seed``; all that tells how it stands reads the simulator's truth.
+    """One task in the scene of ``seed``. Its methods read the simulator's truth.
 
     Attributes: ``scene``, ``instruction``, ``skills``, ``goal`` as in :class:`TaskSetup`; ``targets``: the
     labels of the things that it moves, ``target`` the first of them; ``name``: by default the class's name in
     lower case; ``tray_way``: how its expert puts things into the tray.
 
     Args:
-        seed: Of the scene and of what is drawn beside it.
+        seed: Of the scene and of the other draws.
         choice: What the scene may be drawn from.
         target: What the task is about; None: drawn.
 
@@ -111,7 +111,7 @@ class Task(ABC):
 
     # --- the truth ---
     def success(self, world: World) -> bool:
-        """Whether the goal is reached and what was put down is at rest, away from an open gripper."""
+        """Whether the goal is reached, and the placed things are at rest, away from an open gripper."""
         placed = [skill.thing for skill in self.goal if skill.verb is Verb.PLACE]
         rests = all(at_rest(world, world.index(label)) for label in placed)
         return rests and all(self._meaning.holds(world, fact) for fact in self.goal)

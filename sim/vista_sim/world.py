@@ -138,7 +138,7 @@ class World:
         return float(np.linalg.norm(self.data.qvel[v : v + 3]))
 
     def index(self, label: str) -> int:
-        """Index of the object of that label; InvalidValueError lists what is there."""
+        """Index of the object of that label; InvalidValueError lists the objects of the scene."""
         return self.scene.objects.index(self.scene.find(label))
 
     def drawer_opening(self, index: int) -> float:

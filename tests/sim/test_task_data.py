@@ -32,6 +32,16 @@ def test_a_demonstration_has_every_subtask_and_its_instruction(task, segments):
         assert arrays["done"][arrays["segment"] == segment][-1]
 
 
+def test_segments_that_put_one_of_several_things_into_the_tray_are_marked():
+    seed = load_splits().seed("demonstrations", 999_000)
+    for task in ("several", "stack"):
+        arrays = make_task_demonstrations([seed + i for i in range(4)], task)
+        placed = np.array([text.startswith("place ") for text in arrays["text"]])
+        assert arrays["crowded"].dtype == np.uint8
+        assert np.array_equal(arrays["crowded"] == 1, placed & (task == "several"))
+        assert placed.any()
+
+
 def test_the_same_seed_gives_the_same_recovery():
     seed = load_splits().seed("demonstrations", 999_100)
     one, same = (demonstrate_task("stack", seed, recovery=True) for _ in range(2))

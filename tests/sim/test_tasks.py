@@ -130,6 +130,15 @@ def test_what_cannot_be_set_up_says_why(choice):
         make_task("drawer", 0, replace(choice, distractors=9))
 
 
+@pytest.mark.parametrize("name", TASKS)
+def test_no_sentence_is_read(choice, name, monkeypatch):
+    """With nonsense for every sentence, the expert does the same."""
+    seeds = [load_splits().seed("tuning", 200 + i) for i in range(3)]
+    before = [solve(make_task(name, seed, choice), seed) for seed in seeds]
+    monkeypatch.setattr(Skill, "sentence", lambda self: "xyzzy")
+    assert [solve(make_task(name, seed, choice), seed) for seed in seeds] == before
+
+
 def test_wilson_is_the_textbook_interval():
     assert wilson(0, 0) == (0.0, 1.0)
     assert wilson(200, 200)[0] == pytest.approx(0.9812, abs=1e-3)

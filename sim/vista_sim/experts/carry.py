@@ -40,8 +40,8 @@ class Spot:
 def on_top(where: F64, ground: float, clearance: float) -> Spot:
     """The spot on top of something, ``where`` (2,) at height ``ground`` [m].
 
-    The funnel is wide and shallow: whoever learns from this expert sees no 4 mm in an image of 96 pixels, and
-    a steep funnel taught it to wait for them high above.
+    The funnel is wide and shallow: a policy that learns from this expert sees no 4 mm in an image of 96
+    pixels, and learned from a steep funnel to wait high above.
     """
     return Spot(where, ground, clearance, tolerance=0.01, slope=3.0)
 

@@ -109,12 +109,12 @@ def put_inside(world: World, index: int, drawer: int) -> ExpertAction:
 
 
 def show_opened(world: World, drawer: int) -> None:
-    """Set the state "drawer open, the hand above its handle"; what lies in the drawer moves with it."""
+    """Set the state "drawer open, the hand above its handle"; the objects in the drawer move with it."""
     slide_to(world, drawer, WIDE)
 
 
 def show_closed(world: World, drawer: int) -> None:
-    """Set the state "drawer shut, the hand above its handle"; what lies in the drawer moves with it."""
+    """Set the state "drawer shut, the hand above its handle"; the objects in the drawer move with it."""
     slide_to(world, drawer, 0.0)
 
 

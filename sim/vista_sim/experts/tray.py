@@ -1,4 +1,4 @@
-"""What lies in the tray."""
+"""Predicates about the tray, by the simulator's truth: which objects lie in it, and how high."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TALLEST_M = 0.11
 
 
 def over_tray(world: World, index: int) -> bool:
-    """Truth: the object's centre is within the tray's walls, seen from above, and no higher than things that
+    """The object's centre is within the tray's walls, seen from above, and no higher than things that
     lie in it can be."""
     if world.scene.tray is None:
         return False
@@ -23,20 +23,20 @@ def over_tray(world: World, index: int) -> bool:
 
 
 def in_tray(world: World, index: int) -> bool:
-    """Truth: the object rests in the tray, on its ground or on what lies there, and is not held."""
+    """The object rests in the tray, on its ground or on other objects, and is not held."""
     return over_tray(world, index) and world.object_speed(index) < 0.1 and not is_held(world, index)
 
 
 def top(world: World, index: int) -> float:
-    """Truth: height [m] of the top of an object that stands upright."""
+    """Height [m] of the top of an object that stands upright."""
     return float(world.object_pose(index)[2, 3]) + world.scene.objects[index].spec.half_height
 
 
 def beside(world: World, index: int) -> list[int]:
-    """Truth: what is over the tray's ground but ``index``."""
+    """The objects over the tray's ground, without ``index``."""
     return [i for i in range(len(world.scene.objects)) if i != index and over_tray(world, i)]
 
 
 def tallest(world: World, index: int) -> float:
-    """Truth: height of the highest thing in the tray but ``index`` [m]; 0 if it is empty."""
+    """Height of the highest object in the tray without ``index`` [m]; 0 if it is empty."""
     return max((top(world, i) for i in beside(world, index)), default=0.0)

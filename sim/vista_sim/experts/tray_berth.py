@@ -1,6 +1,6 @@
 """Where in the tray there is room for one more thing, and how the hand is turned that puts it there.
 
-Not the thing alone needs room: fingers go down beside it and open, and the palm is above what stands around.
+The hand needs room, too: its fingers go down beside the thing and open, and its palm is above the neighbours.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ STEPS = 7
 @dataclass(frozen=True, slots=True)
 class Berth:
     """``where`` (2,) the centre of a thing goes, the height of the ``ground`` there [m], the ``yaw`` of the
-    hand and its ``turn`` until then [rad], and how high the ``hand`` has to stay [m]: what is low falls the
-    rest."""
+    hand and its ``turn`` until then [rad], and the lowest height of the ``hand`` [m], from which a low thing
+    falls the rest of the way."""
 
     where: F64
     ground: float
@@ -47,12 +47,12 @@ class Berth:
 
 
 def find_berth(world: World, index: int) -> Berth:
-    """Where object ``index`` goes in the tray: where neither it nor the hand meets what lies there, and so
-    close to the walls that what is left is of use. Without such a place: on top of the lowest thing that does
-    not roll.
+    """Where object ``index`` goes in the tray: where neither it nor the hand touches another object, and so
+    close to the walls that the free ground stays in one piece. Without such a place: on top of the lowest
+    object that does not roll.
 
-    What is nearer to the hand and takes less turning is better by a little, so that the answer does not jump
-    on the way.
+    Places near the hand that take little turning are preferred by a little, so that the answer does not jump
+    while the hand moves.
     """
     assert world.scene.tray is not None
     middle, hand, spec = np.array(world.scene.tray), world.ee_pose(), world.scene.objects[index].spec
@@ -119,7 +119,7 @@ def _axes(reaches: F64) -> tuple[F64, F64]:
 
 def _places(reaches: F64) -> F64:
     """(Y, P, 2) centres, from the tray's middle, where what reaches (Y, D) is within the walls; the middle
-    between the walls for what is too long."""
+    between the walls for a thing that is too long."""
     ahead, behind = _axes(reaches)
     low, high = behind - TRAY_HALF + GAP_M, TRAY_HALF - GAP_M - ahead
     low, high = np.minimum(low, (low + high) / 2), np.maximum(high, (low + high) / 2)

@@ -37,7 +37,7 @@ FINE_M = 0.02
 
 
 class Recorder:
-    """Collects the rows of one episode; nothing of a failed episode is kept.
+    """Collects the rows of one episode.
 
     ``several``: the episode brings several things to one place.
     """
@@ -65,7 +65,7 @@ class Recorder:
         self.segments.append(len(self.goals))
 
     def end(self, skill: Skill) -> None:
-        """``skill`` is done: what is seen now is its goal, and the next row begins another segment."""
+        """``skill`` is done: the image of now is its goal, and the next row begins another segment."""
         self.goals.append(resize(self.camera.render(self.world.data, "front")))
         self.skills.append(skill)
 
@@ -111,7 +111,7 @@ def run_segment(
 ) -> bool:
     """Run ``skill`` with noise; False if the expert did not finish it within ``limit`` steps.
 
-    ``early_close``: how often the fingers are made to close too early, beside or above what is at ``about``
+    ``early_close``: how often the fingers are made to close too early, beside or above the thing at ``about``
     (3,) [m]. ``careful``: see :func:`noisy`.
     """
     squeeze = 0
@@ -227,6 +227,6 @@ def collect(episodes: Iterable[Recorder | None]) -> Arrays:
 
 
 def make_demonstrations(seeds: Sequence[int], recovery: bool = False, robot: str = DEFAULT_ROBOT) -> Arrays:
-    """Arrays of the successful demonstrations of ``seeds``; ``recovery``: they start where an executor ends
-    up when it goes wrong."""
+    """Arrays of the successful demonstrations of ``seeds``; ``recovery``: they start in states of failed
+    attempts."""
     return collect(demonstrate(seed, recovery, robot) for seed in seeds)

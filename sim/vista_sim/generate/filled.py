@@ -1,7 +1,7 @@
 """Trays in which something lies already: the state in which "several" things are half delivered.
 
-The first thing lies about the middle, where a world model puts what comes into an empty tray; what comes next
-goes where there is room (:mod:`vista_sim.experts.tray_berth`).
+The first thing lies about the middle, where a world model shows a thing in an empty tray; the next ones lie
+where there is room (:mod:`vista_sim.experts.tray_berth`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vista_sim.tasks.several import Several
 from vista_sim.world import World, yaw_of
 
 MIDDLE_SHARE, MIDDLE_M, ASIDE_M = 0.65, 0.005, 0.03
-"""So many first things lie in the middle, give or take [m]; the others up to so far beside it [m]."""
+"""Share of the first things that lie in the middle, their spread, and how far aside others lie at most [m]."""
 
 
 def fill_tray(world: World, indices: Sequence[int], rng: np.random.Generator) -> None:

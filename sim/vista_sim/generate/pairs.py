@@ -55,7 +55,7 @@ def _extent(world: World, index: int) -> F64:
 
 @dataclass
 class Shard:
-    """The arrays of one shard while they are made; ``slots``: room for what is seen in an image."""
+    """The arrays of one shard while they are made; ``slots``: most things that are noted in an image."""
 
     image: list[np.ndarray] = field(default_factory=list)
     gripper: list[tuple[float, float]] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Shard:
         return goal
 
     def look(self, world: World, image: int) -> None:
-        """Note what is seen in ``image``, which shows the world as it is now."""
+        """Note the things in ``image``, which shows the world as it is now."""
         splits = load_splits()
         label = np.full((self.slots, 2), -1, np.int16)
         box = np.zeros((self.slots, 4), np.float32)
@@ -145,7 +145,7 @@ def choose_labels(labels: Sequence[str], count: int, rng: np.random.Generator) -
 
 
 def random_arm(world: World, rng: np.random.Generator) -> F64:
-    """Where the arm may be when somebody imagines: mostly high, sometimes low beside an object."""
+    """A hand pose (4, 4) from which a goal is imagined: mostly high, sometimes low beside an object."""
     if rng.random() < 0.2:
         centre = world.object_pose(int(rng.integers(len(world.scene.objects))))[:3, 3]
         angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.05)
@@ -192,7 +192,7 @@ def _scene_pairs(shard: Shard, world: World, rng: np.random.Generator) -> None:
                 show_placed(world, i, where, TRAY_FLOOR)
                 into_tray = Skill(Verb.PLACE, label, Relation.IN, "tray")
                 placed = shard.pair(world, camera, held, into_tray, 1)
-                shard.look(world, placed)  # or a detector never learns to see what lies in the tray
+                shard.look(world, placed)  # so that a detector learns to see things in the tray
             start.restore()
     finally:
         camera.close()

@@ -1,4 +1,4 @@
-"""Where demonstrations begin: anywhere above the table, or where an executor ends up when it goes wrong."""
+"""Where demonstrations begin: anywhere above the table, or in states of failed attempts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from vista_sim.world import SUBSTEPS, World, top_down, yaw_of
 
 TRIES = 20
 AJAR_SHARE, AJAR = 0.3, (0.01, 0.13)
-"""So many starts at a drawer that is to be opened or shut find it half open [m]: it was tried before."""
+"""Share of the starts at a drawer that find it half open, and how far it is out then [m]."""
 IN_VAIN_SHARE = 0.7
-"""So many searches have had other drawers opened in vain."""
+"""Share of the searches in which other drawers stand open."""
 
 
 def random_start(rng: np.random.Generator) -> F64:
@@ -27,7 +27,7 @@ def random_start(rng: np.random.Generator) -> F64:
 
 
 def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, float] | None:
-    """A state of things gone wrong: the arm low and away from the object, or beside it, perhaps closed.
+    """A state of a failed attempt: the arm low and away from the object, or beside it, perhaps closed.
 
     Returns the end-effector pose (4, 4) and the opening [0, 1]; None where it would start inside another
     object.

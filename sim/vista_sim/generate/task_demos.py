@@ -2,9 +2,9 @@
 
 The same arrays as :mod:`vista_sim.generate.demos` writes, made in the same way: noise in what is executed,
 random starts, and, as recoveries, starts within the task: all up to some subtask is done, and the hand is low
-beside a thing or handle, or holds the thing close above where it shall be. A search has had drawers opened in
-vain before, for the expert knows where the thing is, and a planner does not; of several things all but the
-last lie in the tray.
+beside a thing or handle, or holds the thing close above its goal. In a search, other drawers stand open: the
+expert knows where the thing is, but a planner opens them in vain. Of several things, all but the last lie in
+the tray.
 """
 
 from __future__ import annotations

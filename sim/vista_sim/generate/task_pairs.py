@@ -1,7 +1,7 @@
 """Image pairs of the tasks beyond pick and place, for the world model and the detector.
 
-The same arrays as :mod:`vista_sim.generate.pairs` writes, with more room for what is seen (``SLOTS``): a
-drawer's handle has the index after the tray's. ``drawer`` stands for one drawer, ``search`` for three, with
+The same arrays as :mod:`vista_sim.generate.pairs` writes, with room for more things in an image (``SLOTS``).
+A drawer's handle has the index after the tray's. ``drawer`` stands for one drawer, ``search`` for three, with
 something hidden in one; both are opened, filled, emptied and shut.
 """
 
@@ -75,7 +75,7 @@ class _Studio:
         return image
 
     def pair(self, source: int, skill: Skill, *, held: bool = False, look: bool = True) -> int:
-        """Set the world to the end of ``skill`` and pair ``source`` with what it looks like."""
+        """Set the world to the end of ``skill`` and pair ``source`` with its image then."""
         self._skills.show(self.world, skill)
         goal = self._shard.pair(self.world, self._camera, source, skill, int(held))
         if look:

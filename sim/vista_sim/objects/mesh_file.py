@@ -30,7 +30,7 @@ MOST_BYTES = 32 * 2**20
 LEAST_M, MOST_M = 0.001, 0.5
 """Length of each side of the box around a mesh [m]; a mesh in mm is a thousand times too large."""
 FLAT_M = 1e-5
-"""Spread of the vertices across the thinnest direction [m]; what is thinner has no inside."""
+"""Least spread of the vertices in any direction [m]; a thinner mesh is flat."""
 _TRIAL = """<mujoco><asset><mesh name="m" file="{name}"/></asset>
 <worldbody><body><freejoint/><geom type="mesh" mesh="m" density="{density}"/></body></worldbody></mujoco>"""
 
@@ -39,7 +39,7 @@ def mesh_bounds(path: Path) -> F64:
     """Lower and upper corner (2, 3) of a mesh: Wavefront OBJ, binary STL, PLY or GLB [m].
 
     Raises:
-        ConfigError: it is none of these, is torn, or has no size that a thing on a table has.
+        ConfigError: it is none of these, is torn, or is no solid of the size of a thing on a table.
     """
     told = plain(str(path))
     parts = [getattr(part, "vertices", np.zeros((0, 3))) for part in _scene(path).dump()]
@@ -140,7 +140,7 @@ def _scene(path: Path) -> trimesh.Scene:
 
 
 def _check_vertex_lines(raw: bytes, told: str) -> None:
-    """Name the line of an OBJ file that tells no vertex; trimesh tells only that there is one."""
+    """Raise ConfigError that names the line of an OBJ file with a broken vertex; trimesh names none."""
     for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), start=1):
         words = line.split()
         if words[:1] == ["v"]:

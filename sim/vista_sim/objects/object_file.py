@@ -1,4 +1,4 @@
-"""A user's own objects from short YAML files; what is wrong is named by file and key."""
+"""A user's own objects from short YAML files; an error names the file and the key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scene as data: what stands where, how it is lit, and how far the camera has moved."""
+"""A scene as data: objects and their places, light, colours, and the shift of the camera."""
 
 from __future__ import annotations
 

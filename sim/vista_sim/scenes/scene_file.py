@@ -1,4 +1,4 @@
-"""A scene from a YAML file: what is left out is drawn from its ``seed``, what is wrong is named by key."""
+"""A scene from a YAML file: keys that are left out are drawn from its ``seed``; an error names the key."""
 
 from __future__ import annotations
 
