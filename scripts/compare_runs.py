@@ -3,9 +3,9 @@
 
 scripts/compare_runs.py runs/bench/quiet runs/bench/busy      (folders, or their episodes.jsonl)
 
-Alike are episodes of the same cell, method and seed with the same outcome, cause, steps and subtasks,
-whatever time they took. The exit status is 0 when all are, 1 when some are not or are missing, 2 when a file
-cannot be read.
+Alike are episodes of the same cell, method and seed with the same outcome, cause, steps and subtasks (their
+sentences and final states), whatever time they took. The exit status is 0 when all are, 1 when some are not or
+are missing, 2 when a file cannot be read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 COMPARED = ("success", "outcome", "cause", "failure", "steps", "seconds", "subtasks", "progress")
-"""What must be the same, where a suite keeps it; ``seconds`` is robot time."""
+"""The fields that must be the same, where a suite keeps them; ``seconds`` is robot time."""
 SHOWN = 10
 Key = tuple[str, str, int]
 Episodes = Mapping[Key, Mapping[str, object]]
@@ -60,12 +60,20 @@ def name(key: Key) -> str:
     return f"{key[0]}, {key[1]}, seed {key[2]}"
 
 
+def compared(episode: Mapping[str, object], what: str) -> object:
+    """The field ``what`` of an episode; of each subtask its sentence and final state, without the reason."""
+    value = episode.get(what)
+    if what != "subtasks" or not isinstance(value, list):
+        return value
+    return [subtask[:2] if isinstance(subtask, list) else subtask for subtask in value]
+
+
 def differences(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
-    """What of :data:`COMPARED` is not the same, with both values."""
+    """The fields of :data:`COMPARED` that differ, with both values."""
     return [
-        f"{what}: {one.get(what)!r} and {other.get(what)!r}"
+        f"{what}: {compared(one, what)!r} and {compared(other, what)!r}"
         for what in COMPARED
-        if one.get(what) != other.get(what)
+        if compared(one, what) != compared(other, what)
     ]
 
 

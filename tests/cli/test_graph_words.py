@@ -26,7 +26,7 @@ def nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "state_folder", lambda: tmp_path / "state")
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
     monkeypatch.setattr(up, "supervise", started)
-    monkeypatch.setattr(demo, "Graph", started)
+    monkeypatch.setattr(demo, "GraphProcess", started)
     monkeypatch.setattr(run_task, "carry_out", started)
     up_already = Running(os.getpid(), "a", 7, "", ("sim", "agent"), 0.0, "")
     monkeypatch.setattr(run_task, "find_running", lambda *_, **__: up_already)

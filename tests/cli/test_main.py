@@ -189,7 +189,7 @@ def test_a_closed_stdout_raises_nothing():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-SAID = re.compile(r"(?:\./run|(?<![./\w-])vista) ([a-z][a-z-]*)(?![\w./-])")
+SAID = re.compile(r"(?:\./run|(?<![./\w-])(?<!from )vista) ([a-z][a-z-]*)(?![\w./-])")
 SCRIPT_WORDS = ("setup", "test", "help")
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from robomemory import Note
 from robomemory.embed.embedder import HashingEmbedder
 from robomemory.memory import RoboMemory
 from vista.cli import main as cli
-from vista.types import Note
 
 
 @pytest.fixture

@@ -52,6 +52,14 @@ def test_what_ended_otherwise_is_told(change: dict[str, object], tmp_path: Path)
     assert "1 of 1 episodes alike" not in done.stdout
 
 
+def test_subtasks_are_alike_by_sentence_and_state(tmp_path: Path):
+    one = bench(tmp_path / "one", EPISODE)
+    other = EPISODE | {"subtasks": [["grasp the mug", "reached", "said in other words", 1.0]]}
+    assert run("compare_runs.py", one, bench(tmp_path / "two", other)).returncode == 0
+    failed = EPISODE | {"subtasks": [["grasp the mug", "failed", "", 1.0]]}
+    assert run("compare_runs.py", one, bench(tmp_path / "three", failed)).returncode == 1
+
+
 @pytest.mark.parametrize("text", ["", "nonsense\n", "[]\n", "{}\n", '{"success": true}\n'])
 def test_what_is_no_bench_is_not_alike(text: str, tmp_path: Path):
     one = bench(tmp_path / "one", EPISODE)

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vista.assembly import training
 from vista.cli import main as cli
 from vista.cli import train
 from vista.errors import ConfigError, UnknownNameError
 from vista.executor.methods import METHODS
 from vista.learning.recipes import DataPart, load_recipe
 from vista.learning.shards import shard_folders, write_shard
+from vista_bench import training_data
 
 NAMES = ("executor", "world_model", "detector", "planner")
 
@@ -24,7 +26,7 @@ def test_every_model_has_a_recipe(name: str):
     assert recipe.out == f"models/{name}"
     assert "base" in recipe.stages
     for part in (*recipe.data, *recipe.long):
-        assert callable(train._maker(part))
+        assert callable(training_data.maker_of(part))
 
 
 def recipe_text(kind: str, shard_size: int) -> str:
@@ -80,18 +82,18 @@ def test_data_that_is_there_is_used_and_parts_are_joined(tmp_path: Path, monkeyp
         write_shard(folder / "shard00000", {"x": np.zeros(1)})
         return folder
 
-    monkeypatch.setattr(train, "_part", part)
+    monkeypatch.setattr(training_data, "_part", part)
     recipe = load_recipe("executor")
     both = (
         DataPart("demonstrations", "demonstrations", 30, 5),
         DataPart("recoveries", "demonstrations", 10, 5, 50),
     )
     recipe = type(recipe)(recipe.name, recipe.out, both, recipe.stages, recipe.smoke)
-    folder = train.make_data(recipe, None, tmp_path, 20, 1, backend="ray")
+    folder = training_data.make_data(recipe, None, tmp_path, 20, 1, backend="ray")
     assert [p.scenes for p in made] == [15, 5]
     names = [p.name for p in shard_folders(folder)]
     assert names == ["shard00000-demonstrations", "shard00000-recoveries"]
-    assert train.make_data(recipe, folder, tmp_path, 20, 1) == folder
+    assert training_data.make_data(recipe, folder, tmp_path, 20, 1) == folder
     assert len(made) == 2
 
 
@@ -123,7 +125,8 @@ def test_smoke_training_of_the_executor_and_of_one_that_goes_on_from_it(
 ):
     pytest.importorskip("mujoco")
     pytest.importorskip("torch")
-    monkeypatch.setattr(train, "home", lambda: smoke)
+    for module in (train, training):
+        monkeypatch.setattr(module, "home", lambda: smoke)
     world_model = smoke / "models" / "world-model"
     if not world_model.exists():
         run("world-model", smoke)

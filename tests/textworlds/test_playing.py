@@ -11,7 +11,7 @@ import pytest
 from robomemory import HashingEmbedder, RoboMemory
 from robomemory.planning import ROBOT, Step
 from vista.errors import ConfigError, UnknownNameError
-from vista_bench.suites.base import Settings
+from vista_bench.suites import BenchSettings
 from vista_bench.suites.memory import make_cell
 from vista_bench.textworlds import house, play
 from vista_bench.textworlds.agent import Agent
@@ -129,12 +129,12 @@ def test_means_have_intervals():
 def test_the_cell_refuses_what_it_does_not_know(monkeypatch: pytest.MonkeyPatch):
     cell = make_cell("textworlds")
     with pytest.raises(UnknownNameError, match="method"):
-        cell.check(Settings(cells=("textworlds",), methods=("psychic",)))
+        cell.check(BenchSettings(cells=("textworlds",), methods=("psychic",)))
     with pytest.raises(ConfigError, match="split 'robot'"):
-        cell.check(Settings(cells=("textworlds",), split="robot"))
+        cell.check(BenchSettings(cells=("textworlds",), split="robot"))
     monkeypatch.setattr("vista_bench.textworlds.play.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"\./run setup textworlds"):
-        cell.check(Settings(cells=("textworlds",), task="coin"))
+        cell.check(BenchSettings(cells=("textworlds",), task="coin"))
 
 
 @pytest.mark.parametrize("game", ["coin", "cookingworld", "mapreader", "alfred", "find", "key"])

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from vista.cli.train import _other_method
+from vista.assembly import Refs
+from vista.assembly.training import recipe_of_method
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.executor.methods import METHODS
 from vista.learning.recipes import load_recipe
 from vista.learning.splits import load_splits
-from vista_bench.episode import Refs
-from vista_bench.suites import Settings, make_suite
-from vista_bench.suites.base import Progress
-from vista_bench.suites.long import in_vain, long_refs, long_task
+from vista_bench.jobs import BenchProgress
+from vista_bench.results import Counted, Key
+from vista_bench.suites import BenchSettings, make_suite
+from vista_bench.suites.long import LongEpisode, in_vain, long_refs, long_task
 from vista_bench.suites.methods import meeting, meeting_task, vista_refs
 
 SPLITS = load_splits()
@@ -64,19 +65,19 @@ def test_the_scene_holds_the_target_and_three_others_from_the_seed_alone(cell: s
 
 def test_cells_share_no_seed_and_an_offset_stays_inside():
     suite = make_suite("vista")
-    seeds = [s for cell in suite.cells for s in suite.seeds(Settings(), cell, 189)]
+    seeds = [s for cell in suite.cells for s in suite.seeds(BenchSettings(), cell, 189)]
     assert len(set(seeds)) == len(seeds)
-    assert set(suite.seeds(Settings(seed=811), "novel", 189)) <= set(range(20000 + 3811, 24000))
+    assert set(suite.seeds(BenchSettings(seed=811), "novel", 189)) <= set(range(20000 + 3811, 24000))
     with pytest.raises(InvalidValueError, match="1000 seeds"):
-        suite.seeds(Settings(seed=900), "novel", 189)
+        suite.seeds(BenchSettings(seed=900), "novel", 189)
     with pytest.raises(InvalidValueError, match="--task stack"):
-        suite.check(Settings(task="stack"))
+        suite.check(BenchSettings(task="stack"))
 
 
 def test_each_method_gets_the_same_number_of_steps():
     recipe = load_recipe("executor")
     for name in METHODS:
-        made = recipe if name == "ours" else _other_method(recipe, name)
+        made = recipe if name == "ours" else recipe_of_method(recipe, name)
         for stage in ("base", "long"):
             assert made.stages[stage].steps == recipe.stages[stage].steps
             assert (made.stages[stage].imagined is None) is not METHODS[name].goal_image
@@ -84,22 +85,22 @@ def test_each_method_gets_the_same_number_of_steps():
         assert made.stages["long"].out == METHODS[name].long_folder
         assert made.data == recipe.data
     with pytest.raises(UnknownNameError, match="known: ours"):
-        _other_method(recipe, "poem")
+        recipe_of_method(recipe, "poem")
     with pytest.raises(ConfigError, match="one kind of detector"):
-        _other_method(load_recipe("detector"), "text")
+        recipe_of_method(load_recipe("detector"), "text")
 
 
 def test_a_baseline_is_shown_and_told_what_it_was_trained_on(tmp_path, monkeypatch):
     monkeypatch.setattr("vista_bench.suites.methods.resource_path", lambda _: tmp_path / "models")
     with pytest.raises(ConfigError, match="vista train executor --method text"):
-        vista_refs(Settings(), "text")
+        vista_refs(BenchSettings(), "text")
     for name, method in METHODS.items():
         (tmp_path / method.folder).mkdir(parents=True)
         (tmp_path / method.folder / "config.json").write_text("{}")
-        refs = vista_refs(Settings(), name)
+        refs = vista_refs(BenchSettings(), name)
         assert (refs.world_model == "mock") is not method.goal_image
         assert (refs.planner == "whole") is (method.told == "instruction")
-    assert vista_refs(Settings(), "oracle").world_model == "oracle"
+    assert vista_refs(BenchSettings(), "oracle").world_model == "oracle"
 
 
 def test_a_search_has_time_for_drawers_that_are_opened_in_vain():
@@ -111,21 +112,20 @@ def test_a_search_has_time_for_drawers_that_are_opened_in_vain():
 
 def test_suite_long_takes_what_learned_the_longer_tasks_unless_told_otherwise():
     for method, folder in (("ours", "executor_long"), ("fixed", "executor_long"), ("text", "text_long")):
-        assert Path(str(long_refs(Settings(), method).policy)).name == folder
-    own = Settings(refs=Refs(policy="mine"))
+        assert Path(str(long_refs(BenchSettings(), method).policy)).name == folder
+    own = BenchSettings(refs=Refs(policy="mine"))
     assert long_refs(own, "ours").policy == "mine"
-    assert Path(str(long_refs(Settings(), "subtask").policy)).name == "subtask"
+    assert Path(str(long_refs(BenchSettings(), "subtask").policy)).name == "subtask"
 
 
 def test_a_task_is_counted_over_known_and_novel_scenes_where_both_were_run(monkeypatch):
-    def record(good: bool):
-        return {
-            "success": good,
-            "seed": 1,
-            "progress": float(good),
-            "subtasks": [],
-            "failure": "" if good else "dropped",
-        }
+    def record(good: bool) -> Counted[LongEpisode]:
+        episode = LongEpisode(
+            success=good, failure="" if good else "dropped", outcome="success", cause="", grasped=good,
+            nearest_m=0.0, instruction="", jerk=0.0, idle_s=0.0, steps=1, seconds=1.0, wall_s=1.0,
+            progress=float(good),
+        )  # fmt: skip
+        return Counted(Key("stack", "ours", 1, "f"), episode)
 
     suite = make_suite("long")
     runs = [
@@ -135,7 +135,7 @@ def test_a_task_is_counted_over_known_and_novel_scenes_where_both_were_run(monke
         ("search", "ours", [record(True)]),
     ]
     monkeypatch.setattr(suite, "collect", lambda *_: runs)
-    cells = suite.measure(Settings(), Path(), Progress())
+    cells = suite.measure(BenchSettings(), Path(), BenchProgress())
     assert [(c["cell"], c["method"], c["n"]) for c in cells] == [
         *((cell, method, len(mine)) for cell, method, mine in runs),
         ("stack + novel-stack", "ours", 8),
@@ -145,8 +145,8 @@ def test_a_task_is_counted_over_known_and_novel_scenes_where_both_were_run(monke
 
 def test_goals_measures_each_number_of_steps_on_its_own():
     suite = make_suite("goals")
-    suite.check(Settings(methods=("steps4", "alone", "oracle")))
-    marks = [str(suite.identity(Settings(), "novel", method)) for method in suite.methods]
+    suite.check(BenchSettings(methods=("steps4", "alone", "oracle")))
+    marks = [str(suite.identity(BenchSettings(), "novel", method)) for method in suite.methods]
     assert len(set(marks)) == len(suite.methods)
     with pytest.raises(UnknownNameError, match="steps3"):
-        suite.check(Settings(methods=("steps3",)))
+        suite.check(BenchSettings(methods=("steps3",)))

@@ -10,8 +10,8 @@ import pytest
 from robomemory.embed.embedder import CachedEmbedder, HashingEmbedder
 from robomemory.records import MemoryKind
 from vista.errors import UnknownNameError
-from vista_bench.suites import Settings, make_suite
-from vista_bench.suites.base import Progress
+from vista_bench.jobs import BenchProgress
+from vista_bench.suites import BenchSettings, make_suite
 from vista_bench.suites.memory import make_cell
 from vista_bench.suites.memory.house import make_run
 from vista_bench.suites.memory.synthetic import SHARES, NeighbourhoodEmbedder, notes, question
@@ -26,22 +26,24 @@ def no_model(monkeypatch: pytest.MonkeyPatch):
 
 def test_unknown_cells_and_methods_are_named(tmp_path: Path):
     with pytest.raises(UnknownNameError, match="latency"):
-        make_suite("memory").measure(Settings(cells=("speed",)), tmp_path, Progress())
+        make_suite("memory").measure(BenchSettings(cells=("speed",)), tmp_path, BenchProgress())
     with pytest.raises(UnknownNameError, match="sequential"):
-        make_suite("memory").measure(Settings(cells=("latency",), methods=("magic",)), tmp_path, Progress())
+        make_suite("memory").measure(
+            BenchSettings(cells=("latency",), methods=("magic",)), tmp_path, BenchProgress()
+        )
 
 
 def test_a_method_of_one_cell_leaves_the_others_out(tmp_path: Path):
-    settings = Settings(cells=("latency", "recall"), methods=("no-validity",), episodes=1)
-    cells = make_suite("memory").measure(settings, tmp_path, Progress())
+    settings = BenchSettings(cells=("latency", "recall"), methods=("no-validity",), episodes=1)
+    cells = make_suite("memory").measure(settings, tmp_path, BenchProgress())
     assert [(c["cell"], c["method"]) for c in cells] == [("recall", "no-validity")]
 
 
 def test_recall_is_counted_by_questions_and_resumed(tmp_path: Path):
-    settings = Settings(cells=("recall",), methods=("robomemory", "vectors"), episodes=2)
-    first = make_cell("recall").measure(settings, tmp_path, Progress())
+    settings = BenchSettings(cells=("recall",), methods=("robomemory", "vectors"), episodes=2)
+    first = make_cell("recall").measure(settings, tmp_path, BenchProgress())
     lines = (tmp_path / "episodes.jsonl").read_text()
-    assert make_cell("recall").measure(settings, tmp_path, Progress()) == first
+    assert make_cell("recall").measure(settings, tmp_path, BenchProgress()) == first
     assert (tmp_path / "episodes.jsonl").read_text() == lines
     ours, vectors = first
     assert ours["n"] == vectors["n"] == 2 * 28
@@ -59,7 +61,9 @@ def test_a_run_is_the_same_for_the_same_seed_and_its_answers_are_in_it():
 
 
 def test_latency_rows_hold_what_they_promise(tmp_path: Path):
-    cells = make_cell("latency").measure(Settings(records=(200, 400), episodes=2), tmp_path, Progress())
+    cells = make_cell("latency").measure(
+        BenchSettings(records=(200, 400), episodes=2), tmp_path, BenchProgress()
+    )
     timed = [c for c in cells if c.get("what") in ("index", "text", "update")]
     assert {(c["records"], c["method"], c["what"]) for c in timed} == {
         (size, method, what)

@@ -18,9 +18,12 @@ from vista.assembly import loading
 from vista.cli import main as cli
 from vista.errors import ConfigError, UnknownNameError, VistaError
 from vista.learning.workers import spread
-from vista_bench.results import Key, Record, Results, wilson
-from vista_bench.suites import Settings, make_suite
-from vista_bench.suites.base import Job, Progress, Suite
+from vista.switcher.timing import Switch
+from vista_bench.episode import LoopEpisode, SubtaskRow
+from vista_bench.jobs import BenchProgress, EpisodeJob
+from vista_bench.results import Counted, CrashedEpisode, Episode, Key, Results, wilson
+from vista_bench.suites import BenchSettings, make_suite
+from vista_bench.suites.base import Opener, Suite
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,29 +42,30 @@ def test_wilson_intervals(good: int, n: int, low: float, high: float):
     assert wilson(good, n) == pytest.approx((low, high), abs=1e-4)
 
 
-class Fake(Suite):
+class Fake(Suite[Episode]):
     """Even seeds succeed; ``ran`` keeps what was run, and the ``stop_at``-th episode is interrupted."""
 
     name, cells, methods = "fake", ("one", "two"), ("a", "b")
+    kind = Episode
     default_cells, default_methods = ("one",), ("a",)
     default_episodes = 6
 
     def __init__(self, stop_at: int | None = None) -> None:
-        self.ran: list[Job] = []
+        self.ran: list[EpisodeJob] = []
         self.stop_at = stop_at
 
-    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+    def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         return range(settings.seed, settings.seed + count)
 
-    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+    def identity(self, settings: BenchSettings, cell: str, method: str) -> Mapping[str, object]:
         return {"task": settings.task}
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
-        def run(job: Job) -> Record:
+    def opener(self, cell: str) -> Opener[Episode]:
+        def run(job: EpisodeJob) -> Episode:
             if len(self.ran) == self.stop_at:
                 raise KeyboardInterrupt
             self.ran.append(job)
-            return {"success": job.seed % 2 == 0}
+            return Episode(success=job.seed % 2 == 0)
 
         return lambda settings: run
 
@@ -69,44 +73,44 @@ class Fake(Suite):
 def test_an_interrupted_bench_goes_on_where_it_was(tmp_path: Path):
     first = Fake(stop_at=4)
     with pytest.raises(KeyboardInterrupt):
-        first.measure(Settings(), tmp_path, Progress())
+        first.measure(BenchSettings(), tmp_path, BenchProgress())
     second = Fake()
-    (cell,) = second.measure(Settings(), tmp_path, Progress())
+    (cell,) = second.measure(BenchSettings(), tmp_path, BenchProgress())
     assert [j.seed for j in first.ran + second.ran] == [0, 1, 2, 3, 4, 5]
     assert (cell["n"], cell["success_rate"]) == (6, 0.5)
     third = Fake()
-    assert third.measure(Settings(), tmp_path, Progress()) == [cell]
+    assert third.measure(BenchSettings(), tmp_path, BenchProgress()) == [cell]
     assert third.ran == []
 
 
 def test_more_episodes_use_those_that_are_there_and_fewer_do_not_count_the_rest(tmp_path: Path):
-    Fake().measure(Settings(episodes=4), tmp_path, Progress())
+    Fake().measure(BenchSettings(episodes=4), tmp_path, BenchProgress())
     suite = Fake()
-    (more,) = suite.measure(Settings(episodes=5), tmp_path, Progress())
+    (more,) = suite.measure(BenchSettings(episodes=5), tmp_path, BenchProgress())
     assert (more["n"], [j.seed for j in suite.ran]) == (5, [4])
-    (fewer,) = Fake().measure(Settings(episodes=2), tmp_path, Progress())
+    (fewer,) = Fake().measure(BenchSettings(episodes=2), tmp_path, BenchProgress())
     assert fewer["n"] == 2
 
 
 def test_other_settings_never_mix(tmp_path: Path):
-    Fake().measure(Settings(), tmp_path, Progress())
+    Fake().measure(BenchSettings(), tmp_path, BenchProgress())
     for settings in (
-        Settings(task="stack"),
-        Settings(cells=("two",)),
-        Settings(methods=("b",)),
-        Settings(seed=6),
+        BenchSettings(task="stack"),
+        BenchSettings(cells=("two",)),
+        BenchSettings(methods=("b",)),
+        BenchSettings(seed=6),
     ):
         suite = Fake()
-        (cell,) = suite.measure(settings, tmp_path, Progress())
+        (cell,) = suite.measure(settings, tmp_path, BenchProgress())
         assert (len(suite.ran), cell["n"]) == (6, 6)
 
 
 def test_a_torn_line_is_cut_off_and_run_again(tmp_path: Path):
-    Fake().measure(Settings(), tmp_path, Progress())
+    Fake().measure(BenchSettings(), tmp_path, BenchProgress())
     path = tmp_path / "episodes.jsonl"
     path.write_bytes(path.read_bytes()[:-9])
     suite = Fake()
-    suite.measure(Settings(), tmp_path, Progress())
+    suite.measure(BenchSettings(), tmp_path, BenchProgress())
     assert [j.seed for j in suite.ran] == [5]
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 6
 
@@ -114,18 +118,57 @@ def test_a_torn_line_is_cut_off_and_run_again(tmp_path: Path):
 def test_a_key_counts_once_and_two_benches_do_not_write_to_one_file(tmp_path: Path):
     key = Key("one", "a", 3, "f")
     with Results(tmp_path) as results:
-        results.add(key, {"success": True})
-        results.add(key, {"success": False})
+        results.add(key, Episode(success=True))
+        results.add(key, Episode(success=False))
         with pytest.raises(ConfigError, match="another bench"):
             Results(tmp_path)
     with Results(tmp_path) as results:
-        found = results.get(key)
+        found = results.get(key, Episode)
         assert found is not None
-        assert found["success"] is True
+        assert found.success is True
     assert len((tmp_path / "episodes.jsonl").read_text().splitlines()) == 1
     (tmp_path / "episodes.jsonl").write_text("nonsense\n")
     with pytest.raises(ConfigError, match="line 1 is not a result"):
         Results(tmp_path)
+
+
+LOOP = LoopEpisode(
+    success=False, failure="grasp missed", outcome="failure", cause="budget", grasped=False, nearest_m=0.01,
+    instruction="put the mug in the tray", jerk=1.5, idle_s=0.2, steps=3, seconds=7.0, wall_s=9.5,
+    switches=(Switch("grasp", 2.0, None),), subtasks=(SubtaskRow("grasp the mug", "failed", "slipped", 0.9),),
+)  # fmt: skip
+
+
+def test_an_episode_is_read_back_as_it_was_written(tmp_path: Path):
+    key, other = Key("one", "a", 3, "f"), Key("one", "a", 4, "f")
+    with Results(tmp_path) as results:
+        results.add(key, LOOP)
+        results.add(other, CrashedEpisode(cause="KeyError: 'mug'"))
+    with Results(tmp_path) as results:
+        assert results.get(key, LoopEpisode) == Counted(key, LOOP)
+        assert results.get(other, LoopEpisode) == Counted(other, CrashedEpisode(cause="KeyError: 'mug'"))
+        assert results.get(Key("one", "a", 5, "f"), LoopEpisode) is None
+    line = json.loads((tmp_path / "episodes.jsonl").read_text().splitlines()[0])
+    assert list(line)[:5] == ["cell", "method", "seed", "fingerprint", "success"]
+    assert line["subtasks"] == [["grasp the mug", "failed", "slipped", 0.9]]
+    assert line["switches"] == [["grasp", 2.0, None]]
+    assert set(line) == {
+        "cell", "method", "seed", "fingerprint", "success", "failure", "grasped", "nearest_m", "outcome",
+        "cause", "instruction", "jerk", "idle_s", "switches", "subtasks", "steps", "seconds", "wall_s",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"steps": "three"}, "steps"), ({"grasped": 1}, "grasped"), ({"nearest_m": None}, "nearest_m"),
+        ({"subtasks": [["grasp"]]}, "subtasks: expected lists of text, state, reason, score"),
+        ({"switches": 5}, "switches"), ({"mood": "good"}, "mood"),
+    ],
+)  # fmt: skip
+def test_an_episode_of_another_form_is_refused_by_its_field(change: dict[str, object], said: str):
+    with pytest.raises(VistaError, match=said):
+        LoopEpisode.from_json(LOOP.to_json() | change, "line 3")
 
 
 def double(settings: int) -> Callable[[int], int]:
@@ -160,7 +203,7 @@ def test_what_goes_wrong_in_a_process_is_told(job: int, said: str):
         ),
         (["--suite", "basic", "--cell", "moon"], "unknown cell of suite 'basic' 'moon'; known: basic, ros"),
         (["--suite", "basic", "--method", "luck"], "known: imagined, oracle"),
-        (["--suite", "basic", "--task", "dance"], "unknown task 'dance'; known: pick_place"),
+        (["--suite", "basic", "--task", "dance"], "unknown task 'dance'; known: drawer, pick_place"),
         (["--suite", "basic", "--split", "secret"], "unknown seed range 'secret'"),
         (["--suite", "basic", "--seed", "-1"], "seed -1"),
         (["--suite", "basic", "--episodes", "0"], "--episodes 0"),
@@ -235,6 +278,35 @@ def test_an_episode_of_the_loop_tells_what_happened(tmp_path: Path, monkeypatch:
     (cell,) = json.loads(report.read_text())["cells"]
     assert (cell["cell"], cell["method"], cell["n"], cell["grasped"]) == ("basic", "oracle", 1, 1)
     assert (cell["success_rate"], cell["failures"], cell["believed"]) == (1.0, {}, 1)
+
+
+OWN_TASK = """
+from vista.skill import Relation
+from vista_sim.scenes.scene import sample_tabletop
+from vista_sim.task import Task, TaskSetup, beside_tray, carry
+
+
+class Clear(Task):
+    def set_up(self, seed, choice, target, rng):
+        scene = sample_tabletop(seed, choice.labels, choice.patterns, count=2, required=[])
+        thing = beside_tray(scene, self.name)[0]
+        return TaskSetup(scene, f"put the {thing} in the tray", carry(thing, Relation.IN, "tray"))
+"""
+
+
+def test_a_task_of_ones_own_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("mujoco")
+    from robomemory.embed.embedder import HashingEmbedder
+
+    monkeypatch.setattr(loading, "embedder", HashingEmbedder)
+    (tmp_path / "clear.py").write_text(OWN_TASK)
+    report = tmp_path / "report.json"
+    parts = ["--policy", "scripted", "--planner", "scripted", "--detector", "none", "--switcher", "scripted"]
+    words = ["--task", str(tmp_path / "clear.py"), "--method", "oracle", "--split", "tuning", *parts]
+    common = ["bench", "--suite", "basic", "--episodes", "1", "--workers", "1", "--out", str(tmp_path)]
+    assert cli.main([*common, *words, "--json", str(report)]) == 0
+    (cell,) = json.loads(report.read_text())["cells"]
+    assert (cell["n"], cell["success_rate"]) == (1, 1.0)
 
 
 def test_latency_is_told_beside_a_fixed_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -13,8 +13,7 @@ from tests.conformance.implementations import observation, panda
 from tests.policy_server import Served, StandIn
 from vista.assembly import large_models, loading
 from vista.errors import ConfigError, UnknownNameError
-from vista.planner.preprocess import Preprocessor
-from vista.protocols import Critic, Planner, Policy
+from vista.protocols import Critic, Planner, Policy, Preprocessor
 from vista.types import Subtask
 from vista_bench.fingerprint import ref_digest
 

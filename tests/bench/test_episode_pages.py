@@ -11,7 +11,7 @@ import pytest
 from vista.cli.main import main
 from vista.errors import ConfigError
 from vista.report.bench_page import Row, Shot, write_bench_page
-from vista_bench.suites import Settings, make_suite
+from vista_bench.suites import BenchSettings, make_suite
 from vista_bench.suites.episode_pages import FAILURES, PAPER, paper_rows, pick
 
 
@@ -62,7 +62,7 @@ def test_rows_causes_and_pictures_are_on_the_page_and_words_stay_words(tmp_path:
 def test_a_suite_without_a_page_says_so(tmp_path: Path):
     for name in ("goals", "basic"):
         with pytest.raises(ConfigError, match=f"suite '{name}' has no page"):
-            make_suite(name).page(Settings(), tmp_path, {}, tmp_path)
+            make_suite(name).page(BenchSettings(), tmp_path, {}, tmp_path)
 
 
 @pytest.mark.long

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from vista.cli import main, run_task
 from vista.cli.progress_view import ProgressView
-from vista.cli.session import INTERRUPTED, Interrupt, Job, carry_out, orderly
 from vista.errors import VistaError
 from vista.graph import running
+from vista.graph.session import Interrupt, TaskRequest, carry_out, orderly
+from vista.graph.supervision import INTERRUPTED
 from vista.types import EpisodeResult, Outcome
 
 SENTENCE = "put the blue mug in the tray"
@@ -42,11 +43,12 @@ class Client:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    monkeypatch.setattr("vista.cli.session.SETTLE_S", 0.0)
+    monkeypatch.setattr("vista.graph.session.SETTLE_S", 0.0)
 
     def run(how: Outcome | BaseException, truth: bool | None = True) -> int:
-        view, job = ProgressView(Console(quiet=True)), Job(SENTENCE, [], {}, runs=str(tmp_path))
-        return carry_out(job, Client(how, truth), view, Interrupt())
+        view = ProgressView(Console(quiet=True))
+        request = TaskRequest(SENTENCE, [], {}, runs=str(tmp_path))
+        return carry_out(request, Client(how, truth), view, Interrupt())
 
     return run
 
@@ -135,11 +137,12 @@ def test_a_graph_that_breaks_ends_the_command_with_one_sentence(
 
 
 def test_after_ctrl_c_the_status_is_never_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("vista.cli.session.SETTLE_S", 0.0)
+    monkeypatch.setattr("vista.graph.session.SETTLE_S", 0.0)
     interrupt = Interrupt()
     interrupt.cause = "cancelled by the user (Ctrl-C)"
-    view, job = ProgressView(Console(quiet=True)), Job(SENTENCE, [], {}, runs=str(tmp_path))
-    assert carry_out(job, Client(Outcome.SUCCESS), view, interrupt) == INTERRUPTED
+    view = ProgressView(Console(quiet=True))
+    request = TaskRequest(SENTENCE, [], {}, runs=str(tmp_path))
+    assert carry_out(request, Client(Outcome.SUCCESS), view, interrupt) == INTERRUPTED
 
 
 def test_down_takes_a_namespace():

@@ -13,14 +13,16 @@ pytest.importorskip("mujoco")
 from tests.conformance.implementations import simulated
 from tests.mocks import MockGuard
 from vista.assembly.mocks import StillPolicy
-from vista.cli import calibrate
+from vista.cli import calibrate as command
 from vista.errors import InvalidValueError, UnknownNameError
 from vista.executor import latency_compensation
 from vista.robot.contract import load_robot
+from vista.skill import Verb
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
 from vista.switcher.calibrated import FEATURES
 from vista.switcher.timing import Agreement, Timeline
 from vista.types import Decision
+from vista_bench import calibration
 from vista_bench.truth import is_done
 from vista_sim.oracle import OracleWorldModel, ScriptedPolicy
 from vista_sim.robot import SimRobot
@@ -37,12 +39,12 @@ def stage():
 
 def judged(stage, policy, guard=None, **how):
     _, task, robot, goals = stage
-    return list(calibrate.judge_episode(task, robot, policy, goals, guard or MockGuard(), **how))
+    return list(calibration.judge_episode(task, robot, policy, goals, guard or MockGuard(), **how))
 
 
 def test_truth_is_the_end_of_a_subtask_and_of_the_task(stage):
     world, task, *_ = stage
-    grasp, place = task.subtasks
+    grasp, place = task.skills
     assert not is_done(task, world, grasp)
     assert not is_done(task, world, place)
     task.show(world, grasp)
@@ -56,7 +58,7 @@ def test_truth_is_the_end_of_a_subtask_and_of_the_task(stage):
 @pytest.mark.parametrize("name", ["drawer", "search", "tidy"])
 def test_what_comes_before_the_end_is_done_by_itself(name: str):
     world, task = simulated(name)
-    opens, *_, places = [s for s in task.subtasks if s.split()[0] in ("open", "place")]
+    opens, *_, places = [s for s in task.skills if s.verb in (Verb.OPEN, Verb.PLACE)]
     assert not is_done(task, world, opens)
     task.show(world, opens)
     assert is_done(task, world, opens)
@@ -68,7 +70,7 @@ def test_what_comes_before_the_end_is_done_by_itself(name: str):
 
 def test_an_object_let_go_beside_the_tray_is_not_done(stage):
     world, task, *_ = stage
-    place = task.subtasks[1]
+    place = task.skills[1]
     task.show(world, place)
     tray = np.array(task.scene.tray)
     world.set_object(world.index(task.target), (tray[0] - 0.15, tray[1], 0.05), 0.0)
@@ -82,14 +84,14 @@ def test_the_expert_goes_through_all_subtasks(stage):
     assert task.success(world)
     for each in (grasp, place):
         late = [t for t in each.time_s if each.true_s is not None and t >= each.true_s]
-        assert len(late) == calibrate.LINGER
+        assert len(late) == calibration.LINGER
         assert np.isfinite(np.array(each.cues)).all()
-    found = calibrate.gathered([(0, grasp), (0, place)])
-    assert found.done.sum() == 2 * calibrate.LINGER
+    found = calibration.gathered([(0, grasp), (0, place)])
+    assert found.done.sum() == 2 * calibration.LINGER
     assert set(found.timeline.segment.tolist()) == {0, 1}
     # The expert says itself when it is done: its word alone comes in time.
     config = SwitcherConfig(threshold=0.5)
-    assert calibrate.measured(found, config) == Agreement(2, 2, 2)
+    assert calibration.measured(found, config) == Agreement(2, 2, 2)
 
 
 def test_an_arm_that_does_nothing_runs_out_of_time(stage):
@@ -107,7 +109,7 @@ def test_what_the_guard_holds_is_not_sent(stage):
 
 def arguments(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    calibrate.add_arguments(parser)
+    command.add_arguments(parser)
     return parser.parse_args(words)
 
 
@@ -119,9 +121,9 @@ def test_what_was_fitted_is_saved(tmp_path: Path, capsys: pytest.CaptureFixture[
     timeline = Timeline(time_s, true_s, np.repeat(np.arange(30, dtype=np.int32), 20))
     cues = rng.normal(0, 1, (600, len(FEATURES)))
     cues[:, 0] += np.where(time_s >= true_s, 6.0, -6.0)
-    found = calibrate.Judgements(cues, timeline, timeline.segment)
-    monkeypatch.setattr(calibrate, "collect", lambda *_, **__: found)
-    assert calibrate.main(arguments("--out", str(tmp_path), "--episodes", "30")) == 0
+    found = calibration.Judgements(cues, timeline, timeline.segment)
+    monkeypatch.setattr(command, "collect", lambda *_, **__: found)
+    assert command.main(arguments("--out", str(tmp_path), "--episodes", "30")) == 0
     config = CalibratedSwitcher.from_pretrained(tmp_path).config
     assert config.patience == 1
     assert config.weights[0] > 0.5
@@ -133,7 +135,7 @@ def test_collects_from_tuning_seeds_with_known_and_novel_objects():
     from vista.learning.splits import load_splits
 
     splits = load_splits()
-    tasks = [task for _, task in calibrate._tasks(["pick_place"], 4)]
+    tasks = [task for _, task in calibration._tasks(["pick_place"], 4)]
     first, end = splits.seeds["tuning"]
     assert all(first <= task.scene.seed < end for task in tasks)
     kinds = [{p.spec.label for p in t.scene.objects} <= set(splits.demo_objects) for t in tasks]
@@ -141,7 +143,7 @@ def test_collects_from_tuning_seeds_with_known_and_novel_objects():
 
 
 def test_collecting_counts_episodes():
-    found = calibrate.collect(["pick_place"], 1, load_robot("panda"), policy="mock")
+    found = calibration.collect(["pick_place"], 1, load_robot("panda"), policy="mock")
     assert len(found.cues) == len(found.done) == len(found.episode) > 10
     assert np.isnan(found.timeline.true_s).all()
     assert not found.done.any()
@@ -153,16 +155,16 @@ def test_episodes_with_several_latencies_take_turns(monkeypatch):
 
     def judge(task, robot, policy, goals, guard, *, seed, execute_rows):
         heard.append((getattr(policy, "latency_s", 0.0), execute_rows))
-        yield calibrate.Judged([np.zeros(len(FEATURES))], [0.0])
+        yield calibration.JudgedSubtask([np.zeros(len(FEATURES))], [0.0])
 
     class Late(StillPolicy):
         def __init__(self, policy, latency_s: float, **how: object) -> None:
             super().__init__()
             self.latency_s = latency_s
 
-    monkeypatch.setattr(calibrate, "judge_episode", judge)
+    monkeypatch.setattr(calibration, "judge_episode", judge)
     monkeypatch.setattr(latency_compensation, "LatePolicy", Late)
-    calibrate.collect(["pick_place"], 5, load_robot("panda"), policy="mock", latencies_ms=(0, 300))
+    calibration.collect(["pick_place"], 5, load_robot("panda"), policy="mock", latencies_ms=(0, 300))
     assert heard == [(0.0, 4), (0.0, 4), (0.3, 3), (0.3, 3), (0.0, 4)]
 
 
@@ -177,8 +179,8 @@ def test_a_late_policy_is_judged_by_what_has_arrived(stage):
 def test_what_is_not_there_is_refused():
     spec = load_robot("panda")
     with pytest.raises(InvalidValueError, match="episodes"):
-        calibrate.collect(["pick_place"], 0, spec, policy="mock")
+        calibration.collect(["pick_place"], 0, spec, policy="mock")
     with pytest.raises(InvalidValueError, match=r"latency_s -0\.1"):
-        calibrate.collect(["pick_place"], 1, spec, policy="mock", latencies_ms=(-100,))
+        calibration.collect(["pick_place"], 1, spec, policy="mock", latencies_ms=(-100,))
     with pytest.raises(UnknownNameError, match="pick_place"):
-        calibrate.collect(["juggle"], 1, spec, policy="mock")
+        calibration.collect(["juggle"], 1, spec, policy="mock")

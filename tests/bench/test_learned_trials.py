@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from vista_bench.episode import Refs
-from vista_bench.suites.base import Progress, Settings
+from vista.assembly import Refs
+from vista.skill import Skill, Verb
+from vista.types import EpisodeResult, Outcome, State, Subtask, SubtaskResult
+from vista_bench.jobs import BenchProgress
+from vista_bench.suites import BenchSettings
 
 pytest.importorskip("mujoco")
 pytest.importorskip("unified_planning")
@@ -36,8 +40,8 @@ def test_what_is_meant_follows_from_the_seed_and_stands_on_the_table():
 def test_who_is_told_knows_the_second_time_and_who_keeps_nothing_does_not(tmp_path: Path):
     """With the expert in place of the learned parts: what is tested is the memory."""
     refs = Refs(policy="scripted", world_model="mock", detector="oracle", switcher="scripted")
-    settings = Settings(episodes=4, split="tuning", refs=refs)
-    full, without = LearnedCell().measure(settings, tmp_path, Progress())
+    settings = BenchSettings(episodes=4, split="tuning", refs=refs)
+    full, without = LearnedCell().measure(settings, tmp_path, BenchProgress())
     assert full["method"] == "full"
     assert full["right_thing_2"] == full["n"] == 4
     assert full["attempt_2"][0] == 1.0 > full["attempt_1"][0]
@@ -47,21 +51,24 @@ def test_who_is_told_knows_the_second_time_and_who_keeps_nothing_does_not(tmp_pa
 
 def test_a_wrong_drawer_counts_once_however_often_it_was_tried():
     task = long_task("search", SEED)
-    right, *_ = task.subtasks
-    wrong = [f"open the {name}" for name in DRAWER_NAMES[3] if f"open the {name}" != right]
-    tried = {
-        "subtasks": [[wrong[0], "failed"], [wrong[0], "reached"], [right, "reached"], ["grasp the x", ""]]
-    }
-    assert wrong_drawers(tried, task) == 1
-    assert wrong_drawers({"subtasks": []}, task) == 0
+    right, *_ = task.skills
+    wrong = next(name for name in DRAWER_NAMES[3] if name != right.thing)
+    tried = [
+        (Skill(Verb.OPEN, wrong), State.FAILED), (Skill(Verb.OPEN, wrong), State.REACHED),
+        (right, State.REACHED), (Skill(Verb.GRASP, "x"), State.REACHED), ("open something", State.FAILED),
+    ]  # fmt: skip
+    subtasks = tuple(SubtaskResult(Subtask(step), 0.0, 1.0, state) for step, state in tried)
+    result = EpisodeResult("put it there", Outcome.SUCCESS, "", 5, 5.0, subtasks)
+    assert wrong_drawers(result, task) == 1
+    assert wrong_drawers(replace(result, subtasks=()), task) == 0
 
 
 @pytest.mark.long
 def test_a_second_search_goes_straight_to_the_drawer_unless_nothing_was_kept(tmp_path: Path):
     """With the expert in place of the learned parts: what is tested is the memory."""
     refs = Refs(policy="scripted", world_model="mock", detector="oracle", switcher="scripted")
-    settings = Settings(episodes=3, split="tuning", refs=refs)
-    full, without = AgainCell().measure(settings, tmp_path, Progress())
+    settings = BenchSettings(episodes=3, split="tuning", refs=refs)
+    full, without = AgainCell().measure(settings, tmp_path, BenchProgress())
     assert full["attempt_1"][0] == full["attempt_2"][0] == 1.0
     assert full["wrong_drawers_2"] == 0
     assert without["wrong_drawers_2"] == without["wrong_drawers_1"] == full["wrong_drawers_1"] > 0

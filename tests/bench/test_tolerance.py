@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,41 +13,53 @@ import pytest
 from vista.cli import main as cli
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError, VistaError
 from vista.learning.workers import Crash, attempts
-from vista_bench.results import Key, Record, Results
-from vista_bench.suites import Settings, make_suite
-from vista_bench.suites.base import Job, Progress, Suite, seeds_of
+from vista_bench.jobs import BenchProgress, EpisodeJob
+from vista_bench.results import Counted, Episode, Key, Results
+from vista_bench.suites import BenchSettings
+from vista_bench.suites.base import Opener, Suite, seeds_of
+from vista_bench.suites.vista import VistaEpisode, VistaSuite
 from vista_bench.textworlds.cell import TextWorldsCell
 
 
-class Shaky(Suite):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Far(Episode):
+    """An episode that tells how far."""
+
+    far_m: float = 1.0
+    failure: str = ""
+    outcome: str = "success"
+    cause: str = ""
+
+
+class Shaky(Suite[Far]):
     """An episode does what ``acts`` says for its seed; "" ends well."""
 
     name, cells, methods = "shaky", ("one",), ("a",)
+    kind = Far
     default_cells, default_methods = cells, methods
     default_episodes = 8
 
     def __init__(self, acts: Mapping[int, object] | None = None) -> None:
         self.acts, self.ran = dict(acts or {}), list[int]()
 
-    def seeds(self, settings: Settings, cell: str, count: int) -> Sequence[int]:
+    def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         return range(count)
 
-    def identity(self, settings: Settings, cell: str, method: str) -> Mapping[str, object]:
+    def identity(self, settings: BenchSettings, cell: str, method: str) -> Mapping[str, object]:
         return {}
 
-    def describe(self, records: Sequence[Record]) -> dict[str, object]:
-        return {"failures": {}, "mean_m": sum(float(str(r["far_m"])) for r in records) / len(records)}
+    def describe(self, found: Sequence[Counted[Far]]) -> dict[str, object]:
+        return {"failures": {}, "mean_m": sum(each.episode.far_m for each in found) / len(found)}
 
-    def opener(self, cell: str) -> Callable[[Settings], Callable[[Job], Record]]:
-        def run(job: Job) -> Record:
+    def opener(self, cell: str) -> Opener[Far]:
+        def run(job: EpisodeJob) -> Far:
             self.ran.append(job.seed)
             act = self.acts.get(job.seed)
             if isinstance(act, Exception):
                 raise act
             if act is not None:
-                said = {"failure": "stopped", "outcome": "stopped", "cause": act}
-                return {"success": False, "far_m": 1.0, **said}
-            return {"success": True, "outcome": "success", "far_m": 1.0}
+                return Far(success=False, failure="stopped", outcome="stopped", cause=str(act))
+            return Far(success=True)
 
         return lambda settings: run
 
@@ -66,7 +79,7 @@ def lines(folder: Path) -> list[dict[str, object]]:
 )  # fmt: skip
 def test_an_episode_that_raises_is_a_failure_with_its_cause(error: Exception, tmp_path: Path):
     suite = Shaky({3: error, 5: error})
-    (cell,) = suite.measure(Settings(), tmp_path, Progress())
+    (cell,) = suite.measure(BenchSettings(), tmp_path, BenchProgress())
     assert suite.ran == list(range(8))
     assert (cell["n"], cell["success_rate"], cell["crashed"]) == (8, 0.75, 2)
     assert cell["failures"] == {"stopped": 2}
@@ -76,7 +89,7 @@ def test_an_episode_that_raises_is_a_failure_with_its_cause(error: Exception, tm
     assert str(error).split()[-1] in str(kept["cause"])
     assert "\n" not in str(kept["cause"])
     again = Shaky()
-    assert again.measure(Settings(), tmp_path, Progress()) == [cell]
+    assert again.measure(BenchSettings(), tmp_path, BenchProgress()) == [cell]
     assert again.ran == [], "a failure is a result"
 
 
@@ -84,25 +97,25 @@ def test_an_episode_that_raises_is_a_failure_with_its_cause(error: Exception, tm
 def test_a_fault_of_every_episode_is_no_result(error: Exception, tmp_path: Path):
     suite = Shaky(dict.fromkeys(range(8), error))
     with pytest.raises(VistaError, match=str(error)):
-        suite.measure(Settings(), tmp_path, Progress())
+        suite.measure(BenchSettings(), tmp_path, BenchProgress())
     assert len(suite.ran) == 3
     assert lines(tmp_path) == []
     mended = Shaky()
-    (cell,) = mended.measure(Settings(), tmp_path, Progress())
+    (cell,) = mended.measure(BenchSettings(), tmp_path, BenchProgress())
     assert (cell["n"], cell["success_rate"]) == (8, 1.0)
 
 
 def test_what_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path):
     suite = Shaky(dict.fromkeys(range(8), UnknownNameError("part", "x", ["y"])))
     with pytest.raises(VistaError, match=r"^unknown part 'x'; known: y$"):
-        suite.measure(Settings(), tmp_path, Progress())
+        suite.measure(BenchSettings(), tmp_path, BenchProgress())
     assert suite.ran == [0]
 
 
 def test_a_part_that_stops_every_episode_for_one_cause_is_a_fault(tmp_path: Path):
     suite = Shaky(dict.fromkeys(range(8), "predict: RuntimeError: out of memory"))
     with pytest.raises(VistaError, match="predict: RuntimeError: out of memory"):
-        suite.measure(Settings(), tmp_path, Progress())
+        suite.measure(BenchSettings(), tmp_path, BenchProgress())
     assert len(suite.ran) == 5
     assert lines(tmp_path) == []
 
@@ -111,16 +124,16 @@ def test_a_part_that_stops_every_episode_for_one_cause_is_a_fault(tmp_path: Path
 def test_so_it_is_in_a_bench_of_few_episodes(episodes: int, tmp_path: Path):
     suite = Shaky(dict.fromkeys(range(8), "plan: language model 'm': cannot be asked: connection refused"))
     with pytest.raises(VistaError, match="connection refused"):
-        suite.measure(Settings(episodes=episodes), tmp_path, Progress())
+        suite.measure(BenchSettings(episodes=episodes), tmp_path, BenchProgress())
     assert lines(tmp_path) == []
     mended = Shaky()
-    (cell,) = mended.measure(Settings(episodes=episodes), tmp_path, Progress())
+    (cell,) = mended.measure(BenchSettings(episodes=episodes), tmp_path, BenchProgress())
     assert (cell["n"], cell["success_rate"]) == (episodes, 1.0)
 
 
 def test_a_guard_that_stops_each_episode_for_another_cause_is_a_result(tmp_path: Path):
     suite = Shaky({i: f"guard speed: {i} m/s" for i in range(8)})
-    (cell,) = suite.measure(Settings(), tmp_path, Progress())
+    (cell,) = suite.measure(BenchSettings(), tmp_path, BenchProgress())
     assert (cell["n"], cell["success_rate"]) == (8, 0.0)
     assert "crashed" not in cell
 
@@ -128,17 +141,19 @@ def test_a_guard_that_stops_each_episode_for_another_cause_is_a_result(tmp_path:
 def test_a_fault_that_comes_later_ends_the_bench_and_leaves_what_was_sound(tmp_path: Path):
     suite = Shaky({i: RuntimeError("disk gone") for i in range(2, 8)})
     with pytest.raises(VistaError, match="5 episodes in a row"):
-        suite.measure(Settings(), tmp_path, Progress())
+        suite.measure(BenchSettings(), tmp_path, BenchProgress())
     assert [line["seed"] for line in lines(tmp_path)] == [0, 1]
 
 
 def test_the_only_episode_that_is_left_may_crash_once_others_are_there(tmp_path: Path):
-    Shaky().measure(Settings(episodes=7), tmp_path, Progress())
-    (cell,) = Shaky({7: RuntimeError("a seed that kills")}).measure(Settings(), tmp_path, Progress())
+    Shaky().measure(BenchSettings(episodes=7), tmp_path, BenchProgress())
+    (cell,) = Shaky({7: RuntimeError("a seed that kills")}).measure(
+        BenchSettings(), tmp_path, BenchProgress()
+    )
     assert (cell["n"], cell["crashed"]) == (8, 1)
     alone = Shaky({0: RuntimeError("a seed that kills")})
     with pytest.raises(VistaError, match="a seed that kills"):
-        alone.measure(Settings(episodes=1), tmp_path / "other", Progress())
+        alone.measure(BenchSettings(episodes=1), tmp_path / "other", BenchProgress())
 
 
 def dying(settings: int) -> Callable[[int], int]:
@@ -172,7 +187,7 @@ KEY = Key("one", "a", 0, "f")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_tears_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with Results(tmp_path) as results:
-        results.add(KEY, {"success": True})
+        results.add(KEY, Episode(success=True))
         whole = results._file
         writes = [0]
 
@@ -190,21 +205,21 @@ def test_a_full_disk_tears_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr(results, "_file", Full())
         with pytest.raises(ConfigError, match="No space left on device; what was finished before is kept"):
-            results.add(Key("one", "a", 1, "f"), {"success": True})
+            results.add(Key("one", "a", 1, "f"), Episode(success=True))
         monkeypatch.setattr(results, "_file", whole)
-        results.add(Key("one", "a", 2, "f"), {"success": False})
+        results.add(Key("one", "a", 2, "f"), Episode(success=False))
     assert [line["seed"] for line in lines(tmp_path)] == [0, 2]
 
 
 @pytest.mark.parametrize("tail", [b'{"cell": "one", "me', b"\0" * 512, b"\0" * 100 + b"\n", b'{"cell":\0\n'])
 def test_what_a_kill_or_a_lost_power_supply_leaves_is_cut_off(tail: bytes, tmp_path: Path):
     with Results(tmp_path) as results:
-        results.add(KEY, {"success": True})
+        results.add(KEY, Episode(success=True))
     path = tmp_path / "episodes.jsonl"
     before = path.read_bytes()
     path.write_bytes(before + tail)
     with Results(tmp_path) as results:
-        assert results.get(KEY) is not None
+        assert results.get(KEY, Episode) is not None
     assert path.read_bytes() == before
 
 
@@ -251,17 +266,17 @@ def test_results_need_a_folder_that_can_be_written(tmp_path: Path):
 )  # fmt: skip
 def test_settings_that_mean_nothing_are_refused(wrong: dict[str, object]):
     with pytest.raises(InvalidValueError):
-        Settings(**wrong)  # type: ignore[arg-type]
+        BenchSettings(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_range_that_ends_before_the_last_episode_is_told():
-    assert len(seeds_of(Settings(split="tuning"), 3)) == 3
+    assert len(seeds_of(BenchSettings(split="tuning"), 3)) == 3
     with pytest.raises(InvalidValueError, match=r"--seed 0, 999999 episodes: range 'tuning' has"):
-        seeds_of(Settings(split="tuning"), 999_999)
+        seeds_of(BenchSettings(split="tuning"), 999_999)
     with pytest.raises(UnknownNameError, match="seed range"):
-        seeds_of(Settings(split="secret"), 1)
+        seeds_of(BenchSettings(split="secret"), 1)
     with pytest.raises(InvalidValueError, match="a split has 10000 seeds"):
-        TextWorldsCell().seeds(Settings(split="tuning"), "coin", 10_001)
+        TextWorldsCell().seeds(BenchSettings(split="tuning"), "coin", 10_001)
 
 
 BASIC = ["bench", "--suite", "basic"]
@@ -314,12 +329,12 @@ def test_an_empty_folder_of_objects_is_told(tmp_path: Path, capsys: pytest.Captu
 def test_to_begin_anew_deletes_checkpoints_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    from vista.cli import train
+    from vista_bench import training_data
 
     def stop(*args: object, **kwargs: object) -> None:
         raise VistaError("this would begin to work")
 
-    monkeypatch.setattr(train, "make_data", stop)
+    monkeypatch.setattr(training_data, "make_data", stop)
     (tmp_path / "letter.txt").write_text("mine")
     call = ["train", "planner", "--fresh", "--checkpoints", str(tmp_path), "--out", str(tmp_path / "out")]
     assert cli.main(call) == 2
@@ -345,10 +360,10 @@ def test_an_empty_measurement_is_no_success(
 
 def test_nothing_called_is_not_all_right():
     pytest.importorskip("mujoco")
-    record: Record = {
-        "success": False, "failure": "stopped", "seed": 1, "nearest_m": 9.0, "grasped": False, "group": "",
-        "switches": [], "outcome": "stopped", "seconds": 1.0,
-    }  # fmt: skip
-    told = make_suite("vista").describe([record])
+    episode = VistaEpisode(
+        success=False, failure="stopped", outcome="stopped", cause="", grasped=False, nearest_m=9.0,
+        instruction="", jerk=0.0, idle_s=0.0, steps=0, seconds=1.0, wall_s=1.0,
+    )  # fmt: skip
+    told = VistaSuite().describe([Counted(Key("novel", "ours", 1, "f"), episode)])
     assert told["switch_precision"] is None
     assert told["switch_recall"] is None

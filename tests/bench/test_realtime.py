@@ -7,13 +7,15 @@ import pytest
 
 from tests.vista.test_late import Straight
 from vista.errors import UnknownNameError
-from vista_bench.suites import Settings, make_suite
+from vista_bench.results import Counted, Episode, Key
+from vista_bench.suites import BenchSettings, make_suite
 from vista_bench.suites.realtime import LATENCIES_MS, compared, late
-from vista_bench.truth import Motion
+from vista_bench.truth import HandMotion
 
 
-def records(*success: int) -> list[dict[str, object]]:
-    return [{"success": bool(s)} for s in success]
+def records(*success: int) -> list[Counted[Episode]]:
+    key = Key("0ms", "synchronous", 1, "f")
+    return [Counted(key, Episode(success=bool(s))) for s in success]
 
 
 def test_the_difference_is_paired():
@@ -38,14 +40,16 @@ def test_an_arm_that_waits_is_given_rows_to_wait():
 
 def test_every_cell_and_method_is_a_measurement_of_its_own():
     suite = make_suite("realtime")
-    marks = [suite.identity(Settings(), cell, method) for cell in suite.cells for method in suite.methods]
+    marks = [
+        suite.identity(BenchSettings(), cell, method) for cell in suite.cells for method in suite.methods
+    ]
     assert len({str(m) for m in marks}) == len(suite.cells) * len(suite.methods)
     with pytest.raises(UnknownNameError, match="500ms"):
-        suite.check(Settings(cells=("500ms",)))
+        suite.check(BenchSettings(cells=("500ms",)))
 
 
 def test_motion_tells_jerk_and_rest():
-    steady, shaking, resting = Motion(), Motion(), Motion()
+    steady, shaking, resting = HandMotion(), HandMotion(), HandMotion()
     for k in range(20):
         steady.add(np.array([0.01 * k, 0, 0]), 1.0)
         shaking.add(np.array([0.01 * k, 0.01 * (-1) ** k, 0]), 1.0)
@@ -54,4 +58,4 @@ def test_motion_tells_jerk_and_rest():
     assert shaking.jerk == pytest.approx(0.08 / 1e-3, rel=1e-6)
     assert steady.idle_s == 0.0
     assert resting.idle_s == pytest.approx(0.8)  # nine steps at rest, but the fingers move in one of them
-    assert Motion().jerk == Motion().idle_s == 0.0
+    assert HandMotion().jerk == HandMotion().idle_s == 0.0

@@ -222,7 +222,9 @@ def test_down_clears_away_what_a_killed_supervisor_left(states: Path, shared: Pa
     assert orphan.stdout.readline() == b"here\n"
     write(states, "9.left.json", pid=dead.pid, mark="dead1", domain=9, namespace="left")
     write(states, "7.json")  # another graph, which is up
-    monkeypatch.setattr(down, "stop", lambda state: pytest.fail("a graph was stopped that was not meant"))
+    monkeypatch.setattr(
+        down, "stop_graph", lambda state: pytest.fail("a graph was stopped that was not meant")
+    )
     (shared / "fastrtps_a").touch()
     assert main.main(["down"]) == 0
     assert capsys.readouterr().out.startswith("cleared away sim in ROS domain 9 under /left: their")

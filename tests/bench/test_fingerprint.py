@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.test_architecture import ROOT, imports, is_in, modules, path_of
+from vista.assembly import Refs
 from vista.errors import ConfigError
 from vista_bench import fingerprint
-from vista_bench.episode import Refs
-from vista_bench.suites import SUITES, Settings, make_suite
+from vista_bench.results import Episode
+from vista_bench.suites import SUITES, BenchSettings, make_suite
 from vista_bench.suites.base import Suite
 from vista_bench.suites.memory import CELLS, make_cell
 
@@ -62,7 +63,7 @@ def test_every_module_that_a_suite_imports_is_in_its_digest():
     assert {
         "vista.planner.symbolic.scene_observer",
         "vista.assembly.references",
-        "vista.loop.run",
+        "vista.loop.task",
         "robomemory.graph.note_rules",
     } <= needed
     left_out = [name for name in sorted(needed) if path_of(name).resolve() not in counted()]
@@ -84,10 +85,11 @@ def hear(event, arguments):
     if event == "open" and isinstance(arguments[0], str):
         opened.add(os.path.abspath(arguments[0]))
 sys.addaudithook(hear)
-from vista_bench.suites.base import Job, Settings
+from vista_bench.jobs import EpisodeJob
+from vista_bench.suites.base import BenchSettings
 from vista_bench.suites.basic import open_lockstep
 from vista.learning.splits import load_splits
-open_lockstep(Settings(split="tuning"))(Job("basic", "imagined", load_splits().seed("tuning", 0)))
+open_lockstep(BenchSettings(split="tuning"))(EpisodeJob("basic", "imagined", load_splits().seed("tuning", 0)))
 files = [getattr(module, "__file__", None) for module in sys.modules.values()]
 print(json.dumps({"opened": sorted(opened), "modules": sorted(filter(None, files)),
                   "tops": sorted({name.partition(".")[0] for name in sys.modules})}))
@@ -144,8 +146,9 @@ def test_what_was_once_left_out_counts(name: str):
     assert name in dict(fingerprint.code_files())
 
 
-class _Empty(Suite):
+class _Empty(Suite[Episode]):
     name, cells, methods = "empty", ("one",), ("a",)
+    kind = Episode
     default_cells, default_methods = cells, methods
 
     def seeds(self, settings, cell, count):
@@ -156,29 +159,29 @@ class _Empty(Suite):
 
     def opener(self, cell):
         self.opened += 1
-        return lambda settings: lambda job: {"success": True}
+        return lambda settings: lambda job: Episode(success=True)
 
 
 @pytest.mark.parametrize("what", ["code_digest", "libraries"])
 def test_code_and_libraries_count_for_every_suite(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from vista_bench.jobs import BenchProgress
     from vista_bench.suites import base
-    from vista_bench.suites.base import Progress
 
     suite = _Empty()
     suite.opened = 0  # type: ignore[attr-defined]
-    settings = Settings(episodes=1)
+    settings = BenchSettings(episodes=1)
     for opened in (1, 1):
-        suite.measure(settings, tmp_path, Progress())
+        suite.measure(settings, tmp_path, BenchProgress())
         assert suite.opened == opened  # type: ignore[attr-defined]
     monkeypatch.setattr(base, what, lambda: "other" if what == "code_digest" else {"torch": "0"})
-    suite.measure(settings, tmp_path, Progress())
+    suite.measure(settings, tmp_path, BenchProgress())
     assert suite.opened == 2, "the same command runs again what another code, or another library, has run"  # type: ignore[attr-defined]
 
 
 def test_no_suite_tells_itself_apart_from_the_others():
     """``collect`` is where code and libraries are counted: nobody goes round it but who resumes nothing."""
     for suite in [make_suite(name) for name in SUITES] + [make_cell(name) for name in CELLS]:
-        assert type(suite).collect is Suite.collect
+        assert not isinstance(suite, Suite) or type(suite).collect is Suite.collect
 
 
 def test_ones_own_files_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -193,6 +196,16 @@ def test_ones_own_files_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "mine.py").write_text("class Policy: ...\n")
     assert fingerprint.ref_digest("mine:Policy", "executor") not in (before, after)
     assert fingerprint.ref_digest("scripted", "executor") != fingerprint.ref_digest("mock", "executor")
+
+
+def test_a_task_of_ones_own_counts_by_its_file(tmp_path: Path):
+    file = tmp_path / "juggle.py"
+    seen = {fingerprint.task_digest("pick_place")}
+    for text in ("a = 1", "a = 2"):
+        file.write_text(text)
+        seen.add(fingerprint.task_digest(str(file)))
+    assert len(seen) == 3
+    assert fingerprint.task_digest("stack") == "stack"
 
 
 def test_a_robot_of_ones_own_counts_by_what_it_says(tmp_path: Path):
@@ -223,7 +236,7 @@ def test_the_graph_counts_where_episodes_run_through_it(monkeypatch: pytest.Monk
     from vista_bench.suites import basic
 
     suite = basic.BasicSuite()
-    settings = Settings(refs=Refs("mock", "mock", "scripted", "none", "scripted"))
+    settings = BenchSettings(refs=Refs("mock", "mock", "scripted", "none", "scripted"))
     told = {cell: suite.identity(settings, cell, "imagined") for cell in ("basic", "ros")}
     monkeypatch.setattr(basic, "graph_digest", lambda: "other")
     assert suite.identity(settings, "basic", "imagined") == told["basic"]

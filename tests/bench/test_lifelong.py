@@ -9,7 +9,8 @@ import pytest
 
 from robomemory.planning.manipulation import TABLETOP
 from vista.planner.symbolic.facts import Sight, observed
-from vista_bench.suites.base import Progress, Settings
+from vista_bench.jobs import BenchProgress
+from vista_bench.suites import BenchSettings
 
 pytest.importorskip("mujoco")
 pytest.importorskip("unified_planning")
@@ -39,7 +40,7 @@ def test_positions_become_facts():
     }
     drawers = {"left drawer": 0.0, "middle drawer": 0.0, "right drawer": 0.15}
     trays = {"tray": np.array([0.62, 0.12, 0.0])}
-    seen = observed(Sight(1, things, hand, True, trays, drawers))
+    seen = observed(Sight(1, things, hand, True, trays, drawers, load_robot("panda").places))
     assert {t for t in seen.facts if t[1] in ("in", "on", "held by")} == {
         ("red cube", "in", "tray"),
         ("blue box", "in", "right drawer"),
@@ -108,13 +109,13 @@ def test_the_paired_interval():
 
 @pytest.mark.long
 def test_the_cell_counts_and_resumes(tmp_path: Path):
-    class Heard(Progress):
+    class Heard(BenchProgress):
         steps = 0
 
-        def step(self, job, record):
+        def step(self, job, success):
             self.steps += 1
 
-    settings = Settings(methods=("full", "no-spatial"), split="tuning", episodes=5)
+    settings = BenchSettings(methods=("full", "no-spatial"), split="tuning", episodes=5)
     heard, again = Heard(), Heard()
     cells = LifelongCell().measure(settings, tmp_path, heard)
     assert LifelongCell().measure(settings, tmp_path, again) == cells

@@ -13,7 +13,10 @@ from vista.guard import SafetyGuard
 from vista.planner.scripted import ScriptedPlanner, plan_of
 from vista.protocols import Memory, Planner, Policy, WorldModel
 from vista.robot.contract import load_robot
+from vista.skill import Relation, Skill, Verb
 from vista.types import Done, Impossible, Observation, Subtask
+
+GRASP, PLACE = Skill(Verb.GRASP, "blue mug"), Skill(Verb.PLACE, "blue mug", Relation.IN, "tray")
 
 
 @pytest.fixture
@@ -112,10 +115,7 @@ def test_a_memory_of_no_folder_is_empty_every_time(monkeypatch: pytest.MonkeyPat
 
 
 def test_plans_follow_from_the_sentence():
-    assert plan_of("Put the Blue Mug in the tray.") == (
-        "grasp the blue mug",
-        "place the blue mug in the tray",
-    )
+    assert plan_of("Put the Blue Mug in the tray.") == (GRASP, PLACE)
     assert plan_of("sing a song") == ()
 
 
@@ -132,12 +132,12 @@ def test_the_scripted_planner_grasps_again_with_an_empty_hand():
     planner, told = ScriptedPlanner(), "put the blue mug in the tray"
     empty, full = observation(1.0, 1.0), observation(0.4, 0.0)
     planner.reset()
-    assert planner.next(empty, told, ()) == Subtask("grasp the blue mug", 0)
-    assert planner.next(full, told, ()) == Subtask("place the blue mug in the tray", 1)
+    assert planner.next(empty, told, ()) == Subtask(GRASP, 0)
+    assert planner.next(full, told, ()) == Subtask(PLACE, 1)
     planner.reset()
-    assert planner.next(full, told, ()) == Subtask("place the blue mug in the tray", 1)
+    assert planner.next(full, told, ()) == Subtask(PLACE, 1)
     planner.reset()
-    assert planner.next(empty, told, ()) == Subtask("grasp the blue mug", 0)
+    assert planner.next(empty, told, ()) == Subtask(GRASP, 0)
     assert isinstance(planner.next(full, told, ()), Subtask)
     assert isinstance(planner.next(empty, told, ()), Done)
     planner.reset()
