@@ -17,6 +17,7 @@ from vista.learning.splits import load_splits
 from vista.perception import DetectorBase
 from vista.planner.head import HeadPlanner, named_labels
 from vista.planner.network import END, PlannerHead, PlannerHeadConfig
+from vista.planner.scripted import ScriptedPlanner, plan_of
 from vista.planner.train import TEMPLATES, Stages, loss, make_batch, make_config
 from vista.skill import Relation, Skill, Verb
 from vista.types import Detection, Done, Impossible, ObjectKind, Observation, Place, Subtask
@@ -522,3 +523,38 @@ def test_the_head_gives_skills(obs):
     held = dataclasses.replace(obs, gripper_command=0.0, gripper=0.4)
     step = planner.next(held, PUT, ())
     assert step == Subtask(Skill(Verb.PLACE, "blue mug", Relation.IN, "tray"), 0)
+
+
+# --- a plan from the sentence alone ---
+
+
+@pytest.mark.parametrize(
+    ("instruction", "relation", "place"),
+    [
+        ("Please put the red cube into the left drawer!", Relation.IN, "left drawer"),
+        ("put the red cube onto the blue box", Relation.ON, "blue box"),
+    ],
+)
+def test_a_plan_follows_from_a_plain_sentence(instruction, relation, place):
+    wanted = Skill(Verb.GRASP, "red cube"), Skill(Verb.PLACE, "red cube", relation, place)
+    assert plan_of(instruction) == wanted
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    ["grasp the red cube", "put it away", "put the red cube in the tray, quickly", "put the red cube", ""],
+)
+def test_no_plan_follows_from_any_other_sentence(instruction):
+    assert plan_of(instruction) == ()
+
+
+def test_a_script_goes_back_to_the_last_skill_that_is_no_placing(obs):
+    steps = (Skill(Verb.OPEN, "drawer"), *plan_of("put the red cube in the drawer"))
+    planner = ScriptedPlanner(steps)
+    opened = dataclasses.replace(obs, gripper_command=1.0, gripper=1.0)
+    held = dataclasses.replace(obs, gripper_command=0.0, gripper=0.4)
+    assert [planner.next(opened, PUT, ()).skill for _ in steps] == list(steps)
+    planner.reset()
+    assert planner.next(held, PUT, ()).skill == steps[2]
+    planner.reset()
+    assert planner.next(opened, PUT, ()).skill == steps[1]

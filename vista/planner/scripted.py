@@ -21,14 +21,12 @@ def plan_of(instruction: str) -> tuple[Skill, ...]:
     if words[:7].lower() == "please ":
         words = words[7:]
     skill = Skill.find(words)
-    if skill is None or skill.verb is not Verb.PLACE or not _plain(skill):
+    if skill is None or skill.verb is not Verb.PLACE:
+        return ()
+    # A name has no punctuation: "the mug in the tray, quickly" is more than one.
+    if not all(c.isalnum() or c in " -_" for c in skill.thing + skill.place):
         return ()
     return Skill(Verb.GRASP, skill.thing), skill
-
-
-def _plain(skill: Skill) -> bool:
-    # "in the tray and come back, please" is no place.
-    return all(c.isalnum() or c in " -_" for c in skill.thing + skill.place)
 
 
 class ScriptedPlanner:
