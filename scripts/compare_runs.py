@@ -4,8 +4,8 @@
 scripts/compare_runs.py runs/bench/quiet runs/bench/busy      (folders, or their episodes.jsonl)
 
 Alike are episodes of the same cell, method and seed with the same outcome, cause, steps and subtasks (their
-sentences and final states), whatever time they took. The exit status is 0 when all are, 1 when some are not or
-are missing, 2 when a file cannot be read.
+sentences and final states), whatever time they took. The exit status is 0 when all are, 1 when some are not
+or are missing, 2 when a file cannot be read.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def _tasks(names: list[str], episodes: int) -> Iterator[tuple[int, Task]]:
 
 
 def check(names: Sequence[str], episodes: int, latencies_ms: Sequence[int]) -> None:
-    """Raise what is wrong with the arguments before anything is loaded.
+    """Raise an error for wrong arguments before anything is loaded.
 
     Raises:
         UnknownNameError: no such task. InvalidValueError: nothing to run, more episodes than there are seeds,

@@ -79,7 +79,7 @@ class EpisodeRun:
     wall_s: float
 
     def episode(self, kind: type[L]) -> L:
-        """What a bench keeps, as ``kind``; its own fields have their defaults."""
+        """The episode as a bench keeps it; the own fields of ``kind`` have their defaults."""
         result, truth, motion = self.result, self.truth, self.witness.motion
         return kind(
             success=truth.success,

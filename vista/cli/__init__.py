@@ -1,1 +1,1 @@
-"""The command line, and the only place where parts are chosen and put together."""
+"""The command line: one file a command, which takes arguments, calls the library and prints."""

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print every section; what cannot be found out is said in its place."""
+    """Print every section; an error stands in the place of a section."""
     facts = {
         "stack": _told(stack),
         "machine": _told(machine_info),
@@ -79,11 +79,11 @@ def stack() -> Section:
 
 
 def packages() -> Section:
-    """The versions of what the stack stands on."""
+    """The versions of the libraries."""
     found = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name) or "installed, of no known version"  # what its metadata leave out
+            found[name] = version(name) or "installed, of no known version"  # its metadata leave it out
         except PackageNotFoundError:
             found[name] = "not installed"
     return found

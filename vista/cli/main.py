@@ -14,7 +14,7 @@ from vista.cli.words import Parser, readable
 from vista.errors import UnknownNameError, VistaError
 from vista.messages.plain_text import plain
 
-# Command -> (module of vista.cli, what it does in one line).
+# Command -> (module of vista.cli, its purpose in one line).
 COMMANDS = {
     "demo": ("demo", "bring the graph up, do a task, write a page about it"),
     "run": ("run_task", "send a task to a graph that is up"),
@@ -94,7 +94,7 @@ def _begin_with_fixed_hashes(argv: Sequence[str]) -> None:
 
 
 def _say(text: str) -> None:
-    """One line on stderr, without secrets and without what a terminal can't show."""
+    """One line on stderr, without secrets and characters that a terminal can't show."""
     from vista.messages.redaction import conceal
 
     with contextlib.suppress(OSError, ValueError):  # nobody is left to be told
@@ -119,7 +119,7 @@ def _prepare_streams() -> None:
 
 
 def _give_up_stdout() -> None:
-    """Nobody reads what is printed: let Python not try once more at its end."""
+    """Nobody reads stdout: keep Python from trying once more at its end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        What the command says, 0 for success; 2 for what the user can mend, 1 for what goes wrong otherwise,
+        The status of the command, 0 for success; 2 for an error that the user can mend, 1 for any other,
         130 after Ctrl-C. Nothing is raised: what went wrong is one line on stderr, and where, with
         ``VISTA_DEBUG=1``.
     """

@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
     from robomemory.store.opening import checked_path
 
     for option, value in vars(args).items():
-        if value == [] and option != "kind":  # what argparse makes of "--words=--"
+        if value == [] and option != "kind":  # argparse makes it of "--words=--"
             raise ConfigError(f"{option.replace('_', '-')}: '--' is no value")
     if args.action not in ACTIONS:
         raise UnknownNameError("action of vista memory", args.action, ACTIONS)
@@ -177,7 +177,7 @@ def _forget(memory: RoboMemory, args: argparse.Namespace) -> None:
 
 def _moment_before(records: Sequence[MemoryRecord], age_ns: int) -> tuple[int, int]:
     """(run, stamp [ns]) of ``age_ns`` before the newest of ``records``. A clock that began anew does not tell
-    how long it was off, so only the time that the robot was running counts: what is before that moment is at
+    how long it was off, so only the time that the robot was running counts: a record before that moment is at
     least so old."""
     spans: dict[int, tuple[int, int]] = {}
     for record in records:
@@ -205,7 +205,7 @@ def _import(memory: RoboMemory, source: Path) -> None:
 
 
 def _export(memory: RoboMemory, out: Path) -> None:
-    """Written beside and moved into place: what was there stays whole when the disk is full."""
+    """Written beside and moved into place: an older file stays whole when the disk is full."""
     from robomemory.graph.draw import graph_image
     from robomemory.store.exchange import to_graphml, to_lines
 

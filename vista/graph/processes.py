@@ -1,4 +1,4 @@
-"""Processes that must not outlive whoever started them, and what dead ones leave behind."""
+"""Processes that must not outlive their parent, and the shared memory that dead ones leave behind."""
 
 from __future__ import annotations
 
@@ -157,11 +157,11 @@ def remove_orphans(
     """Remove shared memory of Fast DDS that no process uses any more, made by this user between ``since_s``
     and ``until_s`` (seconds since the epoch), or a port of ROS ``domain``, however old: a client of an
     earlier graph may have kept it. Killed processes leave it behind. ``leaving``: this process has closed its
-    own part of the graph; what it still has mapped it uses no more. Returns {name: size [bytes]}."""
+    own part of the graph; files that it still has mapped are unused. Returns {name: size [bytes]}."""
     first = 7400 + 250 * domain if domain is not None else 0
     ports = {f"fastrtps_port{p}" for p in range(first, first + 250)} if domain is not None else set()
     things: dict[str, list[Path]] = {}
-    for path in sorted(shared_memory()):  # before it is asked what is in use: what comes later is left alone
+    for path in sorted(shared_memory()):  # before the look at use: files that come later are left alone
         with contextlib.suppress(OSError):
             info, thing = path.stat(), _thing(path.name)
             ours = since_s <= info.st_ctime <= until_s or thing in ports

@@ -230,7 +230,7 @@ def write_down(state: Running) -> None:
 
 
 def clean_up(state: Running) -> dict[str, int]:
-    """Kill what is left of a graph and remove what it left behind. Safe to call again.
+    """Kill the processes that are left of a graph and remove its files. Safe to call again.
 
     Returns:
         The files of shared memory that were removed, {name: size [bytes]}.

@@ -1,1 +1,1 @@
-"""Tasks that hide something, tried again with the memory kept: what the bench cell ``lifelong`` measures."""
+"""Tasks that hide something, tried again with the memory kept; for the bench cell ``lifelong``."""

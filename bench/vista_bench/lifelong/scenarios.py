@@ -27,7 +27,7 @@ NEEDED = {
     "just now": "temporal",
     "taken away": "critic",
 }
-"""What each family cannot do without."""
+"""The part of the memory that each family needs."""
 
 _SHAPES = ("box", "cube", "ball")
 _TRAY_COLOURS = ("red", "green", "blue")
@@ -36,7 +36,7 @@ _TRAY_X, _THING_X = 0.6, 0.42
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What the user says, one sentence after the other, the facts that then shall hold, and the budget of
+    """The sentences of the user, one after the other, the facts that shall hold in the end, and the budget of
     ``steps`` for all of it."""
 
     says: tuple[str, ...]
@@ -47,8 +47,8 @@ class Errand:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One seed of a family: the ``scene``, the ``trays`` that are objects of it, the errand that is tried
-    again and again, another one in the same scene (``unseen``), and what is hidden: the ``slippery`` label,
-    whether the thing is taken ``away`` once, and what the user ``tells`` after an attempt."""
+    again and again, another one in the same scene (``unseen``), and the hidden facts: the ``slippery`` label,
+    whether the thing is taken ``away`` once, and the sentence that the user ``tells`` after an attempt."""
 
     family: str
     seed: int

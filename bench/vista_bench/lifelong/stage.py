@@ -29,8 +29,8 @@ SETTLE_STEPS = 125  # of 4 ms
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What came of a step: whether the expert called it ``reached``, else why not, what is ``seen`` then, and
-    a moment ``later``, when somebody may have taken something away."""
+    """The result of a step: whether the expert called it ``reached``, else the cause; the view ``seen`` then,
+    and a moment ``later``, when somebody may have taken something away."""
 
     reached: bool
     cause: str
@@ -40,7 +40,7 @@ class StepOutcome:
 
 class Stage:
     """The world of one scenario, which can be set back to any point that was reached before: the simulator is
-    deterministic, so that the same steps in the same scene are simulated once, whoever takes them."""
+    deterministic, so that the same steps in the same scene are simulated only once."""
 
     def __init__(self, scenario: Scenario, robot: RobotSpec, kinematics: Kinematics) -> None:
         self._scenario = scenario

@@ -59,7 +59,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """All attempts at one scenario, then an ``unseen`` errand in the same scene, with what was remembered and
+    """All attempts at one scenario, then an ``unseen`` errand in the same scene, with the memory kept and
     with an empty memory (``fresh``)."""
 
     attempts: tuple[Try, ...]

@@ -1,4 +1,4 @@
-"""What a suite is: cells and methods to choose from, and how one episode of them is run."""
+"""Suites: cells and methods to choose from, and how one episode of them is run."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class AnySuite:
     paged = False  # whether there is a page to write
 
     def check(self, settings: BenchSettings) -> None:
-        """Raise what is wrong with ``settings`` before any work starts."""
+        """Raise an error for wrong ``settings`` before any work starts."""
         for cell in settings.cells:
             if cell not in self.cells:
                 raise UnknownNameError(f"cell of suite {self.name!r}", cell, self.cells)
@@ -102,7 +102,7 @@ class AnySuite:
                 raise UnknownNameError(f"method of suite {self.name!r}", method, self.methods)
 
     def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
-        """Run what is missing and sum up."""
+        """Run the missing episodes and sum up."""
         raise NotImplementedError
 
     def page(self, settings: BenchSettings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
@@ -149,11 +149,11 @@ class Suite(AnySuite, Generic[E]):
         raise NotImplementedError
 
     def opener(self, cell: str) -> Opener[E]:
-        """What opens a process for the episodes of ``cell``."""
+        """The function that opens a process for the episodes of ``cell``."""
         raise NotImplementedError
 
     def describe(self, found: Sequence[Counted[E]]) -> Cell:
-        """What a cell of this suite tells beside its success rate."""
+        """The numbers of a cell beside its success rate."""
         return {}
 
     def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
@@ -162,7 +162,8 @@ class Suite(AnySuite, Generic[E]):
     def collect(
         self, settings: BenchSettings, out: Path, progress: BenchProgress
     ) -> list[tuple[str, str, list[Ending[E]]]]:
-        """Run what is missing; cell, method and all episodes of each, in the order of the seeds."""
+        """Run the missing episodes. Returns cell, method and all episodes of each, in the order of the
+        seeds."""
         self.check(settings)
         plan: list[tuple[str, str, list[Key]]] = []
         for cell in dict.fromkeys(settings.cells or self.default_cells):
@@ -190,7 +191,7 @@ class Suite(AnySuite, Generic[E]):
             return found
 
     def _cell(self, cell: str, method: str, found: Sequence[Ending[E]]) -> Cell:
-        """What is told of a cell. An episode that crashed has failed; there is nothing more to tell of it."""
+        """The row of a cell. An episode that crashed counts as failed and as nothing else."""
         whole = sound(found)
         told = self.describe(whole) if whole or not found else {}
         base = summary(cell, method, cast("Sequence[Counted[Episode]]", found))

@@ -1,6 +1,6 @@
 """Pictures and videos of picked episodes of suite ``vista``, and its page.
 
-In lockstep the same seed gives the same episode, so what is shown is run again instead of being kept.
+In lockstep the same seed gives the same episode: the shown ones are run again instead of being kept.
 """
 
 from __future__ import annotations

@@ -3,11 +3,10 @@
 Cells are those of suite ``vista``. Any world model can be measured: its image of "grasp the ..." is compared
 with images that the simulator renders of the same scene. ``success_rate`` is how often it shows the *right
 object* grasped: of the true images of every object grasped, that of the right one is the nearest.
-``location_error_cm``: how far away the grasp is that looks most like what was imagined.
-``background_psnr_db``: how well what does not change was kept. Methods ``steps2`` to ``steps50`` take more
-steps of the flow than ``ours``; ``alone`` leaves the detector's opinion out; ``candidates`` too,
-but draws up to four places and has the verifier choose; ``verified`` does both.
-"""
+``location_error_cm``: how far away the grasp is that looks most like the imagined one.
+``background_psnr_db``: how well the unchanged part of the image is kept. Methods ``steps2`` to ``steps50``
+take more steps of the flow than ``ours``; ``alone`` leaves the detector's opinion out; ``candidates`` too,
+but draws up to four places and has the verifier choose; ``verified`` does both."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ APART = 1000  # seeds between the cells: no two of them meet the same scene
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """What one episode meets: the ``target``, what the others are drawn from, the table ``patterns``;
-    ``group`` tells apart what one cell puts together."""
+    """What one episode meets: the ``target``, the labels from which the ``others`` are drawn, the table
+    ``patterns``; ``group`` tells apart the kinds that one cell puts together."""
 
     target: str
     others: tuple[str, ...]

@@ -1,12 +1,12 @@
-"""Suite ``realtime``: what a slow executor costs, and what planning while moving gives back.
+"""Suite ``realtime``: the cost of a slow executor, and the gain of planning while moving.
 
 Cells are the latency between an observation and its chunk, injected in robot time. Methods: ``synchronous``,
 the arm waits for every chunk; ``asynchronous``, the last chunk goes on while the next is planned for where
 the arm will be by then (:mod:`vista.executor.latency_compensation`). Each of the others leaves out one thing
 more: ``unbraked``, the arm comes as fast to where a plan ends as if it were not late; ``unsettled``, fingers
-move by what was seen on the way, too; ``unforeseen``, chunks are planned for where the arm is when they are
-asked for; ``unfaded``, the arm leaps from plan to plan. Scenes are those of suite ``basic``, so every cell
-and method meets the same seeds: ``difference`` is paired, against ``synchronous`` at 0 ms."""
+also move by images that were taken on the way; ``unforeseen``, chunks are planned for where the arm is when
+they are asked for; ``unfaded``, the arm leaps from plan to plan. Scenes are those of suite ``basic``, so
+every cell and method meets the same seeds: ``difference`` is paired, against ``synchronous`` at 0 ms."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RealtimeSuite(SceneSuite[LoopEpisode]):
         return open_late
 
     def measure(self, settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
-        """Run what is missing, sum up, and compare with the base where that was run."""
+        """Run the missing episodes, sum up, and compare with the base where that was run."""
         found = self.collect(settings, out, progress)
         base = next((mine for cell, method, mine in found if (cell, method) == BASE), None)
         return [{**self._cell(cell, method, mine), **compared(mine, base)} for cell, method, mine in found]

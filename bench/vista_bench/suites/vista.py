@@ -1,9 +1,10 @@
-"""Suite ``vista``: the paper's columns, from the table of the demonstrations to what nobody has seen.
+"""Suite ``vista``: the paper's columns, from the table of the demonstrations to objects and tables that are
+new to all parts.
 
 Cells, after arXiv 2602.10983, section V (all by ``config/splits.yaml``): ``basic``; ``distractor``, other
 things around a known one; ``target``, an unknown thing among known ones; ``novel``, every unknown object on
-every unknown table, three rollouts each; ``heldout``, what the *world model* has not seen either:
-combinations of colour and shape, whole shapes, table patterns.
+every unknown table, three rollouts each; ``heldout``, objects and tables that the *world model* has not seen
+either: combinations of colour and shape, whole shapes, table patterns.
 
 Methods: ``ours``, the learned loop, whose executor goes by the imagined image alone (the paper's "goal");
 ``oracle``, the same with the simulator's true goal images, the ceiling of whatever a world model could add;

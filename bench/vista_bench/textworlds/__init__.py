@@ -1,1 +1,1 @@
-"""Worlds that nobody here wrote: adapters, one agent, and what it knows. See docs/textworlds.md."""
+"""Text worlds of other people: adapters, one agent, and its knowledge."""

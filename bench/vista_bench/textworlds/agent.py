@@ -1,4 +1,4 @@
-"""Acts in a world: plans to what is wanted where enough is known, explores where it is not.
+"""Acts in a world: plans to a subgoal where enough is known for it, else explores.
 
 The same agent in every condition; only its :class:`~.mind.Mind` differs. A plan is carried out until it is
 done, until its next step cannot be done, or, while exploring, until something wanted has turned up. So
@@ -21,7 +21,7 @@ from vista_bench.textworlds.relevant import part_for
 from vista_bench.textworlds.view import PLACES, Game, GameGoal, View, WorldBelief
 
 PLACE = "place"
-"""The type of what can be looked into; a domain's rooms and containers are below it."""
+"""The type of places that can be looked into; a domain's rooms and containers are below it."""
 
 ADJACENT = (*PLACES, "of", "connects to")
 """Relations along which the distance to a place is counted."""
@@ -50,7 +50,7 @@ class Agent:
         self._game, self._mind, self._engine = game, mind, engine
         self._random, self._nearest = random.Random(seed), nearest
         self._plan: deque[Step] = deque()
-        self._wanted: tuple[str, ...] = ()  # what is looked for; empty: the plan leads to a subgoal
+        self._wanted: tuple[str, ...] = ()  # names that are looked for; empty: the plan leads to a subgoal
         self._target: Facts = frozenset()
         self._refused: tuple[Facts, Step] | None = None
         self.plans = 0
@@ -173,7 +173,7 @@ class Agent:
         return () if plan is None else tuple(self._game.refine(plan.steps, belief))
 
     def _objects(self, domain: Domain, belief: WorldBelief, goal: Facts) -> dict[str, str]:
-        """What the planner hears of: the goal's things, the places they are in, and what is useful; of types
+        """The objects of the planner's problem: the goal's things, their places, and useful ones; of types
         that some operator takes."""
         names = {term for s, _, o in goal for term in (s, o)} | self._game.useful(belief) | {ROBOT}
         at = {s: o for s, r, o in belief.facts if r in (*PLACES, "of")}

@@ -108,7 +108,7 @@ class AlfredGame:
         return self._view(str(state.feedback), state)
 
     def command(self, step: Step) -> str:
-        """What to tell the world for ``step``."""
+        """The command for ``step``."""
         first, *rest = (a.replace(" ", "_") for a in step.arguments)
         match step.operator:
             case "treat":
@@ -121,8 +121,8 @@ class AlfredGame:
                 )
 
     def infer(self, belief: WorldBelief) -> WorldBelief:
-        """Adds what is so until something else is seen: nothing visited, hand empty; and "some mug" for any
-        mug that would do, so that it counts as found."""
+        """Adds facts that hold until something else is seen: nothing visited, hand empty; and "some mug" for
+        any mug that would do, so that it counts as found."""
         states = {s for s, r, o in belief.facts if r == "is"}
         places = [n for n, k in belief.kinds.items() if k == "place"]
         facts = set(belief.facts) | {(p, "is", "unvisited") for p in places if p not in states}
@@ -196,7 +196,7 @@ def read(text: str, commands: Sequence[str]) -> tuple[frozenset[Triple], frozens
     here = next((n for n in near if kind_of(n) in RECEPTACLES), "")
     hand = next(
         (n for n in near if kind_of(n) not in RECEPTACLES), ""
-    )  # else only what is held can be examined
+    )  # else only the thing in the hand can be examined
     places = [c.removeprefix("go to ") for c in commands if c.startswith("go to ")]
     kinds = dict.fromkeys([*places, here] if here else places, "place")
     facts: set[Triple] = set()

@@ -98,7 +98,7 @@ class BabyAIGame:
         return self._view(seen, bool(ended), float(reward))
 
     def infer(self, belief: WorldBelief) -> WorldBelief:
-        """Adds what the map tells: edges of the known, what is within reach, which key opens which door."""
+        """Adds the facts of the map: edges of the known, things within reach, which key opens which door."""
         self._map = Map(belief, self._pose)
         kinds, facts, hops = maze.with_map(belief, self._pose, self._map)
         in_hand = [s for s, _, _ in belief.facts if s.endswith(_HAND)]
@@ -197,7 +197,7 @@ def read(image: Any, pose: MazePose) -> tuple[set[Triple], set[str], dict[str, s
             facts.add((place, "is", "wall" if kind == "wall" else "floor"))
             if cell != pose.cell:
                 looked.add(place)
-            else:  # shows what is held, and hides the door that the robot may stand in
+            else:  # shows the thing in the hand, and hides the door that the robot may stand in
                 if kind in ("ball", "box", "key"):
                     name = f"{color} {kind} {_HAND}"
                     facts.add(held(name))

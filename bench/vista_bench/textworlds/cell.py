@@ -1,7 +1,7 @@
-"""Cell ``textworlds`` of suite ``memory``: worlds that nobody here wrote, with memory and without.
+"""Cell ``textworlds`` of suite ``memory``: text worlds of other people, with memory and without.
 
 One row a game and condition, all on the same seeds. Same planner, same rule of exploring, same budget of
-steps; what differs is how much of what was seen is kept.
+steps; the conditions differ in how many views are kept.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the world says: ``text`` answers the last command; ``room`` and ``inventory`` describe what is
-    around; ``valid`` are the commands that it takes; ``score`` up to 1."""
+    """An answer of the world: ``text`` answers the last command; ``room`` and ``inventory`` describe the
+    surroundings; ``valid`` are the commands that it takes; ``score`` up to 1."""
 
     text: str
     room: str
@@ -113,7 +113,7 @@ class ExpressServer:
 
 
 class ExpressGame:
-    """One episode; subclasses say what is wanted."""
+    """One episode; subclasses tell the subgoals."""
 
     domain = house.HOUSE
     name = ""
@@ -148,7 +148,7 @@ class ExpressGame:
         raise NotImplementedError
 
     def command(self, step: Step) -> str:
-        """What to tell the world for ``step``."""
+        """The command for ``step``."""
         first, *rest = map(word, step.arguments)
         match step.operator:
             case "go":
@@ -213,8 +213,8 @@ class MapReader(ExpressGame):
     name = "mapreader"
 
     def infer(self, belief: WorldBelief) -> WorldBelief:
-        """Adds what the task itself says: where the coin lies until it is seen elsewhere, where the box
-        is."""
+        """Adds the facts of the task's own text: where the coin lies until it is seen elsewhere, where the
+        box is."""
         belief = super().infer(belief)
         place, room = self._places()
         box = in_room("box", room)

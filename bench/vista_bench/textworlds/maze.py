@@ -1,4 +1,4 @@
-"""A maze of rooms and doors as MiniGrid shows it: what the cells tell, how to walk, what can be done."""
+"""A maze of rooms and doors as MiniGrid shows it: its cells, ways through it, and the operators."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class MazePose:
 
 
 class Map:
-    """The cells of a belief: ``free`` can be walked on, ``known`` are known for what they are, ``objects``
+    """The cells of a belief: ``free`` can be walked on, the content of ``known`` is known, ``objects``
     {name: cell} stand in the way (open doors do not)."""
 
     def __init__(self, belief: WorldBelief, pose: MazePose) -> None:
@@ -183,8 +183,7 @@ def _to_drop(plan: Map) -> list[str]:
 def with_map(
     belief: WorldBelief, pose: MazePose, plan: Map
 ) -> tuple[dict[str, str], set[tuple[str, str, str]], Mapping[str, int]]:
-    """(kinds, facts, hops) of the places that the map tells of: edges of the known, and what is within
-    reach."""
+    """(kinds, facts, hops) of the places on the map: edges of the known, and things within reach."""
     kinds: dict[str, str] = {}
     hops: dict[str, int] = {}
     facts = {(ROBOT, "is", "here")}

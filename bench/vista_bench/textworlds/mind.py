@@ -1,7 +1,7 @@
-"""What the agent knows: everything it saw (RoboMemory), or only the last steps.
+"""The knowledge of the agent: everything it saw (RoboMemory), or only the last steps.
 
-All conditions go through the same rules: a newer fact ends an older one that excludes it, and a thing that is
-not where it should be is elsewhere. They differ in what is kept, in nothing else.
+All conditions obey the same rules: a newer fact ends an older one that excludes it, and a thing that is not
+where it should be is elsewhere. They differ only in which views are kept.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ SEEN_IN = "looked into during"
 """(place, "looked into during", attempt): a place seen in another attempt may hold other things by now."""
 
 DURING = " during "
-"""(thing, "cut during attempt 1", state): what was done to a thing, and in which attempt."""
+"""(thing, "cut during attempt 1", state): the treatment of a thing, and in which attempt."""
 
 
 class Mind(Protocol):
-    """Keeps what is seen and says what is believed."""
+    """Keeps views and tells the belief that follows from them."""
 
     def see(self, view: View, said: str) -> None:
-        """Keep ``view``, which came of what ``said`` tells."""
+        """Keep ``view``, the answer to the step ``said``."""
         ...
 
     def belief(self) -> WorldBelief:
-        """What is believed now."""
+        """The present belief."""
         ...
 
 
@@ -51,8 +51,8 @@ def gone(view: View, facts: Iterable[Triple]) -> list[Triple]:
 
 
 def fold(facts: dict[Triple, None], new: Iterable[Triple]) -> None:
-    """Add ``new`` to ``facts``; what they exclude goes. The rules of RoboMemory's graph, without its
-    history."""
+    """Add ``new`` to ``facts`` and remove the facts that they exclude. The rules of RoboMemory's graph,
+    without its history."""
     for triple in new:
         subject, relation, _ = triple
         group = exclusive(relation)
@@ -88,7 +88,7 @@ def to_belief(facts: Iterable[Triple], attempt: str, before: Mapping[str, Sequen
 
 
 class Recent:
-    """Remembers the last ``steps`` views; 1: what is seen now and nothing else."""
+    """Remembers the last ``steps`` views; 1: the present view and nothing else."""
 
     def __init__(self, steps: int) -> None:
         self._views: deque[View] = deque(maxlen=steps)

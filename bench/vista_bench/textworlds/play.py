@@ -33,7 +33,7 @@ WORLDS: Mapping[str, tuple[str, int]] = {
 }
 
 METHODS = ("memory", "recent", "now", "now-any")
-"""What is known: all that was seen; the last :data:`STEPS` views; the present view; the same, exploring in
+"""The views that are kept: all; the last :data:`STEPS` views; the present view; the same, exploring in
 random order instead of the nearest first, which may suit an agent better that forgets."""
 
 STEPS = 4
@@ -62,7 +62,7 @@ class Player:
     """Plays any number of episodes of the game called ``game``, one after another.
 
     Raises:
-        ConfigError: what it needs is missing; the message says how to get it.
+        ConfigError: a package or program is missing; the message says how to get it.
     """
 
     def __init__(self, game: str) -> None:
@@ -100,7 +100,7 @@ class Player:
                 yield AlfredGame(scene, make_task(scene, seed, attempt), Path(folder))
         else:
             assert self._game in LEVELS
-            with contextlib.redirect_stdout(io.StringIO()):  # the level generator prints what it rejects
+            with contextlib.redirect_stdout(io.StringIO()):  # the level generator prints rejected levels
                 yield BabyAIGame(self._game, seed)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Leaves out of a domain what cannot serve a goal: a planner is the faster, the less it hears of.
+"""Leaves out of a domain the operators that cannot serve a goal: a planner is faster with fewer.
 
 Backward relevance over types: an operator stays if it can add something that the goal, or the precondition
 of an operator that stays, is about (relevance analysis as in Nebel, Dimopoulos and Koehler, ECP 1997, over
@@ -18,7 +18,7 @@ Pattern = tuple[str, str, str]
 
 def part_for(domain: Domain, kinds: Mapping[str, str], goal: Facts) -> Domain:
     """``domain`` with the operators that can matter for ``goal`` and the constants that these name; ``kinds``
-    {name: type} of what the goal names."""
+    {name: type} of the names in the goal."""
     known = {**domain.constants, **kinds}
     needed = {(known.get(s, VALUE), r, known.get(o, VALUE)) for s, r, o in goal}
     kept: list[Operator] = []

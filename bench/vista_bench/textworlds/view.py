@@ -1,7 +1,7 @@
-"""What every world is to the agent: something that shows facts and takes steps.
+"""The interface between a world and the agent: it shows facts and takes steps.
 
-An adapter turns a world's own words into the triples of the knowledge graph. It passes on what the world
-shows after a step and nothing else: no hidden state, no gold path.
+An adapter turns a world's own words into the triples of the knowledge graph. It passes on only what the
+world shows after a step: no hidden state, no gold path.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ PLACES = ("in", "on", HELD)
 
 
 VOLATILE = ("cut", "cooked", "eaten", "made", "switched", "done")
-"""Relations that say what was done to a thing. They hold for the attempt in which it was done: the next one
-begins with everything as it was."""
+"""Relations for the treatment of a thing. They hold for one attempt: the next one begins with everything as
+it was at first."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the world shows now.
+    """The present view of the world.
 
     ``facts`` hold; ``looked`` are the places all of whose content is among them (the robot's hand included);
     ``kinds`` {thing: type}; ``score`` [0, 1] is the share of the goal's conditions that the world counts as
@@ -51,7 +51,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class WorldBelief:
-    """What is held to be true: ``facts`` and ``kinds`` as in a :class:`View`, seen places as ("robot", "has
+    """The belief of the agent: ``facts`` and ``kinds`` as in a :class:`View`, seen places as ("robot", "has
     seen", place); ``searched`` are places looked into in earlier attempts; ``hops`` {place: steps to it}
     where the world tells distances, else they are counted along the facts."""
 
@@ -87,7 +87,7 @@ class Game(Protocol):
     domain: Domain
 
     def start(self) -> View:
-        """Begin; what is seen first."""
+        """Begin. Returns the first view."""
         ...
 
     def act(self, step: Step) -> View:
@@ -95,7 +95,7 @@ class Game(Protocol):
         ...
 
     def subgoals(self, belief: WorldBelief) -> Sequence[GameGoal]:
-        """What is still to be reached, in the order in which it is tried; it depends on what is known."""
+        """The subgoals that are left, in the order in which they are tried; they depend on the belief."""
         ...
 
     def infer(self, belief: WorldBelief) -> WorldBelief:
@@ -113,7 +113,7 @@ class Game(Protocol):
         ...
 
     def useful(self, belief: WorldBelief) -> frozenset[str]:
-        """What a plan may need besides what its goal names and the places of that; the rest is left out of
+        """Names that a plan may need beside those of its goal and their places; all others are left out of
         the planner's problem."""
         ...
 

@@ -1,4 +1,4 @@
-"""Suite ``memory``: what RoboMemory costs and what it is worth; one module a cell.
+"""Suite ``memory``: cost and benefit of RoboMemory; one module a cell.
 
 A cell is a suite of its own (methods, seeds, resuming, or a ``measure`` of its own) that keeps its
 episodes in a folder of its own. To add one, name its module and class in :data:`CELLS`.

@@ -43,7 +43,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the robot was told, one batch a step, and what it is asked in the end."""
+    """The records that the robot was given, one batch a step, and the questions at the end."""
 
     batches: tuple[tuple[MemoryRecord, ...], ...]
     questions: tuple[Question, ...]

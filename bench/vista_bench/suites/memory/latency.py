@@ -1,4 +1,4 @@
-"""Cell ``latency`` of suite ``memory``: what an update and a recall cost, from 1,000 to a million records.
+"""Cell ``latency`` of suite ``memory``: the time of an update and a recall, from 1,000 to a million records.
 
 One process, one store that grows. The methods take turns, so that all meet the same load from outside.
 ``parallel``: all memories at once; ``sequential``: one after the other; ``temporal``: that memory only. A
@@ -85,7 +85,7 @@ class LatencyCell(AnySuite):
                     )
                     found += rows
                     found.append(_row("index", asked, size) | {"recall_at_10": hits, "index": index})
-                    # A million takes long: what is known so far is kept.
+                    # A million takes long: the rows so far are kept.
                     (out / "rows.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
                     progress.step(EpisodeJob("latency", "parallel", size), True)
             finally:
@@ -237,8 +237,8 @@ def _median(spent: Sequence[Spent]) -> float:
 
 
 def _percentiles(spent: Sequence[Spent]) -> Cell:
-    """Median and 99th percentile on the wall; the quickest call and the processor time tell what a machine
-    would take that does nothing else."""
+    """Median and 99th percentile of the wall time; the quickest call and the processor time estimate a
+    machine that does nothing else."""
     wall, cpu = (np.asarray(values) * 1e3 for values in zip(*spent, strict=True))
     p50, p99 = (float(v) for v in np.percentile(wall, (50, 99)))
     return {

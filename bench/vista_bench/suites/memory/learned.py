@@ -188,7 +188,7 @@ def open_learned(settings: BenchSettings) -> Callable[[EpisodeJob], LearnedEpiso
 
 
 def _tell(folder: str, meant: Meant) -> None:
-    """The user says what was meant, a second after the last thing that is remembered."""
+    """The user tells the meant thing, a second after the newest record."""
     with loading.open_memory(folder) as memory:
         now = max((record.stamp_ns for record in memory.records()), default=0) + 10**9
         MemoryPlanner(TABLETOP, engine(), memory).hear(meant.tells, now)

@@ -1,9 +1,9 @@
-"""Cell ``lifelong`` of suite ``memory``: does a second attempt go better, and which memory is that due to?
+"""Cell ``lifelong`` of suite ``memory``: does a second attempt go better, and due to which memory?
 
 The families of :mod:`vista_bench.lifelong.scenarios` in turn, one a seed; three attempts with the memory
-kept, then an errand that was not tried before in the same scene. Scripted executor; what is seen comes from
-the simulator's truth, except what is shut in a drawer (``oracle`` in the table). ``success`` is that of the
-second attempt."""
+kept, then an errand that was not tried before in the same scene. Scripted executor; things are seen where
+they truly are, except in a shut drawer (``oracle`` in the table). ``success`` is that of the second
+attempt."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ COUNTS = (*(f"attempt_{n + 1}" for n in range(ATTEMPTS)), "unseen", "unseen_fres
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifelongEpisode(Episode):
-    """One scenario of ``family``: whether each attempt, the unseen errand and the same without what was
-    remembered succeeded; ``steps`` taken and ``causes`` of the end, in that order."""
+    """One scenario of ``family``: whether each attempt, the unseen errand, and that errand with an
+    empty memory, succeeded; ``steps`` taken and ``causes`` of the end, in that order."""
 
     family: str
     attempt_1: bool

@@ -57,7 +57,7 @@ class RecallCell(Suite[RecallEpisode]):
     default_cells = cells
     default_methods = methods
     default_episodes = 20
-    whole = True  # questions are counted, not runs: one that is missing would change what is asked
+    whole = True  # questions are counted, not runs: a missing run would change the questions
 
     def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         return seeds_of(settings, count)
@@ -159,7 +159,7 @@ def _clock(stamp_ns: int) -> str:
 
 
 def _is(record: MemoryRecord, right: tuple[str, ...]) -> bool:
-    """Whether ``record`` says what is right: (thing, place) of a sighting under any of the thing's names,
+    """Whether ``record`` is the right answer: (thing, place) of a sighting under any of the thing's names,
     (text,) or (text, stamp) of an episode."""
     if record.triple is not None:
         thing, _, place = record.triple

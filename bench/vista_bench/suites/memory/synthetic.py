@@ -20,7 +20,7 @@ SHARES = {
     MemoryKind.TEMPORAL: 0.10,
     MemoryKind.SEMANTIC: 0.05,
 }
-NOISE = 0.4  # length of what is added to a unit vector: a cosine of about 0.93 to the sentence
+NOISE = 0.4  # length of the noise on a unit vector: a cosine of about 0.93 to the sentence
 THINGS = 500
 _COLOURS = ("red", "blue", "green", "white", "black", "yellow", "grey", "orange", "brown", "purple")
 _SHAPES = ("mug", "cube", "bowl", "bottle", "spoon", "plate", "box", "can", "lid", "brush")
@@ -34,13 +34,13 @@ _DEEDS = (
 
 
 def sentences() -> list[str]:
-    """3,200 sentences about things, places and what was done."""
+    """3,200 sentences about things, places and deeds."""
     things = [f"{colour} {shape}" for colour in _COLOURS for shape in _SHAPES]
     return [deed.format(thing, place) for deed in _DEEDS for thing in things for place in _PLACES]
 
 
 class NeighbourhoodEmbedder:
-    """See the module; ``inner`` embeds the sentences and what is asked."""
+    """See the module; ``inner`` embeds the sentences and the questions."""
 
     def __init__(self, inner: Embedder | None = None) -> None:
         self.inner = default_embedder() if inner is None else inner
