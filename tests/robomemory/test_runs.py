@@ -175,7 +175,7 @@ def test_a_store_of_version_2_holds_run_0(path, note):
         now = dump(path)
     db = sqlite3.connect(path)
     for table, columns in {
-        "records": ("run",), "sightings": ("run",), "state": ("run", "mark"),
+        "records": ("run", "step", "failures"), "sightings": ("run",), "state": ("run", "mark"),
         "facts": ("from_run", "until_run", "seen_run"),
         "entities": ("position_run", "first_seen_run", "last_seen_run"),
     }.items():  # fmt: skip
@@ -227,7 +227,7 @@ def test_a_scene_of_version_1_on_a_server_is_brought_up(note):
     with psycopg.connect(conninfo, autocommit=True) as db:
         db.execute(f'SET search_path = "{schema}", public')
         for table, columns in {
-            "records": ("run",), "sightings": ("run",), "state": ("run",),
+            "records": ("run", "step", "failures"), "sightings": ("run",), "state": ("run",),
             "facts": ("from_run", "until_run", "seen_run"),
             "entities": ("position_run", "first_seen_run", "last_seen_run"),
         }.items():  # fmt: skip

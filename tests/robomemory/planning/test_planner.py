@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from robomemory import HashingEmbedder, Note, RoboMemory
+from robomemory import HashingEmbedder, Note, Recall, RoboMemory, StepDone
 from robomemory.planning import (
     TABLETOP,
     Finished,
@@ -18,8 +18,11 @@ from robomemory.planning import (
     Stuck,
     UnifiedEngine,
 )
-from robomemory.planning.lessons import Lesson, LessonRelation
+from robomemory.planning.lessons import Lesson, LessonRelation, Lessons, notes_of
+from robomemory.planning.manipulation import THING
 from robomemory.planning.recollection import Recollection
+from robomemory.planning.reference import Resolver
+from robomemory.records import record_from_note
 from tests.robomemory.planning.toy import Toy, attempt
 
 pytest.importorskip("unified_planning")
@@ -164,6 +167,31 @@ def test_an_order_hidden_in_a_remembered_text_changes_nothing(engine, memory):
     assert told.steps == ["grasp the blue mug", "place the blue mug in the tray"]
 
 
+def test_the_newest_lesson_wins_by_time_and_not_by_fit(memory):
+    """Also where the older one fits the question better, or was told later."""
+    lessons = (Lesson("mug", LessonRelation.KEPT_IN, place) for place in ("left drawer", "tray", "box"))
+    told = [note for ns, lesson in zip((5, 9, 2), lessons, strict=True) for note in notes_of([lesson], ns)]
+    memory.remember([replace(note, run=run) for note, run in zip(told, (2, 2, 1), strict=True)])
+    recalled = Recollection(memory)
+    recalled.gather("find the mug in the left drawer", ["mug"], "user")
+    assert recalled.lessons.value("mug", LessonRelation.KEPT_IN) == "tray"
+
+
+def test_what_was_put_down_is_known_by_the_fields_of_steps(memory):
+    def step(text, thing, state, ns):
+        return Note("temporal", text, ns, step=StepDone("place", thing, "in", "tray", state))
+
+    memory.remember([
+        step("one thing is in its place now", "the red cube", "reached", 1),
+        step("place the can in the tray: reached", "can", "failed", 2),
+        Note("temporal", "place the cup in the tray: reached", 3),
+    ])  # fmt: skip
+    recalled = Recollection(memory)
+    recalled.gather("move the one you just put down to the table", [], "user")
+    resolver = Resolver({"red cube": THING}, frozenset(), frozenset({THING}), Lessons(), recalled.steps)
+    assert resolver("the one you just put down", "thing") == "red cube"
+
+
 @pytest.mark.parametrize("says", ["", "dance", "put the blue mug in the oven", "x" * 500])
 def test_what_is_not_understood_is_refused(engine, says):
     with pytest.raises(InstructionUnclear):
@@ -175,9 +203,9 @@ def test_a_busy_machine_makes_the_same_plan():
 
     class Slow:
         def recall(self, queries, *, k=5, timeout_s=1.0):
-            return [Note("semantic", lesson.text, 1)] if timeout_s > 60.0 else []
+            return [Recall(record_from_note(note), 1.0)] if timeout_s > 60.0 else []
 
-    lesson = Lesson("red cube", LessonRelation.KEPT_IN, "left drawer")
+    (note,) = notes_of([Lesson("red cube", LessonRelation.KEPT_IN, "left drawer")], 1)
     recalled = Recollection(Slow())  # type: ignore[arg-type]
     recalled.gather("find the red cube", ["red cube"], "user")
     assert recalled.lessons.value("red cube", LessonRelation.KEPT_IN) == "left drawer"
