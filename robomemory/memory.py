@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TypeVar
 
 from robomemory.checks import shown, stamp
 from robomemory.embed.embedder import F32, CachedEmbedder, Embedder
@@ -46,10 +44,7 @@ from robomemory.store.opening import checked_path, embedder_for, open_store, sce
 from robomemory.update_protocol import Change, RecordRow, Update
 from robomemory.vectors.index_files import Saved
 
-T = TypeVar("T")
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
-
-
 MakeParts = Callable[[PartsContext], MemoryParts]
 
 
@@ -152,9 +147,7 @@ class RoboMemory:
             InvalidNoteError: ``step`` or ``failures`` are none; the rest is checked by :meth:`remember`.
         """
         done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
-        return Note(
-            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed
-        )  # fmt: skip
+        return Note(kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed)
 
     def remember(self, notes: Sequence[NoteLike]) -> None:
         """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns.
@@ -386,9 +379,7 @@ class RoboMemory:
     def __enter__(self) -> RoboMemory:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _check_open(self) -> None:
