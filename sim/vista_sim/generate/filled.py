@@ -20,7 +20,7 @@ from vista_sim.tasks.several import Several
 from vista_sim.world import World, yaw_of
 
 MIDDLE_SHARE, MIDDLE_M, ASIDE_M = 0.65, 0.005, 0.03
-"""Share of the first things that lie in the middle, their spread, and the farthest that others lie aside [m]."""
+"""Share of the first things that lie in the middle, their spread, and how far aside others lie [m]."""
 
 
 def fill_tray(world: World, indices: Sequence[int], rng: np.random.Generator) -> None:
