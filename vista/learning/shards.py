@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vista.errors import ConfigError, InvalidValueError
-from vista.learning.workers import BACKENDS, unordered
 from vista.learning.weight_files import problem_in_json
+from vista.learning.workers import BACKENDS, unordered
 from vista.messages.plain_text import plain
 
 Arrays = Mapping[str, NDArray[np.generic]]
