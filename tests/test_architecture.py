@@ -1,5 +1,5 @@
-"""The house stays as it is drawn: imports follow one total order of packages, without an exemption, and what a
-seam must not hold stays out of it. ROS is spoken in ros2_ws and launch only.
+"""The house stays as it is drawn: imports follow one total order of packages, without an exemption, and what
+a seam must not hold stays out of it. ROS is spoken in ros2_ws and launch only.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def path_of(module: str) -> Path:
 
 
 def imports(module: str, *, inside_functions: bool = True) -> set[str]:
-    """Full names that ``module`` imports; ``from a import b`` gives a.b, and a where b is no module of ours."""
+    """Full names that ``module`` imports; ``from a import b`` gives a.b, and a where b is no module of
+    ours."""
     package = module if path_of(module).name == "__init__.py" else module.rpartition(".")[0]
     names: set[str] = set()
 
@@ -126,7 +127,8 @@ def known(name: str) -> str | None:
 
 
 def edges(*, inside_functions: bool = True) -> Iterator[tuple[str, str]]:
-    """(module, module that it imports), of our own. ``from a import b`` where b is a module is an import of b."""
+    """(module, module that it imports), of our own. ``from a import b`` where b is a module is an import of
+    b."""
     for module in modules():
         for name in imports(module, inside_functions=inside_functions):
             there = known(name)
@@ -222,7 +224,9 @@ def test_a_class_name_means_one_thing():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(module)
-    wrong = [f"{name}: {', '.join(m)}" for name, m in homes.items() if len(m) > 1 and name not in SHARED_NAMES]
+    wrong = [
+        f"{name}: {', '.join(m)}" for name, m in homes.items() if len(m) > 1 and name not in SHARED_NAMES
+    ]
     assert not wrong, "\n".join(sorted(wrong))
 
 

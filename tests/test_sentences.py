@@ -21,7 +21,8 @@ SCRIPTED = Refs(policy="scripted", world_model="mock", detector="oracle", switch
 
 
 def episode(task: str, seed: int, planner: str) -> tuple[object, ...]:
-    """What one scripted episode comes to, without words: outcome, steps, skills and their states, the truth."""
+    """What one scripted episode comes to, without words: outcome, steps, skills and their states, the
+    truth."""
     from dataclasses import replace
 
     from vista_sim import simulate

@@ -1,5 +1,5 @@
-"""Goal-image planning and execution for robot arms. ``import vista`` needs numpy alone; a name is loaded when it
-is used first."""
+"""Goal-image planning and execution for robot arms. ``import vista`` needs numpy alone; a name is loaded when
+it is used first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ __version__ = "0.1.0"
 _HOME = {
     **dict.fromkeys(("Relation", "Skill", "Verb"), "vista.skill"),
     **dict.fromkeys(
-        ("ActionChunk", "ActionSpace", "Cause", "Detection", "EpisodeResult", "Observation", "Pose", "Progress",
+        ("ActionChunk", "ActionSpace", "Cause", "Detection", "EpisodeResult", "Observation",
+         "Pose", "Progress",
          "RobotSpec", "Subgoal", "Subtask"),
         "vista.types",
     ),

@@ -94,8 +94,8 @@ class Detector(Protocol):
 
     def evidence(self, obs: Observation, label: str, above_m: float | None = None) -> F32 | None:
         """How well each cell of a square grid over the first camera's image fits ``label``, f32 (N, N) in
-        [0, 1]; with ``above_m``, the cells in which a point that high [m, base frame] right above the thing is
-        seen. None for a detector that has no such map."""
+        [0, 1]. With ``above_m`` the map is of the point right above the thing at that height [m, base frame].
+        None for a detector that has no such map."""
         ...
 
 
@@ -130,8 +130,8 @@ class Critic(Protocol):
 
 @runtime_checkable
 class Preprocessor(Protocol):
-    """Turns an observation into a summary and queries to the memory, in bounded time (RoboMemory's information
-    preprocessor, arXiv 2508.01415)."""
+    """Turns an observation into a summary and queries to the memory, in bounded time (RoboMemory's
+    information preprocessor, arXiv 2508.01415)."""
 
     def digest(
         self,
@@ -246,8 +246,8 @@ class Memory(Protocol):
     ) -> Note:
         """A note that :meth:`remember` takes. ``kind``: "spatial", "temporal", "episodic" or "semantic";
         ``entities``: names of what it is about; ``position`` (3,) of the first [m, base frame]; ``run``: from
-        :meth:`begin_run`, of whose clock ``stamp_ns`` is; ``step``: (verb, thing, relation, place, state) of a
-        step that was tried."""
+        :meth:`begin_run`, of whose clock ``stamp_ns`` is; ``step``: (verb, thing, relation, place, state) of
+        a step that was tried."""
         ...
 
     def remember(self, notes: Sequence[Note]) -> None:

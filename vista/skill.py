@@ -48,8 +48,8 @@ class Skill:
     ``relation`` and ``place``: where the thing goes ("in", "tray"), or where it is grasped from.
 
     Raises:
-        InvalidValueError: an unknown verb or relation, no thing, a placing without a place, a relation without
-            a place, or a place for a verb that has none.
+        InvalidValueError: an unknown verb or relation, no thing, a placing without a place, a relation
+            without a place, or a place for a verb that has none.
     """
 
     verb: Verb
@@ -67,8 +67,8 @@ class Skill:
             raise InvalidValueError(f"Skill.thing: empty, expected what to {self.verb}")
         if (self.relation is None) != (not self.place.strip()):
             raise InvalidValueError(
-                f"Skill: relation {values.shown(self.relation)}, place {values.shown(self.place)}; expected both "
-                "or neither"
+                f"Skill: relation {values.shown(self.relation)}, place {values.shown(self.place)}; "
+                "expected both or neither"
             )
         if self.relation is None and self.verb is Verb.PLACE:
             raise InvalidValueError(f"Skill: place the {values.shown(self.thing)} without a place")

@@ -431,8 +431,8 @@ def test_a_whole_task_with_planner_critic_and_preprocessor():
     model = Scripted(by=say)
     robot, memory = mocks.MockRobot(), mocks.MockMemory()
     parts = Parts(
-        robot, LanguagePlanner(model), mocks.MockWorldModel(), lambda *_: Progress(State.REACHED, 1.0), memory,
-        mocks.MockDetector(), LanguageCritic(model), LanguagePreprocessor(model),
+        robot, LanguagePlanner(model), mocks.MockWorldModel(), lambda *_: Progress(State.REACHED, 1.0),
+        memory, mocks.MockDetector(), LanguageCritic(model), LanguagePreprocessor(model),
     )  # fmt: skip
     result = run_task(parts, TOLD, budget=Budget(max_subtasks=5))
     assert result.outcome is Outcome.SUCCESS, result.cause

@@ -76,5 +76,6 @@ def test_values_that_make_no_skill_are_refused_by_name(fields, said):
 def test_networks_are_told_what_they_were_trained_with():
     assert network_text(MUG_IN_TRAY) == "place the blue mug in the tray"
     assert [unnamed_text(Skill.parse(s)) for s in (
-        "grasp the blue mug", "place the blue mug in the tray", "place the mug on the cube", "open the drawer",
+        "grasp the blue mug", "place the blue mug in the tray", "place the mug on the cube",
+        "open the drawer",
     )] == ["grasp", "place in the tray", "place on", "open the drawer"]  # fmt: skip

@@ -2,10 +2,10 @@
 
 A policy can need longer than a control step. Then the arm either waits for every chunk (*synchronous*), or
 the next chunk is planned while the arm still executes the last one (*asynchronous*). An asynchronous chunk is
-partly in the past when it arrives, and its other rows may contradict the motion of the arm. Real-time chunking
-(Black, Galliker, Levine, arXiv 2506.07339) freezes the rows that are over by then, and samples the other rows
-of a flow policy so that they fit. A policy that regresses its chunk cannot be sampled again. Here four things
-take the place of sampling:
+partly in the past when it arrives, and its other rows may contradict the motion of the arm. Real-time
+chunking (Black, Galliker, Levine, arXiv 2506.07339) freezes the rows that are over by then, and samples the
+other rows of a flow policy so that they fit. A policy that regresses its chunk cannot be sampled again. Here
+four things take the place of sampling:
 
 * the policy plans from the pose that the arm will have when the chunk arrives (VLASH, arXiv 2512.01031);
 * the rows after the frozen ones fade from the old plan to the new one;
@@ -28,8 +28,8 @@ from vista.types import F32, F64, ActionChunk, ActionSpace, Observation, Subgoal
 
 FADE_ROWS = 3
 BRAKING_S, CREEP_M = 0.3, 0.008
-"""In one row the arm covers at most dt / (latency + ``BRAKING_S`` [s]) of the way that a late plan has left; a
-step of ``CREEP_M`` [m] is always allowed."""
+"""In one row the arm covers at most dt / (latency + ``BRAKING_S`` [s]) of the way that a late plan has left;
+a step of ``CREEP_M`` [m] is always allowed."""
 EXECUTE_ROWS = 4
 """Rows of a chunk that the arm executes before the policy plans again."""
 CONTROL_S = 0.1
@@ -45,8 +45,8 @@ def _check_latency(latency_s: float) -> None:
 
 
 def rows_when_late(latency_s: float) -> int:
-    """Rows of a chunk to execute where the next one arrives ``latency_s`` [s] later: at most until it arrives,
-    since a longer plan rests on older images.
+    """Rows of a chunk to execute where the next one arrives ``latency_s`` [s] later: at most until it
+    arrives, since a longer plan rests on older images.
 
     Raises:
         InvalidValueError: a latency below 0, or none.
@@ -151,18 +151,18 @@ def _until_fingers_move(actions: F32, gripper: float) -> F32:
 class LatePolicy:
     """A policy whose chunks arrive ``latency_s`` [s] of robot time after their observation.
 
-    The arm holds still until the first chunk arrives. One chunk is in flight at a time. The policy's own progress
-    counts from the arrival of its chunk. After the fingers were told to move it does not count until a plan
-    arrives whose images show the moved fingers: before, a hand that is about to grasp looks like a hand that has
-    grasped. The action space is EE_DELTA.
+    The arm holds still until the first chunk arrives. One chunk is in flight at a time. The policy's own
+    progress counts from the arrival of its chunk. After the fingers were told to move it does not count until
+    a plan arrives whose images show the moved fingers: before, a hand that is about to grasp looks like a
+    hand that has grasped. The action space is EE_DELTA.
 
     Args:
         waits: Synchronous: the arm holds still until the chunk arrives, and executes it from its first row.
         fade_rows: Rows over which a new plan takes over from the old one; 0: at once.
-        foresees: The policy plans from the pose that the arm will have when the chunk arrives, with the current
-            images (VLASH, arXiv 2512.01031). None of the rows is missed.
-        settles: The fingers move only by a plan that was made at rest, or while the arm was blocked. A plan of a
-            moving arm ends before it would open or close them, and the arm looks again from there.
+        foresees: The policy plans from the pose that the arm will have when the chunk arrives, with the
+            current images (VLASH, arXiv 2512.01031). None of the rows is missed.
+        settles: The fingers move only by a plan that was made at rest, or while the arm was blocked. A plan
+            of a moving arm ends before it would open or close them, and the arm looks again from there.
         brakes: The arm slows down towards the end of a plan, the more the later plans arrive.
 
     Raises:
@@ -240,8 +240,8 @@ class LatePolicy:
         return ActionChunk(np.array(rows, np.float32), shape.dt_s, shape.space, now, progress, reached)
 
     def _blocked(self, obs: Observation) -> bool:
-        """Whether the arm is blocked: the current plan should have moved it since the last plan, and it stands.
-        Its images are up to date then."""
+        """Whether the arm is blocked: the current plan should have moved it since the last plan, and it
+        stands. Its images are up to date then."""
         before, self._looked = self._looked, obs
         if before is None or before is obs or self._plan is None or _moves(before, obs):
             return False

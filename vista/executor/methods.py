@@ -1,8 +1,9 @@
-"""The executors of the paper's table: one network structure and one set of demonstrations with different inputs.
-``ours`` gets the goal image alone, ``named`` the subtask's sentence as well, as the paper's executor does.
+"""The executors of the paper's table: one network structure and one set of demonstrations with different
+inputs. ``ours`` gets the goal image alone, ``named`` the subtask's sentence as well, as the paper's executor
+does.
 
-Training changes the colours of images only where a goal image identifies the object: the network then learns to
-go by the image. Without a goal image it would unlearn the words of colours.
+Training changes the colours of images only where a goal image identifies the object: the network then learns
+to go by the image. Without a goal image it would unlearn the words of colours.
 """
 
 from __future__ import annotations

@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 class MotionSettings:
     """How subgoals are pursued.
 
-    ``execute_rows``: rows of each chunk that are sent before the next is planned. ``timeout_s``: robot time [s]
-    after which the answer is TIMED_OUT. While the guard says HOLD nothing is sent and the chunk is planned
-    again, ``hold_tries`` times at ``hold_wait_s`` [s] of wall time (in lockstep at once, as nothing would
-    change meanwhile). ``retreat``: how the hand leaves a place where the switcher or the clock said that it
-    failed, where it let go of something or grasped it, and where it begins with fingers that are closed on
-    nothing; None: it stays.
+    ``execute_rows``: rows of each chunk that are sent before the next is planned. ``timeout_s``: robot time
+    [s] after which the answer is TIMED_OUT. While the guard says HOLD nothing is sent and the chunk is
+    planned again, ``hold_tries`` times at ``hold_wait_s`` [s] of wall time (in lockstep at once, as nothing
+    would change meanwhile). ``retreat``: how the hand leaves a place where the switcher or the clock said
+    that it failed, where it let go of something or grasped it, and where it begins with fingers that are
+    closed on nothing; None: it stays.
 
     Raises:
         InvalidValueError: ``execute_rows`` is below 1.
@@ -49,7 +49,8 @@ class MotionSettings:
 
 @dataclass(frozen=True, slots=True)
 class MotionParts:
-    """Who moves the arm: what plans chunks, what judges them, what stands before the motors, and the motors."""
+    """Who moves the arm: what plans chunks, what judges them, what stands before the motors, and the
+    motors."""
 
     robot: Robot
     policy: Policy
@@ -69,9 +70,9 @@ def pursue(
 ) -> Progress:
     """Move towards ``subgoal`` until the switcher, the guard, the clock or the caller ends it.
 
-    Only what the guard has let through is sent, and only the first rows of each chunk. How long the parts think
-    never counts. Anything that makes it unsafe to go on (guard STOP, ``should_stop``, a robot or camera that is
-    silent, an exception in a learned part) stops the robot; the cause of the answer is then STOPPED.
+    Only what the guard has let through is sent, and only the first rows of each chunk. How long the parts
+    think never counts. Anything that makes it unsafe to go on (guard STOP, ``should_stop``, a robot or camera
+    that is silent, an exception in a learned part) stops the robot; the cause of the answer is then STOPPED.
 
     Args:
         listener: Hears PROGRESS after every step, at the end with the answer, and STAGE_ENDED of

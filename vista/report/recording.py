@@ -57,8 +57,8 @@ class RunRecorder:
     Args:
         root: Folder of all runs.
         facts: What else the page should say of the run (task, seed, models), in words.
-        name: Of the run's folder, any text (:func:`vista.files.file_names.file_name`); the local time when left
-            out.
+        name: Of the run's folder, any text (:func:`vista.files.file_names.file_name`); the local time
+            when left out.
 
     Raises:
         RecordingError: the folder cannot be made, or there is hardly any room for it.

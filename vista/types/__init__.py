@@ -15,6 +15,7 @@ from vista.types.robot import ActionSpace, CameraSpec, ObjectKind, Place, Pose, 
 
 __all__ = [
     "F32", "F64", "I64", "LONGEST_S", "U8", "ActionChunk", "ActionSpace", "CameraSpec", "Cause", "Decision",
-    "Detection", "Digest", "Done", "EpisodeResult", "Impossible", "ObjectKind", "Observation", "Outcome", "Place", "Pose",
+    "Detection", "Digest", "Done", "EpisodeResult", "Impossible", "ObjectKind",
+    "Observation", "Outcome", "Place", "Pose",
     "Progress", "RobotSpec", "State", "Subgoal", "Subtask", "SubtaskResult", "Verdict", "check_image",
 ]  # fmt: skip

@@ -37,8 +37,8 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How a subtask stands: ``state``, ``fraction`` done [0, 1], the ``cause`` and, for people, the ``reason``;
-    ``steps`` of control that were sent for it."""
+    """How a subtask stands: ``state``, ``fraction`` done [0, 1], the ``cause`` and, for people, the
+    ``reason``; ``steps`` of control that were sent for it."""
 
     state: State
     fraction: float

@@ -75,7 +75,8 @@ class ActionSpace(StrEnum):
 
 
 class ObjectKind(StrEnum):
-    """What a seen thing is to the arm: something to move, something that holds things, or a drawer's handle."""
+    """What a seen thing is to the arm: something to move, something that holds things, or a drawer's
+    handle."""
 
     THING = "thing"
     CONTAINER = "container"
@@ -88,7 +89,7 @@ class Place:
 
     ``half_size_m`` (x, y): half of the ground that things lie on [m]. Of a drawer (``drawer``): ``position``
     (x, y), the middle of its ground when it is closed [m, base frame]; ``handle_m``, how far its handle is
-    from there along x [m]. ``cabinet``: the drawers with one value belong to one cabinet, of which one at most
+    from there along x [m]. ``cabinet``: drawers with one value belong to one cabinet; at most one cabinet
     stands there.
     """
 
