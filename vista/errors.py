@@ -67,5 +67,17 @@ class InstructionError(VistaError, ValueError):
     """An instruction is empty or names nothing that is seen in the scene."""
 
 
+class EmptyInstructionError(InstructionError):
+    """An instruction is empty."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:  # by itself Python would hand the message to __init__
+        return type(self), ()
+
+
 class RobotStoppedError(VistaError):
     """The robot no longer accepts commands; the message holds the latched cause."""

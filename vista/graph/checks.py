@@ -9,7 +9,7 @@ import re
 import uuid
 from pathlib import Path
 
-from vista.errors import InstructionError, InvalidValueError
+from vista.errors import EmptyInstructionError, InstructionError, InvalidValueError
 
 LAST_DOMAIN = 232  # the ports of the next one would lie beyond 65535
 INT64 = (-(2**63), 2**63 - 1)  # what ROS parameters and goals hold
@@ -95,7 +95,7 @@ def instruction_text(given: object) -> str:
     """
     text = str(given).strip()
     if not text:
-        raise InstructionError(f"the instruction is empty; expected a sentence such as {EXAMPLE!r}")
+        raise EmptyInstructionError
     if len(text) > LONGEST_INSTRUCTION:
         raise InstructionError(
             f"the instruction has {len(text):,} characters ({shown(text, 30)}); at most "

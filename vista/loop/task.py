@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from vista.errors import InstructionError
+from vista.errors import EmptyInstructionError, InstructionError
 from vista.events import Event, EventKind, Listener, ignore
 from vista.loop.stages import Budget, Parts, TaskRun
 from vista.loop.stopping import Halt, halt_robot, never
@@ -44,9 +44,7 @@ def run_task(
         InstructionError: the instruction is empty.
     """
     if not instruction.strip():
-        raise InstructionError(
-            "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
-        )
+        raise EmptyInstructionError
     task = TaskRun(
         parts,
         instruction.strip(),

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
-from vista.errors import InstructionError, ModelMismatchError
+from vista.errors import EmptyInstructionError, ModelMismatchError
 from vista.learning.images import resize
 from vista.learning.pretrained import best_device, load_network
 from vista.learning.splits import load_splits
@@ -163,9 +163,7 @@ class HeadPlanner:
             InstructionError: an empty instruction. ModelMismatchError: the model's camera is missing.
         """
         if not instruction.strip():
-            raise InstructionError(
-                "instruction: empty, expected a sentence such as 'put the blue mug in the tray'"
-            )
+            raise EmptyInstructionError
         camera = self._config.camera
         if camera not in obs.images:
             raise ModelMismatchError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vista.errors import InstructionError
+from vista.errors import EmptyInstructionError
 from vista.protocols import MemoryItem
 from vista.types import Done, Impossible, Observation, Subtask, SubtaskResult
 
@@ -33,9 +33,7 @@ class WholePlanner:
             InstructionError: an empty instruction.
         """
         if not instruction.strip():
-            raise InstructionError(
-                "instruction: empty, expected a sentence such as 'put the blue mug in the tray'"
-            )
+            raise EmptyInstructionError
         if self._told == instruction:
             self._told = ""
             return Done("the executor says that it has done what it was told")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from vista.errors import ConfigError, InstructionError
+from vista.errors import ConfigError, EmptyInstructionError, InstructionError
 from vista.learning.images import resize
 from vista.messages.describe import describe
 from vista.messages.plain_text import plain
@@ -109,9 +109,7 @@ class LanguagePlanner:
             LanguageModelError: the model gave no answer in time.
         """
         if not instruction.strip():
-            raise InstructionError(
-                "instruction: empty, expected a sentence such as 'put the blue mug in the tray'"
-            )
+            raise EmptyInstructionError
         if len(instruction) > prompts.MAX_INSTRUCTION:
             raise InstructionError(
                 f"instruction: {len(instruction)} characters, expected at most {prompts.MAX_INSTRUCTION}"

@@ -14,7 +14,7 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
-from vista.errors import InvalidValueError, VistaError
+from vista.errors import EmptyInstructionError, InvalidValueError, VistaError
 from vista.events import Event, EventKind, Listener, ignore
 from vista.loop.stopping import never
 from vista.messages.describe import describe
@@ -204,9 +204,7 @@ class GraphClient:
             VistaError: empty instruction, the task was rejected, or the agent is gone; one sentence.
         """
         if not instruction.strip():
-            raise VistaError(
-                "the instruction is empty; expected a sentence such as 'put the blue mug in the tray'"
-            )
+            raise EmptyInstructionError
         if not -(2**63) <= seed < 2**63:
             raise InvalidValueError(f"seed {seed}: expected a whole number of 64 bits (-2**63 to 2**63 - 1)")
         self._on_frame = on_frame
