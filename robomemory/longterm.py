@@ -111,6 +111,7 @@ class LongTermMemory:
             return Change(rows=tuple(update.rows))
         new: dict[int, RecordRow] = {}
         changed: dict[int, RecordRow] = {}
+        stands: dict[int, int] = {}
         for row, near, records in self._alike_before(update.rows):
             known = _standing(row, near, records, new, changed)
             revision = decide(row.record, [k.record for k in known], self._helpers)
@@ -124,13 +125,19 @@ class LongTermMemory:
             pool = new if target.record.id in new else changed
             if revision.action is RevisionAction.NOOP:
                 old = target.record
+                stands[row.record.id] = old.id
                 run, ns = max(old.moment, row.record.moment)
                 sure = max(old.confidence, row.record.confidence)
                 pool[old.id] = replace(target, record=replace(old, run=run, stamp_ns=ns, confidence=sure))
             else:
                 by = row.record.id if revision.action is RevisionAction.UPDATE else REMOVED
                 pool[target.record.id] = replace(target, replaced_by=by)
-        return Change(rows=tuple(new.values()), updates=tuple(changed.values()))
+        return Change(rows=tuple(new.values()), updates=tuple(changed.values()), stands=stands)
+
+    def retraction(self, record: MemoryRecord) -> Change:
+        """What was never true is taken back, and what it replaced stands again."""
+        restored = tuple(replace(row, replaced_by=LIVE) for row in self._store.replaced_by(record.id))
+        return Change(updates=(RecordRow(record, None, REMOVED), *restored))
 
     def _alike_before(
         self, rows: Sequence[RecordRow]
@@ -148,6 +155,7 @@ class LongTermMemory:
 
     def apply(self, change: Change) -> None:
         new = [row for row in change.rows if row.replaced_by == LIVE]
+        new += [row for row in change.updates if row.replaced_by == LIVE and row.vector is not None]
         self._index.put([row.record.id for row in new], [row.vector for row in new])
         self._index.remove([row.record.id for row in change.updates if row.replaced_by != LIVE])
         self._dirty += len(new)

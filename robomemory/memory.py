@@ -18,11 +18,12 @@ from robomemory.errors import (
     StoreCorruptError,
 )
 from robomemory.graph.entity_merging import names_in
+from robomemory.graph.note_rules import EMPTY_RELATION
 from robomemory.graph.questions import SceneQuestions
-from robomemory.graph.scene import SceneChange, SceneGraph, Stay, Whereabouts
+from robomemory.graph.answers import SceneAnswers
 from robomemory.helpers import Helpers
 from robomemory.memory_parts import MemoryParts, PartsContext
-from robomemory.notes import Failure, Note, NoteLike, StepDone, failures_from, step_from
+from robomemory.notes import Failure, Note, NoteLike, Plain, StepDone, failures_from, step_from
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
@@ -31,6 +32,7 @@ from robomemory.records import (
     Query,
     RecallResult,
     Triple,
+    ball,
     check_k,
     check_kinds,
     check_runs,
@@ -38,17 +40,18 @@ from robomemory.records import (
     records_from,
 )
 from robomemory.store.change_feed import Follower
-from robomemory.store.forgetting import ForgetChoice
+from robomemory.store.forgetting import ForgetChoice, keys_of
 from robomemory.store.locks import FairLock
+from robomemory.store.notes_told import told_notes
 from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
-from robomemory.update_protocol import Change, RecordRow, Update
+from robomemory.update_protocol import RecordRow, Update, stands_for
 from robomemory.vectors.index_files import Saved
 
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 MakeParts = Callable[[PartsContext], MemoryParts]
 
 
-class RoboMemory:
+class RoboMemory(SceneAnswers):
     """What a robot has seen and done in one scene, kept in the file ``path``, or in the database that several
     robots share (``path``: ``"postgresql://host/database?scene=kitchen"``).
 
@@ -138,6 +141,7 @@ class RoboMemory:
         run: int = 0,
         step: StepDone | tuple[str, ...] | None = None,
         failures: Sequence[Failure | tuple[str, str, str, str]] = (),
+        metadata: Mapping[str, Plain] | None = None,
     ) -> Note:
         """A :class:`Note`, for whoever knows this memory only by what it can do. ``step``: (verb, thing,
         relation, place, state) of a step that was tried, and its cause, if one is known; ``failures``: (act,
@@ -147,10 +151,15 @@ class RoboMemory:
             InvalidNoteError: ``step`` or ``failures`` are none; the rest is checked by :meth:`remember`.
         """
         done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
-        return Note(kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed)
+        more = {} if metadata is None else metadata
+        return Note(
+            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed, more
+        )
 
-    def remember(self, notes: Sequence[NoteLike]) -> None:
-        """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns.
+    def remember(self, notes: Sequence[NoteLike]) -> list[int]:
+        """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns. Gives the key
+        of the record that stands for each, in their order: its own, or that of what it says again; 0 for one
+        that tells nothing.
 
         Raises:
             InvalidNoteError: a note breaks the contract of ``MemoryRecord``; it and its field are named.
@@ -159,7 +168,7 @@ class RoboMemory:
         records = records_from(notes)
         self._check_open()
         if not records:
-            return
+            return []
         spatial = [r for r in records if r.kind is MemoryKind.SPATIAL]
         names = [name for r in spatial for name in names_in(r)]
         told = [r.text for r in records if r.kind is not MemoryKind.SPATIAL]
@@ -170,8 +179,10 @@ class RoboMemory:
             self._follower.follow()
             check_runs(records, self._store.run)
             now = self._now()
-            changes = self._plan(records, vectors, now)
+            rows = self._rows(records, vectors)
+            changes = self._parts.plan(self._updates(rows, vectors, now))
             self._follower.commit(changes, now, lambda: self._parts.apply(changes))
+        return [stands_for(row.record.id, changes[row.record.kind]) for row in rows]
 
     def begin_run(self, start_ns: int) -> int:
         """Begins a run of the robot's clock, which stands at ``start_ns`` [ns], and gives its number, from 1,
@@ -212,16 +223,20 @@ class RoboMemory:
         """The time of recording; later than every one before, even when the computer's clock is set back."""
         return max(self._clock_ns(), self._store.recorded_ns + 1)
 
-    def _plan(
-        self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32], now_ns: int
-    ) -> dict[MemoryKind, Change]:
-        rows: dict[MemoryKind, list[RecordRow]] = {}
-        for record in records:
-            run = self._store.run if record.run is None else record.run
-            row = RecordRow(replace(record, id=self._store.ids.record(), run=run), vectors.get(record.text))
-            rows.setdefault(record.kind, []).append(row)
-        updates = {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in rows.items()}
-        return self._parts.plan(updates)
+    def _rows(self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32]) -> list[RecordRow]:
+        run, key = self._store.run, self._store.ids.record
+        return [
+            RecordRow(replace(r, id=key(), run=run if r.run is None else r.run), vectors.get(r.text))
+            for r in records
+        ]
+
+    def _updates(
+        self, rows: Sequence[RecordRow], vectors: Mapping[str, F32], now_ns: int
+    ) -> dict[MemoryKind, Update]:
+        of_kind: dict[MemoryKind, list[RecordRow]] = {}
+        for row in rows:
+            of_kind.setdefault(row.record.kind, []).append(row)
+        return {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in of_kind.items()}
 
     def recall(self, queries: Sequence[str | Query], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
         """What fits the queries best, best first, from all memories at once.
@@ -253,6 +268,51 @@ class RoboMemory:
         """
         self.remember([self._questions.same_thing(name, other, stamp_ns, run)])
 
+    def retract(self, record_id: int) -> None:
+        """The record ``record_id``, and every note that only said it again, was never true: what was believed
+        without it holds again. It stays in the store, and ``scene(known_ns=...)`` still shows the error. That
+        something is no longer so is another thing: remember a note that says it.
+
+        Raises:
+            InvalidQueryError: no record that stands has this key. StoreError: the disk failed.
+        """
+        (key,) = keys_of("retract: id", (record_id,))
+        self._check_open()
+        with self._writing, self._store.turn():
+            self._check_open()
+            self._follower.follow()
+            if (record := self._store.by_id([key]).get(key)) is None:
+                raise InvalidQueryError(f"retract: no record that stands has the key {key}")
+            now = self._now()
+            change = self._parts.retraction(record, self._store.ids, now)
+            self._follower.commit({record.kind: change}, now, lambda: self._parts.retracted(record, change))
+
+    def not_seen(
+        self, region: tuple[Position, float], stamp_ns: int, *, confidence: float = 1.0, source: str = "",
+        run: int = 0,
+    ) -> None:  # fmt: skip
+        """The ball ``region`` ((x, y, z), radius) [m] was in view at ``stamp_ns`` [ns], and what was not seen
+        in it is not there: its place is unknown from then on. What is remembered as seen there at that stamp
+        stays.
+
+        Raises:
+            InvalidQueryError: a bad region. InvalidNoteError: a bad stamp, confidence, source or run.
+        """
+        center, radius = ball("not_seen: region", region)
+        text = f"nothing else was seen within {radius:g} m of ({', '.join(f'{v:g}' for v in center)})"
+        triple = ("the view", EMPTY_RELATION, f"{radius!r} m")
+        self.remember(
+            [self.note("spatial", text, stamp_ns, position=center, triple=triple, confidence=confidence,
+                       source=source, run=run)]
+        )  # fmt: skip
+
+    def notes(self) -> tuple[MemoryRecord, ...]:
+        """Everything that was told and still counts, one record a note, in the order it came; those that only
+        said again what a record says are among them."""
+        self._up_to_date()
+        with self._store.snapshot():
+            return told_notes(self._store)
+
     def forget(
         self,
         *,
@@ -282,40 +342,17 @@ class RoboMemory:
                 choice, kinds=choice.kinds or None, query=placed,
                 run=self._store.run if choice.run is None and choice.before_ns is not None else choice.run,
             )  # fmt: skip
-            gone = self._store.forget(choice, self._now())
+            now = self._now()
+            self._follower.follow()
+            gone = self._store.chosen(choice)
+            if not len(gone):
+                return 0
+            self._store.forget(gone, self._parts.without(gone, self._store.ids, now), now)
             self._follower.follow()
             if self._store.shared:
                 return len(gone)
             self._parts.drop(gone.ids)
             return len(gone)
-
-    def scene(
-        self, at_ns: int | None = None, known_ns: int | None = None, *, run: int | None = None
-    ) -> SceneGraph:
-        """See :meth:`SceneQuestions.scene`."""
-        return self._questions.scene(at_ns, known_ns, run=run)
-
-    def where_is(self, name: str) -> Whereabouts | None:
-        """See :meth:`SceneQuestions.where_is`."""
-        return self._questions.where_is(name)
-
-    def where_was(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> Whereabouts | None:
-        """See :meth:`SceneQuestions.where_was`."""
-        return self._questions.where_was(name, at_ns, run=run)
-
-    def history(self, name: str) -> tuple[Stay, ...]:
-        """See :meth:`SceneQuestions.history`."""
-        return self._questions.history(name)
-
-    def inside(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> tuple[str, ...]:
-        """See :meth:`SceneQuestions.inside`."""
-        return self._questions.inside(name, at_ns, run=run)
-
-    def changes(
-        self, since_ns: int, until_ns: int | None = None, *, run: int | None = None
-    ) -> tuple[SceneChange, ...]:
-        """See :meth:`SceneQuestions.changes`."""
-        return self._questions.changes(since_ns, until_ns, run=run)
 
     def steps(self) -> tuple[MemoryRecord, ...]:
         """The temporal buffer, oldest first."""

@@ -12,7 +12,8 @@ from itertools import islice
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
 from robomemory.graph.scene import Entity, Fact, Sighting
-from robomemory.names import content
+from robomemory.belief.folds import Folds
+from robomemory.names import content, name_key
 from robomemory.records import Position
 from robomemory.timestamps import Moment
 
@@ -44,14 +45,19 @@ class SceneState:
         self._out: dict[int, dict[int, None]] = defaultdict(dict)  # facts of a subject, as they came
         self._into: dict[int, dict[int, None]] = defaultdict(dict)  # facts of an object
         self._ages: list[tuple[Moment, int]] = []  # heap of (last said, fact)
+        self.folds = Folds()  # of what was touched since
+        self.newest: dict[int, int] = {}  # {run: the newest stamp known of it}
 
     def put_entity(self, entity: Entity) -> None:
         known = self.entities.get(entity.id)
+        run, ns = entity.last_seen
+        self.newest[run] = max(self.newest.get(run, 0), ns)
         if known is not None and known.name != entity.name:
             self._unname(known.name, entity.id)
         if known is None or known.name != entity.name:
             self.put_alias(entity.name, entity.id)
-        self.ordinals[entity.name] = max(self.ordinals[entity.name], entity.ordinal)
+        said = name_key(entity.name)
+        self.ordinals[said] = max(self.ordinals[said], entity.ordinal)
         self.entities[entity.id] = entity
         if known is not None and known.position is not None:
             self._cells[_cell(known.position)].discard(entity.id)
@@ -69,8 +75,9 @@ class SceneState:
 
     def put_alias(self, name: str, key: int) -> None:
         """``name`` means the thing ``key``, perhaps besides others."""
-        if key not in self.by_name[name]:
-            self.by_name[name].append(key)
+        said = name_key(name)
+        if key not in self.by_name[said]:
+            self.by_name[said].append(key)
         words = content(name)
         self._names[words].add(name)
         self._longest = max(self._longest, len(words))
@@ -78,9 +85,10 @@ class SceneState:
             self._by_word[word].add(name)
 
     def _unname(self, name: str, key: int) -> None:
-        self.by_name[name].remove(key)
-        if not self.by_name[name]:
-            del self.by_name[name]
+        said = name_key(name)
+        self.by_name[said].remove(key)
+        if not self.by_name[said]:
+            del self.by_name[said]
             words = content(name)
             self._names[words].discard(name)
             for word in words:
@@ -88,6 +96,8 @@ class SceneState:
 
     def put_fact(self, fact: Fact) -> None:
         if fact.open:
+            if (known := self.facts.get(fact.id)) is not None:
+                self._unlink(known)
             self._link(fact)
             heapq.heappush(self._ages, (fact.seen, fact.id))
             return
@@ -108,10 +118,15 @@ class SceneState:
 
     def put_sighting(self, sighting: Sighting) -> None:
         kept = self.mentions if sighting.position is None else self.last
-        before = kept.get(sighting.entity_id)
-        if before is None or before.at <= sighting.at:
-            kept[sighting.entity_id] = sighting
-            self.graph.add_node(sighting.entity_id)
+        key = sighting.entity_id
+        before = kept.get(key)
+        if sighting.expired_ns is not None or sighting.until is not None:
+            if before is not None and before.id == sighting.id:
+                del kept[key]
+                self._drop_if_isolated(key)
+        elif before is None or before.at <= sighting.at:
+            kept[key] = sighting
+            self.graph.add_node(key)
 
     def _drop_if_isolated(self, key: int) -> None:
         if key in self.graph and self.graph.degree(key) == 0 and not self.placed(key):
@@ -137,7 +152,7 @@ class SceneState:
         for size in range(1, min(self._longest, len(words)) + 1):
             for start in range(len(words) - size + 1):
                 for name in self._names.get(words[start : start + size], ()):
-                    yield name, self.by_name[name]
+                    yield name, self.by_name.get(name_key(name), [])
 
     def names_holding(self, words: Iterable[str]) -> set[str]:
         """The names that hold all of ``words``."""

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from robomemory.embed.embedder import F32
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
+from robomemory.belief.carrying import Placed, Scenery, carried
+from robomemory.belief.evidence import Evidence
 from robomemory.graph.history import History
 from robomemory.graph.note_rules import SceneUpdate
-from robomemory.graph.scene import Entity, Fact, SceneFact, SceneGraph, SceneObject, Whereabouts, scene_fact
+from robomemory.graph.removal import Removal
+from robomemory.graph.scene import (
+    Entity,
+    Fact,
+    SceneFact,
+    SceneGraph,
+    SceneObject,
+    Sighting,
+    Whereabouts,
+    scene_fact,
+)
 from robomemory.helpers import Helpers
-from robomemory.names import METRIC, PLACE, content, normal_name, normal_triple
-from robomemory.records import MemoryRecord, Position, Query, Recall
-from robomemory.store.filters import FactFilter, FactOrder
+from robomemory.names import METRIC, PLACE, content, name_key, said_of, thing_name
+from robomemory.records import MemoryRecord, Query, Recall
+from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, SightingOrder
 from robomemory.store.queries import StoreReader
+from robomemory.records import Position
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Asked, Change, Update, weighed, within
 from robomemory.vectors.index import VectorIndex
@@ -56,7 +69,7 @@ class SpatialMemory:
         self._lock = threading.RLock()
         self._store = store
         self._helpers = helpers
-        self.past = History(store)
+        self.past = History(store, self._rules)
         self.load()
 
     def load(self) -> None:
@@ -76,6 +89,7 @@ class SpatialMemory:
                 state.put_sighting(sighting)
         for fact in self._store.facts(FactFilter(ended=False, order=FactOrder.TOLD)):
             state.put_fact(fact)
+        state.folds.empty = self._store.empty_balls()
         with self._lock:
             self._state, self._names = state, names
             self._applied_ns = 2**63 - 1
@@ -94,18 +108,31 @@ class SpatialMemory:
                 self._names.put([key for key, _ in change.names], [vector for _, vector in change.names])
             for entity in change.entities:
                 self._state.put_entity(entity)
-            for fact in change.facts:
+            for fact in sorted(change.facts, key=lambda f: f.open):
                 self._state.put_fact(fact)
             for name, key in change.aliases:
                 self._state.put_alias(name, key)
-            for sighting in change.sightings:
+            for sighting in sorted(change.sightings, key=lambda s: s.expired_ns is None):
                 self._state.put_sighting(sighting)
+            folds = self._state.folds
+            if change.folds is None:
+                folds.clear()
+                folds.empty = self._store.empty_balls()
+            else:
+                folds.slots |= change.folds.slots
+                folds.tracks |= change.folds.tracks
+                folds.whole |= change.folds.whole
+                folds.empty += change.folds.empty
             known = [t for f in change.facts for t in (f.recorded_ns, f.expired_ns) if t is not None]
             if known:
                 self._applied_ns = max(known)
             if self._rules.expire_ns is not None and change.entities:
                 run, newest = max(e.last_seen for e in change.entities)
                 self._state.forget_ages(Moment(run, newest - self._rules.expire_ns))
+
+    def without(self, ids: Collection[int], update: Update, *, retract: bool = False) -> Change:
+        """What the graph becomes once the records ``ids`` are forgotten, or (``retract``) were never true."""
+        return Removal(self._state, self, self._rules, ids, update).run(retract=retract)
 
     def name_vector(self, key: int) -> F32 | None:
         """The unit vector f32 (dim,) of the name of the thing ``key``."""
@@ -120,15 +147,53 @@ class SpatialMemory:
         """The stamp at which ``run`` began [ns]; 0 where nobody said."""
         return self._store.run_start(run) or 0
 
-    def history(self, subject: int) -> list[Fact]:
-        """The facts of ``subject`` that have ended."""
-        return self._store.facts(FactFilter(subjects=(subject,), ended=True))
+    def records_of(self, ids: Sequence[int]) -> dict[int, MemoryRecord]:
+        """The records of ``ids`` that stand."""
+        return self._store.by_id(ids) if ids else {}
+
+    def evidence(self, things: Sequence[int]) -> list[Evidence]:
+        """See :class:`robomemory.belief.believing.EvidenceSource`, as the methods that follow."""
+        return self._store.evidence(things)
+
+    def believed_facts(self, things: Sequence[int]) -> list[Fact]:
+        found: dict[int, Fact] = {}
+        for start in range(0, len(things), 400):
+            part = things[start : start + 400]
+            for asked in (FactFilter(subjects=part), FactFilter(objects=part)):
+                found |= {f.id: f for f in self._store.facts(asked)}
+        return list(found.values())
+
+    def believed_track(self, thing: int) -> list[Sighting]:
+        asked = SightingFilter(things=(thing,), placed=True, order=SightingOrder.TIME)
+        return self._store.sightings(asked)
+
+    def mentions(self, thing: int) -> list[Sighting]:
+        """What only named ``thing``, as it is believed."""
+        return [s for s in self._store.sightings(SightingFilter(things=(thing,))) if s.position is None]
+
+    def related(self, thing: int) -> list[tuple[int, str, int]]:
+        return self._store.related(thing)
+
+    def evidence_of(self, records: Sequence[int]) -> list[Evidence]:
+        return self._store.evidence_of(records)
+
+    def newest_without(self, records: Collection[int]) -> dict[int, int]:
+        """{run: the newest stamp [ns] of what counts of it}, without ``records``."""
+        newest: dict[int, int] = {}
+        for e in self._store.all_evidence():
+            if e.record_id not in records:
+                newest[e.at.run] = max(newest.get(e.at.run, 0), e.at.ns)
+        return newest
+
+    def seen_within(self, center: Position, radius_m: float) -> list[int]:
+        """The things that were ever seen in the box around that ball."""
+        return self._store.seen_within(center, radius_m)
 
     def around(self, names: Sequence[str]) -> tuple[str, ...]:
         """The facts within ``HOPS`` of the things called ``names`` or alike, in words (paper, Algorithm 2,
         steps 1 to 5: the local graph)."""
         with self._lock:
-            seeds = {key: 1.0 for name in names for key in self._state.by_name.get(name, ())}
+            seeds = {key: 1.0 for name in names for key in self._state.by_name.get(name_key(name), ())}
             reach = self._grown(seeds)
             facts = {f.id: f for key in reach for f in self._state.facts_at(key)}
             return tuple(" ".join(self._words(f)) for f in facts.values())
@@ -225,13 +290,13 @@ class SpatialMemory:
         """Whether what ``record`` says besides a position holds: "mug in tray" may have been ended."""
         if record.triple is None:
             return True
-        said = normal_triple(*record.triple)
+        *said, denied = said_of(*record.triple)
         if (span := query.span) is not None:
             facts = self.past.facts_of([key], *span)
         else:
             with self._lock:
                 facts = self._state.facts_at(key)
-        return any(
+        return denied != any(
             f.relation == said[1]
             and self._may_mean(said[0], f.subject, key)
             and self._may_mean(said[2], f.object, key)
@@ -241,9 +306,10 @@ class SpatialMemory:
     def _may_mean(self, name: str, end: int, key: int) -> bool:
         """Whether ``name``, in a record about the thing ``key``, may mean the thing ``end``."""
         entity = self._state.entities.get(end)
-        if entity is None or name == entity.name or end in self._state.by_name.get(name, ()):
+        alike = self._state.by_name.get(name_key(name), ())
+        if entity is None or name_key(name) == name_key(entity.name) or end in alike:
             return entity is not None
-        return end == key and not self._state.by_name.get(name)  # it had another name then
+        return end == key and not alike  # it had another name then
 
     def where_is(self, name: str) -> Whereabouts | None:
         """Where the thing called ``name`` is; None if nothing known bears that name. The exact name is
@@ -254,25 +320,49 @@ class SpatialMemory:
             if entity is None:
                 return None
             said = self._outwards(entity)
-            holders = [self._state.entities[f.object] for f in said if f.relation in PLACE]
             lines = tuple(" ".join(self._words(f)) for f in said)
-            if entity.position is not None:
-                return _whereabouts(entity, entity.position, entity.position_at, lines)
-            for holder in holders:
-                if holder.position is not None:
-                    return _whereabouts(entity, holder.position, holder.position_at, lines, holder.label)
-            return _whereabouts(entity, None, entity.last_seen, lines)
+            placed = carried(entity.id, self._scenery())
+            if placed is None:
+                at = entity.last_seen
+                return Whereabouts(entity.label, None, at.ns, lines, "", at.run)
+            via = "" if placed.via == entity.id else self._state.entities[placed.via].label
+            return Whereabouts(entity.label, placed.position, placed.at.ns, lines, via, placed.at.run)
+
+    def _scenery(self) -> Scenery:
+        """What is known now."""
+        state = self._state
+
+        def seen(key: int) -> tuple[Position, Moment] | None:
+            entity = state.entities[key]
+            return None if entity.position is None else (entity.position, entity.position_at)
+
+        def holder(key: int) -> tuple[int, Moment] | None:
+            held = next((f for f in state.out_of(key) if f.relation in PLACE), None)
+            return None if held is None else (held.object, held.valid_from)
+
+        def then(key: int, at: Moment) -> Position | None:
+            last = state.last.get(key)
+            return last.position if last is not None and last.at <= at else self.past.place(key, at)
+
+        return Scenery(seen, holder, then)
+
+    def positions(self) -> dict[int, Placed]:
+        """Where each thing is now, of those of which that is known."""
+        with self._lock:
+            scenery = self._scenery()
+            found = ((key, carried(key, scenery)) for key in self._state.entities)
+            return {key: placed for key, placed in found if placed is not None}
 
     def called(self, name: str) -> Entity | None:
         """The thing that ``name`` means, as :meth:`where_is` looks for it."""
-        wanted = normal_name(name)
+        wanted = thing_name(name)
         with self._lock:
             state = self._state
             plain, _, number = wanted.rpartition(" #")
-            keys = list(state.by_name.get(wanted, ()))
+            keys = list(state.by_name.get(name_key(wanted), ()))
             if plain and number.isdecimal():
-                keys += [k for k in state.by_name.get(plain, ()) if state.entities[k].ordinal == int(number)]
-            keys = keys or [k for n in state.names_holding(content(wanted)) for k in state.by_name[n]]
+                keys += [k for k in state.by_name.get(name_key(plain), ()) if state.entities[k].ordinal == int(number)]
+            keys = keys or [k for n in state.names_holding(content(wanted)) for k in state.by_name[name_key(n)]]
             found = [state.entities[k] for k in keys]
         return max(found, key=lambda e: (e.last_seen, -e.ordinal), default=None)
 
@@ -311,8 +401,10 @@ class SpatialMemory:
             known = sorted((state.entities[k] for k in state.graph), key=lambda e: (e.name, e.ordinal))
             facts = tuple(self._scene_fact(f) for _, f in sorted(state.facts.items()))
             applied = self._applied_ns
+            scenery = self._scenery()
+            spots = {e.id: carried(e.id, scenery) if e.position is not None else None for e in known}
         objects = tuple(
-            SceneObject(e.label, e.position, e.first_seen.ns, e.last_seen.ns, e.confidence, e.last_seen.run)
+            SceneObject(e.label, _spot(spots[e.id]), e.first_seen.ns, e.last_seen.ns, e.confidence, e.last_seen.run)
             for e in known
         )
         return SceneGraph(objects, facts, self.past.ended(applied, PAST))
@@ -326,10 +418,8 @@ class SpatialMemory:
         return scene_fact(f, subject, obj)
 
 
-def _whereabouts(
-    entity: Entity, position: Position | None, at: Moment, lines: tuple[str, ...], via: str = ""
-) -> Whereabouts:
-    return Whereabouts(entity.label, position, at.ns, lines, via, at.run)
+def _spot(placed: Placed | None) -> Position | None:
+    return None if placed is None else placed.position
 
 
 def _spread(reach: dict[int, float], fact: Fact, key: int, grown: list[int]) -> None:

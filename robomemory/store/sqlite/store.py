@@ -30,12 +30,12 @@ from robomemory.plain_text import plain
 from robomemory.records import MemoryKind
 from robomemory.store import rows as t
 from robomemory.store.backend import Backend
-from robomemory.store.forgetting import ForgetChoice, Forgotten
+from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.forks import Owner, check_not_inherited, inherit, keep_for_ever, unwatch, watch
 from robomemory.store.sqlite import integrity, schema
 from robomemory.store.sqlite.copying import copy_into
 from robomemory.store.sqlite.file import check_access, hold, inode_of
-from robomemory.store.sqlite.forgetting import forget
+from robomemory.store.sqlite.forgetting import chosen, forget
 from robomemory.store.sqlite.migrations import MIGRATIONS
 from robomemory.store.sqlite.words import WordSearch, newest_with
 from robomemory.store.sqlite.writing import put
@@ -253,9 +253,18 @@ class SqliteStore(Backend):
         with self.reading() as db:
             return copy_into(db, target)
 
-    def forget(self, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
+    def chosen(self, choice: ForgetChoice) -> Forgotten:
+        """See ``Backend``."""
+        self.owner.check()
+        with self._lock, self._errors("read"):
+            db = self._connection()
+            self._check_there()
+            with self._transaction(db):
+                return chosen(db, choice)
+
+    def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
         """See :func:`robomemory.store.sqlite.forgetting.forget`."""
-        return forget(self, choice, recorded_ns)
+        forget(self, gone, then, recorded_ns)
 
     def size_bytes(self) -> int:
         """Of the file and its log; in memory, of the pages."""
@@ -334,11 +343,11 @@ class SqliteStore(Backend):
     def last_sightings(self) -> list[Sighting]:
         """See ``StoreReader``."""
         rows = self._all(
-            "SELECT record_id, entity_id, max(stamp_ns), x, y, z, recorded_ns, run FROM sightings"
-            " GROUP BY entity_id, x IS NULL, run ORDER BY run"
+            f"SELECT {t.SIGHTING.replace('stamp_ns', 'max(stamp_ns)', 1)} FROM sightings"
+            " WHERE expired_ns IS NULL GROUP BY entity_id, x IS NULL, run ORDER BY run"
         )
         newest = {(s.entity_id, s.position is None): s for s in map(t.sighting_from, rows)}
-        return list(newest.values())
+        return [s for s in newest.values() if s.until is None]
 
     def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
         """See ``StoreReader``."""
