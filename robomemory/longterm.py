@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from robomemory.embed.embedder import F32
 from robomemory.fusion import reciprocal
 from robomemory.helpers import Helpers, RevisionAction
-from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
+from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall
 from robomemory.store.backend import Backend
 from robomemory.store.queries import RECENT, tokens
 from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, RecordRow, Update, fits, weighed
@@ -175,7 +176,13 @@ class LongTermMemory:
 
     def _recall(self, asked: Asked) -> list[Recall]:
         query, want = asked.query, asked.k * 2 + 8
+        if not query.text:
+            keys = self._store.live_ids(self._kind, query, 4 * MAX_K)
+            found = self._store.by_id(keys)
+            there = (found[key] for key in keys if key in found and fits(query, found[key]))
+            return [Recall(record, 1.0) for record in islice(there, asked.k)]
         likeness, records = self._alike(asked, want)
+        self._add_newest(asked, want, likeness, records)
         words: list[int] = []
         newest: list[int] = []
         if self._recency and RECENT & set(tokens(query.text)):
@@ -184,7 +191,7 @@ class LongTermMemory:
             words = self._store.by_words(self._kind, query.text, want)
         more = self._store.by_id([key for key in dict.fromkeys([*words, *newest]) if key not in records])
         records |= {key: r for key, r in more.items() if fits(query, r)}
-        words = [key for key in words if key in records]
+        words = _newest_of_equals([key for key in words if key in records], records)
         scores = {key: weighed(likeness.get(key, 0.0), r.confidence) for key, r in records.items()}
         for key, vector in self._index.rows(sorted(records.keys() - likeness.keys())).items():
             scores[key] = weighed(float(vector @ asked.vector), records[key].confidence)
@@ -201,6 +208,20 @@ class LongTermMemory:
             best = max(best, answer[i].score)
             answer[i] = replace(answer[i], score=best)
         return answer
+
+    def _add_newest(
+        self, asked: Asked, want: int, likeness: dict[int, float], records: dict[int, MemoryRecord]
+    ) -> None:
+        """Where more say the same than were looked at, the newest of them are looked at, too."""
+        best = max(likeness.values(), default=0.0)
+        equal = [key for key, cosine in likeness.items() if cosine >= best - 1e-6 and key in records]
+        if len(likeness) < want or len(equal) < want:
+            return
+        for text in dict.fromkeys(records[key].text for key in equal[:4]):
+            newest = self._store.newest_saying(self._kind, text, asked.k)
+            found = {key: r for key, r in self._store.by_id(newest).items() if fits(asked.query, r)}
+            records.update(found)
+            likeness.update(dict.fromkeys(found, best))
 
     def _alike(self, asked: Asked, want: int) -> tuple[dict[int, float], dict[int, MemoryRecord]]:
         """The most alike records that fit the query's place and time, with their cosines."""
@@ -243,6 +264,16 @@ class LongTermMemory:
         """Ends what runs in the background and keeps the index."""
         self._index.close()
         self.save()
+
+
+def _newest_of_equals(keys: Sequence[int], records: Mapping[int, MemoryRecord]) -> list[int]:
+    """``keys`` with the newest first among those of one text."""
+    of_text: dict[str, list[int]] = {}
+    for key in keys:
+        of_text.setdefault(records[key].text, []).append(key)
+    for same in of_text.values():
+        same.sort(key=lambda key: (records[key].moment, key))  # taken from the end
+    return [of_text[records[key].text].pop() for key in keys]
 
 
 def _says_more(row: RecordRow, known: RecordRow | None) -> bool:

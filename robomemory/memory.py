@@ -17,10 +17,10 @@ from robomemory.errors import (
     RoboMemoryError,
     StoreCorruptError,
 )
-from robomemory.graph.entity_merging import names_in
-from robomemory.graph.note_rules import EMPTY_RELATION
-from robomemory.graph.questions import SceneQuestions
+from robomemory.front.amending import Amending
 from robomemory.graph.answers import SceneAnswers
+from robomemory.graph.entity_merging import names_in
+from robomemory.graph.questions import SceneQuestions
 from robomemory.helpers import Helpers
 from robomemory.memory_parts import MemoryParts, PartsContext
 from robomemory.notes import Failure, Note, NoteLike, Plain, StepDone, failures_from, step_from
@@ -32,7 +32,6 @@ from robomemory.records import (
     Query,
     RecallResult,
     Triple,
-    ball,
     check_k,
     check_kinds,
     check_runs,
@@ -40,9 +39,8 @@ from robomemory.records import (
     records_from,
 )
 from robomemory.store.change_feed import Follower
-from robomemory.store.forgetting import ForgetChoice, keys_of
+from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
-from robomemory.store.notes_told import told_notes
 from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
 from robomemory.update_protocol import RecordRow, Update, stands_for
 from robomemory.vectors.index_files import Saved
@@ -51,7 +49,7 @@ _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 MakeParts = Callable[[PartsContext], MemoryParts]
 
 
-class RoboMemory(SceneAnswers):
+class RoboMemory(SceneAnswers, Amending):
     """What a robot has seen and done in one scene, kept in the file ``path``, or in the database that several
     robots share (``path``: ``"postgresql://host/database?scene=kitchen"``).
 
@@ -212,6 +210,10 @@ class RoboMemory(SceneAnswers):
         self._check_open()
         return self._store.backup(checked_path(target))
 
+    def clock_ns(self) -> int:
+        """What the computer's clock says [ns]."""
+        return self._clock_ns()
+
     def _run(self) -> int:
         return self._store.latest().run if self._store.shared else self._store.run
 
@@ -257,61 +259,6 @@ class RoboMemory(SceneAnswers):
             return RecallResult()
         placed = [self._placed(q) for q in questions]
         return self._parts.recall(placed, k, timeout_s, self._embedder, self._follower.follow)
-
-    def merge(self, name: str, other: str, *, stamp_ns: int = 0, run: int | None = None) -> None:
-        """``name`` and ``other`` are the same thing from now on; what is known of both is kept under the
-        name known longer, and both names find it. Remembered as a fact "``name`` same as ``other``" at
-        ``stamp_ns`` of ``run`` (0: when one of them was seen last).
-
-        Raises:
-            InvalidQueryError: one of the names is empty, or means nothing that is known; or a bad time.
-        """
-        self.remember([self._questions.same_thing(name, other, stamp_ns, run)])
-
-    def retract(self, record_id: int) -> None:
-        """The record ``record_id``, and every note that only said it again, was never true: what was believed
-        without it holds again. It stays in the store, and ``scene(known_ns=...)`` still shows the error. That
-        something is no longer so is another thing: remember a note that says it.
-
-        Raises:
-            InvalidQueryError: no record that stands has this key. StoreError: the disk failed.
-        """
-        (key,) = keys_of("retract: id", (record_id,))
-        self._check_open()
-        with self._writing, self._store.turn():
-            self._check_open()
-            self._follower.follow()
-            if (record := self._store.by_id([key]).get(key)) is None:
-                raise InvalidQueryError(f"retract: no record that stands has the key {key}")
-            now = self._now()
-            change = self._parts.retraction(record, self._store.ids, now)
-            self._follower.commit({record.kind: change}, now, lambda: self._parts.retracted(record, change))
-
-    def not_seen(
-        self, region: tuple[Position, float], stamp_ns: int, *, confidence: float = 1.0, source: str = "",
-        run: int = 0,
-    ) -> None:  # fmt: skip
-        """The ball ``region`` ((x, y, z), radius) [m] was in view at ``stamp_ns`` [ns], and what was not seen
-        in it is not there: its place is unknown from then on. What is remembered as seen there at that stamp
-        stays.
-
-        Raises:
-            InvalidQueryError: a bad region. InvalidNoteError: a bad stamp, confidence, source or run.
-        """
-        center, radius = ball("not_seen: region", region)
-        text = f"nothing else was seen within {radius:g} m of ({', '.join(f'{v:g}' for v in center)})"
-        triple = ("the view", EMPTY_RELATION, f"{radius!r} m")
-        self.remember(
-            [self.note("spatial", text, stamp_ns, position=center, triple=triple, confidence=confidence,
-                       source=source, run=run)]
-        )  # fmt: skip
-
-    def notes(self) -> tuple[MemoryRecord, ...]:
-        """Everything that was told and still counts, one record a note, in the order it came; those that only
-        said again what a record says are among them."""
-        self._up_to_date()
-        with self._store.snapshot():
-            return told_notes(self._store)
 
     def forget(
         self,

@@ -14,7 +14,7 @@ from robomemory.fusion import collect, merge
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.helpers import Helpers
 from robomemory.longterm import LongTermMemory
-from robomemory.records import MemoryKind, MemoryRecord, Query, Recall, RecallResult
+from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall, RecallResult
 from robomemory.store.backend import Backend
 from robomemory.store.forgetting import Consequences, Forgotten
 from robomemory.temporal import TemporalMemory
@@ -133,13 +133,14 @@ class MemoryParts:
         start = time.monotonic()
         deadline = start + timeout_s
         wanted = {kind for kind in MemoryKind if any(q.asks(kind) for q in queries)}
-        embedded = self._submit(self._embedding, embedder.embed, [q.text for q in queries])
+        texts = [q.text or "everything" for q in queries]  # without a text no likeness is asked for
+        embedded = self._submit(self._embedding, embedder.embed, texts)
         embedding: dict[MemoryKind, Future[Any]] = dict.fromkeys(wanted, embedded)
         vectors, missing = collect(embedding, deadline, timeout_s, "embedding the queries")
         if missing:
             return RecallResult(missing=missing)
         rows = next(iter(vectors.values()))
-        asked = [Asked(q, row, q.k or k) for q, row in zip(queries, rows, strict=True)]
+        asked = [Asked(q, row, q.k or (k if q.text else MAX_K)) for q, row in zip(queries, rows, strict=True)]
 
         def answer(kind: MemoryKind) -> list[list[Recall]]:
             """The answer of one memory to each query; empty where a query does not ask it."""

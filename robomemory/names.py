@@ -9,8 +9,9 @@ from functools import lru_cache
 
 from robomemory.belief.relations import METRIC as METRIC
 from robomemory.belief.relations import PLACE as PLACE
-from robomemory.belief.relations import RELATIONS, STATE
+from robomemory.belief.relations import RELATIONS
 from robomemory.belief.relations import SAME as SAME
+from robomemory.belief.relations import STATE as STATE
 from robomemory.belief.relations import opposite as opposite
 
 _ARTICLES = frozenset({"a", "an", "the", "my", "your", "this", "that", "some"})
@@ -31,8 +32,29 @@ _IRREGULAR = {
     "brownies": "brownie", "smoothies": "smoothie", "zombies": "zombie",
 }  # fmt: skip
 _SINGULAR_IN_S = frozenset(
-    "always lens pants jeans shorts pliers tongs tweezers news series species stairs headphones mens"
-    " clothes trousers goggles binoculars hers theirs yours".split()
+    [
+        "always",
+        "lens",
+        "pants",
+        "jeans",
+        "shorts",
+        "pliers",
+        "tongs",
+        "tweezers",
+        "news",
+        "series",
+        "species",
+        "stairs",
+        "headphones",
+        "mens",
+        "clothes",
+        "trousers",
+        "goggles",
+        "binoculars",
+        "hers",
+        "theirs",
+        "yours",
+    ]
 )
 
 

@@ -66,8 +66,8 @@ class MemoryRecord:
     ``position`` (3,) [m] of the first entity, or of the triple's subject; ``triple`` (subject, relation,
     object) of a spatial fact, or of a lesson in the semantic memory; ``confidence`` [0, 1]; ``source`` says
     who told it; ``run`` is the run of the clock that ``stamp_ns`` is of (None: not stored yet, and of the run
-    that the store is in); ``step`` that was tried and ``failures`` of the attempt that it is about; ``metadata`` as
-    in a :class:`robomemory.Note`.
+    that the store is in); ``step`` that was tried and ``failures`` of the attempt that it is about;
+    ``metadata`` as in a :class:`robomemory.Note`.
 
     Raises:
         InvalidNoteError: a field breaks the contract; the field and its value are named.

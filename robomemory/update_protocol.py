@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from robomemory.embed.embedder import F32
 from robomemory.belief.evidence import Evidence
 from robomemory.belief.folds import Folds
+from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.records import MemoryRecord, Query, Recall
 

@@ -1,15 +1,14 @@
 """What an update makes of what is believed: new evidence is folded in, and what changed is written as rows.
 
-What is newer than all that a slot has seen is one step further; what comes late has the things that it bears on
-folded anew, from all their evidence.
+What is newer than all that a slot has seen is one step further; what comes late has the things that it bears
+on folded anew, from all their evidence.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import replace
 
 from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself, slot_of
 from robomemory.belief.folding import Clock, Names, SlotFold, Spell, TrackFold, TrackStep, place_at
@@ -23,52 +22,11 @@ from robomemory.belief.folds import (
     slot_steps,
     track_of,
 )
+from robomemory.belief.relations import METRIC
+from robomemory.belief.sources import EvidenceSource, Settled, Writing
 from robomemory.graph.scene import Fact, Sighting
 from robomemory.records import Position
-from robomemory.belief.relations import METRIC
 from robomemory.timestamps import Moment
-
-Relations = Sequence[tuple[int, str, int]]
-
-
-class EvidenceSource(Protocol):
-    """Where what is known already is looked up."""
-
-    def evidence(self, things: Sequence[int]) -> Sequence[Evidence]:
-        """What bears on ``things``, as subject or object, and what says that a ball was empty; without what
-        was retracted."""
-        ...
-
-    def believed_facts(self, things: Sequence[int]) -> Sequence[Fact]:
-        """The facts that are believed, ended or not, with an end in ``things``."""
-        ...
-
-    def believed_track(self, thing: int) -> Sequence[Sighting]:
-        """The places of ``thing`` that are believed, oldest first."""
-        ...
-
-    def related(self, thing: int) -> Relations:
-        """The (subject, relation, object) that anything was ever said of, with ``thing`` as an end."""
-        ...
-
-
-@dataclass(slots=True)
-class Settled:
-    """What changed: rows of ``facts`` and ``sightings`` (by id), and the ``folds`` as they are now;
-    ``began``: (evidence, spell that it is part of)."""
-
-    facts: dict[int, Fact] = field(default_factory=dict)
-    sightings: dict[int, Sighting] = field(default_factory=dict)
-    folds: Folds = field(default_factory=Folds)
-    spells: dict[Slot | int, list[Spell]] = field(default_factory=lambda: defaultdict(list))
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """How rows are numbered and dated: the next free number, and the moment of recording [ns]."""
-
-    number: Callable[[], int]
-    now_ns: int
 
 
 class Believing:

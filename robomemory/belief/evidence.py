@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from robomemory.records import Position
 from robomemory.belief.relations import PLACE, RELATIONS, SOMEWHERE, STATE, opposite
+from robomemory.records import Position
 from robomemory.timestamps import Moment
 
 
 class Told(IntEnum):
-    """What a piece of evidence says: that a fact holds, or does not; where a thing is; that it was named; that
-    nothing but what was seen is in a ball."""
+    """What a piece of evidence says: that a fact holds, or does not; where a thing is; that it was named;
+    that nothing but what was seen is in a ball."""
 
     HOLDS = 0
     DENIED = 1
@@ -58,6 +58,7 @@ FACTS = (Told.HOLDS, Told.DENIED)
 ALONE = "alone"
 """The relation of a name in a note that says nothing else of the thing."""
 
+
 def of_itself(e: Evidence) -> bool:
     """Whether ``e`` puts a thing beside itself, as after two turned out to be one: that says nothing."""
     return e.told in FACTS and e.subject == e.object
@@ -65,6 +66,7 @@ def of_itself(e: Evidence) -> bool:
 
 Slot = tuple[str, int, int | str]
 """What can have one value at a time: (sort, thing, other thing or group)."""
+
 
 def turned(subject: int, relation: str, obj: int) -> tuple[int, str, int]:
     """The fact with its ends in the order of their keys, where the relation has an opposite: "mug left of

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from robomemory.belief.evidence import Evidence, Told, turned
+from robomemory.belief.relations import METRIC, SOMEWHERE
 from robomemory.graph.scene import Fact, Sighting
 from robomemory.records import Position
-from robomemory.belief.relations import METRIC, SOMEWHERE
 from robomemory.timestamps import Moment
 
 OVERRULE = 0.25
@@ -238,9 +238,7 @@ def _denies(denial: Evidence, fact: Triple) -> bool:
     return turned(denial.subject, denial.relation, denial.object) == fact
 
 
-def _ends(
-    now: Spell, at: Moment, step: SlotStep, denials: Sequence[Evidence], place_of: PlaceOf
-) -> int:
+def _ends(now: Spell, at: Moment, step: SlotStep, denials: Sequence[Evidence], place_of: PlaceOf) -> int:
     """The record that ends ``now`` at ``at``, though nothing else takes its place; 0: none."""
     for denial in sorted(denials, key=lambda e: (-e.confidence, e.record_id)):
         if _denies(denial, now.fact) and _sure(denial, now):

@@ -32,8 +32,8 @@ class Folds:
 
 
 def fold_track(evidence: Iterable[Evidence]) -> tuple[TrackFold, list[Spell]]:
-    """Where one thing was, from what ``evidence`` says of it and of empty balls: the fold with the last spell,
-    and those that ended."""
+    """Where one thing was, from what ``evidence`` says of it and of empty balls: the fold with the last
+    spell, and those that ended."""
     fold, closed = TrackFold(), list[Spell]()
     steps = grouped((e for e in evidence if e.told in (Told.SEEN, Told.EMPTY)), lambda e: e.at)
     for at in sorted(steps):
@@ -83,8 +83,8 @@ def track_of(rows: Iterable[Sighting]) -> list[Spell]:
     ends = [r.at for r in placed[1:]]
     return [
         Spell(
-            r.entity_id, "", 0, r.at, r.until or end, r.seen, r.times, r.confidence, r.confidence, r.record_id,
-            r.newest_id, r.sources, r.position, r.position,
+            r.entity_id, "", 0, r.at, r.until or end, r.seen, r.times, r.confidence, r.confidence,
+            r.record_id, r.newest_id, r.sources, r.position, r.position,
         )
         for r, end in zip(placed, [*ends, None], strict=False)
     ]  # fmt: skip

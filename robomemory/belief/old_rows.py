@@ -20,8 +20,8 @@ def evidence_of_rows(
     witnesses: Mapping[int, Witness],
     last_number: int,
 ) -> tuple[list[Evidence], int]:
-    """(evidence from which the same follows, last number used). ``witnesses`` {record: how sure it is, and who
-    told it}. What a record said again has a note of its own, with a number below 0."""
+    """(evidence from which the same follows, last number used). ``witnesses`` {record: how sure it is, and
+    who told it}. What a record said again has a note of its own, with a number below 0."""
     numbers = itertools.count(last_number + 1)
     found: list[Evidence] = []
 
@@ -33,9 +33,20 @@ def evidence_of_rows(
         number = next(numbers)
         found.append(
             Evidence(
-                number, -number if again else record, record, told, subject, relation, obj, at,
-                position, 0.0, confidence if sure is None else sure, source, known_ns,
-            )  # fmt: skip
+                number,
+                -number if again else record,
+                record,
+                told,
+                subject,
+                relation,
+                obj,
+                at,
+                position,
+                0.0,
+                confidence if sure is None else sure,
+                source,
+                known_ns,
+            )
         )
 
     for f in facts:

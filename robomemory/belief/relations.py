@@ -1,7 +1,7 @@
 """The relations between things: which are known, which words mean them, what each excludes.
 
-:data:`RELATIONS` is a table that can be extended with :meth:`RelationTable.add`; what it says of a wording, it
-says of old and new notes alike.
+:data:`RELATIONS` is a table that can be extended with :meth:`RelationTable.add`, before the notes that
+it shall be read with.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ SOMEWHERE = "at any place"
 """Only denied: "removed from the drawer" ends that a thing is in, on or held by it."""
 
 _SYNONYMS = {
-    "in": "inside, inside of, within, into, contained in, stored in, kept in, put in, put into, placed in, left"
-    " in, sitting in, lying in, located in, found in, at the bottom of, packed in, hidden in",
+    "in": "inside, inside of, within, into, contained in, stored in, kept in, put in, put into, placed in,"
+    " left in, sitting in, lying in, located in, found in, at the bottom of, packed in, hidden in",
     "on": "on top of, onto, upon, atop, put on, placed on, placed onto, sitting on, lying on, standing on,"
     " resting on, left on, located on, stacked on",
     "held by": "held in, grasped by, carried by, gripped by, in the hand of, in the gripper of",
@@ -46,8 +46,8 @@ _INVERSES = {
     "on": "supports",
 }
 _DENIALS = {
-    "in": "taken out of, out of, removed out of, outside, outside of, pulled out of, came out of, moved out of,"
-    " left out of",
+    "in": "taken out of, out of, removed out of, outside, outside of, pulled out of, came out of, "
+    "moved out of, left out of",
     "on": "taken off, off, taken off of, fell off, fell off of, lifted off, picked up off",
     "held by": "released by, dropped by, let go by, put down by",
     SOMEWHERE: "removed from, taken from, gone from, away from, missing from, moved away from, absent from,"

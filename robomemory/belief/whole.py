@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself, slot_of
 from robomemory.belief.folding import Clock, Names, Spell, place_at
 from robomemory.belief.folds import fold_slot, fold_track, grouped, moves, slot_steps
-from robomemory.records import Position
 from robomemory.belief.relations import METRIC
+from robomemory.records import Position
 from robomemory.timestamps import Moment
 
 

@@ -11,8 +11,8 @@ from itertools import islice
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
-from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.belief.folds import Folds
+from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.names import content, name_key
 from robomemory.records import Position
 from robomemory.timestamps import Moment

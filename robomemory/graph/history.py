@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from robomemory.belief.whole import believe
 from robomemory.belief.carrying import Placed, Scenery, carried
-from robomemory.graph.entity_merging import Rules
 from robomemory.belief.evidence import ALONE, Told
 from robomemory.belief.folding import Clock
 from robomemory.belief.folds import lost_at
+from robomemory.belief.whole import believe
+from robomemory.graph.entity_merging import Rules
 from robomemory.graph.scene import (
     Entity,
     Fact,
@@ -124,8 +124,19 @@ class History:
                 if s.began <= at:
                     sightings.append(
                         Sighting(
-                            0, s.record_id, key, s.began, s.position, known_ns, until, None, s.seen, s.times,
-                            s.confidence, s.newest_id, s.sources,
+                            0,
+                            s.record_id,
+                            key,
+                            s.began,
+                            s.position,
+                            known_ns,
+                            until,
+                            None,
+                            s.seen,
+                            s.times,
+                            s.confidence,
+                            s.newest_id,
+                            s.sources,
                         )
                     )
         return facts, sightings

@@ -15,16 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from robomemory.belief.believing import Believing, EvidenceSource, Settled, Writing
+from robomemory.belief.believing import Believing
+from robomemory.belief.evidence import ALONE, Evidence, Told
+from robomemory.belief.folding import SAME_PLACE_M, Clock, Spell
+from robomemory.belief.relations import METRIC, PLACE, SAME, STATE
+from robomemory.belief.sources import EvidenceSource, Settled, Writing
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Identities, Lookup, Rules, primary_name
-from robomemory.belief.evidence import ALONE, Evidence, Told, turned
-from robomemory.belief.folding import SAME_PLACE_M, Clock, Spell
 from robomemory.graph.scene import Entity, Sighting
+from robomemory.graph.standing import Standing
 from robomemory.helpers import Helpers
 from robomemory.names import said_of, thing_name
 from robomemory.records import MemoryRecord, Position
-from robomemory.belief.relations import METRIC, PLACE, SAME, STATE
 from robomemory.timestamps import WALL_NS, Moment
 from robomemory.update_protocol import Change, RecordRow, Update
 
@@ -80,19 +82,11 @@ class SceneUpdate:
             newest[run] = max(newest.get(run, 0), ns)
         clock = Clock(self._rules.expire_ns, newest, self._lookup.began_ns)
         settled = self._settle(clock, bool(rows))
-        stands_for = self._stands_for(settled)
-        records, updates = self._records(stands_for)
-        facts = tuple(replace(f, newest_id=_by(stands_for, f.newest_id)) for f in settled.facts.values())
-        seen = tuple(replace(s, newest_id=_by(stands_for, s.newest_id)) for s in settled.sightings.values())
-        standing = {row.record.id for row in (*records, *updates)}
-        evidence = tuple(
-            replace(
-                e, record_id=self._stands(e, stands_for), subject=self._final(e.subject),
-                object=self._final(e.object),
-            )
-            for e in self._evidence
-            if e.told is not Told.NAMED or self._stands(e, stands_for) in standing
-        )  # fmt: skip
+        standing = Standing(self._evidence, settled, self._kept, self._final, self._mentioned)
+        records, updates = standing.records(self._update.rows, self._lookup.records_of)
+        facts = tuple(replace(f, newest_id=standing.of(f.newest_id)) for f in settled.facts.values())
+        seen = tuple(replace(s, newest_id=standing.of(s.newest_id)) for s in settled.sightings.values())
+        kept = {row.record.id for row in (*records, *updates)}
         vectors = self._update.vectors
         return Change(
             rows=records,
@@ -103,9 +97,9 @@ class SceneUpdate:
             sightings=(*seen, *self._mentions),
             aliases=tuple(self._who.aliases.items()),
             merges=tuple(self._who.merges.items()),
-            evidence=evidence,
+            evidence=standing.final(kept),
             folds=settled.folds,
-            stands=stands_for,
+            stands=standing.stands_for,
         )
 
     def _far_ahead(self, row: RecordRow) -> bool:
@@ -166,7 +160,9 @@ class SceneUpdate:
                     taken.add(key)
             for i in members:
                 if i not in meant:
-                    again = (m for m in members if m in meant and math.dist(spots[m], spots[i]) <= SAME_PLACE_M)
+                    again = (
+                        m for m in members if m in meant and math.dist(spots[m], spots[i]) <= SAME_PLACE_M
+                    )
                     if (other := next(again, None)) is not None:  # two cameras, or a note that came twice
                         meant[i] = meant[other]
                 if i not in meant:
@@ -237,9 +233,20 @@ class SceneUpdate:
     ) -> None:
         self._evidence.append(
             Evidence(
-                self._update.ids.fact(), record.id, record.id, told, subject, relation, obj, record.moment,
-                position, radius_m, record.confidence, record.source, self._update.recorded_ns,
-            )  # fmt: skip
+                self._update.ids.fact(),
+                record.id,
+                record.id,
+                told,
+                subject,
+                relation,
+                obj,
+                record.moment,
+                position,
+                radius_m,
+                record.confidence,
+                record.source,
+                self._update.recorded_ns,
+            )
         )
 
     def _mention(self, key: int, record: MemoryRecord) -> None:
@@ -254,6 +261,11 @@ class SceneUpdate:
         self._mentions.append(said)
         if before is None or before.at <= said.at:
             self._last_mention[key] = said
+
+    def _mentioned(self, key: int) -> int:
+        """The record that only named the thing ``key`` last; 0: none."""
+        last = self._last_mention.get(key) or self._state.mentions.get(key)
+        return 0 if last is None else last.record_id
 
     def _text_of(self, sighting: Sighting) -> str:
         mine = next((r.record.text for r in self._update.rows if r.record.id == sighting.record_id), None)
@@ -285,92 +297,12 @@ class SceneUpdate:
             self._tell(Told.NAMED, record, end)
         return True
 
-    # Which notes are records of their own
-
-    def _stands_for(self, settled: Settled) -> dict[int, int]:
-        """{note: the record that stands for it} of the notes that only say again what a record says."""
-        spells = [s for found in settled.spells.values() for s in found]
-        pinned = {key for s in spells for key in (s.record_id, s.ended_by)}
-        began: dict[int, set[int]] = defaultdict(set)
-        news = set(self._kept)
-        where: dict[tuple[int, str, int], list[Spell]] = defaultdict(list)
-        for s in spells:
-            where[s.fact if s.position is None else (s.subject, "", 0)].append(s)
-        for e in self._evidence:
-            if e.told is Told.NAMED:
-                continue
-            spell = self._spell_of(e, where)
-            if spell is None or spell.record_id == e.note_id:
-                news.add(e.note_id)
-            else:
-                began[e.note_id].add(spell.record_id)
-        for e in self._evidence:
-            if e.told is Told.NAMED and e.note_id not in news and not began[e.note_id]:
-                last = self._last_mention.get(e.subject) or self._state.mentions.get(e.subject)
-                began[e.note_id].add(e.note_id if last is None else last.record_id)
-        return {note: min(by) for note, by in began.items() if note not in news | pinned and note not in by}
-
-    def _spell_of(
-        self, e: Evidence, where: Mapping[tuple[int, str, int], Sequence[Spell]]
-    ) -> Spell | None:
-        """The spell that ``e`` says again; None if it is not believed, or denies something."""
-        subject, obj = self._final(e.subject), self._final(e.object)
-        if e.told is Told.SEEN:
-            known = where.get((subject, "", 0), ())
-        elif e.told is Told.HOLDS:
-            known = where.get(turned(subject, e.relation, obj), ())
-        else:
-            return None
-        return next((s for s in known if s.began <= e.at <= s.seen), None)
-
-    def _stands(self, e: Evidence, stands_for: Mapping[int, int]) -> int:
-        return stands_for.get(e.note_id, e.note_id)
-
-    def _records(
-        self, stands_for: Mapping[int, int]
-    ) -> tuple[tuple[RecordRow, ...], tuple[RecordRow, ...]]:
-        """The rows to keep, and the known ones that were said again, which are as new as what said so."""
-        again: dict[int, list[MemoryRecord]] = defaultdict(list)
-        told = {e.note_id for e in self._evidence}
-        rows: dict[int, RecordRow] = {}
-        for row in self._update.rows:
-            key = row.record.id
-            if key in stands_for:
-                again[stands_for[key]].append(row.record)
-            elif key in told and not self._says_nothing(key):
-                rows[key] = row
-            elif key not in told and self._far_ahead(row):
-                rows[key] = row
-        known = self._lookup.records_of([key for key in again if key not in rows])
-        updates = []
-        for key, records in again.items():
-            row = rows.get(key) or (RecordRow(known[key], None) if key in known else None)
-            if row is None:
-                continue
-            run, ns = max(r.moment for r in (row.record, *records))
-            sure = max(r.confidence for r in (row.record, *records))
-            row = replace(row, record=replace(row.record, run=run, stamp_ns=ns, confidence=sure))
-            if key in rows:
-                rows[key] = row
-            else:
-                updates.append(row)
-        return tuple(rows.values()), tuple(updates)
-
-    def _says_nothing(self, note: int) -> bool:
-        """Whether ``note`` only names things, and nothing new of them."""
-        mine = [e for e in self._evidence if e.note_id == note]
-        return all(e.told is Told.NAMED for e in mine) and note not in self._kept
-
 
 def placed(entity: Entity, last: Spell | None) -> Entity:
     """``entity`` where ``last`` says that it was seen last."""
     if last is None:
         return replace(entity, position=None, position_at=Moment(0, 0))
     return replace(entity, position=last.measured, position_at=last.seen, confidence=last.surety)
-
-
-def _by(stands_for: Mapping[int, int], key: int) -> int:
-    return stands_for.get(key, key)
 
 
 def _may_be(entity: Entity, spot: Position, moment: Moment) -> bool:
@@ -395,5 +327,3 @@ def _radius(record: MemoryRecord) -> float:
     except ValueError:
         return 0.0
     return radius if math.isfinite(radius) and radius > 0 else 0.0
-
-

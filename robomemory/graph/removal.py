@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from robomemory.belief.believing import Believing, EvidenceSource, Writing
-from robomemory.graph.current_graph import SceneState
-from robomemory.graph.entity_merging import Rules
+from robomemory.belief.believing import Believing
 from robomemory.belief.evidence import ALONE, Evidence, Told
 from robomemory.belief.folding import Clock
+from robomemory.belief.sources import EvidenceSource, Writing
+from robomemory.graph.current_graph import SceneState
+from robomemory.graph.entity_merging import Rules
 from robomemory.graph.note_rules import placed
 from robomemory.graph.scene import Entity, Sighting
 from robomemory.records import Position

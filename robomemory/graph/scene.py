@@ -15,6 +15,8 @@ from robomemory.records import Position
 from robomemory.timestamps import FOREVER_NS as FOREVER_NS
 from robomemory.timestamps import Moment
 
+BEFORE_ALL = Moment(0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -82,7 +84,7 @@ class Sighting:
     recorded_ns: int
     until: Moment | None = None
     expired_ns: int | None = None
-    seen: Moment = Moment(0, 0)
+    seen: Moment = BEFORE_ALL
     times: int = 1
     confidence: float = 1.0
     newest_id: int = 0

@@ -9,27 +9,19 @@ from typing import NamedTuple
 from robomemory.embed.embedder import F32
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
-from robomemory.belief.carrying import Placed, Scenery, carried
-from robomemory.belief.evidence import Evidence
 from robomemory.graph.history import History
+from robomemory.graph.lookups import SceneLookups
 from robomemory.graph.note_rules import SceneUpdate
 from robomemory.graph.removal import Removal
 from robomemory.graph.scene import (
-    Entity,
     Fact,
-    SceneFact,
-    SceneGraph,
-    SceneObject,
-    Sighting,
-    Whereabouts,
-    scene_fact,
 )
+from robomemory.graph.views import SceneViews
 from robomemory.helpers import Helpers
-from robomemory.names import METRIC, PLACE, content, name_key, said_of, thing_name
+from robomemory.names import name_key, said_of
 from robomemory.records import MemoryRecord, Query, Recall
-from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, SightingOrder
+from robomemory.store.filters import FactFilter, FactOrder
 from robomemory.store.queries import StoreReader
-from robomemory.records import Position
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Asked, Change, Update, weighed, within
 from robomemory.vectors.index import VectorIndex
@@ -37,7 +29,7 @@ from robomemory.vectors.index import VectorIndex
 SEEDS = 3  # vertices the search starts from (paper: N = 3)
 HOPS = 2  # edges it follows from there (paper: K = 2)
 REACH = 400  # most vertices looked at
-PAST = 1_000  # most facts that ended in a scene
+MOST_TOLD = 100_000  # pieces of evidence of a span that are looked at
 _MENTIONED = 0.95
 _HOP_WEIGHT = 0.8
 
@@ -51,7 +43,7 @@ class _Found(NamedTuple):
     checked: bool
 
 
-class SpatialMemory:
+class SpatialMemory(SceneLookups, SceneViews):
     """Things, where they were seen, and facts between them, over ``store``. A fact that was not said for
     ``expire_ns`` [ns] ends (None: never). Without ``validity`` facts never end, without ``merging`` every
     name is another thing: for benches."""
@@ -92,7 +84,7 @@ class SpatialMemory:
         state.folds.empty = self._store.empty_balls()
         with self._lock:
             self._state, self._names = state, names
-            self._applied_ns = 2**63 - 1
+            self._applied_ns = self._store.believed_ns()
 
     def plan(self, update: Update) -> Change:
         """The change that keeps the rows; see :mod:`robomemory.graph.note_rules`. It takes no lock: the one
@@ -125,7 +117,7 @@ class SpatialMemory:
                 folds.empty += change.folds.empty
             known = [t for f in change.facts for t in (f.recorded_ns, f.expired_ns) if t is not None]
             if known:
-                self._applied_ns = max(known)
+                self._applied_ns = max(self._applied_ns, *known)
             if self._rules.expire_ns is not None and change.entities:
                 run, newest = max(e.last_seen for e in change.entities)
                 self._state.forget_ages(Moment(run, newest - self._rules.expire_ns))
@@ -137,57 +129,6 @@ class SpatialMemory:
     def name_vector(self, key: int) -> F32 | None:
         """The unit vector f32 (dim,) of the name of the thing ``key``."""
         return self._names.vector(key)
-
-    def text_of(self, record_id: int) -> str:
-        """The text of a record; empty if it is not kept any more."""
-        found = self._store.by_id([record_id])
-        return found[record_id].text if record_id in found else ""
-
-    def began_ns(self, run: int) -> int:
-        """The stamp at which ``run`` began [ns]; 0 where nobody said."""
-        return self._store.run_start(run) or 0
-
-    def records_of(self, ids: Sequence[int]) -> dict[int, MemoryRecord]:
-        """The records of ``ids`` that stand."""
-        return self._store.by_id(ids) if ids else {}
-
-    def evidence(self, things: Sequence[int]) -> list[Evidence]:
-        """See :class:`robomemory.belief.believing.EvidenceSource`, as the methods that follow."""
-        return self._store.evidence(things)
-
-    def believed_facts(self, things: Sequence[int]) -> list[Fact]:
-        found: dict[int, Fact] = {}
-        for start in range(0, len(things), 400):
-            part = things[start : start + 400]
-            for asked in (FactFilter(subjects=part), FactFilter(objects=part)):
-                found |= {f.id: f for f in self._store.facts(asked)}
-        return list(found.values())
-
-    def believed_track(self, thing: int) -> list[Sighting]:
-        asked = SightingFilter(things=(thing,), placed=True, order=SightingOrder.TIME)
-        return self._store.sightings(asked)
-
-    def mentions(self, thing: int) -> list[Sighting]:
-        """What only named ``thing``, as it is believed."""
-        return [s for s in self._store.sightings(SightingFilter(things=(thing,))) if s.position is None]
-
-    def related(self, thing: int) -> list[tuple[int, str, int]]:
-        return self._store.related(thing)
-
-    def evidence_of(self, records: Sequence[int]) -> list[Evidence]:
-        return self._store.evidence_of(records)
-
-    def newest_without(self, records: Collection[int]) -> dict[int, int]:
-        """{run: the newest stamp [ns] of what counts of it}, without ``records``."""
-        newest: dict[int, int] = {}
-        for e in self._store.all_evidence():
-            if e.record_id not in records:
-                newest[e.at.run] = max(newest.get(e.at.run, 0), e.at.ns)
-        return newest
-
-    def seen_within(self, center: Position, radius_m: float) -> list[int]:
-        """The things that were ever seen in the box around that ball."""
-        return self._store.seen_within(center, radius_m)
 
     def around(self, names: Sequence[str]) -> tuple[str, ...]:
         """The facts within ``HOPS`` of the things called ``names`` or alike, in words (paper, Algorithm 2,
@@ -203,8 +144,13 @@ class SpatialMemory:
         the most similar names are seeds, facts are followed ``HOPS`` times in both directions, and the
         facts and positions among the things found come back, the nearer to a seed the better."""
         query = asked.query
+        if not query.text:
+            return self._all_within(query, asked.k)
         with self._lock:
             seeds = self._seeds(asked)
+            if query.near is not None and query.span is None:  # all that is there, whatever it is called
+                inside = (k for k, p in self.positions().items() if within(query, p.position))
+                seeds = {**{key: self._likeness(key, asked) for key in inside}, **seeds}
         found = self._now(seeds, query) if query.span is None else self._then(seeds, *query.span, query)
         best: dict[int, _Found] = {}
         for item in found:
@@ -223,6 +169,30 @@ class SpatialMemory:
                 break
         answer.sort(key=lambda r: (r.score, r.record.moment), reverse=True)
         return answer[: asked.k]
+
+    def _likeness(self, key: int, asked: Asked) -> float:
+        """How like the name of the thing ``key`` is to the query's text, 0.01 at least."""
+        vector = self._names.vector(key)
+        return 0.01 if vector is None else max(0.01, float(vector @ asked.vector))
+
+    def _all_within(self, query: Query, k: int) -> list[Recall]:
+        """What fits the query's place and time, the newest first: of a span everything that was told, else
+        the things that are there now."""
+        if query.span is not None:
+            told = self._store.records_told(*query.span, query.near, MOST_TOLD)
+            keys = [key for key, spot in told if within(query, spot)]
+        else:
+            with self._lock:
+                there = sorted(
+                    ((p.at, key) for key, p in self.positions().items() if within(query, p.position)),
+                    reverse=True,
+                )
+                rows = [self._state.last.get(key) or self._state.mentions.get(key) for _, key in there]
+                facts = [f.record_id for _, key in there for f in self._state.out_of(key)[:1]]
+            keys = [s.record_id for s in rows if s is not None] or facts
+        keys = list(dict.fromkeys(keys))[:k]
+        records = self._store.by_id(keys)
+        return [Recall(records[key], 1.0) for key in keys if key in records]
 
     def _seeds(self, asked: Asked) -> dict[int, float]:
         seeds = dict(self._names.search(asked.vector, SEEDS))
@@ -310,116 +280,6 @@ class SpatialMemory:
         if entity is None or name_key(name) == name_key(entity.name) or end in alike:
             return entity is not None
         return end == key and not alike  # it had another name then
-
-    def where_is(self, name: str) -> Whereabouts | None:
-        """Where the thing called ``name`` is; None if nothing known bears that name. The exact name is
-        looked for first, then names that hold all its words ("mug" finds "blue mug"); of several the one
-        seen last. A thing inside another that was never seen itself has the position of its holder."""
-        with self._lock:
-            entity = self.called(name)
-            if entity is None:
-                return None
-            said = self._outwards(entity)
-            lines = tuple(" ".join(self._words(f)) for f in said)
-            placed = carried(entity.id, self._scenery())
-            if placed is None:
-                at = entity.last_seen
-                return Whereabouts(entity.label, None, at.ns, lines, "", at.run)
-            via = "" if placed.via == entity.id else self._state.entities[placed.via].label
-            return Whereabouts(entity.label, placed.position, placed.at.ns, lines, via, placed.at.run)
-
-    def _scenery(self) -> Scenery:
-        """What is known now."""
-        state = self._state
-
-        def seen(key: int) -> tuple[Position, Moment] | None:
-            entity = state.entities[key]
-            return None if entity.position is None else (entity.position, entity.position_at)
-
-        def holder(key: int) -> tuple[int, Moment] | None:
-            held = next((f for f in state.out_of(key) if f.relation in PLACE), None)
-            return None if held is None else (held.object, held.valid_from)
-
-        def then(key: int, at: Moment) -> Position | None:
-            last = state.last.get(key)
-            return last.position if last is not None and last.at <= at else self.past.place(key, at)
-
-        return Scenery(seen, holder, then)
-
-    def positions(self) -> dict[int, Placed]:
-        """Where each thing is now, of those of which that is known."""
-        with self._lock:
-            scenery = self._scenery()
-            found = ((key, carried(key, scenery)) for key in self._state.entities)
-            return {key: placed for key, placed in found if placed is not None}
-
-    def called(self, name: str) -> Entity | None:
-        """The thing that ``name`` means, as :meth:`where_is` looks for it."""
-        wanted = thing_name(name)
-        with self._lock:
-            state = self._state
-            plain, _, number = wanted.rpartition(" #")
-            keys = list(state.by_name.get(name_key(wanted), ()))
-            if plain and number.isdecimal():
-                keys += [k for k in state.by_name.get(name_key(plain), ()) if state.entities[k].ordinal == int(number)]
-            keys = keys or [k for n in state.names_holding(content(wanted)) for k in state.by_name[name_key(n)]]
-            found = [state.entities[k] for k in keys]
-        return max(found, key=lambda e: (e.last_seen, -e.ordinal), default=None)
-
-    def inside(self, name: str) -> list[str]:
-        """Labels of what is in the thing called ``name`` now, and in what is in it, the nearest first."""
-        with self._lock:
-            entity = self.called(name)
-            found: dict[int, str] = {}
-            edge = [] if entity is None else [entity.id]
-            while edge:
-                facts = (f for key in edge for f in self._state.facts_at(key, len(self._state.facts) + 1))
-                inner = [f.subject for f in facts if f.relation == "in" and f.object in edge]
-                edge = [key for key in dict.fromkeys(inner) if key not in found]
-                found.update((key, self._state.entities[key].label) for key in edge)
-            if entity is not None:
-                found.pop(entity.id, None)
-            return list(found.values())
-
-    def _outwards(self, entity: Entity) -> list[Fact]:
-        """The facts that say where ``entity`` is, then where its holder is, and so on."""
-        said: list[Fact] = []
-        visited = {entity.id}
-        here: int | None = entity.id
-        while here is not None:
-            facts = self._state.out_of(here)
-            said += [f for f in facts if f.relation in PLACE | METRIC]
-            holder = next((f.object for f in facts if f.relation in PLACE), None)
-            here = holder if holder not in visited else None
-            visited.update(() if here is None else (here,))
-        return said
-
-    def snapshot(self) -> SceneGraph:
-        """Things, facts that hold and facts that were ended, as one consistent picture."""
-        with self._lock:
-            state = self._state
-            known = sorted((state.entities[k] for k in state.graph), key=lambda e: (e.name, e.ordinal))
-            facts = tuple(self._scene_fact(f) for _, f in sorted(state.facts.items()))
-            applied = self._applied_ns
-            scenery = self._scenery()
-            spots = {e.id: carried(e.id, scenery) if e.position is not None else None for e in known}
-        objects = tuple(
-            SceneObject(e.label, _spot(spots[e.id]), e.first_seen.ns, e.last_seen.ns, e.confidence, e.last_seen.run)
-            for e in known
-        )
-        return SceneGraph(objects, facts, self.past.ended(applied, PAST))
-
-    def _words(self, fact: Fact) -> tuple[str, str, str]:
-        entities = self._state.entities
-        return entities[fact.subject].label, fact.relation, entities[fact.object].label
-
-    def _scene_fact(self, f: Fact) -> SceneFact:
-        subject, _, obj = self._words(f)
-        return scene_fact(f, subject, obj)
-
-
-def _spot(placed: Placed | None) -> Position | None:
-    return None if placed is None else placed.position
 
 
 def _spread(reach: dict[int, float], fact: Fact, key: int, grown: list[int]) -> None:

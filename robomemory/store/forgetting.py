@@ -97,9 +97,7 @@ def keys_of(where: str, ids: object) -> frozenset[int]:
     err = InvalidQueryError
     if isinstance(ids, str | bytes | Mapping) or not isinstance(ids, Iterable):
         raise err(f"{where} {checks.shown(ids)}, expected keys of records")
-    keys = frozenset(
-        checks.whole(where, i, 2**63 - 1, "2**63 - 1", "keys of records", err) for i in ids
-    )
+    keys = frozenset(checks.whole(where, i, 2**63 - 1, "2**63 - 1", "keys of records", err) for i in ids)
     if not keys:
         raise err(f"{where} is empty, which chooses no record; name at least one")
     return keys
@@ -135,9 +133,7 @@ def holds(query: Query) -> Callable[..., bool]:
     ball."""
     wanted = set(tokens(query.text))
 
-    def says(
-        text: str, names: str, triple: str, x: float | None, y: float | None, z: float | None
-    ) -> bool:
+    def says(text: str, names: str, triple: str, x: float | None, y: float | None, z: float | None) -> bool:
         if not wanted <= {*tokens(text), *tokens(names), *tokens(triple)}:
             return False
         if query.near is None:

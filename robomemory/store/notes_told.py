@@ -37,7 +37,9 @@ def told_notes(store: StoreReader) -> tuple[MemoryRecord, ...]:
     return tuple(notes[key] for key in sorted(notes, key=lambda k: (k if k > 0 else 2**62, order[k])))
 
 
-def _again(evidence: Sequence[Evidence], stands: MemoryRecord, entities: Mapping[int, Entity]) -> MemoryRecord:
+def _again(
+    evidence: Sequence[Evidence], stands: MemoryRecord, entities: Mapping[int, Entity]
+) -> MemoryRecord:
     """The note that said what ``evidence`` holds, which the record ``stands`` says as well."""
     seen = next((e for e in evidence if e.told is Told.SEEN), None)
     fact = next((e for e in evidence if e.told in (Told.HOLDS, Told.DENIED)), None)

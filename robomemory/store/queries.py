@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
+from robomemory.belief.evidence import Evidence
 from robomemory.embed.embedder import F32
 from robomemory.errors import StoreCorruptError
-from robomemory.belief.evidence import Evidence
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.names import words
 from robomemory.records import MemoryKind, MemoryRecord, Position, Query
@@ -62,6 +62,11 @@ class StoreReader:
         """The records as they stand in the store, replaced ones too, in the order they came."""
         which, values = ("", ()) if kind is None else ("WHERE kind = ?", (str(MemoryKind(kind)),))
         rows = self._all(f"SELECT {t.RECORD} FROM records {which} ORDER BY id", values)
+        return tuple(self._decoded(r) for r in rows)
+
+    def records_standing(self) -> tuple[MemoryRecord, ...]:
+        """The records that stand, in the order they came."""
+        rows = self._all(f"SELECT {t.RECORD} FROM records WHERE replaced_by = 0 ORDER BY id")
         return tuple(self._decoded(r) for r in rows)
 
     def records_that_count(self) -> tuple[MemoryRecord, ...]:
@@ -246,6 +251,11 @@ class StoreReader:
         clause, values = of_facts(asked)
         return [t.fact_from(f) for f in self._all(f"SELECT {t.FACT} FROM facts{clause}", values)]
 
+    def believed_ns(self) -> int:
+        """When a fact was believed, or no longer believed, last [ns, the clock of recording]."""
+        rows = self._all("SELECT max(recorded_ns), max(expired_ns) FROM facts")
+        return max(int(str(ns)) if ns is not None else 0 for ns in rows[0])
+
     def sightings(self, asked: SightingFilter) -> list[Sighting]:
         """The sightings that ``asked`` chooses."""
         clause, values = of_sightings(asked)
@@ -339,6 +349,14 @@ class StoreReader:
         """Keys of the newest standing records of ``kind`` that hold every word of ``text`` that is known
         here, fillers aside; none if fewer than two words are known."""
         raise NotImplementedError
+
+    def newest_saying(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """Keys of the newest standing records of ``kind`` with that very text."""
+        sql = (
+            "SELECT id FROM records WHERE kind = ? AND replaced_by = 0 AND text = ?"
+            " ORDER BY run DESC, stamp_ns DESC LIMIT ?"
+        )
+        return [int(str(key)) for (key,) in self._all(sql, (str(kind), text, limit))]
 
     def run_start(self, run: int) -> int | None:
         """The stamp at which ``run`` began [ns]; None where nobody said."""

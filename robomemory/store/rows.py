@@ -8,8 +8,8 @@ from dataclasses import astuple
 
 import numpy as np
 
-from robomemory.embed.embedder import F32
 from robomemory.belief.evidence import Evidence, Told
+from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.notes import Failure, Plain, StepDone, Triple
 from robomemory.records import MemoryKind, MemoryRecord, Position
@@ -132,7 +132,18 @@ def values_of_fact(f: Fact) -> Values:
     times = (f.valid_from.ns, until[1], f.recorded_ns, f.expired_ns, f.seen.ns)
     runs = (f.valid_from.run, until[0], f.seen.run)
     said = (f.times, f.newest_id, json.dumps(f.sources, ensure_ascii=False))
-    return (f.id, f.subject, f.relation, f.object, *times, f.confidence, f.record_id, f.ended_by, *runs, *said)
+    return (
+        f.id,
+        f.subject,
+        f.relation,
+        f.object,
+        *times,
+        f.confidence,
+        f.record_id,
+        f.ended_by,
+        *runs,
+        *said,
+    )
 
 
 def sighting_from(s: Sequence[object]) -> Sighting:

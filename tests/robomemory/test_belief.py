@@ -85,7 +85,9 @@ class Model:
             radius = 0.1 if what == "empty" else 0.0
             items.append((Item(what, s, r, o, (run, at), pos, radius, how_sure), self.notes))
             triple = ("the view", "shows nothing else within", "0.1 m") if what == "empty" else None
-            triple = triple or ((s, WORDS.get((what, r), "is not" if what == "denies" else r), o) if r else None)
+            triple = triple or (
+                (s, WORDS.get((what, r), "is not" if what == "denies" else r), o) if r else None
+            )
             text = f"{what} {s} {r} {o} {pos}"
             names = () if triple else (s,)
             records.append(
@@ -140,9 +142,9 @@ class Model:
 
     def items(self, known=None):
         for item, _, since, gone in self.told:
-            if known is None and gone is None:
-                yield self._named(item)
-            elif known is not None and since <= known and (gone is None or gone > known):
+            if (known is None and gone is None) or (
+                known is not None and since <= known and (gone is None or gone > known)
+            ):
                 yield self._named(item)
 
     def _named(self, i):

@@ -16,6 +16,7 @@ from robomemory import (
 from robomemory.store.exchange import from_lines, to_lines
 from robomemory.timestamps import MAX_RUN, MOST_AHEAD, WALL_NS
 from tests.postgres import server
+from tests.robomemory.old_stores import without_evidence
 
 S = 10**9
 
@@ -202,27 +203,6 @@ def test_a_store_of_version_2_holds_run_0(path, note):
         assert memory.begin_run(0) == 1
         memory.remember([note("spatial", "b", 5, says=("mug", "in", "tray"))])
         assert facts(memory.scene()) == {"mug in tray"}
-
-
-def without_evidence(db):
-    """Takes out what came with version 5, or 4 on a server."""
-    db.execute("DROP TABLE evidence")
-    db.execute("ALTER TABLE records DROP COLUMN metadata")
-    for column in ("times", "newest_id", "sources"):
-        db.execute(f"ALTER TABLE facts DROP COLUMN {column}")
-    for index in ("sightings_entity", "sightings_time", "sightings_record"):
-        db.execute(f"DROP INDEX {index}")
-    db.execute("ALTER TABLE sightings RENAME TO new_sightings")
-    db.execute(
-        "CREATE TABLE sightings (record_id BIGINT NOT NULL, entity_id BIGINT NOT NULL, stamp_ns BIGINT NOT NULL,"
-        " x DOUBLE PRECISION, y DOUBLE PRECISION, z DOUBLE PRECISION, recorded_ns BIGINT NOT NULL,"
-        " seq BIGINT NOT NULL DEFAULT 0, run BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (record_id, entity_id))"
-    )
-    columns = "record_id, entity_id, stamp_ns, x, y, z, recorded_ns, run"
-    db.execute(f"INSERT INTO sightings ({columns}) SELECT {columns} FROM new_sightings")
-    db.execute("DROP TABLE new_sightings")
-    db.execute("CREATE INDEX sightings_entity ON sightings (entity_id, run, stamp_ns)")
-    db.execute("CREATE INDEX sightings_time ON sightings (run, stamp_ns)")
 
 
 def dump(path):

@@ -8,8 +8,8 @@ import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import sql
 
-from robomemory.errors import StoreCorruptError, StoreError, StoreVersionError
 from robomemory.belief.old_rows import evidence_of_rows
+from robomemory.errors import StoreCorruptError, StoreError, StoreVersionError
 from robomemory.graph.scene import Sighting
 from robomemory.store import rows as t
 from robomemory.store.old_texts import fields_of
@@ -202,7 +202,9 @@ def _find_evidence(db: Connection) -> None:
     db.execute("UPDATE schema_version SET version = 4")
 
 
-def _insert(cursor: psycopg.Cursor[tuple[object, ...]], table: str, columns: str, rows: Sequence[Sequence[object]]) -> None:
+def _insert(
+    cursor: psycopg.Cursor[tuple[object, ...]], table: str, columns: str, rows: Sequence[Sequence[object]]
+) -> None:
     marks = ", ".join(["%s"] * len(columns.split(",")))
     if rows:
         cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})".encode(), rows)

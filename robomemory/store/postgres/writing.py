@@ -31,7 +31,8 @@ _PUT_SIGHTING = _insert("sightings", f"{t.SIGHTING}, seq", "id")
 _PUT_EVIDENCE = _insert("evidence", t.EVIDENCE, "id")
 _PUT_ALIAS = _insert("aliases", "name, entity_id, seq", "name")
 _SET_RECORD = (
-    b"UPDATE records SET stamp_ns = %s, confidence = %s, replaced_by = %s, seq = %s, run = %s WHERE id = %s"
+    b"UPDATE records SET stamp_ns = %s, confidence = %s, replaced_by = %s, seq = %s, run = %s, metadata = %s"
+    b" WHERE id = %s"
 )
 _RETIRE = b"UPDATE vectors SET live = %s WHERE record_id = %s"
 _ENTITY_COLUMNS = ", ".join(f"{name} = %s" for name in t.ENTITY.split(", ")[1:])
@@ -56,7 +57,13 @@ def put(db: Connection, change: Change, recorded_ns: int, seq: int) -> None:
         ],
     )
     updated = [(r.record, r.replaced_by) for r in change.updates]
-    many(_SET_RECORD, [(r.stamp_ns, r.confidence, by, seq, r.moment.run, r.id) for r, by in updated])
+    many(
+        _SET_RECORD,
+        [
+            (r.stamp_ns, r.confidence, by, seq, r.moment.run, t.metadata_text(r.metadata), r.id)
+            for r, by in updated
+        ],
+    )
     many(_RETIRE, [(by == LIVE, r.id) for r, by in updated])
     names = dict(change.names)
     many(
@@ -128,7 +135,9 @@ def forget(db: Connection, gone: Forgotten, then: Consequences, recorded_ns: int
     hit = "IN (SELECT id FROM hit)"
     db.execute(f"DELETE FROM facts WHERE subject {hit} AND subject NOT IN ({left})".encode())
     db.execute(f"DELETE FROM entities WHERE id {hit} AND id NOT IN ({left})".encode())
-    db.execute("DELETE FROM aliases WHERE entity_id NOT IN (SELECT id FROM entities WHERE merged_into IS NULL)")
+    db.execute(
+        "DELETE FROM aliases WHERE entity_id NOT IN (SELECT id FROM entities WHERE merged_into IS NULL)"
+    )
 
 
 def _choose(db: Connection, choice: ForgetChoice) -> list[int]:

@@ -66,9 +66,7 @@ def migrate_1(db: sqlite3.Connection) -> None:
     for table in ("records", "entities", "facts", "sightings"):
         db.execute(f"DROP TABLE old_{table}")
     last = [db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0] for table in _KEYED]
-    db.execute(
-        "UPDATE state SET seq = 1, last_record = ?, last_entity = ?, last_fact = ?", (*last, number)
-    )
+    db.execute("UPDATE state SET seq = 1, last_record = ?, last_entity = ?, last_fact = ?", (*last, number))
     _read_old_texts(db)
     _find_evidence(db)
 

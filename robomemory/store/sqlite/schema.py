@@ -41,7 +41,8 @@ CREATE TABLE facts (
     seen_ns INTEGER NOT NULL, confidence REAL NOT NULL, record_id INTEGER NOT NULL,
     ended_by INTEGER NOT NULL DEFAULT 0, from_run INTEGER NOT NULL DEFAULT 0,
     until_run INTEGER NOT NULL DEFAULT 0, seen_run INTEGER NOT NULL DEFAULT 0,
-    times INTEGER NOT NULL DEFAULT 1, newest_id INTEGER NOT NULL DEFAULT 0, sources TEXT NOT NULL DEFAULT '[]');
+    times INTEGER NOT NULL DEFAULT 1, newest_id INTEGER NOT NULL DEFAULT 0,
+    sources TEXT NOT NULL DEFAULT '[]');
 CREATE INDEX facts_subject ON facts (subject);
 CREATE INDEX facts_object ON facts (object);
 CREATE INDEX facts_record ON facts (record_id);

@@ -180,10 +180,10 @@ class SqliteStore(Backend):
             raise InvalidNoteError(f"{self.path}: a number does not fit into 64 bits: {error}") from error
 
     @contextmanager
-    def _transaction(self, db: sqlite3.Connection) -> Iterator[None]:
+    def _transaction(self, db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         db.execute("BEGIN IMMEDIATE")
         try:
-            yield
+            yield db
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -254,16 +254,13 @@ class SqliteStore(Backend):
             return copy_into(db, target)
 
     def chosen(self, choice: ForgetChoice) -> Forgotten:
-        """See ``Backend``."""
         self.owner.check()
         with self._lock, self._errors("read"):
-            db = self._connection()
             self._check_there()
-            with self._transaction(db):
+            with self._transaction(self._connection()) as db:
                 return chosen(db, choice)
 
     def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
-        """See :func:`robomemory.store.sqlite.forgetting.forget`."""
         forget(self, gone, then, recorded_ns)
 
     def size_bytes(self) -> int:
@@ -341,7 +338,6 @@ class SqliteStore(Backend):
             return db.execute(sql, values).fetchall()
 
     def last_sightings(self) -> list[Sighting]:
-        """See ``StoreReader``."""
         rows = self._all(
             f"SELECT {t.SIGHTING.replace('stamp_ns', 'max(stamp_ns)', 1)} FROM sightings"
             " WHERE expired_ns IS NULL GROUP BY entity_id, x IS NULL, run ORDER BY run"
@@ -350,12 +346,10 @@ class SqliteStore(Backend):
         return [s for s in newest.values() if s.until is None]
 
     def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        """See ``StoreReader``."""
         with self.reading() as db:
             return self._words.by_words(db, kind, text, limit)
 
     def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        """See ``StoreReader``."""
         with self.reading() as db:
             return newest_with(db, kind, text, limit)
 

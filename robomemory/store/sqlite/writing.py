@@ -55,8 +55,9 @@ def _update(db: sqlite3.Connection, row: RecordRow, seq: int) -> None:
     r = row.record
     (before,) = db.execute("SELECT replaced_by FROM records WHERE id = ?", (r.id,)).fetchone()
     db.execute(
-        "UPDATE records SET stamp_ns = ?, confidence = ?, replaced_by = ?, seq = ?, run = ? WHERE id = ?",
-        (r.stamp_ns, r.confidence, row.replaced_by, seq, r.moment.run, r.id),
+        "UPDATE records SET stamp_ns = ?, confidence = ?, replaced_by = ?, seq = ?, run = ?, metadata = ?"
+        " WHERE id = ?",
+        (r.stamp_ns, r.confidence, row.replaced_by, seq, r.moment.run, t.metadata_text(r.metadata), r.id),
     )
     if r.kind in schema.WORDS and before == LIVE and row.replaced_by != LIVE:
         schema.unindex(db, r.kind, [(r.id, r.text)])
