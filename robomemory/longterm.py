@@ -68,8 +68,8 @@ class LongTermMemory:
             return own
         found = self._saved.load(str(self._kind))
         count = self._store.count(self._kind)
-        if found is not None:
-            lists, seq = found
+        if found is not None and self._store.recorded_at(_newest(found[0])) == found[2]:
+            lists, seq, _ = found
             gone = self._store.gone_since(self._kind, seq)
             index = self._new_index(lists)
             index.remove(gone)
@@ -100,7 +100,9 @@ class LongTermMemory:
         )
 
     def _keep(self, lists: Lists, seq: int) -> None:
-        self._saved.save(str(self._kind), lists, seq)
+        recorded = self._store.recorded_at(_newest(lists))
+        if recorded is not None:
+            self._saved.save(str(self._kind), lists, seq, recorded)
 
     @property
     def index(self) -> Nearest:
@@ -257,13 +259,18 @@ class LongTermMemory:
         written meanwhile."""
         lists = self._index.lists()
         if lists is not None and self._dirty >= WORTH_SAVING:
-            self._saved.save(str(self._kind), lists, self._applied)
+            self._keep(lists, self._applied)
             self._dirty = 0
 
     def close(self) -> None:
         """Ends what runs in the background and keeps the index."""
         self._index.close()
         self.save()
+
+
+def _newest(lists: Lists) -> int:
+    """The key of the newest record in ``lists``; 0: there is none."""
+    return max((int(key) for key in lists.ids()), default=0)
 
 
 def _newest_of_equals(keys: Sequence[int], records: Mapping[int, MemoryRecord]) -> list[int]:

@@ -11,7 +11,7 @@ from robomemory.records import Position
 from robomemory.timestamps import Moment
 
 
-class Placed(NamedTuple):
+class CarriedPlace(NamedTuple):
     """A ``position`` [m] as of the moment ``at``; ``via`` the thing it was seen with (the thing itself: its
     own)."""
 
@@ -29,11 +29,11 @@ class Scenery(NamedTuple):
     then: Callable[[int, Moment], Position | None]
 
 
-def carried(key: int, scenery: Scenery, visited: frozenset[int] = frozenset()) -> Placed | None:
+def carried(key: int, scenery: Scenery, visited: frozenset[int] = frozenset()) -> CarriedPlace | None:
     """Where the thing ``key`` is: where it was seen, moved by as much as its holder has moved since; where
     its holder is, if it came there after it was seen last, or never was seen."""
     own = scenery.seen(key)
-    mine = None if own is None else Placed(own[0], own[1], key)
+    mine = None if own is None else CarriedPlace(own[0], own[1], key)
     held = scenery.holder(key)
     if held is None or held[0] in visited or held[0] == key:
         return mine
@@ -53,4 +53,4 @@ def carried(key: int, scenery: Scenery, visited: frozenset[int] = frozenset()) -
     if math.dist(before, there.position) <= SAME_PLACE_M:
         return mine
     x, y, z = (m + t - b for m, t, b in zip(mine.position, there.position, before, strict=True))
-    return Placed((x, y, z), there.at, there.via)
+    return CarriedPlace((x, y, z), there.at, there.via)

@@ -14,14 +14,16 @@ from robomemory.timestamps import Moment
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class WholeBelief:
     """``tracks`` {thing: where it was, oldest first} and ``spells`` {slot: what it held, oldest first}."""
 
     tracks: dict[int, list[Spell]]
     spells: dict[Slot, list[Spell]]
 
 
-def believe(evidence: Sequence[Evidence], names: Names, clock: Clock, *, validity: bool = True) -> Belief:
+def believe(
+    evidence: Sequence[Evidence], names: Names, clock: Clock, *, validity: bool = True
+) -> WholeBelief:
     """What ``evidence`` says, whatever the order it is in. Without ``validity`` nothing contradicts."""
     empty = [e for e in evidence if e.told is Told.EMPTY]
     seen = grouped((e for e in evidence if e.told is Told.SEEN), lambda e: e.subject)
@@ -52,4 +54,4 @@ def believe(evidence: Sequence[Evidence], names: Names, clock: Clock, *, validit
         slot_fold, ended = fold_slot(steps, names, clock, place_of)
         tail = slot_fold.seen_by(clock.now, clock)
         spells[where] = [*ended, *([] if tail is None else [tail])]
-    return Belief(tracks, spells)
+    return WholeBelief(tracks, spells)

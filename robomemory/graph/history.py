@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from robomemory.belief.carrying import Placed, Scenery, carried
+from robomemory.belief.carrying import CarriedPlace, Scenery, carried
 from robomemory.belief.evidence import ALONE, Told
 from robomemory.belief.folding import Clock
 from robomemory.belief.folds import lost_at
@@ -272,7 +272,7 @@ def _scenery(
     return Scenery(seen, holders.get, earlier)
 
 
-def _object(e: Entity, seen: Sighting | None, placed: Placed | None, at: Moment) -> SceneObject:
+def _object(e: Entity, seen: Sighting | None, placed: CarriedPlace | None, at: Moment) -> SceneObject:
     position = None if placed is None else placed.position
     last = min(e.last_seen, at) if seen is None else max(seen.at, min(e.last_seen, at))
     return SceneObject(e.label, position, e.first_seen.ns, last.ns, e.confidence, last.run)

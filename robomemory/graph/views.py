@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from robomemory.belief.carrying import Placed, Scenery, carried
+from robomemory.belief.carrying import CarriedPlace, Scenery, carried
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.history import History
 from robomemory.graph.scene import Entity, Fact, SceneFact, SceneGraph, SceneObject, Whereabouts, scene_fact
@@ -68,7 +68,7 @@ class SceneViews:
         with self._lock:
             return max((Moment(run, ns) for run, ns in self._state.newest.items()), default=Moment(0, 0))
 
-    def positions(self) -> dict[int, Placed]:
+    def positions(self) -> dict[int, CarriedPlace]:
         """Where each thing is now, of those of which that is known."""
         with self._lock:
             scenery = self._scenery()
@@ -152,5 +152,5 @@ class SceneViews:
         return scene_fact(f, subject, obj)
 
 
-def _spot(placed: Placed | None) -> Position | None:
+def _spot(placed: CarriedPlace | None) -> Position | None:
     return None if placed is None else placed.position

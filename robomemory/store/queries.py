@@ -350,6 +350,11 @@ class StoreReader:
         here, fillers aside; none if fewer than two words are known."""
         raise NotImplementedError
 
+    def recorded_at(self, key: int) -> int | None:
+        """When the record ``key`` was recorded [ns]; None if it is not there."""
+        rows = self._all("SELECT recorded_ns FROM records WHERE id = ?", (key,))
+        return int(str(rows[0][0])) if rows else None
+
     def newest_saying(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
         """Keys of the newest standing records of ``kind`` with that very text."""
         sql = (

@@ -129,8 +129,9 @@ class Model:
         self.memory.merge(one, other)
         self.notes += 1
         kept = self.memory.where_is(one).name
-        for name in {*names, *self.names}:
-            if self.names.get(name, name) in names:
+        meant = {self.names.get(name, name) for name in names}
+        for name in THINGS:
+            if self.names.get(name, name) in meant:
                 self.names[name] = kept
 
     def reload(self, _):

@@ -292,8 +292,8 @@ def test_a_stamp_of_next_year_is_set_aside(fresh, note):
 
 ENDS = (
     "not in", "no longer in", "is not in", "is no longer in", "taken out of", "was taken out of",
-    "removed from", "is not inside", "not inside", "isn't in", "pulled out of", "moved out of", "out of", "outside",
-    "outside of", "is outside", "not within", "gone from", "missing from", "has been taken out of",
+    "removed from", "is not inside", "not inside", "isn't in", "pulled out of", "moved out of", "out of",
+    "outside", "outside of", "is outside", "not within", "gone from", "missing from", "has been taken out of",
     "never in",
 )  # fmt: skip
 
