@@ -30,7 +30,9 @@ NOT_HERE = ("./run setup", "ros2 ")
 GRAPH = ("./run demo", "./run up")
 LONG = (*GRAPH, "./run train", "./run calibrate")
 """Commands that take long, or start the graph; a section with one of them is marked."""
-SLOW = (("deployment", "Limits"), ("policy", "Change one that is there"))
+SLOW = (
+    ("deployment", "Limits"), ("policy", "Change one that is there"), ("world_model", "Measure it"),
+)  # fmt: skip
 """Further sections that are run with the long tests: with these the others would take more than 90 s."""
 NEED_MODELS = ("executor", "world_model", "planner", "detector", "switcher")
 
