@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from robomemory.checks import shown, stamp
-from robomemory.embed.embedder import F32, CachedEmbedder, Embedder
+from robomemory.embed.embedder import F32, CachedEmbedder, ClosableEmbedder, Embedder
 from robomemory.errors import (
     InvalidQueryError,
     MemoryClosedError,
@@ -82,9 +82,10 @@ class RoboMemory:
                 f"RoboMemory.expire_s: {shown(expire_s)} s, expected > 0 and at most {_AGES_S:g}"
             )
         path = checked_path(path)
-        self._own_embedder = embedder is None
-        self._raw_embedder = embedder_for(path) if embedder is None else embedder
-        self._embedder = CachedEmbedder(self._raw_embedder)
+        self._own_embedder: ClosableEmbedder | None = None
+        if embedder is None:
+            embedder = self._own_embedder = embedder_for(path)
+        self._embedder = CachedEmbedder(embedder)
         self._embedder.embed(["warm up"])  # loads the weights now, not within the first recall's deadline
         self._clock_ns = clock_ns
         self._closed = False
@@ -361,7 +362,7 @@ class RoboMemory:
     def close(self) -> None:
         """Waits for a running ``remember``, then gives the file back. A second call, and one in a forked
         child, does nothing."""
-        if not self._store.owner.here:
+        if not self._store.owner.is_current:
             return
         with self._writing:
             if self._closed:
@@ -372,9 +373,8 @@ class RoboMemory:
         self._close_embedder()
 
     def _close_embedder(self) -> None:
-        closer = getattr(self._raw_embedder, "close", None)
-        if self._own_embedder and callable(closer):
-            closer()
+        if self._own_embedder is not None:
+            self._own_embedder.close()
 
     def __enter__(self) -> RoboMemory:
         return self

@@ -21,7 +21,7 @@ from robomemory.planning.explore import NOT_IN
 from robomemory.planning.goals import Intent, overrides, settled, understand
 from robomemory.planning.lessons import SOURCE, Attempt, Lesson, LessonRelation, lessons_of, notes_of
 from robomemory.planning.recollection import PlanningMemory, Recollection
-from robomemory.planning.reference import Resolver, told
+from robomemory.planning.reference import Resolver, meaning_of
 from robomemory.planning.strategy import Strategy
 from robomemory.records import Triple
 
@@ -231,11 +231,11 @@ class MemoryPlanner:
 
     def hear(self, sentence: str, stamp_ns: int) -> list[tuple[Lesson, str]]:
         """Take in what a user says, such as "my tray is the red tray"; other sentences change nothing."""
-        said = told(sentence, self._settings.user)
-        if said is None:
+        meaning = meaning_of(sentence, self._settings.user)
+        if meaning is None:
             return []
-        self._recalled.gather(sentence, [said[0]], self._settings.user)
-        learned = self._recalled.lessons_about([Lesson(said[0], LessonRelation.MEANS, said[1])])
+        self._recalled.gather(sentence, [meaning[0]], self._settings.user)
+        learned = self._recalled.lessons_about([Lesson(meaning[0], LessonRelation.MEANS, meaning[1])])
         self._recalled.write(notes_of([each for each, _ in learned], stamp_ns))
         return learned
 

@@ -19,13 +19,13 @@ class Owner:
         self._what, self._pid = what, os.getpid()
 
     @property
-    def here(self) -> bool:
+    def is_current(self) -> bool:
         """Whether this is the process that opened it."""
         return os.getpid() == self._pid
 
     def check(self) -> None:
         """Raises StoreInUseError in a child that was forked after the opening."""
-        if not self.here:
+        if not self.is_current:
             raise StoreInUseError(
                 f"{self._what}: opened by process {self._pid}, of which this process ({os.getpid()}) is a"
                 " forked child; only that one may use it"
