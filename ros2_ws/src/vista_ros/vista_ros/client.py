@@ -242,11 +242,11 @@ def episode_of(ended: Ended, instruction: str) -> EpisodeResult:
     try:
         episode = c.episode_result_from_msg(ended.result.episode)
     except InvalidValueError as error:
-        cause = f"the agent {ended.how} the goal without a result that can be read: {describe(error)}"
+        cause = f"the agent {ended.status} the goal without a result that can be read: {describe(error)}"
         return EpisodeResult(instruction, Outcome.STOPPED, cause, 0, 0.0)
     if (episode.outcome is Outcome.SUCCESS) is ended.succeeded:
         return episode
-    cause = f"the agent {ended.how} the goal, but calls it {episode.outcome}: {episode.cause}"
+    cause = f"the agent {ended.status} the goal, but calls it {episode.outcome}: {episode.cause}"
     return replace(episode, outcome=Outcome.STOPPED, cause=cause)
 
 
