@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from vista.assembly import large_models
@@ -20,7 +19,7 @@ from vista.errors import ConfigError
 from vista.guard import SafetyGuard, load_limits
 from vista.protocols import Critic, Detector, Planner, Policy, Preprocessor, Switcher, WorldModel
 from vista.skill import Skill
-from vista.types import F64, ActionSpace, Place, RobotSpec
+from vista.types import F64, NO_PLACES, ActionSpace, Place, RobotSpec
 
 if TYPE_CHECKING:
     from robomemory.embed.embedder import Embedder
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from vista.learning.text_encoder import TextEncoder
 
 Ref = str | Path | None
-_NO_PLACES: Mapping[str, Place] = MappingProxyType({})
 
 
 class PartsOracle(Protocol):
@@ -142,7 +140,7 @@ def load_planner(
     oracle: PartsOracle | None = None,
     detector: Detector | None = None,
     memory: PlanningMemory | None = None,
-    places: Mapping[str, Place] = _NO_PLACES,
+    places: Mapping[str, Place] = NO_PLACES,
 ) -> Planner:
     """A planner. Words: ``scripted`` (the skills of ``oracle``; without one those of the sentence), ``whole``
     (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``detector`` sees),
@@ -225,7 +223,7 @@ def load_detector(ref: Ref, spec: RobotSpec, *, oracle: PartsOracle | None = Non
 
 
 def load_switcher(
-    ref: Ref = None, *, detector: Detector | None = None, places: Mapping[str, Place] = _NO_PLACES
+    ref: Ref = None, *, detector: Detector | None = None, places: Mapping[str, Place] = NO_PLACES
 ) -> Switcher:
     """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once).
 

@@ -66,7 +66,9 @@ def supervise(nodes: Sequence[NodeEntry], commands: Mapping[str, Sequence[str]],
 
 def _is_worth_saying(record: logging.LogRecord) -> bool:
     """Whether circus reports more than that its last look at the nodes still goes on."""
-    return record.exc_info is None or "already running" not in str(record.exc_info[1])
+    from circus.exc import ConflictError
+
+    return record.exc_info is None or not isinstance(record.exc_info[1], ConflictError)
 
 
 class _Stop:
