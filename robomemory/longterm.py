@@ -1,4 +1,4 @@
-"""The long-term memories: what was done and how it went (episodic), what is true in general (semantic)."""
+"""The long-term memories: attempts and their outcomes (episodic), general knowledge (semantic)."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class LongTermMemory:
 
     @property
     def index(self) -> Nearest:
-        """The vectors, for whoever measures them."""
+        """The index of the vectors, for benches."""
         return self._index
 
     def plan(self, update: Update) -> Change:

@@ -1,4 +1,4 @@
-"""RoboMemory: four memories behind one door, written and asked in parallel (arXiv 2508.01415)."""
+"""RoboMemory: four memories behind one interface, written and asked in parallel (arXiv 2508.01415)."""
 
 from __future__ import annotations
 
@@ -49,16 +49,20 @@ MakeParts = Callable[[PartsContext], MemoryParts]
 
 
 class RoboMemory:
-    """What a robot has seen and done in one scene, kept in the file ``path``, or in the database that several
-    robots share (``path``: ``"postgresql://host/database?scene=kitchen"``).
+    """The memory of a robot in one scene: what it has seen and done. Any number of threads may call any
+    method.
 
-    ``":memory:"`` keeps nothing after ``close``. ``embedder``: the one that a store was written with, MiniLM
-    where it is installed for a new one, unless given; a store can only be opened with the embedder it was
-    written with. ``steps``: capacity of the temporal buffer. ``expire_s`` [s]: a fact that was not said for
-    so long ends (None: never). ``helpers``: callables that take over where rules are unsure.
-    ``clock_ns``: the time of recording [ns]. ``make_parts``: makes the four memories; a bench gives
-    ``functools.partial(MemoryParts.build, merging=False)``, or a function of its own that keeps what it made.
-    Any number of threads may call any method.
+    Args:
+        path: A file; ``":memory:"``, which keeps nothing after ``close``; or a database that several robots
+            share, ``"postgresql://host/database?scene=kitchen"``.
+        embedder: By default the one that the store was written with, for a new store MiniLM where it is
+            installed. A store can only be opened with the embedder that it was written with.
+        steps: Capacity of the temporal buffer.
+        expire_s: A fact that was not said for so long [s] ends; None: never.
+        helpers: Callables that take over where rules are unsure.
+        clock_ns: The time of recording [ns].
+        make_parts: Makes the four memories; ``functools.partial(MemoryParts.build, merging=False)`` leaves
+            a rule out, for benches.
 
     Raises:
         StoreError: the file can't be used (in use, torn, read-only, another version); it says which.
@@ -140,7 +144,7 @@ class RoboMemory:
         step: StepDone | tuple[str, ...] | None = None,
         failures: Sequence[Failure | tuple[str, str, str, str]] = (),
     ) -> Note:
-        """A :class:`Note`, for whoever knows this memory only by what it can do. ``step``: (verb, thing,
+        """A :class:`Note`, for callers that know this memory only by its protocol. ``step``: (verb, thing,
         relation, place, state) of a step that was tried, and its cause, if one is known; ``failures``: (act,
         about, condition, cause) of each.
 
@@ -267,7 +271,7 @@ class RoboMemory:
     ) -> int:
         """Forgets the records that every given rule chooses and returns how many; see
         :class:`robomemory.store.forgetting.ForgetChoice`. Once this returns they are gone from the disk and
-        from every answer. What was drawn from them goes, too: compressed lines, facts, positions.
+        from every answer. So is what was derived from them: compressed lines, facts, positions.
 
         Raises:
             InvalidQueryError: no rule is given, one is out of range, or one chooses nothing or everything by

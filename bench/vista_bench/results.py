@@ -53,7 +53,7 @@ class Episode:
         return "failed"
 
     def to_json(self) -> dict[str, object]:
-        """The fields as plain values."""
+        """The fields as plain values, for one JSON object."""
         told: dict[str, object] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -105,7 +105,7 @@ class CrashedEpisode(Episode):
 
     @property
     def failure_name(self) -> str:
-        """As in its results: "stopped"."""
+        """``failure``."""
         return self.failure
 
 

@@ -1,8 +1,8 @@
 """One failed episode is one failed episode; a fault that meets every episode ends the bench.
 
-An episode without a result (a part that raised, a worker that died) is a failure with its cause. But what
-fails over and over for one cause says nothing about the method: those episodes are not kept, so that they
-neither look like an honest 0 % nor stand in the way once the fault is mended.
+An episode without a result (a part that raised, a worker that died) is a failure with its cause. But
+episodes that fail over and over for one cause say nothing about the method. They are not kept, so that they
+do not look like an honest 0 %, and are run again once the fault is mended.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Tolerance:
         self._faults: list[tuple[EpisodeJob, Episode]] = []
 
     def add(self, job: EpisodeJob, result: Episode | Crash) -> None:
-        """Count what became of ``job``.
+        """Count the result of ``job``.
 
         Raises:
             VistaError: the settings are wrong, or the last episodes failed for one cause.
@@ -72,8 +72,8 @@ class Tolerance:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Everything has been tried: a few faults beside sound episodes are failures; one that met every
-        episode is none."""
+        """All jobs have been tried: a few faults among sound episodes are failures; a fault that met every
+        episode is an error of the bench."""
         if error is not None or not self._faults:
             return
         if not self._sound and not self._different:

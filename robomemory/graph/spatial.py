@@ -117,7 +117,7 @@ class SpatialMemory:
         return found[record_id].text if record_id in found else ""
 
     def began_ns(self, run: int) -> int:
-        """The stamp at which ``run`` began [ns]; 0 where nobody said."""
+        """The stamp at which ``run`` began [ns]; 0 where that is unknown."""
         return self._store.run_start(run) or 0
 
     def history(self, subject: int) -> list[Fact]:
@@ -277,7 +277,7 @@ class SpatialMemory:
         return max(found, key=lambda e: (e.last_seen, -e.ordinal), default=None)
 
     def inside(self, name: str) -> list[str]:
-        """Labels of what is in the thing called ``name`` now, and in what is in it, the nearest first."""
+        """Labels of the things in the thing called ``name`` now, and of the things in those, by nearness."""
         with self._lock:
             entity = self.called(name)
             found: dict[int, str] = {}

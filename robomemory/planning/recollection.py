@@ -1,4 +1,4 @@
-"""What planning reads of a memory, and writes to it."""
+"""The part of a memory that planning reads and writes."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class PlanningMemory(Protocol):
 
 
 class Recollection:
-    """Everything that was recalled for one instruction: lessons, failures, steps in mind and the graph.
+    """Everything that was recalled for one instruction: lessons, failures, the last steps and the graph.
 
-    The memory is waited for, so that a busy machine makes the same plan; ``timeout_s`` [s] only ends what
-    hangs. A memory behind a network has a deadline of its own.
+    It waits for the memory, so that a busy machine makes the same plan; ``timeout_s`` [s] only ends a call
+    that hangs. A memory behind a network has its own deadline.
     """
 
     def __init__(self, memory: PlanningMemory | None, timeout_s: float = FAR_S) -> None:

@@ -93,7 +93,7 @@ _TOLD = re.compile(r"(?:my|our) (?P<noun>[\w ]+?) is (?:the )?(?P<name>[\w -]+)"
 
 
 def meaning_of(sentence: str, user: str = "user") -> tuple[str, str] | None:
-    """(what the user says, what it stands for) of a sentence such as "my tray is the red tray", else None."""
+    """(phrase of the user, name that it means) of a sentence such as "my tray is the red tray", else None."""
     found = _TOLD.fullmatch(sentence.strip().rstrip(".!"))
     if found is None:
         return None

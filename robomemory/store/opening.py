@@ -1,4 +1,4 @@
-"""Opens the store that a path or URL says."""
+"""Opens a store by its path or URL."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ class VectorIndex:
                 self._builder = self._changed = None
 
     def _filled(self) -> Lists | None:
-        """Trained lists with what was there when the building began; None if the index is closed."""
+        """Trained lists with the vectors of the moment when building began; None if the index is closed."""
         with self._lock:
             ids = np.asarray(sorted(self._ids), dtype=np.int64)
         sample = np.random.default_rng(0).permutation(ids)[: Lists.sample_size(len(ids))]
@@ -227,11 +227,11 @@ class VectorIndex:
         return self._builder is None
 
     def lists(self) -> Lists | None:
-        """The inverted lists in use, for whoever saves them while nothing changes; None while flat."""
+        """The inverted lists in use, to be saved while nothing changes; None for an exact index."""
         return self._kept if isinstance(self._kept, Lists) else None
 
     def close(self) -> None:
-        """Ends a building thread; the index still answers."""
+        """Ends the thread that builds lists, if one runs; the index still answers."""
         self._closing = True
         self.wait(60.0)
 

@@ -1,6 +1,6 @@
 """Vector indices kept on the disk beside the store, so that opening a large one is quick.
 
-The store is the truth. A saved index says up to which update it holds the vectors; what came later is read
+The store is the truth. A saved index says up to which update it holds the vectors; later ones are read
 from the store. A file that is missing, torn, of another embedder or does not add up is not used.
 """
 

@@ -2,9 +2,9 @@
 
 A reference is None (the part that ships under ``models/``), a word (``scripted``, ``oracle``, ``mock``), a
 model folder (of this project, or of diffusers, transformers or LeRobot), a settings file
-(``vista.assembly.large_models``), or ``module:Class`` / ``module:Class@folder`` for one's own class, which
-must satisfy the protocol. ``scripted`` and ``oracle`` stand for parts that read the simulator's truth: they
-come from an :class:`PartsOracle`."""
+(:mod:`vista.assembly.large_models`), or ``module:Class`` / ``module:Class@folder`` for a class of the user,
+which must satisfy the protocol. ``scripted`` and ``oracle`` name parts that read the simulator's truth; they
+come from a :class:`PartsOracle`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Ref = str | Path | None
 
 
 class PartsOracle(Protocol):
-    """Whoever knows the truth about one scene and its task, such as ``vista_sim.oracle.Oracle``."""
+    """The truth about one scene and its task, such as ``vista_sim.oracle.Oracle``."""
 
     @property
     def skills(self) -> Sequence[Skill]:

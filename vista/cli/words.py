@@ -1,4 +1,4 @@
-"""The words of a command line: what Python's own parser lets pass and nobody means is refused."""
+"""The parser of the command line; it is stricter than Python's own."""
 
 from __future__ import annotations
 

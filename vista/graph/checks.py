@@ -1,5 +1,5 @@
-"""Words of the graph's command line, checked before anything starts: each returns the value or says in one
-sentence what was given, by which option, and what is allowed."""
+"""Checks of the graph's command line, before anything starts. Each function returns the value, or raises an
+error that names the option, the given value and the allowed ones."""
 
 from __future__ import annotations
 

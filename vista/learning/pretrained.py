@@ -1,4 +1,4 @@
-"""Loads a network's folder, and refuses weights that are not all of its own.
+"""Loads a network's folder, and refuses weights that do not fit the network.
 
 ``from_pretrained`` only warns when weights are missing and goes on with random ones: an arm would move by
 chance.

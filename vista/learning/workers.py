@@ -1,6 +1,6 @@
 """Spreads jobs over spawned processes or a cluster: each opens its models once, and one that dies is noticed.
 
-The result of a job depends on the job alone: it is the same whoever does it, and in whichever order.
+The result of a job depends on the job alone, not on the process or the order.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Crash:
 
     @classmethod
     def of(cls, error: Exception) -> Crash:
-        """The crash that ``error`` means; its traceback is shown where :data:`DEBUG` is set."""
+        """The crash for ``error``; its traceback is printed where :data:`DEBUG` is set."""
         on_purpose = isinstance(error, VistaError)
         if not on_purpose and os.environ.get(DEBUG):
             print(conceal("".join(traceback.format_exception(error))), end="", file=sys.stderr)
@@ -60,7 +60,7 @@ class Crash:
 
 
 def _sendable(error: Exception) -> Exception | None:
-    """``error``; None where it cannot be made anew of its arguments: nobody would receive it."""
+    """``error``; None where it cannot be sent to another process."""
     try:
         copy.copy(error)
     except Exception:

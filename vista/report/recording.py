@@ -319,12 +319,12 @@ def _make_folder(root: Path, name: str) -> Path:
 
 
 def _rounded(timings: Mapping[str, tuple[float, ...]]) -> Mapping[str, tuple[float, ...]]:
-    """To the microsecond: what is behind it is noise, and the file is read by people too."""
+    """``timings`` rounded to microseconds: further digits are noise, and people read the file too."""
     return {stage: tuple(round(call, 6) for call in calls) for stage, calls in timings.items()}
 
 
 def _number(score: float) -> float:
-    """JSON knows no NaN, and parts of somebody else's may."""
+    """``score``; 0 for NaN, which JSON does not know, and for huge numbers."""
     return float(score) if math.isfinite(score) and abs(score) < 1e12 else 0.0
 
 

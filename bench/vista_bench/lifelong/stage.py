@@ -103,7 +103,7 @@ class Stage:
         return put_down(world, index, Spot(where, TRAY_FLOOR, clearance, 0.012))
 
     def _take_away(self, label: str) -> None:
-        """Somebody takes the thing out of the hand and puts it back on the table, between two others."""
+        """Take the thing out of the hand and put it back on the table, between two others."""
         index = self.world.index(label)
         placed = self.world.scene.objects[index]
         height = placed.spec.half_height + 0.002

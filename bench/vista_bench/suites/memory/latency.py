@@ -142,7 +142,7 @@ class _Clock:
         return self._spent(lambda: self.memory.remember(batch))
 
     def recall(self, kinds: Sequence[MemoryKind]) -> tuple[Spent, Spent]:
-        """What it took from a question in words, and again with its vector known."""
+        """The time of a recall from a question in words, and of one from its vector."""
         self._asked += 1
         query = Query(question(self._asked), frozenset(map(str, kinds)))
         spent = [self._spent(lambda: self._ask(query)) for _ in range(2)]
