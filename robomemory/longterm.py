@@ -15,8 +15,8 @@ from robomemory.store.queries import RECENT, tokens
 from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, RecordRow, Update, fits, weighed
 from robomemory.updater import decide
 from robomemory.vectors.index import FLAT_LIMIT, Nearest, VectorIndex
-from robomemory.vectors.index_files import Saved
-from robomemory.vectors.ivf_index import Lists
+from robomemory.vectors.index_files import IndexFiles
+from robomemory.vectors.ivf_index import IvfIndex
 
 NEAR = 0.4
 """Cosine from which a known semantic text is compared with a new one; see :mod:`robomemory.updater`."""
@@ -45,7 +45,7 @@ class LongTermMemory:
         self,
         kind: MemoryKind,
         store: Backend,
-        saved: Saved,
+        saved: IndexFiles,
         helpers: Helpers,
         *,
         revise: bool,
@@ -88,7 +88,7 @@ class LongTermMemory:
             self._store.complain(self._kind, count - len(index))
         return index
 
-    def _new_index(self, lists: Lists | None) -> VectorIndex:
+    def _new_index(self, lists: IvfIndex | None) -> VectorIndex:
         return VectorIndex(
             self._store.dim,
             flat_limit=self._flat_limit,
@@ -98,7 +98,7 @@ class LongTermMemory:
             built=self._keep,
         )
 
-    def _keep(self, lists: Lists, seq: int) -> None:
+    def _keep(self, lists: IvfIndex, seq: int) -> None:
         self._saved.save(str(self._kind), lists, seq)
 
     @property

@@ -42,7 +42,7 @@ from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
 from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
 from robomemory.update_protocol import Change, RecordRow, Update
-from robomemory.vectors.index_files import Saved
+from robomemory.vectors.index_files import IndexFiles
 
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 MakeParts = Callable[[PartsContext], MemoryParts]
@@ -97,7 +97,7 @@ class RoboMemory:
         store = open_store(path, self._embedder.name, self._embedder.dim)
         self._store = store
         try:
-            saved = Saved(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
+            saved = IndexFiles(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
             helpers = Helpers() if helpers is None else helpers
             with store.snapshot():  # one state, whatever others write meanwhile

@@ -19,7 +19,7 @@ from robomemory.store.backend import Backend
 from robomemory.temporal import TemporalMemory
 from robomemory.update_protocol import Asked, Change, MemoryPart, Update
 from robomemory.vectors.index import FLAT_LIMIT
-from robomemory.vectors.index_files import Saved
+from robomemory.vectors.index_files import IndexFiles
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class PartsContext:
     ``expire_ns`` [ns] after which a fact that is not said again ends (None: never)."""
 
     store: Backend
-    saved: Saved
+    saved: IndexFiles
     helpers: Helpers
     steps: int
     expire_ns: int | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from robomemory.graph.scene import SceneGraph
 from robomemory.notes import Failure, Note, StepDone, Triple
@@ -40,6 +40,7 @@ class Remembered(Protocol):
     def record(self) -> Recorded: ...
 
 
+@runtime_checkable
 class PlanningMemory(Protocol):
     """The slice of a memory that planning needs; ``RoboMemory`` satisfies it."""
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from robomemory.store.forks import Owner
-from robomemory.vectors.ivf_index import Lists
+from robomemory.vectors.ivf_index import IvfIndex
 
 VERSION = 1
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Label:
     version: int = VERSION
 
 
-class Saved:
+class IndexFiles:
     """The saved indices of the store at ``path``, in a folder beside it; None for a store in memory."""
 
     def __init__(self, path: str, embedder: str, dim: int) -> None:
@@ -43,7 +43,7 @@ class Saved:
         self._embedder, self._dim = embedder, dim
         self._owner = Owner(str(self._folder))
 
-    def save(self, kind: str, lists: Lists, seq: int) -> None:
+    def save(self, kind: str, lists: IvfIndex, seq: int) -> None:
         """Keeps ``lists``: the vectors first, then the label that makes them count, each written beside,
         synced and moved into place. A disk that is full leaves what was there."""
         self._owner.check()
@@ -69,7 +69,7 @@ class Saved:
         except (OSError, RuntimeError) as error:  # FAISS tells of a full disk with a RuntimeError
             _log.warning("%s: the index of the %s memory was not saved: %s", self._folder, kind, error)
 
-    def load(self, kind: str) -> tuple[Lists, int] | None:
+    def load(self, kind: str) -> tuple[IvfIndex, int] | None:
         """The saved lists of ``kind`` and the update they hold; None if there are none to trust."""
         self._owner.check()
         if self._folder is None:
@@ -82,7 +82,7 @@ class Saved:
                 raise ValueError(f"made for {label.embedder!r}, {label.dim} numbers, version {label.version}")
             if label.file != f"{kind}-{label.seq}.faiss" or _sum(path) != (label.size, label.crc32):
                 raise ValueError(f"{label.file} is not the file that was saved")
-            return Lists.read(path, label.trained_for), label.seq
+            return IvfIndex.read(path, label.trained_for), label.seq
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RuntimeError) as error:

@@ -284,5 +284,8 @@ def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboM
 
 def _given(what: str, oracle: PartsOracle | None) -> PartsOracle:
     if oracle is None:
-        raise ConfigError(f"{what} reads the simulator's truth: it works in lockstep in the simulator only")
+        raise ConfigError(
+            f"{what} reads the simulator's truth: it works in lockstep in the simulator only, with an oracle "
+            "such as that of vista_sim.simulate"
+        )
     return oracle

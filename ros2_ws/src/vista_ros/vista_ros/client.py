@@ -40,7 +40,7 @@ OnFrame = Callable[[Mapping[str, U8], int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class LaidScene:
     """A scene of the simulator: the task in words, and the names of its objects."""
 
     instruction: str
@@ -148,7 +148,7 @@ class GraphClient:
     # --- the simulator ---
     def reset(
         self, seed: int, *, task: str = "", objects: str = "", scene: str = "", distractors: int = -1
-    ) -> Laid:
+    ) -> LaidScene:
         """Lay out another scene.
 
         Raises:
@@ -158,7 +158,7 @@ class GraphClient:
             task=task, seed=seed, objects_dir=objects, scene=scene, distractors=distractors
         )
         answer = self._reset(request, 30.0)
-        return Laid(answer.instruction, tuple(answer.objects))
+        return LaidScene(answer.instruction, tuple(answer.objects))
 
     def truth(self, instruction: str) -> bool | None:
         """The answer of the simulator's predicate; None where there is no simulator or no such predicate."""
