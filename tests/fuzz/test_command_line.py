@@ -18,6 +18,7 @@ from tests.fuzz.fuzzing import counts, explore
 pytest.importorskip("mujoco")
 pytest.importorskip("torch")
 
+from robomemory import Note
 from robomemory.embed.embedder import HashingEmbedder
 from robomemory.memory import RoboMemory
 from vista.cli import bench, calibrate, info, train
@@ -25,7 +26,6 @@ from vista.cli import main as cli
 from vista.cli.words import Parser
 from vista.errors import VistaError
 from vista.messages.plain_text import fit
-from vista.types import Note
 from vista_bench import suites
 from vista_bench.suites.base import Cell, Progress, Settings, Suite
 from vista_bench.suites.basic import BasicSuite
