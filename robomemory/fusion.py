@@ -19,8 +19,8 @@ T = TypeVar("T")
 def collect(
     jobs: Mapping[MemoryKind, Future[T]], deadline: float, timeout_s: float, doing: str
 ) -> tuple[dict[MemoryKind, T], dict[MemoryKind, str]]:
-    """What was ready at ``deadline`` [s, time.monotonic], and why the rest is missing. ``timeout_s`` and
-    ``doing`` are for the message. What has not started by then never will."""
+    """The answers that were ready at ``deadline`` [s, time.monotonic], and why the others are missing.
+    ``timeout_s`` and ``doing`` are for the message. A job that has not started by then is cancelled."""
     wait(set(jobs.values()), timeout=max(0.0, deadline - time.monotonic()))
     ready: dict[MemoryKind, T] = {}
     missing: dict[MemoryKind, str] = {}

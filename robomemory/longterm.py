@@ -1,4 +1,4 @@
-"""The long-term memories: what was done and how it went (episodic), what is true in general (semantic)."""
+"""The long-term memories: attempts and their outcomes (episodic), general knowledge (semantic)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from robomemory.store.queries import RECENT, tokens
 from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, RecordRow, Update, fits, weighed
 from robomemory.updater import decide
 from robomemory.vectors.index import FLAT_LIMIT, Nearest, VectorIndex
-from robomemory.vectors.index_files import Saved
-from robomemory.vectors.ivf_index import Lists
+from robomemory.vectors.index_files import IndexFiles
+from robomemory.vectors.ivf_index import IvfIndex
 
 NEAR = 0.4
 """Cosine from which a known semantic text is compared with a new one; see :mod:`robomemory.updater`."""
@@ -46,7 +46,7 @@ class LongTermMemory:
         self,
         kind: MemoryKind,
         store: Backend,
-        saved: Saved,
+        saved: IndexFiles,
         helpers: Helpers,
         *,
         revise: bool,
@@ -89,7 +89,7 @@ class LongTermMemory:
             self._store.complain(self._kind, count - len(index))
         return index
 
-    def _new_index(self, lists: Lists | None) -> VectorIndex:
+    def _new_index(self, lists: IvfIndex | None) -> VectorIndex:
         return VectorIndex(
             self._store.dim,
             flat_limit=self._flat_limit,
@@ -99,14 +99,14 @@ class LongTermMemory:
             built=self._keep,
         )
 
-    def _keep(self, lists: Lists, seq: int) -> None:
+    def _keep(self, lists: IvfIndex, seq: int) -> None:
         recorded = self._store.recorded_at(_newest(lists))
         if recorded is not None:
             self._saved.save(str(self._kind), lists, seq, recorded)
 
     @property
     def index(self) -> Nearest:
-        """The vectors, for whoever measures them."""
+        """The index of the vectors, for benches."""
         return self._index
 
     def plan(self, update: Update) -> Change:
@@ -268,7 +268,7 @@ class LongTermMemory:
         self.save()
 
 
-def _newest(lists: Lists) -> int:
+def _newest(lists: IvfIndex) -> int:
     """The key of the newest record in ``lists``; 0: there is none."""
     return max((int(key) for key in lists.ids()), default=0)
 

@@ -1,4 +1,4 @@
-"""RoboMemory: four memories behind one door, written and asked in parallel (arXiv 2508.01415)."""
+"""RoboMemory: four memories behind one interface, written and asked in parallel (arXiv 2508.01415)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from robomemory.checks import shown, stamp
-from robomemory.embed.embedder import F32, CachedEmbedder, Embedder
+from robomemory.embed.embedder import F32, CachedEmbedder, ClosableEmbedder, Embedder
 from robomemory.errors import (
     InvalidQueryError,
     MemoryClosedError,
@@ -43,23 +43,27 @@ from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
 from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
 from robomemory.update_protocol import RecordRow, Update, stands_for
-from robomemory.vectors.index_files import Saved
+from robomemory.vectors.index_files import IndexFiles
 
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 MakeParts = Callable[[PartsContext], MemoryParts]
 
 
 class RoboMemory(SceneAnswers, Amending):
-    """What a robot has seen and done in one scene, kept in the file ``path``, or in the database that several
-    robots share (``path``: ``"postgresql://host/database?scene=kitchen"``).
+    """The memory of a robot in one scene: what it has seen and done. Any number of threads may call any
+    method.
 
-    ``":memory:"`` keeps nothing after ``close``. ``embedder``: the one that a store was written with, MiniLM
-    where it is installed for a new one, unless given; a store can only be opened with the embedder it was
-    written with. ``steps``: capacity of the temporal buffer. ``expire_s`` [s]: a fact that was not said for
-    so long ends (None: never). ``helpers``: callables that take over where rules are unsure.
-    ``clock_ns``: the time of recording [ns]. ``make_parts``: makes the four memories; a bench gives
-    ``functools.partial(MemoryParts.build, merging=False)``, or a function of its own that keeps what it made.
-    Any number of threads may call any method.
+    Args:
+        path: A file; ``":memory:"``, which keeps nothing after ``close``; or a database that several robots
+            share, ``"postgresql://host/database?scene=kitchen"``.
+        embedder: By default the one that the store was written with, for a new store MiniLM where it is
+            installed. A store can only be opened with the embedder that it was written with.
+        steps: Capacity of the temporal buffer.
+        expire_s: A fact that was not said for so long [s] ends; None: never.
+        helpers: Callables that take over where rules are unsure.
+        clock_ns: The time of recording [ns].
+        make_parts: Makes the four memories; ``functools.partial(MemoryParts.build, merging=False)`` leaves
+            a rule out, for benches.
 
     Raises:
         StoreError: the file can't be used (in use, torn, read-only, another version); it says which.
@@ -83,9 +87,10 @@ class RoboMemory(SceneAnswers, Amending):
                 f"RoboMemory.expire_s: {shown(expire_s)} s, expected > 0 and at most {_AGES_S:g}"
             )
         path = checked_path(path)
-        self._own_embedder = embedder is None
-        self._raw_embedder = embedder_for(path) if embedder is None else embedder
-        self._embedder = CachedEmbedder(self._raw_embedder)
+        self._own_embedder: ClosableEmbedder | None = None
+        if embedder is None:
+            embedder = self._own_embedder = embedder_for(path)
+        self._embedder = CachedEmbedder(embedder)
         self._embedder.embed(["warm up"])  # loads the weights now, not within the first recall's deadline
         self._clock_ns = clock_ns
         self._closed = False
@@ -93,7 +98,7 @@ class RoboMemory(SceneAnswers, Amending):
         store = open_store(path, self._embedder.name, self._embedder.dim)
         self._store = store
         try:
-            saved = Saved(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
+            saved = IndexFiles(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
             helpers = Helpers() if helpers is None else helpers
             with store.snapshot():  # one state, whatever others write meanwhile
@@ -141,7 +146,7 @@ class RoboMemory(SceneAnswers, Amending):
         failures: Sequence[Failure | tuple[str, str, str, str]] = (),
         metadata: Mapping[str, Plain] | None = None,
     ) -> Note:
-        """A :class:`Note`, for whoever knows this memory only by what it can do. ``step``: (verb, thing,
+        """A :class:`Note`, for callers that know this memory only by its protocol. ``step``: (verb, thing,
         relation, place, state) of a step that was tried, and its cause, if one is known; ``failures``: (act,
         about, condition, cause) of each.
 
@@ -273,7 +278,7 @@ class RoboMemory(SceneAnswers, Amending):
     ) -> int:
         """Forgets the records that every given rule chooses and returns how many; see
         :class:`robomemory.store.forgetting.ForgetChoice`. Once this returns they are gone from the disk and
-        from every answer. What was drawn from them goes, too: compressed lines, facts, positions.
+        from every answer. So is what was derived from them: compressed lines, facts, positions.
 
         Raises:
             InvalidQueryError: no rule is given, one is out of range, or one chooses nothing or everything by
@@ -345,7 +350,7 @@ class RoboMemory(SceneAnswers, Amending):
     def close(self) -> None:
         """Waits for a running ``remember``, then gives the file back. A second call, and one in a forked
         child, does nothing."""
-        if not self._store.owner.here:
+        if not self._store.owner.is_current:
             return
         with self._writing:
             if self._closed:
@@ -356,9 +361,8 @@ class RoboMemory(SceneAnswers, Amending):
         self._close_embedder()
 
     def _close_embedder(self) -> None:
-        closer = getattr(self._raw_embedder, "close", None)
-        if self._own_embedder and callable(closer):
-            closer()
+        if self._own_embedder is not None:
+            self._own_embedder.close()
 
     def __enter__(self) -> RoboMemory:
         return self

@@ -20,7 +20,7 @@ from robomemory.store.forgetting import Consequences, Forgotten
 from robomemory.temporal import TemporalMemory
 from robomemory.update_protocol import REMOVED, Asked, Change, Ids, MemoryPart, RecordRow, Update
 from robomemory.vectors.index import FLAT_LIMIT
-from robomemory.vectors.index_files import Saved
+from robomemory.vectors.index_files import IndexFiles
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class PartsContext:
     ``expire_ns`` [ns] after which a fact that is not said again ends (None: never)."""
 
     store: Backend
-    saved: Saved
+    saved: IndexFiles
     helpers: Helpers
     steps: int
     expire_ns: int | None

@@ -1,4 +1,4 @@
-"""The words of RoboMemory: what is kept, what is asked, what comes back.
+"""The types of RoboMemory: records that are kept, queries, and answers.
 
 Positions are in the robot's base frame [m]; stamps in nanoseconds of the robot's clock, in one of its runs
 (:mod:`robomemory.timestamps`).

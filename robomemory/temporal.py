@@ -20,6 +20,9 @@ _log = logging.getLogger(__name__)
 COMPRESSED = "compressed"
 """The ``source`` of a line that stands for several steps."""
 
+EARLIER = "Earlier: "
+"""How the text of such a line begins, for people; its ``source`` tells it apart."""
+
 OLD = 500  # most steps of a span of time that are looked at, the newest
 _LINE = 400  # characters of a compressed line
 _FADE = 0.9  # weight of a step against the one after it
@@ -72,7 +75,7 @@ class TemporalMemory:
         text = ask(lambda: summarize(records), self._helpers.timeout_s)
         if not isinstance(text, str) or not text.strip():
             return line
-        said = f"Earlier: {' '.join(text.replace(chr(0), ' ').split())}"
+        said = f"{EARLIER}{' '.join(text.replace(chr(0), ' ').split())}"
         try:
             return replace(line, record=replace(line.record, text=said[:_LINE]))
         except InvalidNoteError as error:
@@ -138,7 +141,7 @@ def _compress(rows: Sequence[RecordRow], key: int) -> RecordRow:
     for row in rows:
         text = row.record.text.strip().rstrip(".")
         if row.record.source == COMPRESSED:
-            text = text.removeprefix("Earlier: ")
+            text = text.removeprefix(EARLIER)
         if not parts or parts[-1] != text:
             parts.append(text)
     text = "; ".join(parts)
@@ -154,7 +157,7 @@ def _compress(rows: Sequence[RecordRow], key: int) -> RecordRow:
         kind=MemoryKind.TEMPORAL,
         stamp_ns=last.ns,
         run=last.run,
-        text=f"Earlier: {text}",
+        text=f"{EARLIER}{text}",
         confidence=min(row.record.confidence for row in rows),
         source=COMPRESSED,
     )

@@ -40,8 +40,18 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
 
 
-def array(name: str, value: object, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    """``value`` as a read-only copy of ``dtype``, finite, checked against ``shape`` (None: any size)."""
+def array(
+    name: str,
+    value: object,
+    dtype: type,
+    shape: tuple[int | None, ...],
+    not_finite: type[InvalidValueError] = InvalidValueError,
+) -> NDArray[Any]:
+    """``value`` as a read-only copy of ``dtype``, finite, checked against ``shape`` (None: any size).
+
+    Raises:
+        InvalidValueError: no numbers, or another shape. ``not_finite``: NaN or infinity.
+    """
     kind = np.dtype(dtype).name
     try:
         given = value if isinstance(value, np.ndarray) else np.asarray(value)
@@ -56,7 +66,7 @@ def array(name: str, value: object, dtype: type, shape: tuple[int | None, ...]) 
         want = f"({sizes},)" if len(shape) == 1 else f"({sizes})"
         raise InvalidValueError(f"{name}: shape {out.shape}, expected {want}")
     if out.dtype.kind == "f" and not np.isfinite(out).all():
-        raise InvalidValueError(f"{name}: holds NaN or infinity")
+        raise not_finite(f"{name}: holds NaN or infinity")
     out.setflags(write=False)
     return out
 

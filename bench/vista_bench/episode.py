@@ -15,7 +15,7 @@ from vista.protocols import Policy, Robot
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
 from vista.switcher.timing import Switch
-from vista.types import EpisodeResult
+from vista.types import EpisodeResult, Outcome
 from vista_bench.results import Episode, rows_of
 from vista_bench.truth import Truth, Witness
 from vista_sim.oracle import Oracle
@@ -47,6 +47,16 @@ class TaskEpisode(Episode):
     cause: str
     seconds: float | None = None
     subtasks: tuple[SubtaskRow, ...] = rows_of(SubtaskRow)
+
+    @property
+    def stop_cause(self) -> str | None:
+        """The loop's cause where it stopped the episode."""
+        return self.cause if self.outcome == Outcome.STOPPED else None
+
+    @property
+    def failure_name(self) -> str:
+        """``failure``."""
+        return self.failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a bench has to do, one episode a job, and who hears how far it is."""
+"""The jobs of a bench, one an episode, and the interface for its progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class EpisodeJob:
 
 
 class BenchProgress:
-    """Hears how far a suite is; this one tells nobody."""
+    """Receives the progress of a suite; this one does nothing."""
 
     def start(self, total: int, done: int) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The report of a bench: one JSON object with its cells, and which code and machine they are of."""
+"""The report of a bench: one JSON object with its cells, the version of the code and the machine."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def plainly(value: object) -> object:
 
 
 def commit() -> str:
-    """The commit that this code is of, with "-dirty" after changes; the version where there is no git."""
+    """The commit of this code, with "-dirty" after changes; the version where there is no git."""
     folder = Path(__file__).resolve().parents[2]
     try:
         call = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]

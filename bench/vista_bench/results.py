@@ -42,8 +42,18 @@ class Episode:
 
     success: bool
 
+    @property
+    def stop_cause(self) -> str | None:
+        """Why the loop stopped the episode; None for one that ended by itself."""
+        return None
+
+    @property
+    def failure_name(self) -> str:
+        """Why a failed episode failed, in two or three words, by which failures are counted."""
+        return "failed"
+
     def to_json(self) -> dict[str, object]:
-        """The fields as plain values."""
+        """The fields as plain values, for one JSON object."""
         told: dict[str, object] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -87,6 +97,16 @@ class CrashedEpisode(Episode):
     outcome: str = "stopped"
     cause: str
     crashed: bool = True
+
+    @property
+    def stop_cause(self) -> str | None:
+        """The error."""
+        return self.cause
+
+    @property
+    def failure_name(self) -> str:
+        """``failure``."""
+        return self.failure
 
 
 E = TypeVar("E", bound=Episode)

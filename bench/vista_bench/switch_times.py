@@ -9,7 +9,7 @@ from vista.switcher.timing import TOLERANCE_S, Switch
 
 
 class Turn(StrEnum):
-    """What the end of a subtask is judged by: a thing in the hand, or the goal of the task."""
+    """The criterion for the end of a subtask: a thing in the hand, or the goal of the task."""
 
     GRASP = "grasp"
     PLACE = "place"

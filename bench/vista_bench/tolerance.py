@@ -1,8 +1,8 @@
 """One failed episode is one failed episode; a fault that meets every episode ends the bench.
 
-An episode without a result (a part that raised, a worker that died) is a failure with its cause. But what
-fails over and over for one cause says nothing about the method: those episodes are not kept, so that they
-neither look like an honest 0 % nor stand in the way once the fault is mended.
+An episode without a result (a part that raised, a worker that died) is a failure with its cause. But
+episodes that fail over and over for one cause say nothing about the method. They are not kept, so that they
+do not look like an honest 0 %, and are run again once the fault is mended.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from vista_bench.results import CrashedEpisode, Episode, Key, Results
 
 AT_FIRST, IN_A_ROW = 3, 5
 """So many crashes before any episode has ended by itself, and so many faults in a row, end a bench."""
-STOPPED = "stopped"
-"""The ``outcome`` of an episode that the loop has stopped."""
 
 
 class Tolerance:
@@ -44,7 +42,7 @@ class Tolerance:
         self._faults: list[tuple[EpisodeJob, Episode]] = []
 
     def add(self, job: EpisodeJob, result: Episode | Crash) -> None:
-        """Count what became of ``job``.
+        """Count the result of ``job``.
 
         Raises:
             VistaError: the settings are wrong, or the last episodes failed for one cause.
@@ -53,9 +51,9 @@ class Tolerance:
             if result.settings and not self._sound:
                 raise VistaError(result.cause)
             if self._strict:
-                raise VistaError(f"{job}: {result.cause}{'' if result.mine else _hint()}")
+                raise VistaError(f"{job}: {result.cause}{'' if result.on_purpose else _hint()}")
             result = CrashedEpisode(cause=result.cause)
-        elif _outcome(result) != STOPPED:
+        elif result.stop_cause is None:
             self._sound = True
             self._keep()
             self._write(job, result)
@@ -74,8 +72,8 @@ class Tolerance:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Everything has been tried: a few faults beside sound episodes are failures; one that met every
-        episode is none."""
+        """All jobs have been tried: a few faults among sound episodes are failures; a fault that met every
+        episode is an error of the bench."""
         if error is not None or not self._faults:
             return
         if not self._sound and not self._different:
@@ -96,24 +94,15 @@ class Tolerance:
         which = f"{job}: it" if count == 1 else f"{count} episodes in a row, the last {job},"
         hint = _hint() if isinstance(episode, CrashedEpisode) else ""
         return (
-            f"{which} ended by a fault ({_cause(episode)}), which is no measurement and not kept; what was "
-            f"finished before is, and the same command goes on from there{hint}"
+            f"{which} ended by a fault ({episode.stop_cause}), which is no measurement and not kept; what "
+            f"was finished before is, and the same command goes on from there{hint}"
         )
-
-
-def _outcome(episode: Episode) -> str:
-    """The outcome, of suites that tell one."""
-    return str(getattr(episode, "outcome", ""))
-
-
-def _cause(episode: Episode) -> str:
-    return str(getattr(episode, "cause", ""))
 
 
 def _alike(one: Episode, other: Episode) -> bool:
     """Whether two faults may be one: any two crashes, and two stops with one cause."""
     crashed = isinstance(one, CrashedEpisode), isinstance(other, CrashedEpisode)
-    return all(crashed) or (not any(crashed) and _cause(one) == _cause(other))
+    return all(crashed) or (not any(crashed) and one.stop_cause == other.stop_cause)
 
 
 def _hint() -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import re
 
-from robomemory.embed.embedder import Embedder, HashingEmbedder
+from robomemory.embed.embedder import ClosableEmbedder, HashingEmbedder
 from robomemory.embed.minilm import MiniLMEmbedder, MiniLMInt8Embedder
 
 _log = logging.getLogger(__name__)
 
 
-def default_embedder() -> Embedder:
+def default_embedder() -> ClosableEmbedder:
     """MiniLM where it is installed, in 8 bits before full precision (see docs/memory.md); else the hashing
     embedder, said in the log."""
     for embedder in (MiniLMInt8Embedder, MiniLMEmbedder):
@@ -22,7 +22,7 @@ def default_embedder() -> Embedder:
     return HashingEmbedder()
 
 
-def embedder_named(name: str) -> Embedder | None:
+def embedder_named(name: str) -> ClosableEmbedder | None:
     """The embedder that calls itself ``name`` in a store; None if there is none of that name here.
 
     Raises:

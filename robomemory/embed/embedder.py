@@ -36,6 +36,14 @@ class Embedder(Protocol):
         ...
 
 
+class ClosableEmbedder(Embedder, Protocol):
+    """An embedder of this package, which may have threads of its own."""
+
+    def close(self) -> None:
+        """Ends the threads. A later ``embed`` starts them again."""
+        ...
+
+
 def check_vectors(where: str, vectors: object, rows: int, dim: int) -> F32:
     """``vectors`` as contiguous f32 (rows, dim) with rows of length 1.
 
@@ -83,6 +91,9 @@ class HashingEmbedder:
                     self._put(row, "3:" + padded[i : i + 3], 0.3 * weight)
             row /= np.linalg.norm(row)
         return out
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
     def _put(self, row: F32, token: str, weight: float) -> None:
         digest = int.from_bytes(hashlib.blake2b(token.encode(), digest_size=8).digest(), "little")

@@ -60,6 +60,9 @@ class MiniLMInt8Embedder:
         rows = [self._run(texts[start : start + 16]) for start in range(0, len(texts), 16)]
         return np.concatenate(rows) if rows else np.zeros((0, self.dim), dtype=np.float32)
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def _load(self) -> None:
         import onnxruntime
         from tokenizers import Tokenizer

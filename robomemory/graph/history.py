@@ -1,4 +1,4 @@
-"""Questions over time, answered from the store: where was it, what was in there, what has changed.
+"""Questions about the past, answered from the store: where a thing was, what a place held, what changed.
 
 Each takes a moment of validity (what was true at ``at``, the robot's clock) and, where it makes sense, a
 moment of recording (as it was believed at ``known_ns``, the computer's clock).
@@ -201,7 +201,7 @@ class History:
         return self.where_was(entity, Moment(last.run, last.ns - 1))
 
     def inside(self, entity: Entity, at: Moment) -> list[str]:
-        """Labels of what was in ``entity`` at ``at``, and in what was in it, the nearest first."""
+        """Labels of the things in ``entity`` at ``at``, and of the things in those, the nearest first."""
         labels, found, edge = self._labels(), dict[int, str](), [entity.id]
         while edge:
             facts = self.facts_of(edge, at, at)

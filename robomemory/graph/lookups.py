@@ -22,7 +22,7 @@ class SceneLookups:
         return found[record_id].text if record_id in found else ""
 
     def began_ns(self, run: int) -> int:
-        """The stamp at which ``run`` began [ns]; 0 where nobody said."""
+        """The stamp at which ``run`` began [ns]; 0 where that is unknown."""
         return self._store.run_start(run) or 0
 
     def records_of(self, ids: Sequence[int]) -> dict[int, MemoryRecord]:

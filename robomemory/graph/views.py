@@ -99,7 +99,7 @@ class SceneViews:
             return [state.entities[k] for k in dict.fromkeys(keys)]
 
     def inside(self, name: str) -> list[str]:
-        """Labels of what is in the thing called ``name`` now, and in what is in it, the nearest first."""
+        """Labels of the things in the thing called ``name`` now, and of the things in those, by nearness."""
         with self._lock:
             entity = self.called(name)
             found: dict[int, str] = {}

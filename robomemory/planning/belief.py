@@ -1,4 +1,4 @@
-"""What holds as far as the robot can tell: what it sees now, what it did, and what the graph remembers."""
+"""The robot's belief: facts that it sees now, effects of its own steps, and facts of the graph."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def condition_of(thing: str, facts: Collection[tuple[str, str, str]]) -> Conditi
 
 
 class StepCritic:
-    """Rejects what can't work. What it has seen done is kept until ``reset``.
+    """Rejects steps that can't work. The steps that were tried are kept until ``reset``.
 
     The paper's critic is a language model that overlooks what the gripper holds, and lets the same step be
     tried for ever; this one compares preconditions, pairs of state and step, and recorded failures.

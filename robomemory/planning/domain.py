@@ -230,10 +230,6 @@ class WorldState:
     def __reduce__(self) -> tuple[Any, ...]:
         return WorldState, (dict(self.objects), self.facts)
 
-    def of_type(self, domain: Domain, kind: str) -> tuple[str, ...]:
-        """The names of all objects of that type, sorted."""
-        return tuple(sorted(n for n, t in self.objects.items() if domain.is_a(t, kind)))
-
 
 @dataclass(frozen=True, slots=True)
 class Goal:

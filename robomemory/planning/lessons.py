@@ -18,7 +18,7 @@ from robomemory.planning.domain import Domain, Step
 
 SOURCE = "planner"
 FORGOTTEN = "(not known any more)"
-"""The value of a lesson that takes back what was known."""
+"""The value of a lesson that withdraws an earlier one."""
 
 
 class LessonRelation(StrEnum):

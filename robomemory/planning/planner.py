@@ -21,7 +21,7 @@ from robomemory.planning.explore import NOT_IN
 from robomemory.planning.goals import Intent, overrides, settled, understand
 from robomemory.planning.lessons import SOURCE, Attempt, Lesson, LessonRelation, lessons_of, notes_of
 from robomemory.planning.recollection import PlanningMemory, Recollection
-from robomemory.planning.reference import Resolver, told
+from robomemory.planning.reference import Resolver, meaning_of
 from robomemory.planning.strategy import Strategy
 from robomemory.records import Triple
 
@@ -186,8 +186,12 @@ class MemoryPlanner:
         self._steps = []
 
     def result(self, step: Step, reached: bool, cause: str, before: Observed, after: Observed) -> None:
-        """Tell what came of ``step``, seen ``before`` and ``after``. A step that is called done while its
-        effect is seen not to hold has failed."""
+        """Report the result of ``step``, with the observations ``before`` and ``after`` it. A step that is
+        ``reached`` has failed all the same where its effect is seen not to hold.
+
+        Args:
+            cause: Why it failed, for people.
+        """
         held = self._believe(before).state.facts
         self._critic.tried(step, held)
         self._where[step] = condition_of(step.about, held)
@@ -209,7 +213,7 @@ class MemoryPlanner:
         self._recalled.write([*facts, _tried(step, f"{step.text}: reached", "reached", "", after)])
 
     def finish(self, success: bool, cause: str, stamp_ns: int) -> list[tuple[Lesson, str]]:
-        """End the attempt: remember it and what was learned. Returns each new lesson with its change."""
+        """End the attempt; keep it and its lessons in the memory. Returns each new lesson with its change."""
         intent = self._intent
         if intent is None:
             return []
@@ -230,12 +234,12 @@ class MemoryPlanner:
         return learned
 
     def hear(self, sentence: str, stamp_ns: int) -> list[tuple[Lesson, str]]:
-        """Take in what a user says, such as "my tray is the red tray"; other sentences change nothing."""
-        said = told(sentence, self._settings.user)
-        if said is None:
+        """Learn from a sentence of the user such as "my tray is the red tray"; others change nothing."""
+        meaning = meaning_of(sentence, self._settings.user)
+        if meaning is None:
             return []
-        self._recalled.gather(sentence, [said[0]], self._settings.user)
-        learned = self._recalled.lessons_about([Lesson(said[0], LessonRelation.MEANS, said[1])])
+        self._recalled.gather(sentence, [meaning[0]], self._settings.user)
+        learned = self._recalled.lessons_about([Lesson(meaning[0], LessonRelation.MEANS, meaning[1])])
         self._recalled.write(notes_of([each for each, _ in learned], stamp_ns))
         return learned
 
@@ -258,7 +262,7 @@ class MemoryPlanner:
             self._furthest = max(self._furthest, self._stage + 1)
         return passed
 
-    # --- what came of it ---
+    # --- results of steps ---
     def _contradicted(self, adds: Facts, after: Observed) -> Triple | None:
         """An intended effect that is seen not to hold: its subject is seen elsewhere, or its place is in view
         without it."""
@@ -288,7 +292,7 @@ class MemoryPlanner:
         self._recalled.write([_tried(step, f"{step.text}: failed ({cause})", "failed", cause, after)])
 
     def _remember_seen(self, observed: Observed) -> None:
-        """Keep where things are seen, and what was looked into, as far as the graph does not say so yet."""
+        """Keep the places of the things seen, and the places looked into, that are not in the graph yet."""
         known = {(f.subject, f.relation, f.object) for f in self._recalled.scene().facts}
         looked = {seen(p) for p in observed.visible if self._domain.lookable(observed.objects.get(p, ""))}
         news = sorted(t for t in observed.facts | looked if t[1] in PLACE | {SEEN} and t not in known)

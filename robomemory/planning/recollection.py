@@ -1,9 +1,9 @@
-"""What planning reads of a memory, and writes to it."""
+"""The part of a memory that planning reads and writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from robomemory.graph.scene import SceneGraph
 from robomemory.notes import Failure, Note, StepDone, Triple
@@ -40,10 +40,11 @@ class Remembered(Protocol):
     def record(self) -> Recorded: ...
 
 
+@runtime_checkable
 class PlanningMemory(Protocol):
     """The slice of a memory that planning needs; ``RoboMemory`` satisfies it."""
 
-    def remember(self, notes: Sequence[Note]) -> None: ...
+    def remember(self, notes: Sequence[Note]) -> object: ...
     def recall(
         self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0
     ) -> Sequence[Remembered]: ...
@@ -51,10 +52,10 @@ class PlanningMemory(Protocol):
 
 
 class Recollection:
-    """Everything that was recalled for one instruction: lessons, failures, steps in mind and the graph.
+    """Everything that was recalled for one instruction: lessons, failures, the last steps and the graph.
 
-    The memory is waited for, so that a busy machine makes the same plan; ``timeout_s`` [s] only ends what
-    hangs. A memory behind a network has a deadline of its own.
+    It waits for the memory, so that a busy machine makes the same plan; ``timeout_s`` [s] only ends a call
+    that hangs. A memory behind a network has its own deadline.
     """
 
     def __init__(self, memory: PlanningMemory | None, timeout_s: float = FAR_S) -> None:

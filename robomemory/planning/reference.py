@@ -92,8 +92,8 @@ class Resolver:
 _TOLD = re.compile(r"(?:my|our) (?P<noun>[\w ]+?) is (?:the )?(?P<name>[\w -]+)", re.I)
 
 
-def told(sentence: str, user: str = "user") -> tuple[str, str] | None:
-    """(what the user says, what it stands for) of a sentence such as "my tray is the red tray", else None."""
+def meaning_of(sentence: str, user: str = "user") -> tuple[str, str] | None:
+    """(phrase of the user, name that it means) of a sentence such as "my tray is the red tray", else None."""
     found = _TOLD.fullmatch(sentence.strip().rstrip(".!"))
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What ``RoboMemory`` asks of a store: to keep changes, and to tell those of others who share it."""
+"""The interface of a store: it keeps changes, and tells those of other processes that share it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from robomemory.update_protocol import Change
 
 
 class StoreCache(Protocol):
-    """What a memory holds of the store."""
+    """A cache of the store that a memory holds."""
 
     def load(self) -> None:
         """All of it anew."""

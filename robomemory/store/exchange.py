@@ -94,7 +94,7 @@ def _record(number: int, line: str) -> MemoryRecord:
 
 
 def _read_text(values: dict[str, object]) -> None:
-    """Adds the fields that the text of an older line says."""
+    """Adds fields that older versions wrote into the text only."""
     triple, step, failures = fields_of(str(values.get("kind")), str(values.get("text")))
     values["step"] = None if step is None else asdict(step)
     values["failures"] = [asdict(failure) for failure in failures]

@@ -13,19 +13,19 @@ from robomemory.plain_text import plain
 
 
 class Owner:
-    """The process that made this object, for what it opened: ``what`` names that in messages."""
+    """The process that made this object; ``what``: the resource that it opened, for messages."""
 
     def __init__(self, what: str) -> None:
         self._what, self._pid = what, os.getpid()
 
     @property
-    def here(self) -> bool:
-        """Whether this is the process that opened it."""
+    def is_current(self) -> bool:
+        """Whether the calling process is the one that opened the resource."""
         return os.getpid() == self._pid
 
     def check(self) -> None:
         """Raises StoreInUseError in a child that was forked after the opening."""
-        if not self.here:
+        if not self.is_current:
             raise StoreInUseError(
                 f"{self._what}: opened by process {self._pid}, of which this process ({os.getpid()}) is a"
                 " forked child; only that one may use it"
@@ -33,10 +33,10 @@ class Owner:
 
 
 class Opened(Protocol):
-    """What a child must let go of."""
+    """A resource that a forked child must not use."""
 
     def abandon(self) -> None:
-        """Gives back what the child got of the parent's, without touching what it stands for."""
+        """Releases the child's copy without touching the resource itself."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A lock that serves whoever has waited longest."""
+"""A lock that is given to the thread that has waited longest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens the store that a path or URL says."""
+"""Opens a store by its path or URL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from robomemory.checks import shown
 from robomemory.embed.available import default_embedder, embedder_named
-from robomemory.embed.embedder import Embedder
+from robomemory.embed.embedder import ClosableEmbedder
 from robomemory.errors import InvalidQueryError, StoreError
 from robomemory.store.backend import Backend
 from robomemory.store.postgres.address import is_url, with_scene
@@ -122,7 +122,7 @@ def embedder_of(path: str | os.PathLike[str]) -> str | None:
     return embedder_of_url(os.fspath(path))
 
 
-def embedder_for(path: str | os.PathLike[str]) -> Embedder:
+def embedder_for(path: str | os.PathLike[str]) -> ClosableEmbedder:
     """The embedder that the store at ``path`` was written with; the default one for a new store. Raises as
     :func:`embedder_of`."""
     name = embedder_of(path)

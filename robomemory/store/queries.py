@@ -1,4 +1,4 @@
-"""What the memories ask the store: records by key, time, place and word, and the graph's rows.
+"""The queries of the memories: records by key, time, place and word, and the rows of the graph.
 
 Reads never wait for a write: each takes a connection of its own and sees the last committed state.
 """

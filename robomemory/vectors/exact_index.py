@@ -22,7 +22,7 @@ SHARD = 16_384
 behind a vector that is removed: at 100 000 vectors a stall of 0.1 s, here one of a few ms."""
 
 
-class Flat:
+class ExactIndex:
     """Shards of exact FAISS indices. Not safe from several threads."""
 
     def __init__(self, dim: int) -> None:

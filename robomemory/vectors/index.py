@@ -14,14 +14,14 @@ import numpy as np
 
 from robomemory.embed.embedder import F32, check_vectors
 from robomemory.errors import EmbeddingError
-from robomemory.vectors.exact_index import Flat
-from robomemory.vectors.ivf_index import Lists
+from robomemory.vectors.exact_index import ExactIndex
+from robomemory.vectors.ivf_index import IvfIndex
 
 FLAT_LIMIT = 100_000
 """Up to here every vector is compared: about 10 ms at 384 numbers on one thread."""
 
 REGROW = 4
-"""Lists are made anew once there are so many times the vectors that they were made for."""
+"""The lists are trained again once the index holds this many times the vectors of their training."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Nearest(Protocol):
     ) -> list[tuple[int, float]]: ...
     def search_each(self, vectors: Sequence[F32], k: int) -> list[list[tuple[int, float]]]: ...
     def wait(self, timeout_s: float) -> bool: ...
-    def lists(self) -> Lists | None: ...
+    def lists(self) -> IvfIndex | None: ...
     def close(self) -> None: ...
 
 
@@ -70,15 +70,15 @@ class VectorIndex:
         dim: int,
         *,
         flat_limit: int = FLAT_LIMIT,
-        kept: Lists | None = None,
+        kept: IvfIndex | None = None,
         ids: Sequence[int] = (),
         mark: Callable[[], int] = int,
-        built: Callable[[Lists, int], None] | None = None,
+        built: Callable[[IvfIndex, int], None] | None = None,
     ) -> None:
         self.dim = dim
         self._flat_limit = flat_limit
         self._lock = threading.Lock()
-        self._kept: Kept = Flat(dim) if kept is None else kept
+        self._kept: Kept = ExactIndex(dim) if kept is None else kept
         self._ids: set[int] = set(ids)
         self._trained = 0 if kept is None else kept.trained_for
         self._mark, self._built = mark, built
@@ -93,7 +93,7 @@ class VectorIndex:
     @property
     def method(self) -> str:
         """``flat`` or ``ivf``: how it searches now."""
-        return "ivf" if isinstance(self._kept, Lists) else "flat"
+        return "ivf" if isinstance(self._kept, IvfIndex) else "flat"
 
     def put(self, ids: Sequence[int], vectors: object) -> None:
         """Sets the vectors f32 (len(ids), dim) of ``ids``; known keys get the new one.
@@ -199,12 +199,14 @@ class VectorIndex:
             with self._lock:
                 self._builder = self._changed = None
 
-    def _filled(self) -> Lists | None:
-        """Trained lists with what was there when the building began; None if the index is closed."""
+    def _filled(self) -> IvfIndex | None:
+        """Trained lists with the vectors of the moment when building began; None if the index is closed."""
         with self._lock:
             ids = np.asarray(sorted(self._ids), dtype=np.int64)
-        sample = np.random.default_rng(0).permutation(ids)[: Lists.sample_size(len(ids))]
-        lists = Lists.trained(self.dim, len(ids), np.concatenate([rows for _, rows in self._chunks(sample)]))
+        sample = np.random.default_rng(0).permutation(ids)[: IvfIndex.sample_size(len(ids))]
+        lists = IvfIndex.trained(
+            self.dim, len(ids), np.concatenate([rows for _, rows in self._chunks(sample)])
+        )
         for alive, rows in self._chunks(ids):
             if self._closing:
                 return None
@@ -226,12 +228,12 @@ class VectorIndex:
             builder.join(timeout_s)
         return self._builder is None
 
-    def lists(self) -> Lists | None:
-        """The inverted lists in use, for whoever saves them while nothing changes; None while flat."""
-        return self._kept if isinstance(self._kept, Lists) else None
+    def lists(self) -> IvfIndex | None:
+        """The inverted lists in use, to be saved while nothing changes; None for an exact index."""
+        return self._kept if isinstance(self._kept, IvfIndex) else None
 
     def close(self) -> None:
-        """Ends a building thread; the index still answers."""
+        """Ends the thread that builds lists, if one runs; the index still answers."""
         self._closing = True
         self.wait(60.0)
 

@@ -1,6 +1,6 @@
 """Vector indices kept on the disk beside the store, so that opening a large one is quick.
 
-The store is the truth. A saved index says up to which update it holds the vectors; what came later is read
+The store is the truth. A saved index says up to which update it holds the vectors; later ones are read
 from the store. A file that is missing, torn, of another embedder or does not add up is not used.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from robomemory.store.forks import Owner
-from robomemory.vectors.ivf_index import Lists
+from robomemory.vectors.ivf_index import IvfIndex
 
 VERSION = 2
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Label:
     version: int = VERSION
 
 
-class Saved:
+class IndexFiles:
     """The saved indices of the store at ``path``, in a folder beside it; None for a store in memory."""
 
     def __init__(self, path: str, embedder: str, dim: int) -> None:
@@ -45,7 +45,7 @@ class Saved:
         self._embedder, self._dim = embedder, dim
         self._owner = Owner(str(self._folder))
 
-    def save(self, kind: str, lists: Lists, seq: int, newest_ns: int) -> None:
+    def save(self, kind: str, lists: IvfIndex, seq: int, newest_ns: int) -> None:
         """Keeps ``lists``: the vectors first, then the label that makes them count, each written beside,
         synced and moved into place. A disk that is full leaves what was there."""
         self._owner.check()
@@ -71,7 +71,7 @@ class Saved:
         except (OSError, RuntimeError) as error:  # FAISS tells of a full disk with a RuntimeError
             _log.warning("%s: the index of the %s memory was not saved: %s", self._folder, kind, error)
 
-    def load(self, kind: str) -> tuple[Lists, int, int] | None:
+    def load(self, kind: str) -> tuple[IvfIndex, int, int] | None:
         """The saved lists of ``kind``, the update they hold, and when the newest record in them was recorded
         [ns]; None if there are none to trust."""
         self._owner.check()
@@ -85,7 +85,7 @@ class Saved:
                 raise ValueError(f"made for {label.embedder!r}, {label.dim} numbers, version {label.version}")
             if label.file != f"{kind}-{label.seq}.faiss" or _sum(path) != (label.size, label.crc32):
                 raise ValueError(f"{label.file} is not the file that was saved")
-            return Lists.read(path, label.trained_for), label.seq, label.newest_ns
+            return IvfIndex.read(path, label.trained_for), label.seq, label.newest_ns
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RuntimeError) as error:

@@ -14,10 +14,10 @@ from robomemory.embed.embedder import F32
 
 PER_LIST = 40  # vectors that each list's centre is learned from
 PROBES = 48
-"""Lists that are looked through. See docs/memory.md for recall and time at other numbers."""
+"""IvfIndex that are looked through. See docs/memory.md for recall and time at other numbers."""
 
 
-class Lists:
+class IvfIndex:
     """Vectors in half precision in about 2 √n lists; a hash table finds one by its key. Not safe from
     several threads. ``trained_for``: the number of vectors that the lists were made for."""
 
@@ -30,7 +30,7 @@ class Lists:
 
     @staticmethod
     def count(n: int) -> int:
-        """Lists for ``n`` vectors."""
+        """IvfIndex for ``n`` vectors."""
         return max(1, round(2 * math.sqrt(n)))
 
     @classmethod
@@ -39,7 +39,7 @@ class Lists:
         return min(n, PER_LIST * cls.count(n))
 
     @classmethod
-    def trained(cls, dim: int, n: int, sample: F32) -> Lists:
+    def trained(cls, dim: int, n: int, sample: F32) -> IvfIndex:
         """Empty lists for ``n`` vectors of which ``sample`` f32 (·, dim) is a part."""
         faiss.omp_set_num_threads(1)
         index: Any = faiss.index_factory(dim, f"IVF{cls.count(n)},SQfp16", faiss.METRIC_INNER_PRODUCT)
@@ -92,5 +92,5 @@ class Lists:
         faiss.write_index(self._index, str(path))
 
     @classmethod
-    def read(cls, path: Path, trained_for: int) -> Lists:
+    def read(cls, path: Path, trained_for: int) -> IvfIndex:
         return cls(faiss.read_index(str(path)), trained_for)

@@ -9,7 +9,7 @@ from tests.vista.test_late import Straight
 from vista.errors import UnknownNameError
 from vista_bench.results import Counted, Episode, Key
 from vista_bench.suites import BenchSettings, make_suite
-from vista_bench.suites.realtime import LATENCIES_MS, compared, late
+from vista_bench.suites.realtime import LATENCIES_S, compared, late
 from vista_bench.truth import HandMotion
 
 
@@ -32,8 +32,8 @@ def test_the_difference_is_paired():
 
 
 def test_an_arm_that_waits_is_given_rows_to_wait():
-    assert [late(f"{ms}ms", "synchronous")[1] for ms in LATENCIES_MS] == [4, 5, 7, 14]
-    assert [late(f"{ms}ms", "asynchronous")[1] for ms in LATENCIES_MS] == [4, 2, 3, 4]
+    assert [late(cell, "synchronous")[1] for cell in LATENCIES_S] == [4, 5, 7, 14]
+    assert [late(cell, "asynchronous")[1] for cell in LATENCIES_S] == [4, 2, 3, 4]
     wrapped = late("300ms", "unfaded")[0](Straight(0.01))
     assert wrapped.action_space is Straight.action_space
 

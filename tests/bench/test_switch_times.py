@@ -28,7 +28,7 @@ def test_too_late_and_too_early_count_against_both():
             Switch("place", None, 9.0),
         ]
     )
-    assert (found.hits, found.said, found.true) == (1, 3, 3)
+    assert (found.hits, found.calls, found.true) == (1, 3, 3)
     assert found.precision == pytest.approx(1 / 3)
     assert found.recall == pytest.approx(1 / 3)
     nothing = agreement([])

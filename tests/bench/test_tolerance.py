@@ -13,6 +13,7 @@ import pytest
 from vista.cli import main as cli
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError, VistaError
 from vista.learning.workers import Crash, attempts
+from vista_bench.episode import TaskEpisode
 from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.results import Counted, Episode, Key, Results
 from vista_bench.suites import BenchSettings
@@ -22,7 +23,7 @@ from vista_bench.textworlds.cell import TextWorldsCell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Far(Episode):
+class Far(TaskEpisode):
     """An episode that tells how far."""
 
     far_m: float = 1.0

@@ -18,16 +18,16 @@ from tests.fuzz.fuzzing import counts, explore
 pytest.importorskip("mujoco")
 pytest.importorskip("torch")
 
+from robomemory import Note
 from robomemory.embed.embedder import HashingEmbedder
 from robomemory.memory import RoboMemory
-from vista.cli import bench, calibrate, info, train
+from vista.cli import bench, calibrate, info
 from vista.cli import main as cli
 from vista.cli.words import Parser
 from vista.errors import VistaError
 from vista.messages.plain_text import fit
-from vista.types import Note
-from vista_bench import suites
-from vista_bench.suites.base import Cell, Progress, Settings, Suite
+from vista_bench import report, suites, training_data
+from vista_bench.suites.base import BenchProgress, BenchSettings, Cell, Suite
 from vista_bench.suites.basic import BasicSuite
 
 STARTS_A_GRAPH = {"demo", "run", "up", "down"}
@@ -79,7 +79,7 @@ def harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def made(name: str) -> Suite:
         suite = suites.make_suite(name)
 
-        def measure(settings: Settings, out: Path, progress: Progress) -> list[Cell]:
+        def measure(settings: BenchSettings, out: Path, progress: BenchProgress) -> list[Cell]:
             suite.check(settings)
             if isinstance(suite, BasicSuite):
                 cell = (settings.cells or suite.default_cells)[0]
@@ -94,11 +94,11 @@ def harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(bench, "make_suite", made)
     monkeypatch.setattr(calibrate, "collect", stop)
-    monkeypatch.setattr(train, "make_data", stop)
+    monkeypatch.setattr(training_data, "make_data", stop)
     monkeypatch.setattr(info, "rendering", lambda: {"renderer": "none"})
     monkeypatch.setattr(info, "device", lambda: {"learned parts run on": "cpu"})
-    monkeypatch.setattr(info, "commit", lambda: "none")
-    monkeypatch.setattr(bench, "commit", lambda: "none")
+    for module in (info, report):
+        monkeypatch.setattr(module, "commit", lambda: "none")
     return folder
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vista.graph import running
+from vista.graph import running, supervision, table
 
 pytest.importorskip("rclpy")
 pytest.importorskip("vista_msgs")
@@ -24,7 +24,6 @@ from tests.fuzz.fuzzing import counts, explore
 from tests.fuzz.hostile import FLOATS, INTEGERS, texts
 from vista.cli import demo, down, main, up
 from vista.errors import VistaError
-from vista.graph import table
 from vista.graph.running import Running
 
 KIND = "command line of the graph"
@@ -98,7 +97,7 @@ def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Running(os.getpid(), "a", 7, "left", ("sim", "agent"), 0.0, ""),
         Running(os.getpid(), "b", 8, "", ("sim", "agent"), 0.0, ""),
     ]
-    for module in (running, up, down):
+    for module in (running, supervision, down):
         monkeypatch.setattr(module, "running", lambda: list(alive))
     monkeypatch.setattr(running, "state_folder", lambda: tmp_path / "state")
     for module, name in (
@@ -109,10 +108,10 @@ def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setattr(module, name, list)
     monkeypatch.setattr(down, "remove_orphans", lambda *_, **__: {})
-    monkeypatch.setattr(down, "stop", lambda state: None)
+    monkeypatch.setattr(down, "stop_graph", lambda state: None)
     monkeypatch.setattr(up, "supervise", supervise)
     monkeypatch.setattr(table, "find_executable", lambda *_: Path("/opt/ros/node"))
-    monkeypatch.setattr(demo, "Graph", Graph)
+    monkeypatch.setattr(demo, "GraphProcess", Graph)
 
     class Client:
         def __init__(self, namespace: str, robot: str) -> None:
@@ -133,7 +132,9 @@ class Graph:
     """In place of the child process of a demo: what it would be told is read here."""
 
     def __init__(self, words: Sequence[str], domain: int) -> None:
-        self._words = [*words, f"--domain={domain}"]
+        at = list(words).index("vista.cli.up")  # python -m vista.cli.up WORDS
+        self._words = [*words[at + 1 :]]
+        assert f"--domain={domain}" in self._words
 
     def __enter__(self) -> None:
         try:

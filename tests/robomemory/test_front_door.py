@@ -75,7 +75,8 @@ def test_a_record_is_corrected(memory):
     assert memory.get(new).metadata == {"shift": "late"}
     assert memory.where("mug")[0].facts == ("mug in tray",)
     for call in (
-        lambda: memory.update(key, text="gone"), lambda: memory.update(new), lambda: memory.update(new, kind="episodic"),
+        lambda: memory.update(key, text="gone"), lambda: memory.update(new),
+        lambda: memory.update(new, kind="episodic"),
         lambda: memory.update(new, confidence=2.0), lambda: memory.update(new, metadata={"a": [1]}),
     ):  # fmt: skip
         with pytest.raises((InvalidQueryError, InvalidNoteError)):

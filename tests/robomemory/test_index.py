@@ -11,7 +11,7 @@ import pytest
 from robomemory import HashingEmbedder, MemoryKind, Query, RoboMemory
 from robomemory.memory_parts import MemoryParts
 from robomemory.vectors.index import VectorIndex
-from robomemory.vectors.ivf_index import Lists
+from robomemory.vectors.ivf_index import IvfIndex
 
 SMALL = partial(MemoryParts.build, flat_limit=300)
 
@@ -117,7 +117,7 @@ def test_a_saved_index_is_used_and_brought_up_to_date(large, note, monkeypatch):
         memory.remember([note("episodic", f"moved box {i} to shelf {i * 7}", i) for i in range(1_500, 1_600)])
         memory.forget(query="moved box 3 to shelf 21")
         monkeypatch.setattr(
-            "robomemory.vectors.index_files.Saved.save", lambda *_: None
+            "robomemory.vectors.index_files.IndexFiles.save", lambda *_: None
         )  # as if it were killed
     assert json.loads((large.parent / f"{large.name}-index" / "episodic.json").read_text()) == label
     with opened(large) as memory:
@@ -143,10 +143,10 @@ def test_a_saved_index_that_is_not_whole_is_rebuilt(large, harm):
     elif harm == "label of another":
         label.write_text(json.dumps(json.loads(label.read_text()) | {"embedder": "another"}))
     else:  # whole, but it does not hold what the store holds
-        from robomemory.vectors.index_files import Saved
+        from robomemory.vectors.index_files import IndexFiles
 
-        lists = Lists.trained(512, 10, HashingEmbedder().embed([f"text {i}" for i in range(10)]))
-        Saved(str(large), "hashing-512", 512).save("episodic", lists, 10**6, 0)
+        lists = IvfIndex.trained(512, 10, HashingEmbedder().embed([f"text {i}" for i in range(10)]))
+        IndexFiles(str(large), "hashing-512", 512).save("episodic", lists, 10**6, 0)
     with opened(large) as memory:
         assert len(index_of(memory)) == 1_500
         assert all(finds(memory, i).startswith(f"moved box {i} ") for i in range(0, 1_500, 300))

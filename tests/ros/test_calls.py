@@ -130,7 +130,7 @@ def test_a_cancel_request_is_not_overtaken(served: Served):
         RunTask.Goal(instruction="do it"),
         should_stop=lambda: "enough" if time.monotonic() - begun > 1.0 else None,
     )
-    assert ended.how == "cancelled"
+    assert ended.status == "cancelled"
     assert served.cancelled.is_set()
 
 
@@ -153,7 +153,7 @@ def test_a_server_that_raises_is_no_success(served: Served):
 
     served.run = fail
     ended = served.action(RunTask.Goal(instruction="do it"))
-    assert ended.how == "aborted"
+    assert ended.status == "aborted"
     episode = episode_of(ended, "do it")
     assert episode.outcome is Outcome.STOPPED
     assert "aborted" in episode.cause

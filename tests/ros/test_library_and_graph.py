@@ -214,10 +214,10 @@ def test_a_detector_over_the_graph_looks_at_what_it_is_given(beside: Beside):
         assert found.score == same.score
         assert graph.find(imagined, "blue mug") is None
         for above_m in (None, 0.25):
-            grid = belief.evidence(imagined, "lamp", above_m)
+            grid = graph.evidence(imagined, "lamp", above_m)
             assert grid is not None
             assert np.array_equal(grid, here.evidence(imagined, "lamp", above_m))
-        assert belief.evidence(imagined, "blue mug") is None
+        assert graph.evidence(imagined, "blue mug") is None
     with pytest.raises(RefusedError, match="front"):
         graph.detect(Observation(1, {}, obs.joint_pos, obs.joint_vel, 1.0, obs.ee_pose))
     assert beside.errors == []

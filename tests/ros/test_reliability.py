@@ -46,7 +46,7 @@ def test_whatever_a_planner_raises_is_no_success(client: GraphClient, mood: str)
 def test_a_timeout_that_makes_no_sense_is_named_by_the_agent(client: GraphClient, timeout_s: float):
     """Whoever calls the action from elsewhere is told, too."""
     ended = client._run(RunTask.Goal(instruction="done", timeout_s=timeout_s))
-    assert ended.how == "aborted"
+    assert ended.status == "aborted"
     assert ended.result.episode.outcome == EpisodeMsg.STOPPED
     assert "timeout_s" in ended.result.episode.cause
 

@@ -7,7 +7,7 @@ import pytest
 
 from robomemory import HashingEmbedder, RoboMemory
 from tests.conformance.implementations import observation
-from tests.mocks import MockItem
+from tests.mocks import MockItem, MockMemory
 from vista.errors import ConfigError
 from vista.perception import DetectorBase
 from vista.planner.symbolic.planner import FixedPlanner, RememberingPlanner, phrases
@@ -184,3 +184,8 @@ def test_the_words_of_a_reference_make_these_planners_and_their_critic():
         assert isinstance(planner, kind)
         assert (loading.load_critic(planner=planner) is planner) == (kind is RememberingPlanner)
     assert loading.load_critic(planner=loading.load_planner("scripted")) is None
+
+
+def test_a_memory_without_a_scene_is_refused_by_name():
+    with pytest.raises(ConfigError, match="MockMemory has no scene"):
+        RememberingPlanner(MockMemory(), Eyes(), PLACES)

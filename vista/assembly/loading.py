@@ -2,16 +2,15 @@
 
 A reference is None (the part that ships under ``models/``), a word (``scripted``, ``oracle``, ``mock``), a
 model folder (of this project, or of diffusers, transformers or LeRobot), a settings file
-(``vista.assembly.large_models``), or ``module:Class`` / ``module:Class@folder`` for one's own class, which
-must satisfy the protocol. ``scripted`` and ``oracle`` stand for parts that read the simulator's truth: they
-come from an :class:`PartsOracle`."""
+(:mod:`vista.assembly.large_models`), or ``module:Class`` / ``module:Class@folder`` for a class of the user,
+which must satisfy the protocol. ``scripted`` and ``oracle`` name parts that read the simulator's truth; they
+come from a :class:`PartsOracle`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from vista.assembly import large_models
@@ -20,7 +19,7 @@ from vista.errors import ConfigError
 from vista.guard import SafetyGuard, load_limits
 from vista.protocols import Critic, Detector, Planner, Policy, Preprocessor, Switcher, WorldModel
 from vista.skill import Skill
-from vista.types import F64, ActionSpace, Place, RobotSpec
+from vista.types import F64, NO_PLACES, ActionSpace, Place, RobotSpec
 
 if TYPE_CHECKING:
     from robomemory.embed.embedder import Embedder
@@ -29,11 +28,10 @@ if TYPE_CHECKING:
     from vista.learning.text_encoder import TextEncoder
 
 Ref = str | Path | None
-_NO_PLACES: Mapping[str, Place] = MappingProxyType({})
 
 
 class PartsOracle(Protocol):
-    """Whoever knows the truth about one scene and its task, such as ``vista_sim.oracle.Oracle``."""
+    """The truth about one scene and its task, such as ``vista_sim.oracle.Oracle``."""
 
     @property
     def skills(self) -> Sequence[Skill]:
@@ -142,7 +140,7 @@ def load_planner(
     oracle: PartsOracle | None = None,
     detector: Detector | None = None,
     memory: PlanningMemory | None = None,
-    places: Mapping[str, Place] = _NO_PLACES,
+    places: Mapping[str, Place] = NO_PLACES,
 ) -> Planner:
     """A planner. Words: ``scripted`` (the skills of ``oracle``; without one those of the sentence), ``whole``
     (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``detector`` sees),
@@ -225,7 +223,7 @@ def load_detector(ref: Ref, spec: RobotSpec, *, oracle: PartsOracle | None = Non
 
 
 def load_switcher(
-    ref: Ref = None, *, detector: Detector | None = None, places: Mapping[str, Place] = _NO_PLACES
+    ref: Ref = None, *, detector: Detector | None = None, places: Mapping[str, Place] = NO_PLACES
 ) -> Switcher:
     """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once).
 
@@ -286,5 +284,8 @@ def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboM
 
 def _given(what: str, oracle: PartsOracle | None) -> PartsOracle:
     if oracle is None:
-        raise ConfigError(f"{what} reads the simulator's truth: it works in lockstep in the simulator only")
+        raise ConfigError(
+            f"{what} reads the simulator's truth: it works in lockstep in the simulator only, with an oracle "
+            "such as that of vista_sim.simulate"
+        )
     return oracle

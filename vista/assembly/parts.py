@@ -79,7 +79,7 @@ class PartsLoader:
         from vista.assembly import loading
 
         refs, spec = self.refs, self.spec
-        planning = cast("PlanningMemory | None", memory)  # its planners say what another memory lacks
+        planning = cast("PlanningMemory | None", memory)  # which planner "memory" needs
         detector = None
         if refs.detector != NO_DETECTOR:
             detector = self._part(
@@ -158,8 +158,8 @@ def load_parts(
 
     Args:
         refs: Which parts; by default those that ship.
-        memory: What the loop remembers in; by default a new one, which is gone when the block ends.
-        oracle: Whoever knows the truth, for the references "scripted" and "oracle".
+        memory: Where the loop keeps its notes; by default a new one, which is gone when the block ends.
+        oracle: Knows the truth of the scene, for the references "scripted" and "oracle".
 
     Raises:
         ConfigError, UnknownNameError: a reference names no part; raised when the block begins.

@@ -1,4 +1,5 @@
-"""References to parts: nothing (what ships), a word, a model folder, a settings file, or ``module:Class``."""
+"""References to parts: None (the part that ships), a word, a model folder, a settings file, or
+``module:Class``."""
 
 from __future__ import annotations
 
@@ -149,7 +150,7 @@ def _own(kind: str, text: str) -> object:
         sys.path.append(here)
     try:
         target: Any = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # whatever one's own module does while it is read
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
         why = str(error) if isinstance(error, ImportError) else describe(error)
         raise ConfigError(f"{kind} {text!r}: module {module_name!r} cannot be imported: {why}") from error
     try:

@@ -50,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--switcher", metavar=_REF, help="switcher to use; also: scripted")
     add("--guard", metavar="FILE", help="limits of the guard")
     add("--robot", default="panda", metavar="NAME|FILE", help="contract of the arm (default panda)")
-    add("--task", default="pick_place", metavar="NAME|FILE", help="task of the scenes; also one's own")
-    add("--objects", metavar="DIR", help="a folder with one's own objects")
-    add("--scene", metavar="FILE", help="a scene of one's own")
+    add("--task", default="pick_place", metavar="NAME|FILE", help="task of the scenes, or your own file")
+    add("--objects", metavar="DIR", help="a folder with your own objects")
+    add("--scene", metavar="FILE", help="your own scene")
     add("--split", default="bench", metavar="RANGE", help="range of seeds (bench; tuning to develop with)")
     add("--records", type=int, action="append", default=[], metavar="N", help="suite memory: only this size")
     add("--out", type=Path, metavar="DIR", help="where results are kept (default runs/bench/SUITE)")
@@ -102,7 +102,7 @@ def main(args: argparse.Namespace) -> int:
         write_report(report, args.json)
     if args.page is not None:
         print(plain(str(suite.page(settings, out, report, args.page))), file=sys.stderr)
-    # A pipe or a log has no width of its own; the table should not be folded for it.
+    # A pipe or a log has no width; the table should not be folded for it.
     (Console() if sys.stdout.isatty() else Console(width=140)).print(table(args.suite, cells))
     return 0
 

@@ -74,7 +74,7 @@ def main(args: argparse.Namespace) -> int:
     table = load_stack()
     values = stack_values(args)
     values = {**own_values(values, str(table.arguments["seed"].default)), **values}
-    instruction = told(args.instruction, table.chosen(values))
+    instruction = instruction_of(args.instruction, table.chosen(values))
     objects = str(values.get("objects", ""))
     if "target" not in values and "scene" not in values and (label := named_object(instruction, objects)):
         values["target"] = label  # a scene without it would be no demonstration
@@ -94,8 +94,8 @@ def main(args: argparse.Namespace) -> int:
     words += [f"--namespace={namespace}", f"--logs={args.logs}"]
     seed = int(str(chosen["seed"]))
     # The page is shown to others: no password of an address belongs on it.
-    told_of = {name: conceal(str(value)) for name, value in chosen.items() if value != ""}
-    facts = {"command": "demo", **told_of}
+    shown = {name: conceal(str(value)) for name, value in chosen.items() if value != ""}
+    facts = {"command": "demo", **shown}
     if chosen["policy"] == "scripted":
         facts["executor"] = EXPERT_SAYS
     nodes = [node.name for node in table.select()]
@@ -117,7 +117,7 @@ def main(args: argparse.Namespace) -> int:
             return INTERRUPTED
 
 
-def told(instruction: str | None, chosen: Mapping[str, Value]) -> str:
+def instruction_of(instruction: str | None, chosen: Mapping[str, Value]) -> str:
     """The instruction of the demo: ``instruction``, else the usual sentence, or that of another task's scene.
 
     Raises:

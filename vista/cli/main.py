@@ -80,7 +80,7 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """What is raised on purpose; RoboMemory's root is known only once somebody has imported it."""
+    """The errors that are raised on purpose; RoboMemory's only where it has been imported."""
     robomemory = sys.modules.get("robomemory.errors")
     return (VistaError,) if robomemory is None else (VistaError, robomemory.RoboMemoryError)
 
@@ -102,13 +102,13 @@ def _say(text: str) -> None:
 
 
 def _say_os(error: OSError) -> None:
-    """What the system says, and of what."""
+    """The system's message, and the files that it is about."""
     about = " to ".join(repr(str(name)) for name in (error.filename, error.filename2) if name is not None)
     _say(f"{error.strerror or type(error).__name__}{': ' + about if about else ''}")
 
 
 def _prepare_streams() -> None:
-    """What a locale cannot spell is escaped, and a stream that was closed takes everything."""
+    """Escape characters that the locale lacks; replace a closed stream by one that drops everything."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -119,7 +119,7 @@ def _prepare_streams() -> None:
 
 
 def _give_up_stdout() -> None:
-    """Nobody reads stdout: keep Python from trying once more at its end."""
+    """Nobody reads stdout: keep Python from writing to it again at its end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

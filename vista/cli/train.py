@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         default="ours",
         metavar="NAME",
-        help="executor: what it is shown and told: ours (goal image), named (subtask, too), subtask, text",
+        help="input of the executor: ours (goal image), named (and the subtask), subtask, text",
     )
     add("--smoke", action="store_true", help="a few scenes and steps into runs/smoke: does everything fit?")
     add("--steps", type=int, metavar="N", help="steps in all")

@@ -1,4 +1,4 @@
-"""The words of a command line: what Python's own parser lets pass and nobody means is refused."""
+"""The parser of the command line; it is stricter than Python's own."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def _whole(word: str) -> int:
     try:
         return whole("", word)
     except InvalidValueError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix(": ")) from error
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _fraction(word: str) -> float:
     try:
         return fraction("", word)
     except InvalidValueError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix(": ")) from error
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _path(word: str) -> Path:

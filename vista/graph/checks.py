@@ -1,5 +1,5 @@
-"""Words of the graph's command line, checked before anything starts: each returns the value or says in one
-sentence what was given, by which option, and what is allowed."""
+"""Checks of the graph's command line, before anything starts. Each function returns the value, or raises an
+error that names the option, the given value and the allowed ones."""
 
 from __future__ import annotations
 
@@ -29,21 +29,26 @@ def shown(value: object, limit: int = 60) -> str:
     return repr(text if len(text) <= limit else text[:limit] + "...")
 
 
+def _prefix(option: str) -> str:
+    """How a message about ``option`` begins; empty for a value that belongs to no option."""
+    return f"{option}: " if option else ""
+
+
 def whole(option: str, value: object, low: int = INT64[0], high: int = INT64[1]) -> int:
-    """``value`` as a whole number from ``low`` to ``high``; InvalidValueError names ``option``."""
+    """``value`` as a whole number from ``low`` to ``high``; InvalidValueError names ``option``, if any."""
     text = str(value)
     if isinstance(value, bool) or not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
-        raise InvalidValueError(f"{option}: {shown(value)}, expected integer from {low} to {high}")
+        raise InvalidValueError(f"{_prefix(option)}{shown(value)}, expected integer from {low} to {high}")
     return int(text)
 
 
 def fraction(option: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
-    """``value`` as a finite number from ``low`` to ``high``; InvalidValueError names ``option``."""
+    """``value`` as a finite number from ``low`` to ``high``; InvalidValueError names ``option``, if any."""
     text = str(value)
     number = float(text) if not isinstance(value, bool) and _DECIMAL.fullmatch(text) else math.nan
     if not math.isfinite(number) or not low <= number <= high:
         where = "" if math.isinf(low) else f" from {low:g} to {high:g}"
-        raise InvalidValueError(f"{option}: {shown(value)}, expected a finite number{where}")
+        raise InvalidValueError(f"{_prefix(option)}{shown(value)}, expected a finite number{where}")
     return number
 
 

@@ -1,4 +1,4 @@
-"""The graphs that are up on this machine: written down, found again, cleared away when they were killed."""
+"""The graphs that are up on this machine: their state files, and the removal of killed graphs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SETTLED_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What ``vista down`` and ``vista run`` need to know of a graph that is up."""
+    """The state of a graph that is up, for ``vista down`` and ``vista run``."""
 
     pid: int
     mark: str
@@ -41,17 +41,17 @@ class Running:
 
 
 def state_folder() -> Path:
-    """Where graphs that are up are written down, one file a domain and namespace."""
+    """The folder of the state files, one a domain and namespace."""
     return Path(tempfile.gettempdir()) / f"vista-{os.getuid()}"
 
 
 def state_file(domain: int, namespace: str) -> Path:
-    """The file of one graph. A ROS name holds no dot."""
+    """The state file of one graph. A ROS name holds no dot."""
     return state_folder() / (".".join([str(domain), *namespace.split("/")]).rstrip(".") + ".json")
 
 
 def sockets_of(state: Running) -> Path:
-    """The folder of the sockets through which the supervisor of a graph is spoken to."""
+    """The folder of the sockets of a graph's supervisor."""
     return Path(tempfile.gettempdir()) / f"vista-up-{state.mark}"
 
 
@@ -222,7 +222,7 @@ def _unlock(file: Path, lock: int) -> None:
 
 
 def write_down(state: Running) -> None:
-    """Let other commands find the graph; VistaError when that can't be written."""
+    """Write the state file, by which other commands find the graph; VistaError when it can't be written."""
     try:
         state_file(state.domain, state.namespace).write_text(json.dumps(asdict(state)))
     except OSError as error:
@@ -255,7 +255,7 @@ def clean_up(state: Running) -> dict[str, int]:
 
 
 def clear_killed() -> list[Running]:
-    """Clear away the graphs whose supervisor was killed: their nodes, shared memory and state files.
+    """Remove the graphs whose supervisor was killed: their nodes, shared memory and state files.
 
     Returns:
         Those graphs.

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 class Interrupt:
     """Ctrl-C as a cause instead of an exception, so that a task can be cancelled and written down.
 
-    A second Ctrl-C, when somebody is in a hurry, is an exception again.
+    A second Ctrl-C is an exception again.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class TaskView(Protocol):
     def __call__(self, event: Event, /) -> None: ...
 
     def stage(self, name: str, note: str = "") -> None:
-        """Show what goes on outside of the task (starting, waiting)."""
+        """Show a stage outside of the task (starting, waiting)."""
         ...
 
     def ready(self, nodes: Sequence[str]) -> None:

@@ -1,5 +1,5 @@
-"""Starts the nodes of a graph, watches over them, and stops them: nothing is left behind, no process and no
-shared memory. A node that ends by itself is started again."""
+"""Starts the nodes of a graph, restarts a node that ends by itself, and stops all. No process and no shared
+memory is left behind."""
 
 from __future__ import annotations
 
@@ -65,8 +65,10 @@ def supervise(nodes: Sequence[NodeEntry], commands: Mapping[str, Sequence[str]],
 
 
 def _is_worth_saying(record: logging.LogRecord) -> bool:
-    """Whether circus reports more than that its last look at the nodes still goes on."""
-    return record.exc_info is None or "already running" not in str(record.exc_info[1])
+    """False for circus's report that its last check of the nodes still runs."""
+    from circus.exc import ConflictError
+
+    return record.exc_info is None or not isinstance(record.exc_info[1], ConflictError)
 
 
 class _Stop:
@@ -159,7 +161,7 @@ class GraphProcess:
         return self
 
     def wait_there(self, timeout_s: float, should_stop: ShouldStop) -> None:
-        """Return once the supervisor holds its place: a client that looks earlier may meet another graph.
+        """Return once the supervisor has its state file: an earlier client may find another graph.
 
         Raises:
             VistaError: it has ended, there is a cause to stop, or ``timeout_s`` [s] are over.

@@ -27,7 +27,7 @@ OWN_CLOCK = ("/clock", "clock")
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """Something that can be chosen when the stack is started. ``default`` also fixes the type."""
+    """An argument of the stack's start. ``default`` also fixes the type."""
 
     name: str
     default: str | int | float | bool
@@ -62,7 +62,7 @@ class NodeEntry:
 
 @dataclass(frozen=True, slots=True)
 class NodeTable:
-    """The table: what can be chosen, and the nodes."""
+    """The table: the arguments and the nodes."""
 
     arguments: Mapping[str, Argument]
     nodes: tuple[NodeEntry, ...]
@@ -101,7 +101,7 @@ class NodeTable:
 
 
 def argument_of(value: Value) -> str | None:
-    """The argument that a parameter's value stands for, None for a value of its own."""
+    """The name of the argument in a parameter's value ("{name}"); None for a plain value."""
     if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
         return value[1:-1]
     return None
@@ -131,7 +131,7 @@ def _unreadable(file: Path, error: Exception) -> ConfigError:
 
 
 def _check(arguments: Mapping[str, Argument], nodes: Sequence[NodeEntry]) -> None:
-    """Raise InvalidValueError for what would only fail once a node is started."""
+    """Raise InvalidValueError for errors that would else show only when a node is started."""
     for name, each in arguments.items():
         if not isinstance(each.default, str | int | float | bool):
             raise InvalidValueError(f"argument {name!r}: default {each.default!r}, no text or number")

@@ -1,4 +1,4 @@
-"""Loads a network's folder, and refuses weights that are not all of its own.
+"""Loads a network's folder, and refuses weights that do not fit the network.
 
 ``from_pretrained`` only warns when weights are missing and goes on with random ones: an arm would move by
 chance.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import inspect
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,20 @@ from vista.messages.plain_text import plain
 
 Network = TypeVar("Network")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+
+
+@contextmanager
+def without_progress_bar() -> Iterator[None]:
+    """Hide the progress bars of transformers: weights of a few megabytes load at once."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def load_network(
@@ -44,10 +60,11 @@ def load_network(
         raise ModelMismatchError(f"{who}: {problem}")
     loader: Any = network
     try:
-        model, info = loader.from_pretrained(
-            str(folder), local_files_only=True, output_loading_info=True, use_safetensors=True,
-            **{dtype_argument: torch.float32},
-        )  # fmt: skip
+        with without_progress_bar():
+            model, info = loader.from_pretrained(
+                str(folder), local_files_only=True, output_loading_info=True, use_safetensors=True,
+                **{dtype_argument: torch.float32},
+            )  # fmt: skip
     except Exception as error:  # a configuration may hold any value, and a library raise anything for it
         raise ModelMismatchError(f"{who}: {type(error).__name__}: {plain(str(error), 600)}") from error
     for kind, verb in (

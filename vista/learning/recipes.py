@@ -29,7 +29,7 @@ class DataPart:
 
     @property
     def folder(self) -> str:
-        """Where it is kept, below the folder of all data."""
+        """Its folder, below the folder of all data."""
         return self.kind if self.task == "pick_place" else f"{self.kind}-{self.task}"
 
 
@@ -57,7 +57,7 @@ class TrainingStage:
 
 @dataclass(frozen=True, slots=True)
 class Smoke:
-    """A training that only shows that everything fits together."""
+    """The sizes of a short training that only tests the pipeline."""
 
     scenes: int
     shard_size: int

@@ -1,4 +1,4 @@
-"""What may be seen by whom: ``config/splits.yaml`` as a value (design: fixed before the first training)."""
+"""Which part is trained and tested on which data: ``config/splits.yaml``, fixed before the first training."""
 
 from __future__ import annotations
 

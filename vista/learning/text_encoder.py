@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from vista.errors import ConfigError, InvalidValueError
+from vista.learning.pretrained import without_progress_bar
 
 TOKENS = 16
 WIDTH = 384
@@ -35,7 +36,8 @@ class TextEncoder:
 
         folder = str(weights_folder())
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        with without_progress_bar():
+            model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         self._model = model.eval().float()
         self._cache: OrderedDict[str, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
         self._size = cache_size

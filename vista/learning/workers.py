@@ -1,6 +1,6 @@
 """Spreads jobs over spawned processes or a cluster: each opens its models once, and one that dies is noticed.
 
-The result of a job depends on the job alone: it is the same whoever does it, and in whichever order.
+The result of a job depends on the job alone, not on the process or the order.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ _AHEAD = 2
 class Crash:
     """A job without a result.
 
-    ``cause``: in one line; ``mine``: a part raised it on purpose and says what is wrong; ``settings``: every
-    other job will meet it, too; ``died``: its process ended; ``error``: what was raised, None where that
-    cannot be sent from process to process.
+    ``cause``: in one line; ``on_purpose``: a part raised it on purpose and says what is wrong;
+    ``settings``: every other job will meet it, too; ``died``: its process ended; ``error``: what was raised,
+    None where that cannot be sent from process to process.
     """
 
     cause: str
-    mine: bool = False
+    on_purpose: bool = False
     settings: bool = False
     died: bool = False
     error: Exception | None = None
 
     @classmethod
     def of(cls, error: Exception) -> Crash:
-        """The crash that ``error`` means; its traceback is shown where :data:`DEBUG` is set."""
-        mine = isinstance(error, VistaError)
-        if not mine and os.environ.get(DEBUG):
+        """The crash for ``error``; its traceback is printed where :data:`DEBUG` is set."""
+        on_purpose = isinstance(error, VistaError)
+        if not on_purpose and os.environ.get(DEBUG):
             print(conceal("".join(traceback.format_exception(error))), end="", file=sys.stderr)
-        return cls(describe(error), mine, isinstance(error, SETTINGS_ERRORS), error=_sendable(error))
+        return cls(describe(error), on_purpose, isinstance(error, SETTINGS_ERRORS), error=_sendable(error))
 
 
 def _sendable(error: Exception) -> Exception | None:
-    """``error``; None where it cannot be made anew of its arguments: nobody would receive it."""
+    """``error``; None where it cannot be sent to another process."""
     try:
         copy.copy(error)
     except Exception:
@@ -90,7 +90,7 @@ class _Worker(Generic[Job, Result]):
             return self._work(job)
         except Exception as error:
             crash = Crash.of(error)
-            self._work = self._work if crash.mine else None
+            self._work = self._work if crash.on_purpose else None
             return crash
 
 
@@ -167,7 +167,7 @@ def attempts(
                     pipe.close()
                     process.join(_ENDED_S)
                     result = Crash(
-                        f"a worker process died (exit status {process.exitcode})", mine=True, died=True
+                        f"a worker process died (exit status {process.exitcode})", on_purpose=True, died=True
                     )
                     if waiting:
                         start()

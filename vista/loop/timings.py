@@ -37,10 +37,6 @@ class Timings:
         """Record one call of ``stage`` that took ``seconds`` [s]."""
         self._seconds.setdefault(stage, []).append(seconds)
 
-    def count(self, stage: str) -> int:
-        """How often ``stage`` was called."""
-        return len(self._seconds.get(stage, ()))
-
     def last(self, stage: str) -> float:
         """Seconds of the latest call of ``stage`` [s]."""
         return self._seconds[stage][-1]

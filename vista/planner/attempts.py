@@ -35,7 +35,7 @@ def pause_before(attempt: int, failure: Unanswered) -> float:
     return min(_FIRST_PAUSE_S * 2.0 ** min(attempt, 10), _LONGEST_PAUSE_S)
 
 
-def told(failures: Sequence[Unanswered]) -> str:
+def failures_text(failures: Sequence[Unanswered]) -> str:
     """One sentence for all attempts: the last failure, and the first where it is another."""
     if len(failures) < 2:
         return str(failures[-1]) if failures else "not asked"

@@ -18,7 +18,7 @@ from PIL import Image
 from vista.errors import ConfigError
 from vista.messages.plain_text import plain
 from vista.messages.redaction import conceal
-from vista.planner.attempts import failure_of, pause_before, told
+from vista.planner.attempts import failure_of, failures_text, pause_before
 from vista.planner.endpoint_settings import EndpointSettings, key_from_environment
 from vista.planner.language.answers import MalformedAnswerError
 from vista.planner.language.critic import LanguageCritic
@@ -71,12 +71,12 @@ class EndpointModel:
         except MalformedAnswerError:
             raise
         except (FutureTimeoutError, TimeoutError):
-            before = f"; before that: {told(failures)}" if failures else ""
+            before = f"; before that: {failures_text(failures)}" if failures else ""
             what = f"no answer within {timeout_s:.3g} s{before}"
         except Unanswered:
-            what = told(failures)
+            what = failures_text(failures)
         except Exception as error:
-            what = told([failure_of(error, self._settings.attempt_timeout_s)])
+            what = failures_text([failure_of(error, self._settings.attempt_timeout_s)])
         # Raised outside of the handler: what a transport raised may hold the key, also in its own causes.
         raise self._error(what)
 

@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -25,7 +24,7 @@ from vista.planner.train import DONE
 from vista.protocols import Detector, MemoryItem
 from vista.robot.gripper import closed_on_nothing, is_open
 from vista.skill import Verb
-from vista.types import F32, Done, Impossible, Observation, Place, Subtask, SubtaskResult
+from vista.types import F32, NO_PLACES, Done, Impossible, Observation, Place, Subtask, SubtaskResult
 
 UNSEEN = 0.005
 """Below this score a thing that was named is not there. On tuning scenes this refuses nothing that the
@@ -33,7 +32,6 @@ detector has learned and none of 40 combinations of colour and shape that it nev
 that is not there is believed in 14 % of the scenes (9 %) if a thing in the scene shares a word with it, else
 in 1 % (0 %)."""
 REMEMBERED_NS = 120 * 10**9
-_NO_PLACES: Mapping[str, Place] = MappingProxyType({})
 
 
 def words_of(sentence: str) -> list[str]:
@@ -65,7 +63,7 @@ class HeadPlanner:
         model: PlannerHead,
         text: TextEncoder | None = None,
         detector: Detector | None = None,
-        places: Mapping[str, Place] = _NO_PLACES,
+        places: Mapping[str, Place] = NO_PLACES,
     ) -> None:
         self._model = model.eval().float()
         self._config: PlannerHeadConfig = model.config
@@ -87,7 +85,7 @@ class HeadPlanner:
         folder: str | Path,
         text: TextEncoder | None = None,
         detector: Detector | None = None,
-        places: Mapping[str, Place] = _NO_PLACES,
+        places: Mapping[str, Place] = NO_PLACES,
     ) -> HeadPlanner:
         """The planner in ``folder``, on the GPU if there is one.
 

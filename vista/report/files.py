@@ -1,4 +1,4 @@
-"""Writing so that a reader, a crash or a full disk never meets half a file."""
+"""Writes files whole or not at all, whatever happens meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run was made on, in words: a time without its machine says little."""
+"""The machine of a run, in words: a time without its machine says little."""
 
 from __future__ import annotations
 

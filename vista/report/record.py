@@ -1,4 +1,4 @@
-"""What is kept of a run, and ``result.json``, the form it has on disk."""
+"""The record of a run, and ``result.json``, its form on disk."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class RunRecord:
     memory_graph: str = ""
 
     def __post_init__(self) -> None:
-        """Raise InvalidValueError for what no page could show; the parts have checked themselves."""
+        """Raise InvalidValueError for a value that no page could show; the parts have checked themselves."""
         _texts(self, "instruction", "outcome", "cause", "started", "video", "memory_graph")
         _numbers(self, "seconds", "wall_seconds")
         values.whole("RunRecord.steps", self.steps, 0)

@@ -35,8 +35,8 @@ from vista.report.record import (
     SubtaskRecord,
 )
 from vista.report.video import Video
-from vista.robot.clock import in_lockstep
-from vista.types import U8, ActionChunk, EpisodeResult, Observation, RobotSpec, State
+from vista.robot.watched import WatchedRobot
+from vista.types import U8, EpisodeResult, State
 from vista.values import shown
 
 __all__ = ["RecordingError", "RunRecorder", "Watched"]
@@ -273,30 +273,11 @@ class RunRecorder:
             self._change(warnings=(*self.record.warnings, f"no picture of the memory: {error}"))
 
 
-class Watched:
+class Watched(WatchedRobot):
     """A robot that shows everything it sees to a recorder; otherwise the robot itself."""
 
     def __init__(self, robot: Robot, recorder: RunRecorder) -> None:
-        self._robot, self._recorder = robot, recorder
-
-    @property
-    def spec(self) -> RobotSpec:
-        return self._robot.spec
-
-    @property
-    def lockstep(self) -> bool:
-        return in_lockstep(self._robot)
-
-    def observe(self, timeout_s: float = 1.0) -> Observation:
-        obs = self._robot.observe(timeout_s)
-        self._recorder.add_frame(obs.images, obs.stamp_ns)
-        return obs
-
-    def send(self, chunk: ActionChunk) -> None:
-        self._robot.send(chunk)
-
-    def stop(self, cause: str) -> None:
-        self._robot.stop(cause)
+        super().__init__(robot, lambda obs: recorder.add_frame(obs.images, obs.stamp_ns))
 
 
 def _make_folder(root: Path, name: str) -> Path:
@@ -319,12 +300,12 @@ def _make_folder(root: Path, name: str) -> Path:
 
 
 def _rounded(timings: Mapping[str, tuple[float, ...]]) -> Mapping[str, tuple[float, ...]]:
-    """To the microsecond: what is behind it is noise, and the file is read by people too."""
+    """``timings`` rounded to microseconds: further digits are noise, and people read the file too."""
     return {stage: tuple(round(call, 6) for call in calls) for stage, calls in timings.items()}
 
 
 def _number(score: float) -> float:
-    """JSON knows no NaN, and parts of somebody else's may."""
+    """``score``; 0 for NaN, which JSON does not know, and for huge numbers."""
     return float(score) if math.isfinite(score) and abs(score) < 1e12 else 0.0
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from vista.protocols import Detector, Switcher
 from vista.robot.gripper import closed_on_nothing, holds
 from vista.skill import Relation, Skill, Verb
 from vista.types import (
+    NO_PLACES,
     ActionChunk,
     Cause,
     Detection,
@@ -34,7 +34,6 @@ APART = 0.1
 """In shares of the image's width: a thing so far from where the goal shows it is elsewhere."""
 PATIENCE_S = 1.5
 """Robot time [s] in which fingers that hold nothing may try again while the other switcher says reached."""
-_NO_PLACES: Mapping[str, Place] = MappingProxyType({})
 
 
 class DoubtingSwitcher:
@@ -56,7 +55,7 @@ class DoubtingSwitcher:
         self,
         switcher: Switcher,
         detector: Detector | None = None,
-        places: Mapping[str, Place] = _NO_PLACES,
+        places: Mapping[str, Place] = NO_PLACES,
     ) -> None:
         self._switcher, self._detector, self._places = switcher, detector, places
         self._skill: Skill | None = None

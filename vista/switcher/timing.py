@@ -37,17 +37,17 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """``said`` calls of "reached" and ``true`` moments; ``hits`` pairs of them are at most
+    """``calls`` of "reached" and ``true`` moments; ``hits`` pairs of them are at most
     :data:`TOLERANCE_S` apart."""
 
     hits: int
-    said: int
+    calls: int
     true: int
 
     @property
     def precision(self) -> float:
         """Share of the calls that are right; 1 where nothing was called."""
-        return self.hits / self.said if self.said else 1.0
+        return self.hits / self.calls if self.calls else 1.0
 
     @property
     def recall(self) -> float:
@@ -55,9 +55,9 @@ class Agreement:
         return self.hits / self.true if self.true else 1.0
 
     def __str__(self) -> str:
-        precision = f"{self.precision:.3f}" if self.said else "-"
+        precision = f"{self.precision:.3f}" if self.calls else "-"
         recall = f"{self.recall:.3f}" if self.true else "-"
-        return f"precision {precision} of {self.said} calls, recall {recall} of {self.true} moments"
+        return f"precision {precision} of {self.calls} calls, recall {recall} of {self.true} moments"
 
 
 def agreement(switches: Iterable[Switch]) -> Agreement:
@@ -91,15 +91,15 @@ class Timeline:
             )
 
 
-def switches(said: NDArray[np.bool_], timeline: Timeline, patience: int) -> list[Switch]:
-    """The switches of a switcher that judges ``said`` bool (N,), and acts after ``patience`` True in a
+def switches(reached: NDArray[np.bool_], timeline: Timeline, patience: int) -> list[Switch]:
+    """The switches of a switcher that judges ``reached`` bool (N,), and acts after ``patience`` True in a
     row."""
     found = []
     for segment in np.unique(timeline.segment):
         rows = np.flatnonzero(timeline.segment == segment)
         run, moment = 0, None
         for row in rows:
-            run = run + 1 if said[row] else 0
+            run = run + 1 if reached[row] else 0
             if run >= patience:
                 moment = float(timeline.time_s[row])
                 break
@@ -118,7 +118,7 @@ def choose(probability: F64, timeline: Timeline, patiences: Iterable[int] = (1, 
     for patience in patiences:
         for threshold in np.arange(0.05, 0.96, 0.01):
             found = agreement(switches(probability > threshold, timeline, patience))
-            score = 2 * found.hits / max(1, found.said + found.true)
+            score = 2 * found.hits / max(1, found.calls + found.true)
             if score >= best:
                 best, chosen = score, (round(float(threshold), 2), patience)
     return chosen

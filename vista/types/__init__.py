@@ -11,11 +11,11 @@ from vista.types.arrays import F32, F64, I64, LONGEST_S, U8, check_image
 from vista.types.observation import Detection, Observation
 from vista.types.plan import Digest, Done, Impossible, Subgoal, Subtask
 from vista.types.result import Cause, EpisodeResult, Outcome, Progress, State, SubtaskResult
-from vista.types.robot import ActionSpace, CameraSpec, ObjectKind, Place, Pose, RobotSpec
+from vista.types.robot import NO_PLACES, ActionSpace, CameraSpec, ObjectKind, Place, Pose, RobotSpec
 
 __all__ = [
-    "F32", "F64", "I64", "LONGEST_S", "U8", "ActionChunk", "ActionSpace", "CameraSpec", "Cause", "Decision",
-    "Detection", "Digest", "Done", "EpisodeResult", "Impossible", "ObjectKind",
-    "Observation", "Outcome", "Place", "Pose",
-    "Progress", "RobotSpec", "State", "Subgoal", "Subtask", "SubtaskResult", "Verdict", "check_image",
+    "F32", "F64", "I64", "LONGEST_S", "NO_PLACES", "U8", "ActionChunk", "ActionSpace", "CameraSpec", "Cause",
+    "Decision", "Detection", "Digest", "Done", "EpisodeResult", "Impossible", "ObjectKind", "Observation",
+    "Outcome", "Place", "Pose", "Progress", "RobotSpec", "State", "Subgoal", "Subtask", "SubtaskResult",
+    "Verdict", "check_image",
 ]  # fmt: skip

@@ -34,12 +34,9 @@ class ActionChunk(Value):
     reached: float | None = None
 
     def __post_init__(self) -> None:
-        try:
-            rows = values.array("ActionChunk.actions", self.actions, np.float32, (None, None))
-        except InvalidValueError as error:
-            if "NaN" in str(error):
-                raise NonFiniteActionError(str(error)) from error
-            raise
+        rows = values.array(
+            "ActionChunk.actions", self.actions, np.float32, (None, None), NonFiniteActionError
+        )
         set_field(self, "actions", rows)
         if len(rows) == 0:
             raise InvalidValueError("ActionChunk.actions: no rows, expected at least one")

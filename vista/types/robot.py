@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class CameraSpec(Value):
 
 
 class ActionSpace(StrEnum):
-    """How the rows of an :class:`ActionChunk` are read.
+    """How the rows of an :class:`vista.types.ActionChunk` are read.
 
     ``EE_DELTA`` (A = 7): translation [m], rotation vector [rad], gripper [0 closed, 1 open]; row t is the
     target pose relative to the measured pose at ``start_stamp_ns``, in the hand frame (cumulative).
@@ -115,6 +116,10 @@ class Place:
             self, "handle_m", values.number(f"{name}: handle_m", self.handle_m, -values.FAR_M, values.FAR_M)
         )
         values.text(f"{name}: cabinet", self.cabinet)
+
+
+NO_PLACES: Mapping[str, Place] = MappingProxyType({})
+"""For a workplace of which nothing is known."""
 
 
 def _pair(name: str, value: object, low: float) -> tuple[float, float]:

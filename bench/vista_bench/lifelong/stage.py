@@ -8,8 +8,10 @@ import numpy as np
 
 from robomemory.planning.belief import Observed
 from robomemory.planning.domain import Step
+from robomemory.planning.manipulation import TABLETOP
 from vista.planner.symbolic.facts import TABLE, Sight, observed
 from vista.robot.kinematics import Kinematics
+from vista.skill import Verb
 from vista.types import F64, RobotSpec
 from vista_bench.lifelong.scenarios import Scenario
 from vista_sim.experts import drawer_expert, tabletop
@@ -65,8 +67,8 @@ class Stage:
             reached, cause = self._run(step)
             self.world.step(SETTLE_STEPS)
             seen = self._look()
-            grasps = sum(s.operator.startswith("grasp") for s in self._path)
-            if self._scenario.away and reached and grasps == 1 and step.operator.startswith("grasp"):
+            grasps = sum(s.verb == Verb.GRASP for s in self._path)
+            if self._scenario.away and reached and grasps == 1 and step.verb == Verb.GRASP:
                 self._take_away(step.about)
                 self.world.step(SETTLE_STEPS)
             outcome = StepOutcome(reached, cause, seen, self._look())
@@ -74,7 +76,7 @@ class Stage:
         return self._points[self._path][1]
 
     def _run(self, step: Step) -> tuple[bool, str]:
-        gentle = any("gently" in s.operator for s in self._path if s.about == step.about)
+        gentle = any(TABLETOP.operator(s.operator).effort > 0 for s in self._path if s.about == step.about)
         world = self.world
         for _ in range(MAX_STEPS):
             action = self._act(step)
@@ -89,20 +91,19 @@ class Stage:
     def _act(self, step: Step) -> ExpertAction:
         """The expert's next action; it reads the simulator's truth."""
         world, drawers = self.world, DRAWER_NAMES[self.world.scene.drawers]
-        if step.operator == "open":
+        if step.verb == Verb.OPEN:
             return drawer_expert.open_drawer(world, drawers.index(step.about))
         index = world.index(step.about)
-        if step.operator.startswith("grasp"):
+        if step.verb == Verb.GRASP:
             return tabletop.grasp(world, index)
-        place = step.arguments[1]
-        if place in drawers:
-            return drawer_expert.put_inside(world, index, drawers.index(place))
-        where = self._trays()[place][:2] if place != TABLE else np.array([0.5, 0.0])
+        if step.place in drawers:
+            return drawer_expert.put_inside(world, index, drawers.index(step.place))
+        where = self._trays()[step.place][:2] if step.place != TABLE else np.array([0.5, 0.0])
         clearance = drawer_expert.CLEARANCE if drawers else 0.06
         return put_down(world, index, Spot(where, TRAY_FLOOR, clearance, 0.012))
 
     def _take_away(self, label: str) -> None:
-        """Somebody takes the thing out of the hand and puts it back on the table, between two others."""
+        """Take the thing out of the hand and put it back on the table, between two others."""
         index = self.world.index(label)
         placed = self.world.scene.objects[index]
         height = placed.spec.half_height + 0.002

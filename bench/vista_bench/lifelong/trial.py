@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from robomemory.embed.embedder import Embedder
@@ -14,26 +14,24 @@ from robomemory.planning.engine import Engine
 from robomemory.planning.manipulation import TABLETOP
 from robomemory.planning.planner import Finished, MemoryPlanner, PlanningSettings
 from robomemory.planning.recollection import PlanningMemory, Remembered
+from robomemory.records import MemoryKind
 from vista_bench.lifelong.scenarios import Errand, Scenario
 from vista_bench.lifelong.stage import Stage
 
-METHODS = (
-    "full",
-    "no-spatial",
-    "no-temporal",
-    "no-episodic",
-    "no-semantic",
-    "no-critic",
-    "no-memory",
-)
+MEMORY, CRITIC = "memory", "critic"
+LEFT_OUT: Mapping[str, str] = {
+    f"no-{part}": part for part in ("spatial", "temporal", "episodic", "semantic", CRITIC, MEMORY)
+}
+"""{method: what it leaves out}: one of the four memories, the critic, or the memory as a whole."""
+METHODS = ("full", *LEFT_OUT)
 ATTEMPTS = 3
 _DAY_NS = 86_400 * 10**9
 
 
 class Without:
-    """A memory that one of its kinds is missing from: its notes are not kept."""
+    """A memory without one of its four: notes of ``kind`` are not kept."""
 
-    def __init__(self, memory: PlanningMemory, kind: str) -> None:
+    def __init__(self, memory: PlanningMemory, kind: MemoryKind) -> None:
         self._memory, self._kind = memory, kind
 
     def remember(self, notes: Sequence[Note]) -> None:
@@ -78,13 +76,13 @@ def run_trial(
     """Try ``scenario`` ``attempts`` times, then the unseen errand. ``method``: one of :data:`METHODS`."""
 
     def one(memory: RoboMemory, number: int, errand: Errand) -> Try:
-        kind = method.removeprefix("no-")
+        left_out = LEFT_OUT.get(method)
         seen: PlanningMemory | None = memory
-        if method == "no-memory":
+        if left_out == MEMORY:
             seen = None
-        elif kind in ("spatial", "temporal", "episodic", "semantic"):
-            seen = Without(memory, kind)
-        settings = PlanningSettings(seed=scenario.seed * 16 + number, critic=method != "no-critic")
+        elif left_out not in (None, CRITIC):
+            seen = Without(memory, MemoryKind(left_out))
+        settings = PlanningSettings(seed=scenario.seed * 16 + number, critic=left_out != CRITIC)
         planner = MemoryPlanner(TABLETOP, engine, seen, settings)
         return attempt(planner, stage, scenario, errand, number * _DAY_NS)
 

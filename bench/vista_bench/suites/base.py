@@ -197,9 +197,7 @@ class Suite(AnySuite, Generic[E]):
         base = summary(cell, method, cast("Sequence[Counted[Episode]]", found))
         if len(whole) == len(found):
             return {**base, **told}
-        failures = Counter(
-            str(getattr(each.episode, "failure", "failed")) for each in found if not each.success
-        )
+        failures = Counter(each.episode.failure_name for each in found if not each.success)
         recounted: Cell = {
             "failures": dict(failures.most_common()),
             "failed_seeds": failed_seeds(cast("Sequence[Counted[Episode]]", found)),

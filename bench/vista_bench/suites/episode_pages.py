@@ -14,11 +14,10 @@ from PIL import Image
 
 from vista.events import Event, EventKind
 from vista.learning.workers import Crash, attempts, one_thread
-from vista.protocols import Robot
 from vista.report.bench_page import Row, Shot, write_bench_page
 from vista.report.video import Video, side_by_side
-from vista.robot.clock import in_lockstep
-from vista.types import U8, ActionChunk, Observation, RobotSpec
+from vista.robot.watched import WatchedRobot
+from vista.types import U8, Observation
 from vista_bench.episode import EpisodeRunner, LoopEpisode
 from vista_bench.jobs import EpisodeJob
 from vista_bench.results import wilson
@@ -49,32 +48,6 @@ def pick(failed: Sequence[int], seeds: Sequence[int]) -> list[int]:
     """The seeds to be shown: the first failures, and the first success."""
     good = [seed for seed in seeds if seed not in set(failed)][:1]
     return [*good, *failed[:FAILURES]]
-
-
-class _Filmed:
-    """A ``Robot`` that shows every observation to a film and passes everything on."""
-
-    def __init__(self, robot: Robot, film: _Film) -> None:
-        self._robot, self._film = robot, film
-
-    @property
-    def spec(self) -> RobotSpec:
-        return self._robot.spec
-
-    @property
-    def lockstep(self) -> bool:
-        return in_lockstep(self._robot)
-
-    def observe(self, timeout_s: float = 1.0) -> Observation:
-        obs = self._robot.observe(timeout_s)
-        self._film.watch(obs)
-        return obs
-
-    def send(self, chunk: ActionChunk) -> None:
-        self._robot.send(chunk)
-
-    def stop(self, cause: str) -> None:
-        self._robot.stop(cause)
 
 
 class _Film:
@@ -121,7 +94,9 @@ def open_filming(filming: Filming) -> Callable[[EpisodeJob], Shot]:
         film = _Film(filming.folder / f"{name}.mp4" if films <= FILMS else None)
         task = episode_task(filming.settings, job)
         try:
-            ran = runners[job.method].run(task, listener=film, watched=lambda robot: _Filmed(robot, film))
+            ran = runners[job.method].run(
+                task, listener=film, watched=lambda robot: WatchedRobot(robot, film.watch)
+            )
             episode = ran.episode(LoopEpisode)
         finally:
             filmed = film.close()

@@ -30,6 +30,11 @@ class ExpertAttempt(Episode):
     seconds: float
     wall_s: float
 
+    @property
+    def failure_name(self) -> str:
+        """``failure``."""
+        return self.failure
+
 
 class ExpertSuite(Suite[ExpertAttempt]):
     name = "expert"

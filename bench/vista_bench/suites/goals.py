@@ -37,7 +37,8 @@ from vista_sim.robot import SimRobot
 from vista_sim.tasks import Task
 from vista_sim.world import World
 
-STEPS = (2, 4, 8, 50)
+STEPS = {f"steps{n}": n for n in (2, 4, 8, 50)}
+"""{method: steps of the flow}; the other methods take one."""
 CANDIDATES = 4
 SIZE = 96
 REACH_M, STEP_M = 0.04, 0.01  # of the search for the grasp that looks like the imagined one
@@ -62,7 +63,7 @@ class GoalsSuite(PaperSuite[GoalEpisode]):
     kind = GoalEpisode
     methods: tuple[str, ...] = (
         "ours",
-        *(f"steps{n}" for n in STEPS),
+        *STEPS,
         "alone",
         "candidates",
         "verified",
@@ -161,11 +162,11 @@ def open_goals(settings: BenchSettings) -> Callable[[EpisodeJob], GoalEpisode]:
         if method not in learned:
             none = refs.detector == NO_DETECTOR
             detector = None if none else loading.load_detector(refs.detector, spec)
-            steps = int(method.removeprefix("steps")) if method.startswith("steps") else 1
             several = method in ("candidates", "verified")
             learned[method] = loading.load_world_model(
-                refs.world_model, detector=detector, steps=steps, candidates=CANDIDATES if several else 1,
-                verified=several, alone=method in ("alone", "candidates"),
+                refs.world_model, detector=detector, steps=STEPS.get(method, 1),
+                candidates=CANDIDATES if several else 1, verified=several,
+                alone=method in ("alone", "candidates"),
             )  # fmt: skip
         return learned[method]
 

@@ -51,8 +51,9 @@ TASKS = {
     "search": "search",
     "mixed": "tidy",
 }
-NOVEL = "novel-"
-TASKS |= {NOVEL + cell: TASKS[cell] for cell in ("two", "stack", "drawer", "search", "mixed")}
+NOVEL = {f"novel-{cell}": cell for cell in ("two", "stack", "drawer", "search", "mixed")}
+"""{cell with objects and tables that no demonstration showed: the cell with the same task}."""
+TASKS |= {novel: TASKS[cell] for novel, cell in NOVEL.items()}
 _APART = 1000  # seeds between the cells: no two of them meet the same scene
 _FIRST = 5000  # no seed of this suite is one of suite "vista"
 TRIES, SECONDS = 3, 15.0
@@ -63,7 +64,7 @@ def long_task(cell: str, seed: int) -> Task:
     """The task of one episode, with the objects and tables of the demonstrations, or with others."""
     splits = load_splits()
     strange = Choice(splits.novel_objects, splits.novel_patterns, lab_choice().distractors)
-    choice = strange if cell.startswith(NOVEL) else lab_choice()
+    choice = strange if cell in NOVEL else lab_choice()
     if TASKS[cell] == "several":
         return Several(seed, choice, count=3 if cell == "three" else 2)
     return make_task(TASKS[cell], seed, choice)
@@ -138,7 +139,7 @@ class LongSuite(SceneSuite[LongEpisode]):
     def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         # The disturbed scenes are those of "two": the cost of a disturbance is a paired difference. A novel
         # cell has the seeds of the known one.
-        place = "two" if cell in KINDS else cell.removeprefix(NOVEL) or "two"
+        place = "two" if cell in KINDS else NOVEL.get(cell, cell) or "two"
         first = _FIRST + self.cells.index(place) * _APART // 2
         if count + settings.seed > _APART // 2:
             raise InvalidValueError(
@@ -156,10 +157,11 @@ class LongSuite(SceneSuite[LongEpisode]):
         """The cells, then each task over known and novel scenes together where both were run."""
         found = self.collect(settings, out, progress)
         by_name = {(cell, method): mine for cell, method, mine in found}
+        novel_of = {known: novel for novel, known in NOVEL.items()}
         both = [
-            (f"{cell} + {NOVEL}{cell}", method, [*mine, *by_name[NOVEL + cell, method]])
+            (f"{cell} + {novel}", method, [*mine, *by_name[novel, method]])
             for cell, method, mine in found
-            if (NOVEL + cell, method) in by_name
+            if (novel := novel_of.get(cell, ""), method) in by_name
         ]
         return [self._cell(*each) for each in (*found, *both)]
 

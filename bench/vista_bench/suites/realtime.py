@@ -26,7 +26,8 @@ from vista_bench.suites.base import BenchSettings, Cell, Ending, Opener
 from vista_bench.suites.basic import SceneSuite, loop_cell, one_torch_thread
 from vista_sim.scenes.task_scenes import scene_task
 
-LATENCIES_MS = (0, 100, 300, 1000)
+LATENCIES_S = {f"{ms}ms": ms * 1e-3 for ms in (0, 100, 300, 1000)}
+"""{cell: latency of the executor [s]}."""
 LEFT_OUT: Mapping[str, dict[str, bool]] = {
     "unbraked": {"brakes": False},
     "unsettled": {"brakes": False, "settles": False},
@@ -39,7 +40,7 @@ BASE = ("0ms", "synchronous")
 class RealtimeSuite(SceneSuite[LoopEpisode]):
     name = "realtime"
     kind = LoopEpisode
-    cells: tuple[str, ...] = tuple(f"{ms}ms" for ms in LATENCIES_MS)
+    cells: tuple[str, ...] = tuple(LATENCIES_S)
     methods: tuple[str, ...] = ("synchronous", "asynchronous", *LEFT_OUT)
     default_cells: tuple[str, ...] = cells
     default_methods: tuple[str, ...] = ("synchronous", "asynchronous")
@@ -87,8 +88,7 @@ def compared(found: Sequence[Ending[LoopEpisode]], base: Sequence[Ending[LoopEpi
 
 def late(cell: str, method: str) -> tuple[Callable[[Policy], Policy], int]:
     """The wrapper of the policy, and how many rows of its chunks are carried out."""
-    latency_s = int(cell.removesuffix("ms")) * 1e-3
-    return late_policy(latency_s, waits=method == "synchronous", **LEFT_OUT.get(method, {}))
+    return late_policy(LATENCIES_S[cell], waits=method == "synchronous", **LEFT_OUT.get(method, {}))
 
 
 def open_late(settings: BenchSettings) -> Callable[[EpisodeJob], LoopEpisode]:

@@ -102,7 +102,7 @@ class VistaSuite(PaperSuite[VistaEpisode]):
         return {
             "approach_rate": round(approached / n, 3),
             "grasp_rate": round(grasped / n, 3),
-            "switch_precision": round(switches.precision, 3) if switches.said else None,
+            "switch_precision": round(switches.precision, 3) if switches.calls else None,
             "switch_recall": round(switches.recall, 3) if switches.true else None,
             **({"groups": groups} if groups else {}),
             **{k: v for k, v in cell.items() if k not in ("grasped", "seconds_median")},

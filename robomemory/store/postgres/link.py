@@ -42,7 +42,6 @@ TURN_S = 8.0
 SILENT_S = 60.0
 """A robot that says nothing for so long [s] within its turn to write loses it."""
 
-_WHOSE = "no store of RoboMemory?"
 IDLE = 8  # connections kept for the next call
 RV = TypeVar("RV")
 
@@ -184,7 +183,7 @@ class Links:
     def close(self) -> None:
         """Gives all idle connections back; those in use are closed when their call ends. Does nothing in a
         forked child: to say good-bye there would end the connections of its parent."""
-        if not self._owner.here:
+        if not self._owner.is_current:
             return
         self._closed = True
         while self._idle:

@@ -11,7 +11,7 @@ from pgvector import Vector
 from robomemory.embed.embedder import F32, check_vectors
 from robomemory.records import MemoryKind
 from robomemory.store.postgres.link import Connection
-from robomemory.vectors.ivf_index import Lists
+from robomemory.vectors.ivf_index import IvfIndex
 
 AT_ONCE = 50  # vectors looked for in one statement, which has a deadline
 
@@ -89,7 +89,7 @@ class PgVectors:
     def wait(self, timeout_s: float) -> bool:
         return True
 
-    def lists(self) -> Lists | None:
+    def lists(self) -> IvfIndex | None:
         return None
 
     def close(self) -> None:

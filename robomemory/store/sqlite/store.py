@@ -43,6 +43,7 @@ from robomemory.update_protocol import Change, Ids
 
 _log = logging.getLogger(__name__)
 
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 CHECKED_BYTES = 256 * 2**20
 """A file up to this size is read through when it is opened; a larger one if it was not closed."""
 
@@ -169,7 +170,8 @@ class SqliteStore(Backend):
         try:
             yield
         except sqlite3.OperationalError as error:
-            if "locked" in str(error):
+            # The low byte is the code without its details; errors of Python itself have none.
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED:
                 raise StoreInUseError(f"{self.path}: in use by another RoboMemory; close that one") from error
             raise StoreError(f"{self.path}: can't {doing} it: {error}") from error
         except sqlite3.ProgrammingError as error:  # closed while it was read
@@ -235,7 +237,6 @@ class SqliteStore(Backend):
         self.run = max(self.run, newest)
 
     def begin_run(self, start_ns: int, recorded_ns: int) -> int:
-        """See ``Backend``."""
         number = self._next_run(start_ns)
         if number != self.run:
             with self.writing(recorded_ns) as (db, _):
@@ -245,7 +246,6 @@ class SqliteStore(Backend):
         return number
 
     def backup(self, target: str | os.PathLike[str]) -> Path:
-        """See ``RoboMemory.backup``."""
         self.owner.check()
         if self._held is None:
             with self._lock, self._errors("read"):
@@ -297,7 +297,7 @@ class SqliteStore(Backend):
                 yield
             finally:
                 self._pinned.db = None
-                if self.owner.here:
+                if self.owner.is_current:
                     db.execute("COMMIT")
 
     @contextmanager
@@ -328,7 +328,7 @@ class SqliteStore(Backend):
             try:
                 yield db
             finally:
-                if self._db is None and self.owner.here:
+                if self._db is None and self.owner.is_current:
                     self._shut(db)
                 else:
                     self._readers.append(db)
@@ -360,7 +360,7 @@ class SqliteStore(Backend):
 
     def close(self) -> None:
         """Gives the file back. A second call, and one in a forked child, does nothing."""
-        if not self.owner.here:
+        if not self.owner.is_current:
             return
         with self._lock:
             if self._db is not None and self._held is not None:

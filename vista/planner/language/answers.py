@@ -53,7 +53,7 @@ class Grammar:
         if min(self.max_words, self.max_chars, self.max_steps) < 1:
             raise ConfigError(f"{self}: expected at least one word, character and step")
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """The grammar in words, for a prompt."""
         first = f", whose first word is one of: {', '.join(self.skills)}" if self.skills else ""
         return (
@@ -79,7 +79,7 @@ class Grammar:
         sentence = lower.rstrip(_ENDS).strip()
         words = sentence.split()
         if not _made_of_words(sentence) or len(words) > self.max_words or len(sentence) > self.max_chars:
-            raise _malformed(text, self.told())
+            raise _malformed(text, self.in_words())
         if self.skills and words[0].casefold() not in map(_folded, self.skills):
             raise _malformed(text, f"a first word out of {', '.join(self.skills)}")
         return Subtask.said(" ".join(words), index)

@@ -51,7 +51,10 @@ def data(
 
 def next_step(block: str, images: Sequence[U8], grammar: Grammar, avoid: Sequence[str] = ()) -> Prompt:
     """Asks for the one step that comes next, and is none of ``avoid``."""
-    ask = f"What should the arm do next, given what is seen now? Answer with {grammar.told()}.{_other(avoid)}"
+    ask = (
+        "What should the arm do next, given what is seen now? "
+        f"Answer with {grammar.in_words()}.{_other(avoid)}"
+    )
     return Prompt(_RULES, f"{block}\n{ask}", tuple(images))
 
 
@@ -60,7 +63,7 @@ def whole_plan(block: str, images: Sequence[U8], grammar: Grammar, avoid: Sequen
     ask = (
         f"Write the whole plan from what is seen now until the instruction is fulfilled, at most "
         f"{grammar.max_steps} lines, one step a line, and done as the last line. "
-        f"Each line is {grammar.told()}."
+        f"Each line is {grammar.in_words()}."
         f"{_other(avoid)}"
     )
     return Prompt(_RULES, f"{block}\n{ask}", tuple(images))

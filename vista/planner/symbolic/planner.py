@@ -69,7 +69,7 @@ class RememberingPlanner:
         fresh: Whether each subtask is followed by a new plan.
 
     Raises:
-        ConfigError: there is no detector.
+        ConfigError: there is no detector, or the memory has no scene.
     """
 
     def __init__(
@@ -81,6 +81,11 @@ class RememberingPlanner:
         fresh: bool = False,
     ) -> None:
         self._observer, self._fresh = _observer(detector, places, "fresh" if fresh else "memory"), fresh
+        if memory is not None and not isinstance(memory, PlanningMemory):
+            raise ConfigError(
+                f"planner: a memory of type {type(memory).__name__} has no scene() to plan with; "
+                "RoboMemory has one"
+            )
         settings = PlanningSettings(max_plans=MAX_PLANS) if fresh else PlanningSettings()
         self._core = MemoryPlanner(skills(), engine(), memory, settings)
         self._instruction = ""

@@ -61,6 +61,8 @@ class _House:
         self._at = {thing: self._pick(self._places) for thing in THINGS}
         self._track: dict[str, list[tuple[int, str]]] = {t: [(0, p)] for t, p in self._at.items()}
         self._told: list[tuple[MemoryRecord, ...]] = []
+        self._parcels: list[tuple[str, MemoryRecord]] = []  # code, record
+        self._last_attempt: dict[str, MemoryRecord] = {}  # by the place
         self._now = S
 
     def run(self) -> Run:
@@ -116,16 +118,19 @@ class _House:
         code = f"{'QXKZ'[step % 4]}{100 + (step * 37) % 900}"
         place = self._pick(self._places)
         text = f"delivered parcel {code} to the {place}: success"
-        return MemoryRecord(0, MemoryKind.EPISODIC, self._now, text, source="agent")
+        record = MemoryRecord(0, MemoryKind.EPISODIC, self._now, text, source="agent")
+        self._parcels.append((code, record))
+        return record
 
     def _attempt(self, step: int) -> MemoryRecord:
         place = self._places[step % len(self._places)]
         cause = self._pick(
             ["success", "it was stuck", "the hand slipped", "the way was blocked", "it was locked"]
         )
-        return MemoryRecord(
-            0, MemoryKind.EPISODIC, self._now, f"tried to open the {place}: {cause}", source="agent"
-        )
+        text = f"tried to open the {place}: {cause}"
+        record = MemoryRecord(0, MemoryKind.EPISODIC, self._now, text, source="agent")
+        self._last_attempt[place] = record
+        return record
 
     def _questions(self) -> list[Question]:
         found = [
@@ -140,13 +145,11 @@ class _House:
             inside = tuple((thing, place) for thing, where in self._at.items() if where == place)
             if inside:
                 found.append(Question("relation", f"what is in the {place}?", inside, all_of=True))
-        episodes = [r for batch in self._told for r in batch if r.kind is MemoryKind.EPISODIC]
-        parcels = [r for r in episodes if r.text.startswith("delivered")]
-        for i in self._rng.choice(len(parcels), 6, replace=False):
-            code = parcels[int(i)].text.split()[2]
-            found.append(Question("identifier", f"where did parcel {code} go?", ((parcels[int(i)].text,),)))
+        for i in self._rng.choice(len(self._parcels), 6, replace=False):
+            code, record = self._parcels[int(i)]
+            found.append(Question("identifier", f"where did parcel {code} go?", ((record.text,),)))
         for place in self._places:
-            last = [r for r in episodes if r.text.startswith(f"tried to open the {place}:")][-1]
+            last = self._last_attempt[place]
             text = f"how did the last try to open the {place} go?"
             found.append(Question("latest", text, ((last.text, str(last.stamp_ns)),)))
         return found

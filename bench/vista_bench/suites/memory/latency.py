@@ -142,7 +142,7 @@ class _Clock:
         return self._spent(lambda: self.memory.remember(batch))
 
     def recall(self, kinds: Sequence[MemoryKind]) -> tuple[Spent, Spent]:
-        """What it took from a question in words, and again with its vector known."""
+        """The time of a recall from a question in words, and of one from its vector."""
         self._asked += 1
         query = Query(question(self._asked), frozenset(map(str, kinds)))
         spent = [self._spent(lambda: self._ask(query)) for _ in range(2)]
@@ -153,7 +153,7 @@ class _Clock:
         assert not answer.partial, dict(answer.missing)
 
     @staticmethod
-    def _spent(call: Callable[[], None]) -> Spent:
+    def _spent(call: Callable[[], object]) -> Spent:
         began, cpu = time.perf_counter(), time.process_time()
         call()
         return Spent(time.perf_counter() - began, time.process_time() - cpu)

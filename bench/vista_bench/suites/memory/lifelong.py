@@ -21,7 +21,7 @@ from vista_bench.fingerprint import robot_digest
 from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.lifelong.scenarios import FAMILIES, NEEDED, make_scenario
 from vista_bench.lifelong.stage import Stage
-from vista_bench.lifelong.trial import ATTEMPTS, METHODS, run_trial
+from vista_bench.lifelong.trial import ATTEMPTS, LEFT_OUT, METHODS, run_trial
 from vista_bench.results import Counted, Episode, rate
 from vista_bench.suites.base import BenchSettings, Cell, Opener, Suite, seeds_of
 
@@ -88,7 +88,7 @@ class LifelongCell(Suite[LifelongEpisode]):
             cell["cost_by_family"] = {
                 family: round(100 * (_second(full, family) - _second(cell, family)), 1) for family in FAMILIES
             }
-            part = str(cell["method"]).removeprefix("no-")
+            part = LEFT_OUT.get(str(cell["method"]))
             own = [family for family, needed in NEEDED.items() if needed == part]
             if own:
                 costs = cell["cost_by_family"]

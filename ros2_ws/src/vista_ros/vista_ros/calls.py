@@ -41,15 +41,15 @@ class RejectedError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a goal ended: the server's ``result`` and its status, "succeeded", "aborted" or "cancelled".
+    """How a goal ended: the server's ``result`` and its ``status``, "succeeded", "aborted" or "cancelled".
     Only the status tells whether the result holds: an empty result comes back, too."""
 
     result: Any
-    how: str
+    status: str
 
     @property
     def succeeded(self) -> bool:
-        return self.how == "succeeded"
+        return self.status == "succeeded"
 
 
 def _await(future: Any, timeout_s: float, why: Callable[[], str | None] = never) -> bool:
@@ -118,7 +118,7 @@ class Service(_Client):
             self._client.remove_pending_request(future)
             raise NodeGoneError(f"{self._owner} did not answer {self._name!r} within {timeout_s:g} s")
         response = future.result()
-        if not getattr(response, "ok", True):
+        if not getattr(response, "ok", True):  # services of ROS itself have neither field
             raise RefusedError(getattr(response, "reason", "") or f"{self._owner} refused {self._name!r}")
         return response
 
@@ -187,9 +187,9 @@ class ActionCall(_Client):
             if not (stop and _await(result, cancel_s)):
                 raise Halt(stop[0]) if stop else NodeGoneError(give_up() or f"{self._owner}: no result")
         response = result.result()
-        if (how := _ENDS.get(response.status)) is None:
+        if (status := _ENDS.get(response.status)) is None:
             raise NodeGoneError(f"{self._owner} does not know the goal of {self._name!r} any more")
-        return Ended(response.result, how)
+        return Ended(response.result, status)
 
 
 class _Call:

@@ -40,7 +40,7 @@ OnFrame = Callable[[Mapping[str, U8], int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class LaidScene:
     """A scene of the simulator: the task in words, and the names of its objects."""
 
     instruction: str
@@ -148,7 +148,7 @@ class GraphClient:
     # --- the simulator ---
     def reset(
         self, seed: int, *, task: str = "", objects: str = "", scene: str = "", distractors: int = -1
-    ) -> Laid:
+    ) -> LaidScene:
         """Lay out another scene.
 
         Raises:
@@ -158,7 +158,7 @@ class GraphClient:
             task=task, seed=seed, objects_dir=objects, scene=scene, distractors=distractors
         )
         answer = self._reset(request, 30.0)
-        return Laid(answer.instruction, tuple(answer.objects))
+        return LaidScene(answer.instruction, tuple(answer.objects))
 
     def truth(self, instruction: str) -> bool | None:
         """The answer of the simulator's predicate; None where there is no simulator or no such predicate."""
@@ -242,11 +242,11 @@ def episode_of(ended: Ended, instruction: str) -> EpisodeResult:
     try:
         episode = c.episode_result_from_msg(ended.result.episode)
     except InvalidValueError as error:
-        cause = f"the agent {ended.how} the goal without a result that can be read: {describe(error)}"
+        cause = f"the agent {ended.status} the goal without a result that can be read: {describe(error)}"
         return EpisodeResult(instruction, Outcome.STOPPED, cause, 0, 0.0)
     if (episode.outcome is Outcome.SUCCESS) is ended.succeeded:
         return episode
-    cause = f"the agent {ended.how} the goal, but calls it {episode.outcome}: {episode.cause}"
+    cause = f"the agent {ended.status} the goal, but calls it {episode.outcome}: {episode.cause}"
     return replace(episode, outcome=Outcome.STOPPED, cause=cause)
 
 

@@ -153,18 +153,21 @@ class ObservationSource:
 
     def silent(self, for_s: float) -> str | None:
         """Which sources have said nothing for ``for_s`` [s]; None when all speak."""
+        return ", ".join(self._silent_names(for_s)) or None
+
+    def _silent_names(self, for_s: float) -> list[str]:
         now = time.monotonic()
-        return ", ".join(self._names[k] for k, t in self._arrived.items() if now - t >= for_s) or None
+        return [self._names[k] for k, t in self._arrived.items() if now - t >= for_s]
 
     def _why(self, timeout_s: float) -> str:
-        silent = self.silent(timeout_s) or self.silent(timeout_s / 2)
-        if silent is None:
+        silent = self._silent_names(timeout_s) or self._silent_names(timeout_s / 2)
+        if not silent:
             return f"no fresh observation for {timeout_s:g} s: images and joint states are not of one time"
-        said = f"no {silent} for {timeout_s:g} s"
-        if len(silent.split(", ")) == len(self._names) and (stalled := self._node.clock_stalled_s()) > 0.5:
+        missing = f"no {', '.join(silent)} for {timeout_s:g} s"
+        if len(silent) == len(self._names) and (stalled := self._node.clock_stalled_s()) > 0.5:
             # Everything at once: not a cable, but the robot (or its simulator) itself.
-            return f"{said}; the robot's clock stands still since {stalled:.1f} s"
-        return said
+            return f"{missing}; the robot's clock stands still since {stalled:.1f} s"
+        return missing
 
     def _assemble(self, joints: c.JointReading, images: dict[str, Image]) -> Observation:
         stamp = min(

@@ -201,7 +201,7 @@ class GraphWorldModel:
         )
         result = ended.result
         if not (ended.succeeded and result.ok):
-            raise VistaError(result.reason or f"the world model {ended.how} the goal without a reason")
+            raise VistaError(result.reason or f"the world model {ended.status} the goal without a reason")
         return c.subgoal_from_msg(result.subgoal)
 
 
@@ -237,7 +237,7 @@ class GraphPursuit:
                 listener(Event(EventKind.STAGE_ENDED, stage=stage, seconds=seconds))
         progress = c.progress_from_msg(ended.result.progress)
         if progress.state is State.REACHED and not ended.succeeded:
-            raise VistaError(f"the executor {ended.how} the goal, though its result says reached")
+            raise VistaError(f"the executor {ended.status} the goal, though its result says reached")
         if causes and progress.state is not State.REACHED:
             # The executor knows only that it was cancelled; why is known here.
             return Progress(State.FAILED, progress.fraction, causes[0], Cause.STOPPED, progress.steps)

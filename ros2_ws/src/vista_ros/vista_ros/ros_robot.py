@@ -176,7 +176,7 @@ class GraphGuard:
     def hear(self, report: c.GuardReport) -> None:
         with self._lock:
             self._stopped = report.cause
-            if report.decision is Decision.HOLD and report.rule != "idle":
+            if report.decision is Decision.HOLD and report.rule != c.IDLE:
                 self._held = (report.rule, report.reason)
 
     def reset(self) -> None:

@@ -61,6 +61,7 @@ from vista_ros.conversions.plan import (
 )
 from vista_ros.conversions.primitives import NS, seconds_of, time_from_msg, time_to_msg, wire
 from vista_ros.conversions.results import (
+    IDLE,
     GuardReport,
     episode_result_from_msg,
     episode_result_to_msg,
@@ -75,7 +76,7 @@ from vista_ros.conversions.results import (
 )
 
 __all__ = [
-    "MOST_JOINT", "NS", "GuardReport", "JointReading", "chunk_from_msg", "chunk_to_msg",
+    "IDLE", "MOST_JOINT", "NS", "GuardReport", "JointReading", "chunk_from_msg", "chunk_to_msg",
     "controller_commands", "depth_from_msg", "depth_to_msg", "detection_from_msg", "detection_to_msg",
     "detections_from_msg", "detections_to_msg", "episode_result_from_msg", "episode_result_to_msg",
     "event_from_msg", "event_to_msg", "evidence_from_msg", "evidence_to_msg", "failure_from_msg",

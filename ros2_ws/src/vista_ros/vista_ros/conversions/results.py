@@ -48,9 +48,14 @@ def progress_from_msg(msg: m.Progress) -> Progress:
     return Progress(state, msg.fraction, msg.reason, cause, msg.steps)
 
 
+IDLE = "idle"
+"""The rule of a report that no command has arrived: it says nothing of any command."""
+
+
 @dataclass(frozen=True, slots=True)
 class GuardReport:
-    """The guard's last decision at ``stamp_ns``; ``cause``: why the arm is stopped, empty when it is not."""
+    """The guard's last decision at ``stamp_ns`` [ns], by which ``rule``, and the ``reason`` for people;
+    ``cause``: why the arm is stopped, empty when it is not."""
 
     stamp_ns: int
     decision: Decision

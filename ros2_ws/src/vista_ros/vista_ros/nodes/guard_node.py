@@ -45,7 +45,7 @@ class GuardNode(VistaNode):
         self._arm = self.owns(make(JointTrajectory, topics["arm_command"], 1), self.destroy_publisher)
         self._gripper = self.owns(make(JointTrajectory, topics["gripper_command"], 1), self.destroy_publisher)
         self._status = self.owns(make(GuardStatus, "guard/status", 10), self.destroy_publisher)
-        self._last = c.GuardReport(0, Decision.HOLD, "idle", "no command yet")
+        self._last = c.GuardReport(0, Decision.HOLD, c.IDLE, "no command yet")
         self._commanded = -1e9
         self.subscribe(JointTrajectory, "executor/command", self._on_command, 1)
         self.serve(Stop, "guard/stop", self._on_stop)
@@ -89,13 +89,13 @@ class GuardNode(VistaNode):
     def _report_idle(self) -> None:
         if time.monotonic() - self._commanded > SILENCE_S:
             idle = c.GuardReport(
-                0, Decision.HOLD, "idle", f"no command for {SILENCE_S:g} s", self.latch.cause or ""
+                0, Decision.HOLD, c.IDLE, f"no command for {SILENCE_S:g} s", self.latch.cause or ""
             )
             self._report(replace(idle, stamp_ns=self.now_ns()))
 
     def _report(self, report: c.GuardReport) -> None:
         self._status.publish(c.guard_report_to_msg(report))
-        held = report.decision in (Decision.HOLD, Decision.STOP) and report.rule != "idle"
+        held = report.decision in (Decision.HOLD, Decision.STOP) and report.rule != c.IDLE
         self.warn("guard", f"{report.decision} {report.rule}: {report.reason}" if held else "")
         self.meter.add(str(report.decision))
 
