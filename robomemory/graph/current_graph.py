@@ -13,7 +13,7 @@ import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
 from robomemory.belief.folds import Folds
 from robomemory.graph.scene import Entity, Fact, Sighting
-from robomemory.names import content, name_key
+from robomemory.names import PLACE, content, name_key
 from robomemory.records import Position
 from robomemory.timestamps import Moment
 
@@ -23,6 +23,7 @@ drown what was asked for."""
 
 _NONE: dict[int, None] = {}
 CELL_M = 0.05  # of the grid that finds things by their place
+ROOM_M = 1.0  # of the coarse grid, for balls
 
 
 class SceneState:
@@ -37,6 +38,10 @@ class SceneState:
         self.last: dict[int, Sighting] = {}  # where each thing was seen last
         self.mentions: dict[int, Sighting] = {}  # what was said of it last without a place
         self._cells: dict[tuple[int, int, int], set[int]] = defaultdict(set)
+        self._rooms: dict[tuple[int, int, int], set[int]] = defaultdict(set)
+        self.held: dict[int, int] = defaultdict(
+            int
+        )  # {thing: facts that hold and say what it is in, on, ...}
         self.by_name: dict[str, list[int]] = defaultdict(list)
         self.ordinals: dict[str, int] = defaultdict(int)
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -61,8 +66,10 @@ class SceneState:
         self.entities[entity.id] = entity
         if known is not None and known.position is not None:
             self._cells[_cell(known.position)].discard(entity.id)
+            self._rooms[_cell(known.position, ROOM_M)].discard(entity.id)
         if entity.position is not None:
             self._cells[_cell(entity.position)].add(entity.id)
+            self._rooms[_cell(entity.position, ROOM_M)].add(entity.id)
             self.graph.add_node(entity.id)
 
     def near(self, spot: Position, radius_m: float) -> list[int]:
@@ -72,6 +79,17 @@ class SceneState:
         keys = (key for cell in beside for key in self._cells.get(cell, ()))
         spots = ((key, self.entities[key].position) for key in keys)
         return sorted(k for k, p in spots if p is not None and math.dist(p, spot) <= radius_m)
+
+    def may_be_within(self, spot: Position, radius_m: float) -> set[int]:
+        """The things that may be within ``radius_m`` [m] of ``spot``: those last seen near it, and those that
+        others may have carried there."""
+        low = _cell((spot[0] - radius_m, spot[1] - radius_m, spot[2] - radius_m), ROOM_M)
+        high = _cell((spot[0] + radius_m, spot[1] + radius_m, spot[2] + radius_m), ROOM_M)
+        found = {key for key, count in self.held.items() if count}
+        if math.prod(b - a + 1 for a, b in zip(low, high, strict=True)) > len(self._rooms):
+            return found.union(*self._rooms.values())
+        spans = (range(a, b + 1) for a, b in zip(low, high, strict=True))
+        return found.union(*(self._rooms[room] for room in itertools.product(*spans) if room in self._rooms))
 
     def put_alias(self, name: str, key: int) -> None:
         """``name`` means the thing ``key``, perhaps besides others."""
@@ -109,10 +127,14 @@ class SceneState:
 
     def _link(self, fact: Fact) -> None:
         self.facts[fact.id] = fact
+        if fact.relation in PLACE:
+            self.held[fact.subject] += 1
         self.graph.add_edge(fact.subject, fact.object, key=fact.id)
         self._out[fact.subject][fact.id] = self._into[fact.object][fact.id] = None
 
     def _unlink(self, fact: Fact) -> None:
+        if fact.relation in PLACE:
+            self.held[fact.subject] -= 1
         del self.facts[fact.id], self._out[fact.subject][fact.id], self._into[fact.object][fact.id]
         self.graph.remove_edge(fact.subject, fact.object, key=fact.id)
 
@@ -182,6 +204,6 @@ class SceneState:
             heapq.heappop(self._ages)
 
 
-def _cell(spot: Position) -> tuple[int, int, int]:
-    x, y, z = (math.floor(v / CELL_M) for v in spot)
+def _cell(spot: Position, size_m: float = CELL_M) -> tuple[int, int, int]:
+    x, y, z = (math.floor(v / size_m) for v in spot)
     return x, y, z

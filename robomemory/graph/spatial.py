@@ -146,12 +146,15 @@ class SpatialMemory(SceneLookups, SceneViews):
         query = asked.query
         if not query.text:
             return self._all_within(query, asked.k)
+        inside = frozenset[int]()
         with self._lock:
             seeds = self._seeds(asked)
             if query.near is not None and query.span is None:  # all that is there, whatever it is called
-                inside = (k for k, p in self.positions().items() if within(query, p.position))
+                inside = frozenset(self.places_within(*query.near))
                 seeds = {**{key: self._likeness(key, asked) for key in inside}, **seeds}
-        found = self._now(seeds, query) if query.span is None else self._then(seeds, *query.span, query)
+        found = (
+            self._now(seeds, query, inside) if query.span is None else self._then(seeds, *query.span, query)
+        )
         best: dict[int, _Found] = {}
         for item in found:
             if item.record_id not in best or best[item.record_id].score < item.score:
@@ -183,10 +186,8 @@ class SpatialMemory(SceneLookups, SceneViews):
             keys = [key for key, spot in told if within(query, spot)]
         else:
             with self._lock:
-                there = sorted(
-                    ((p.at, key) for key, p in self.positions().items() if within(query, p.position)),
-                    reverse=True,
-                )
+                places = {} if query.near is None else self.places_within(*query.near)
+                there = sorted(((p.at, key) for key, p in places.items()), reverse=True)
                 rows = [self._state.last.get(key) or self._state.mentions.get(key) for _, key in there]
                 facts = [f.record_id for _, key in there for f in self._state.out_of(key)[:1]]
             keys = [s.record_id for s in rows if s is not None] or facts
@@ -215,7 +216,9 @@ class SpatialMemory(SceneLookups, SceneViews):
             edge = grown
         return reach
 
-    def _now(self, seeds: dict[int, float], query: Query) -> Iterable[_Found]:
+    def _now(self, seeds: dict[int, float], query: Query, inside: frozenset[int]) -> Iterable[_Found]:
+        """What is known now of ``seeds`` and what is around them; ``inside`` the query's ball, if it has one,
+        are the things that are there or were carried there."""
         with self._lock:
             state, reach = self._state, self._grown(seeds)
             found: list[_Found] = []
@@ -224,13 +227,13 @@ class SpatialMemory(SceneLookups, SceneViews):
                 if entity is None:
                     continue
                 last, mention = state.last.get(key), state.mentions.get(key)
-                if last is not None and within(query, last.position):
+                if last is not None and (key in inside or query.near is None):
                     found.append(_Found(weighed(similarity, entity.confidence), last.record_id, key, False))
                 if mention is not None and query.near is None:
                     score = weighed(similarity, entity.confidence)
                     found.append(_Found(score, mention.record_id, key, True))
                 for fact in state.facts_at(key):
-                    if query.near is None or self._near(fact, query):
+                    if query.near is None or inside & {fact.subject, fact.object}:
                         found.append(_found(fact, key, reach))
             return found
 

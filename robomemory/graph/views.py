@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 from robomemory.belief.carrying import CarriedPlace, Scenery, carried
@@ -68,12 +69,13 @@ class SceneViews:
         with self._lock:
             return max((Moment(run, ns) for run, ns in self._state.newest.items()), default=Moment(0, 0))
 
-    def positions(self) -> dict[int, CarriedPlace]:
-        """Where each thing is now, of those of which that is known."""
+    def places_within(self, center: Position, radius_m: float) -> dict[int, CarriedPlace]:
+        """Where each thing is now that is within ``radius_m`` [m] of ``center``."""
         with self._lock:
             scenery = self._scenery()
-            found = ((key, carried(key, scenery)) for key in self._state.entities)
-            return {key: placed for key, placed in found if placed is not None}
+            keys = self._state.may_be_within(center, radius_m)
+            found = ((key, carried(key, scenery)) for key in keys)
+            return {k: p for k, p in found if p is not None and math.dist(p.position, center) <= radius_m}
 
     def called(self, name: str) -> Entity | None:
         """The thing that ``name`` means, as :meth:`where_is` looks for it."""
