@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from robomemory.belief.evidence import Evidence, Told, turned
-from robomemory.belief.relations import METRIC, SOMEWHERE
+from robomemory.belief.relations import METRIC, SOMEWHERE, opposite
 from robomemory.graph.scene import Fact, Sighting
 from robomemory.records import Position
 from robomemory.timestamps import Moment
@@ -194,7 +194,10 @@ class SlotFold:
 
         def order(fact: Triple) -> tuple[object, ...]:
             subject, relation, obj = fact
-            return claims[fact][-1].confidence, fact != current, relation, names(obj), names(subject)
+            one, two = names(subject), names(obj)
+            if (other := opposite(relation)) and two < one:  # keys follow the order in which things came
+                one, relation, two = two, other, one
+            return claims[fact][-1].confidence, fact != current, relation, two, one
 
         for fact in sorted(claims, key=order, reverse=True):
             items = claims[fact]

@@ -55,7 +55,7 @@ def track(items, thing):
         for ball in sorted((i for i in items if i.what == "empty" and i.at == at), key=lambda i: -i.sure):
             there = any(dist(i.pos, ball.pos) <= ball.radius for i in seen)
             if last and dist(last, ball.pos) <= ball.radius and ball.sure >= 0.25 * sure and not there:
-                stops[-1][1], stops[-1][3] = at, True
+                stops[-1][1], stops[-1][3] = at, not seen  # seen elsewhere it has moved, and is not lost
                 last = None
         if not seen:
             continue

@@ -66,7 +66,6 @@ class Model:
         self.names = {}  # {name: the one it turned out to mean}
         self.runs = [0]
         self.notes = 0
-        self.seen = {}
 
     def _open(self):
         return RoboMemory(self.path, embedder=HashingEmbedder(32), clock_ns=lambda: next(self.clock))
@@ -77,10 +76,10 @@ class Model:
             run = self.runs[0] if late and len(self.runs) > 1 else self.runs[-1]
             name = self.names.get(s, s)
             if what == "sees":  # one name at two places at one time means two things
-                spots = self.seen.setdefault((name, run, at), [])
-                if any(abs(pos[0] - other[0]) > 0.02 for other in spots):
+                known = [each[0] for each in self.told] + [item for item, _ in items]
+                beside = (i for i in known if i.what == "sees" and i.at == (run, at))
+                if any(self.names.get(i.s, i.s) == name and abs(pos[0] - i.pos[0]) > 0.02 for i in beside):
                     continue
-                spots.append(pos)
             self.notes += 1
             radius = 0.1 if what == "empty" else 0.0
             items.append((Item(what, s, r, o, (run, at), pos, radius, how_sure), self.notes))
