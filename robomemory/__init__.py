@@ -3,6 +3,7 @@
 Stands alone: it imports nothing of the stack around it. After "RoboMemory" (arXiv 2508.01415).
 """
 
+from robomemory.belief.relations import RELATIONS
 from robomemory.embed.available import default_embedder, embedder_named
 from robomemory.embed.embedder import Embedder, HashingEmbedder
 from robomemory.embed.minilm import MiniLMEmbedder, MiniLMInt8Embedder
@@ -18,6 +19,8 @@ from robomemory.errors import (
     StoreInUseError,
     StoreVersionError,
 )
+from robomemory.front.candidates import Candidate
+from robomemory.front.door import Found, Memory, Then
 from robomemory.graph.draw import draw_graph, graph_image
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
 from robomemory.helpers import Ambiguity, Helpers, Revision, RevisionAction
@@ -26,14 +29,18 @@ from robomemory.notes import Failure, Note, NoteLike, StepDone
 from robomemory.records import MemoryKind, MemoryRecord, MemoryStatus, Query, Recall, RecallResult
 
 __all__ = [
+    "RELATIONS",
     "Ambiguity",
+    "Candidate",
     "Embedder",
     "EmbeddingError",
     "Failure",
+    "Found",
     "HashingEmbedder",
     "Helpers",
     "InvalidNoteError",
     "InvalidQueryError",
+    "Memory",
     "MemoryClosedError",
     "MemoryKind",
     "MemoryRecord",
@@ -60,6 +67,7 @@ __all__ = [
     "StoreError",
     "StoreInUseError",
     "StoreVersionError",
+    "Then",
     "Whereabouts",
     "default_embedder",
     "draw_graph",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from robomemory.embed.embedder import F32
 from robomemory.fusion import reciprocal
 from robomemory.helpers import Helpers, RevisionAction
-from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
+from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall
 from robomemory.store.backend import Backend
 from robomemory.store.queries import RECENT, tokens
 from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, RecordRow, Update, fits, weighed
@@ -67,8 +68,8 @@ class LongTermMemory:
             return own
         found = self._saved.load(str(self._kind))
         count = self._store.count(self._kind)
-        if found is not None:
-            lists, seq = found
+        if found is not None and self._store.recorded_at(_newest(found[0])) == found[2]:
+            lists, seq, _ = found
             gone = self._store.gone_since(self._kind, seq)
             index = self._new_index(lists)
             index.remove(gone)
@@ -99,7 +100,9 @@ class LongTermMemory:
         )
 
     def _keep(self, lists: IvfIndex, seq: int) -> None:
-        self._saved.save(str(self._kind), lists, seq)
+        recorded = self._store.recorded_at(_newest(lists))
+        if recorded is not None:
+            self._saved.save(str(self._kind), lists, seq, recorded)
 
     @property
     def index(self) -> Nearest:
@@ -111,6 +114,7 @@ class LongTermMemory:
             return Change(rows=tuple(update.rows))
         new: dict[int, RecordRow] = {}
         changed: dict[int, RecordRow] = {}
+        stands: dict[int, int] = {}
         for row, near, records in self._alike_before(update.rows):
             known = _standing(row, near, records, new, changed)
             revision = decide(row.record, [k.record for k in known], self._helpers)
@@ -124,13 +128,19 @@ class LongTermMemory:
             pool = new if target.record.id in new else changed
             if revision.action is RevisionAction.NOOP:
                 old = target.record
+                stands[row.record.id] = old.id
                 run, ns = max(old.moment, row.record.moment)
                 sure = max(old.confidence, row.record.confidence)
                 pool[old.id] = replace(target, record=replace(old, run=run, stamp_ns=ns, confidence=sure))
             else:
                 by = row.record.id if revision.action is RevisionAction.UPDATE else REMOVED
                 pool[target.record.id] = replace(target, replaced_by=by)
-        return Change(rows=tuple(new.values()), updates=tuple(changed.values()))
+        return Change(rows=tuple(new.values()), updates=tuple(changed.values()), stands=stands)
+
+    def retraction(self, record: MemoryRecord) -> Change:
+        """What was never true is taken back, and what it replaced stands again."""
+        restored = tuple(replace(row, replaced_by=LIVE) for row in self._store.replaced_by(record.id))
+        return Change(updates=(RecordRow(record, None, REMOVED), *restored))
 
     def _alike_before(
         self, rows: Sequence[RecordRow]
@@ -148,6 +158,7 @@ class LongTermMemory:
 
     def apply(self, change: Change) -> None:
         new = [row for row in change.rows if row.replaced_by == LIVE]
+        new += [row for row in change.updates if row.replaced_by == LIVE and row.vector is not None]
         self._index.put([row.record.id for row in new], [row.vector for row in new])
         self._index.remove([row.record.id for row in change.updates if row.replaced_by != LIVE])
         self._dirty += len(new)
@@ -167,7 +178,13 @@ class LongTermMemory:
 
     def _recall(self, asked: Asked) -> list[Recall]:
         query, want = asked.query, asked.k * 2 + 8
+        if not query.text:
+            keys = self._store.live_ids(self._kind, query, 4 * MAX_K)
+            found = self._store.by_id(keys)
+            there = (found[key] for key in keys if key in found and fits(query, found[key]))
+            return [Recall(record, 1.0) for record in islice(there, asked.k)]
         likeness, records = self._alike(asked, want)
+        self._add_newest(asked, want, likeness, records)
         words: list[int] = []
         newest: list[int] = []
         if self._recency and RECENT & set(tokens(query.text)):
@@ -176,7 +193,7 @@ class LongTermMemory:
             words = self._store.by_words(self._kind, query.text, want)
         more = self._store.by_id([key for key in dict.fromkeys([*words, *newest]) if key not in records])
         records |= {key: r for key, r in more.items() if fits(query, r)}
-        words = [key for key in words if key in records]
+        words = _newest_of_equals([key for key in words if key in records], records)
         scores = {key: weighed(likeness.get(key, 0.0), r.confidence) for key, r in records.items()}
         for key, vector in self._index.rows(sorted(records.keys() - likeness.keys())).items():
             scores[key] = weighed(float(vector @ asked.vector), records[key].confidence)
@@ -193,6 +210,20 @@ class LongTermMemory:
             best = max(best, answer[i].score)
             answer[i] = replace(answer[i], score=best)
         return answer
+
+    def _add_newest(
+        self, asked: Asked, want: int, likeness: dict[int, float], records: dict[int, MemoryRecord]
+    ) -> None:
+        """Where more say the same than were looked at, the newest of them are looked at, too."""
+        best = max(likeness.values(), default=0.0)
+        equal = [key for key, cosine in likeness.items() if cosine >= best - 1e-6 and key in records]
+        if len(likeness) < want or len(equal) < want:
+            return
+        for text in dict.fromkeys(records[key].text for key in equal[:4]):
+            newest = self._store.newest_saying(self._kind, text, asked.k)
+            found = {key: r for key, r in self._store.by_id(newest).items() if fits(asked.query, r)}
+            records.update(found)
+            likeness.update(dict.fromkeys(found, best))
 
     def _alike(self, asked: Asked, want: int) -> tuple[dict[int, float], dict[int, MemoryRecord]]:
         """The most alike records that fit the query's place and time, with their cosines."""
@@ -228,13 +259,28 @@ class LongTermMemory:
         written meanwhile."""
         lists = self._index.lists()
         if lists is not None and self._dirty >= WORTH_SAVING:
-            self._saved.save(str(self._kind), lists, self._applied)
+            self._keep(lists, self._applied)
             self._dirty = 0
 
     def close(self) -> None:
         """Ends what runs in the background and keeps the index."""
         self._index.close()
         self.save()
+
+
+def _newest(lists: IvfIndex) -> int:
+    """The key of the newest record in ``lists``; 0: there is none."""
+    return max((int(key) for key in lists.ids()), default=0)
+
+
+def _newest_of_equals(keys: Sequence[int], records: Mapping[int, MemoryRecord]) -> list[int]:
+    """``keys`` with the newest first among those of one text."""
+    of_text: dict[str, list[int]] = {}
+    for key in keys:
+        of_text.setdefault(records[key].text, []).append(key)
+    for same in of_text.values():
+        same.sort(key=lambda key: (records[key].moment, key))  # taken from the end
+    return [of_text[records[key].text].pop() for key in keys]
 
 
 def _says_more(row: RecordRow, known: RecordRow | None) -> bool:

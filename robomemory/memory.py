@@ -17,12 +17,13 @@ from robomemory.errors import (
     RoboMemoryError,
     StoreCorruptError,
 )
+from robomemory.front.amending import Amending
+from robomemory.graph.answers import SceneAnswers
 from robomemory.graph.entity_merging import names_in
 from robomemory.graph.questions import SceneQuestions
-from robomemory.graph.scene import SceneChange, SceneGraph, Stay, Whereabouts
 from robomemory.helpers import Helpers
 from robomemory.memory_parts import MemoryParts, PartsContext
-from robomemory.notes import Failure, Note, NoteLike, StepDone, failures_from, step_from
+from robomemory.notes import Failure, Note, NoteLike, Plain, StepDone, failures_from, step_from
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
@@ -41,14 +42,14 @@ from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
 from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
-from robomemory.update_protocol import Change, RecordRow, Update
+from robomemory.update_protocol import RecordRow, Update, stands_for
 from robomemory.vectors.index_files import IndexFiles
 
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 MakeParts = Callable[[PartsContext], MemoryParts]
 
 
-class RoboMemory:
+class RoboMemory(SceneAnswers, Amending):
     """The memory of a robot in one scene: what it has seen and done. Any number of threads may call any
     method.
 
@@ -143,6 +144,7 @@ class RoboMemory:
         run: int = 0,
         step: StepDone | tuple[str, ...] | None = None,
         failures: Sequence[Failure | tuple[str, str, str, str]] = (),
+        metadata: Mapping[str, Plain] | None = None,
     ) -> Note:
         """A :class:`Note`, for callers that know this memory only by its protocol. ``step``: (verb, thing,
         relation, place, state) of a step that was tried, and its cause, if one is known; ``failures``: (act,
@@ -152,10 +154,15 @@ class RoboMemory:
             InvalidNoteError: ``step`` or ``failures`` are none; the rest is checked by :meth:`remember`.
         """
         done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
-        return Note(kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed)
+        more = {} if metadata is None else metadata
+        return Note(
+            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed, more
+        )
 
-    def remember(self, notes: Sequence[NoteLike]) -> None:
-        """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns.
+    def remember(self, notes: Sequence[NoteLike]) -> list[int]:
+        """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns. Gives the key
+        of the record that stands for each, in their order: its own, or that of what it says again; 0 for one
+        that tells nothing.
 
         Raises:
             InvalidNoteError: a note breaks the contract of ``MemoryRecord``; it and its field are named.
@@ -164,7 +171,7 @@ class RoboMemory:
         records = records_from(notes)
         self._check_open()
         if not records:
-            return
+            return []
         spatial = [r for r in records if r.kind is MemoryKind.SPATIAL]
         names = [name for r in spatial for name in names_in(r)]
         told = [r.text for r in records if r.kind is not MemoryKind.SPATIAL]
@@ -175,8 +182,10 @@ class RoboMemory:
             self._follower.follow()
             check_runs(records, self._store.run)
             now = self._now()
-            changes = self._plan(records, vectors, now)
+            rows = self._rows(records, vectors)
+            changes = self._parts.plan(self._updates(rows, vectors, now))
             self._follower.commit(changes, now, lambda: self._parts.apply(changes))
+        return [stands_for(row.record.id, changes[row.record.kind]) for row in rows]
 
     def begin_run(self, start_ns: int) -> int:
         """Begins a run of the robot's clock, which stands at ``start_ns`` [ns], and gives its number, from 1,
@@ -206,6 +215,10 @@ class RoboMemory:
         self._check_open()
         return self._store.backup(checked_path(target))
 
+    def clock_ns(self) -> int:
+        """What the computer's clock says [ns]."""
+        return self._clock_ns()
+
     def _run(self) -> int:
         return self._store.latest().run if self._store.shared else self._store.run
 
@@ -217,16 +230,20 @@ class RoboMemory:
         """The time of recording; later than every one before, even when the computer's clock is set back."""
         return max(self._clock_ns(), self._store.recorded_ns + 1)
 
-    def _plan(
-        self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32], now_ns: int
-    ) -> dict[MemoryKind, Change]:
-        rows: dict[MemoryKind, list[RecordRow]] = {}
-        for record in records:
-            run = self._store.run if record.run is None else record.run
-            row = RecordRow(replace(record, id=self._store.ids.record(), run=run), vectors.get(record.text))
-            rows.setdefault(record.kind, []).append(row)
-        updates = {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in rows.items()}
-        return self._parts.plan(updates)
+    def _rows(self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32]) -> list[RecordRow]:
+        run, key = self._store.run, self._store.ids.record
+        return [
+            RecordRow(replace(r, id=key(), run=run if r.run is None else r.run), vectors.get(r.text))
+            for r in records
+        ]
+
+    def _updates(
+        self, rows: Sequence[RecordRow], vectors: Mapping[str, F32], now_ns: int
+    ) -> dict[MemoryKind, Update]:
+        of_kind: dict[MemoryKind, list[RecordRow]] = {}
+        for row in rows:
+            of_kind.setdefault(row.record.kind, []).append(row)
+        return {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in of_kind.items()}
 
     def recall(self, queries: Sequence[str | Query], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
         """What fits the queries best, best first, from all memories at once.
@@ -247,16 +264,6 @@ class RoboMemory:
             return RecallResult()
         placed = [self._placed(q) for q in questions]
         return self._parts.recall(placed, k, timeout_s, self._embedder, self._follower.follow)
-
-    def merge(self, name: str, other: str, *, stamp_ns: int = 0, run: int | None = None) -> None:
-        """``name`` and ``other`` are the same thing from now on; what is known of both is kept under the
-        name known longer, and both names find it. Remembered as a fact "``name`` same as ``other``" at
-        ``stamp_ns`` of ``run`` (0: when one of them was seen last).
-
-        Raises:
-            InvalidQueryError: one of the names is empty, or means nothing that is known; or a bad time.
-        """
-        self.remember([self._questions.same_thing(name, other, stamp_ns, run)])
 
     def forget(
         self,
@@ -287,40 +294,17 @@ class RoboMemory:
                 choice, kinds=choice.kinds or None, query=placed,
                 run=self._store.run if choice.run is None and choice.before_ns is not None else choice.run,
             )  # fmt: skip
-            gone = self._store.forget(choice, self._now())
+            now = self._now()
+            self._follower.follow()
+            gone = self._store.chosen(choice)
+            if not len(gone):
+                return 0
+            self._store.forget(gone, self._parts.without(gone, self._store.ids, now), now)
             self._follower.follow()
             if self._store.shared:
                 return len(gone)
             self._parts.drop(gone.ids)
             return len(gone)
-
-    def scene(
-        self, at_ns: int | None = None, known_ns: int | None = None, *, run: int | None = None
-    ) -> SceneGraph:
-        """See :meth:`SceneQuestions.scene`."""
-        return self._questions.scene(at_ns, known_ns, run=run)
-
-    def where_is(self, name: str) -> Whereabouts | None:
-        """See :meth:`SceneQuestions.where_is`."""
-        return self._questions.where_is(name)
-
-    def where_was(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> Whereabouts | None:
-        """See :meth:`SceneQuestions.where_was`."""
-        return self._questions.where_was(name, at_ns, run=run)
-
-    def history(self, name: str) -> tuple[Stay, ...]:
-        """See :meth:`SceneQuestions.history`."""
-        return self._questions.history(name)
-
-    def inside(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> tuple[str, ...]:
-        """See :meth:`SceneQuestions.inside`."""
-        return self._questions.inside(name, at_ns, run=run)
-
-    def changes(
-        self, since_ns: int, until_ns: int | None = None, *, run: int | None = None
-    ) -> tuple[SceneChange, ...]:
-        """See :meth:`SceneQuestions.changes`."""
-        return self._questions.changes(since_ns, until_ns, run=run)
 
     def steps(self) -> tuple[MemoryRecord, ...]:
         """The temporal buffer, oldest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from robomemory.embed.embedder import Embedder
@@ -14,10 +14,11 @@ from robomemory.fusion import collect, merge
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.helpers import Helpers
 from robomemory.longterm import LongTermMemory
-from robomemory.records import MemoryKind, Query, Recall, RecallResult
+from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall, RecallResult
 from robomemory.store.backend import Backend
+from robomemory.store.forgetting import Consequences, Forgotten
 from robomemory.temporal import TemporalMemory
-from robomemory.update_protocol import Asked, Change, MemoryPart, Update
+from robomemory.update_protocol import REMOVED, Asked, Change, Ids, MemoryPart, RecordRow, Update
 from robomemory.vectors.index import FLAT_LIMIT
 from robomemory.vectors.index_files import IndexFiles
 
@@ -132,13 +133,14 @@ class MemoryParts:
         start = time.monotonic()
         deadline = start + timeout_s
         wanted = {kind for kind in MemoryKind if any(q.asks(kind) for q in queries)}
-        embedded = self._submit(self._embedding, embedder.embed, [q.text for q in queries])
+        texts = [q.text or "everything" for q in queries]  # without a text no likeness is asked for
+        embedded = self._submit(self._embedding, embedder.embed, texts)
         embedding: dict[MemoryKind, Future[Any]] = dict.fromkeys(wanted, embedded)
         vectors, missing = collect(embedding, deadline, timeout_s, "embedding the queries")
         if missing:
             return RecallResult(missing=missing)
         rows = next(iter(vectors.values()))
-        asked = [Asked(q, row, q.k or k) for q, row in zip(queries, rows, strict=True)]
+        asked = [Asked(q, row, q.k or (k if q.text else MAX_K)) for q, row in zip(queries, rows, strict=True)]
 
         def answer(kind: MemoryKind) -> list[list[Recall]]:
             """The answer of one memory to each query; empty where a query does not ask it."""
@@ -154,6 +156,31 @@ class MemoryParts:
                 wait([jobs[kind]], timeout=max(0.0, deadline - time.monotonic()))
         answers, missing = collect(jobs, deadline, timeout_s, "recall")
         return merge(asked, answers, missing)
+
+    def without(self, gone: Forgotten, ids: Ids, now_ns: int) -> Consequences:
+        """What follows once the records ``gone`` are forgotten."""
+        graph = self.spatial.without(gone.ids.get(MemoryKind.SPATIAL, ()), Update((), {}, ids, now_ns))
+        lines, emptied = self.temporal.without(gone.ids.get(MemoryKind.TEMPORAL, ()))
+        return Consequences(graph, lines, emptied)
+
+    def retraction(self, record: MemoryRecord, ids: Ids, now_ns: int) -> Change:
+        """What becomes of everything once ``record`` was never true."""
+        if record.kind in self.long_term:
+            return self.long_term[record.kind].retraction(record)
+        taken_back = (RecordRow(record, None, REMOVED),)
+        if record.kind is MemoryKind.TEMPORAL:
+            return Change(updates=taken_back)
+        graph = self.spatial.without([record.id], Update((), {}, ids, now_ns), retract=True)
+        return replace(graph, updates=taken_back)
+
+    def retracted(self, record: MemoryRecord, change: Change) -> None:
+        """Takes the committed ``change`` of :meth:`retraction` into the caches."""
+        if record.kind in self.long_term:
+            self.long_term[record.kind].apply(change)
+        elif record.kind is MemoryKind.TEMPORAL:
+            self.temporal.load()
+        else:
+            self.spatial.load()
 
     def drop(self, gone: Mapping[MemoryKind, Sequence[int]]) -> None:
         """Takes records that were forgotten out of the caches."""

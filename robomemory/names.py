@@ -4,95 +4,141 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+from robomemory.belief.relations import METRIC as METRIC
+from robomemory.belief.relations import PLACE as PLACE
+from robomemory.belief.relations import RELATIONS
+from robomemory.belief.relations import SAME as SAME
+from robomemory.belief.relations import STATE as STATE
+from robomemory.belief.relations import opposite as opposite
 
 _ARTICLES = frozenset({"a", "an", "the", "my", "your", "this", "that", "some"})
+_OWNERS = frozenset({"my", "your"})
 _FILLERS = _ARTICLES | {"is", "are", "was", "were", "be", "of"}
 
-_SYNONYMS = {
-    "inside": "in",
-    "inside of": "in",
-    "within": "in",
-    "into": "in",
-    "contained in": "in",
-    "on top of": "on",
-    "onto": "on",
-    "upon": "on",
-    "held in": "held by",
-    "grasped by": "held by",
-    "carried by": "held by",
-    "beside": "next to",
-    "close to": "near",
-    "over": "above",
-    "under": "below",
-    "beneath": "below",
-    "the same as": "same as",
-    "same thing as": "same as",
-    "the same thing as": "same as",
-}
-_INVERSE = {
-    "contains": "in",
-    "holds": "held by",
-    "is holding": "held by",
-    "holding": "held by",
-    "grasps": "held by",
-    "supports": "on",
-}
-
-PLACE = frozenset({"in", "on", "held by"})
-"""A thing is at one of these at a time: a new one ends the others."""
-
-STATE = frozenset({"is"})
-"""A thing is in one such state at a time (open, closed)."""
-
-METRIC = frozenset({"near", "next to", "left of", "right of", "in front of", "behind", "above", "below"})
-"""These no longer hold once one of the two has moved."""
-
-
-SAME = "same as"
-"""Two names mean one thing: not a fact of the graph, but a change of who is who."""
-
-_OPPOSITE = {
-    "left of": "right of",
-    "right of": "left of",
-    "in front of": "behind",
-    "behind": "in front of",
-    "above": "below",
-    "below": "above",
-}
-
-
-def opposite(relation: str) -> str:
-    """The relation that two things can't have while they have ``relation``; empty if there is none."""
-    return _OPPOSITE.get(relation, "")
+_SPELLINGS = {
+    "gray": "grey", "colored": "coloured", "color": "colour", "aluminum": "aluminium", "donut": "doughnut",
+    "yoghurt": "yogurt", "yogurt": "yogurt", "center": "centre", "fiber": "fibre", "mold": "mould",
+    "disk": "disc", "mom": "mum", "chili": "chilli", "jewelry": "jewellery", "tire": "tyre",
+}  # fmt: skip
+_IRREGULAR = {
+    "knives": "knife", "shelves": "shelf", "loaves": "loaf", "leaves": "leaf", "halves": "half",
+    "mice": "mouse", "people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot",
+    "teeth": "tooth", "potatoes": "potato", "tomatoes": "tomato", "boxes": "box", "buses": "bus",
+    "glasses": "glasses", "scissors": "scissors", "lenses": "lens", "vases": "vase", "cases": "case",
+    "keys": "key", "dice": "dice", "batteries": "battery", "cookies": "cookie", "movies": "movie",
+    "brownies": "brownie", "smoothies": "smoothie", "zombies": "zombie",
+}  # fmt: skip
+_SINGULAR_IN_S = frozenset(
+    [
+        "always",
+        "lens",
+        "pants",
+        "jeans",
+        "shorts",
+        "pliers",
+        "tongs",
+        "tweezers",
+        "news",
+        "series",
+        "species",
+        "stairs",
+        "headphones",
+        "mens",
+        "clothes",
+        "trousers",
+        "goggles",
+        "binoculars",
+        "hers",
+        "theirs",
+        "yours",
+    ]
+)
 
 
 def kin(one: str, other: str) -> bool:
     """Whether one name may be the other said less closely: the same noun at the end, and all words of the
     shorter in the longer ("mug" and "blue mug", but not "red mug" and "blue mug", nor "mug" and "mug rack").
     """
-    a, b = content(one), content(other)
+    a, b = content(name_key(one)), content(name_key(other))
+    if (mine := _owner(one)) and (theirs := _owner(other)) and mine != theirs:
+        return False
     return bool(a and b) and a[-1] == b[-1] and (set(a) <= set(b) or set(b) <= set(a))
 
 
+def _owner(name: str) -> str:
+    """Whose a thing is, if its name says so."""
+    found = re.match(r"(my|your|his|her|our|their|\S+['\u2019]s)\b", name)
+    return "" if found is None else found[1]
+
+
 def normal_name(name: str) -> str:
-    """``name`` in lower case without leading articles, underscores and doubled spaces."""
-    folded = unicodedata.normalize("NFC", name.casefold())
+    """``name`` in lower case without leading articles, owners, underscores and doubled spaces."""
+    return _bare(name, _ARTICLES)
+
+
+def thing_name(name: str) -> str:
+    """As :func:`normal_name`, but whose it is stays: "my mug" is not "your mug"."""
+    return _bare(name, _ARTICLES - _OWNERS)
+
+
+def _bare(name: str, dropped: frozenset[str]) -> str:
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
     parts = re.sub(r"[\s_]+", " ", folded).strip(" .,;:!?").split()
-    while len(parts) > 1 and parts[0] in _ARTICLES:
+    while len(parts) > 1 and parts[0] in dropped:
         parts = parts[1:]
     return " ".join(parts) or name.strip()
 
 
+@lru_cache(maxsize=100_000)
+def name_key(name: str) -> str:
+    """What names that differ only in number, spelling or Unicode have in common ("red cubes", "red cube");
+    ``name`` comes from :func:`thing_name`."""
+    parts = [_SPELLINGS.get(part, part) for part in unicodedata.normalize("NFKC", name).casefold().split()]
+    label = len(parts) > 1 and re.fullmatch(r"#\d+", parts[-1])
+    last = len(parts) - (2 if label else 1)
+    if last >= 0:
+        parts[last] = singular(parts[last])
+    return " ".join(parts) or name
+
+
+def singular(word: str) -> str:
+    """The singular of an English noun in lower case, by rule; a word that no rule is sure of stays."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if not word.isascii() or not word.isalpha() or len(word) < 4 or word in _SINGULAR_IN_S:
+        return word
+    if word.endswith(("ss", "us", "is", "as", "ics")) or not word.endswith("s"):
+        return word
+    if word.endswith("ies"):
+        return f"{word[:-3]}y" if len(word) > 4 else word[:-1]
+    if word.endswith(("ches", "shes", "xes", "sses", "zzes")):
+        return word[:-2]
+    return word[:-1]
+
+
 def normal_triple(subject: str, relation: str, obj: str) -> tuple[str, str, str]:
-    """The triple with names in one spelling and the relation in its usual word and direction."""
-    said = re.sub(r"[\s_]+", " ", relation.casefold()).strip()
-    if said not in _INVERSE:  # "is holding" keeps its verb
-        said = re.sub(r"^(is|are|was|lies|stands|stays|sits) (?=\w)", "", said)
-        said = re.sub(r"^to the (?=\w)", "", said)
-    subject, obj = normal_name(subject), normal_name(obj)
-    if said in _INVERSE:
-        return obj, _INVERSE[said], subject
-    return subject, _SYNONYMS.get(said, said), obj
+    """The triple with names in one spelling and the relation in its usual word and direction. Whether it is
+    denied is told by :func:`said_of`."""
+    return _said(subject, relation, obj, normal_name)[:3]
+
+
+def said_of(subject: str, relation: str, obj: str) -> tuple[str, str, str, bool]:
+    """(subject, relation, object, denied): as :func:`normal_triple` with the names of :func:`thing_name`, and
+    whether it is said not to hold."""
+    return _said(subject, relation, obj, thing_name)
+
+
+def _said(subject: str, relation: str, obj: str, named: Callable[[str], str]) -> tuple[str, str, str, bool]:
+    meaning = RELATIONS.meaning(relation)
+    subject, obj, denied = named(subject), named(obj), meaning.denied
+    if meaning.relation in STATE and (found := re.match(r"(?:not|no longer|never) (.+)", obj)):
+        obj, denied = named(found[1]), not denied
+    if meaning.turned:
+        subject, obj = obj, subject
+    return subject, meaning.relation, obj, denied
 
 
 def exclusive(relation: str) -> frozenset[str]:

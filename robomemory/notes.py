@@ -6,8 +6,9 @@ No part reads a text to learn a fact: a step that was tried, what failed and wha
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from robomemory import checks
@@ -16,6 +17,10 @@ from robomemory.errors import InvalidNoteError
 Position = tuple[float, float, float]
 Triple = tuple[str, str, str]
 
+Plain = str | int | float | bool | None
+"""What a value of the metadata is."""
+
+MAX_METADATA = 100  # values of one note
 MAX_FAILURES = 1_000  # of one note
 
 
@@ -72,7 +77,8 @@ class Note:
     about; ``position`` (3,) [m, base frame] of the first of them, or of the triple's subject; ``triple``
     (subject, relation, object): a fact of a spatial note, a lesson of a semantic one; ``confidence`` [0, 1];
     ``source`` says who told it; ``step``: the step that a temporal note is about; ``failures``: what
-    failed in the attempt that an episodic note is about.
+    failed in the attempt that an episodic note is about; ``metadata`` {name: text, number, bool or None} is
+    kept and can be asked for.
     """
 
     kind: str
@@ -86,11 +92,12 @@ class Note:
     run: int = 0
     step: StepDone | None = None
     failures: tuple[Failure, ...] = ()
+    metadata: Mapping[str, Plain] = field(default_factory=dict, hash=False)
 
 
 class NoteLike(Protocol):
     """What ``remember`` accepts: any object with these attributes, such as a :class:`Note`. It may also have
-    ``run``, ``step`` and ``failures``, as a :class:`Note` has them."""
+    ``run``, ``step``, ``failures`` and ``metadata``, as a :class:`Note` has them."""
 
     @property
     def kind(self) -> str: ...
@@ -137,6 +144,33 @@ def failures_from(where: str, value: object) -> tuple[Failure, ...]:
         each if isinstance(each, Failure) else Failure(*_fields(f"{where}[{i}]", each, (4,), expected))
         for i, each in enumerate(given)
     )
+
+
+def metadata_from(where: str, value: object) -> dict[str, Plain]:
+    """``value`` as metadata.
+
+    Raises:
+        InvalidNoteError: it is no mapping of names to texts, finite numbers, bools or None, or too large.
+    """
+    if not isinstance(value, Mapping) or len(value) > MAX_METADATA:
+        raise InvalidNoteError(
+            f"{where}: {checks.shown(value)}, expected at most {MAX_METADATA} names with a value each"
+        )
+    found: dict[str, Plain] = {}
+    for name, said in value.items():
+        checks.text(f"{where}: name", name, InvalidNoteError)
+        plain = isinstance(said, str | bool) or said is None
+        if isinstance(said, str) and said:
+            checks.text(f"{where}[{checks.shown(name)}]", said, InvalidNoteError)
+        if isinstance(said, int | float) and not plain:
+            plain = math.isfinite(said) and abs(said) < 2**63
+        if not plain:
+            raise InvalidNoteError(
+                f"{where}[{checks.shown(name)}]: {checks.shown(said)}, expected a text, a finite number, a"
+                " bool or None"
+            )
+        found[str.__str__(name)] = said
+    return dict(sorted(found.items()))
 
 
 def _fields(where: str, value: object, sizes: tuple[int, ...], expected: str) -> tuple[str, ...]:

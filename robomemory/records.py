@@ -7,14 +7,14 @@ Positions are in the robot's base frame [m]; stamps in nanoseconds of the robot'
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from robomemory import checks
 from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryError
-from robomemory.notes import Failure, NoteLike, StepDone, failures_from, step_from
+from robomemory.notes import Failure, NoteLike, Plain, StepDone, failures_from, metadata_from, step_from
 from robomemory.notes import Position as Position
 from robomemory.notes import Triple as Triple
 from robomemory.timestamps import MOST_AHEAD, Moment
@@ -66,7 +66,8 @@ class MemoryRecord:
     ``position`` (3,) [m] of the first entity, or of the triple's subject; ``triple`` (subject, relation,
     object) of a spatial fact, or of a lesson in the semantic memory; ``confidence`` [0, 1]; ``source`` says
     who told it; ``run`` is the run of the clock that ``stamp_ns`` is of (None: not stored yet, and of the run
-    that the store is in); ``step`` that was tried and ``failures`` of the attempt that it is about.
+    that the store is in); ``step`` that was tried and ``failures`` of the attempt that it is about;
+    ``metadata`` as in a :class:`robomemory.Note`.
 
     Raises:
         InvalidNoteError: a field breaks the contract; the field and its value are named.
@@ -84,6 +85,7 @@ class MemoryRecord:
     run: int | None = None
     step: StepDone | None = None
     failures: tuple[Failure, ...] = ()
+    metadata: Mapping[str, Plain] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         err = InvalidNoteError
@@ -112,6 +114,7 @@ class MemoryRecord:
             object.__setattr__(self, "run", checks.run("MemoryRecord.run", self.run, err))
         object.__setattr__(self, "step", step_from("MemoryRecord.step", self.step))
         object.__setattr__(self, "failures", failures_from("MemoryRecord.failures", self.failures))
+        object.__setattr__(self, "metadata", metadata_from("MemoryRecord.metadata", self.metadata))
         if kind is MemoryKind.SPATIAL and not self.entities and self.triple is None:
             raise err(f"MemoryRecord: spatial {checks.shown(self.text)} names neither entities nor a triple")
 
@@ -141,6 +144,7 @@ def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
             run=note.run if isinstance(note, MemoryRecord) else getattr(note, "run", None) or None,
             step=getattr(note, "step", None),
             failures=getattr(note, "failures", ()),
+            metadata=getattr(note, "metadata", {}),
         )
     except AttributeError as error:
         raise InvalidNoteError(f"notes[{index}]: {type(note).__name__} is no note: {error}") from error
@@ -169,7 +173,8 @@ def check_runs(records: Iterable[MemoryRecord], run: int) -> None:
 class Query:
     """One question.
 
-    ``text`` in words; ``kinds`` of memory to ask, such as {"semantic"} (None: all); ``k`` most items
+    ``text`` in words (empty: whatever fits the place and time, the newest first, all of it unless ``k`` is
+    given); ``kinds`` of memory to ask, such as {"semantic"} (None: all); ``k`` most items
     to return (None: what the call says); ``near`` ((x, y, z), radius) [m] keeps records with a position in
     that ball; ``between`` (first, last) [ns], inclusive, keeps records of that time, and facts and positions
     that held within it, by the clock of the run ``run`` (None: the run that the store is in); a run without
@@ -179,7 +184,7 @@ class Query:
         InvalidQueryError: a field breaks the contract; the field and its value are named.
     """
 
-    text: str
+    text: str = ""
     kinds: Collection[str] | None = None
     k: int | None = None
     near: tuple[Position, float] | None = None
@@ -188,18 +193,14 @@ class Query:
 
     def __post_init__(self) -> None:
         err = InvalidQueryError
-        checks.text("Query.text", self.text, err)
+        if self.text != "" or (self.near is None and self.between is None):
+            checks.text("Query.text", self.text, err)
         if self.kinds is not None:
             object.__setattr__(self, "kinds", check_kinds("Query.kinds", self.kinds))
         if self.k is not None:
             check_k("Query.k", self.k)
         if self.near is not None:
-            center, radius = _pair("Query.near", self.near, "((x, y, z), radius_m)")
-            center = checks.position("Query.near center [m]", center, err)
-            (radius,) = checks.numbers("Query.near radius [m]", (radius,), 1, err)
-            if not 0 < radius <= checks.MAX_M:
-                raise err(f"Query.near radius: {radius} m, expected > 0 and at most {checks.MAX_M:g} m")
-            object.__setattr__(self, "near", (center, radius))
+            object.__setattr__(self, "near", ball("Query.near", self.near))
         if self.between is not None:
             said = _pair("Query.between", self.between, "(first_ns, last_ns)")
             first, last = (checks.stamp("Query.between [ns]", t, err) for t in said)
@@ -221,6 +222,21 @@ class Query:
     def asks(self, kind: MemoryKind) -> bool:
         """Whether the memory of ``kind`` is asked."""
         return not self.kinds or kind in self.kinds
+
+
+def ball(where: str, value: object) -> tuple[Position, float]:
+    """``value`` as a ball ((x, y, z), radius) [m].
+
+    Raises:
+        InvalidQueryError: it is none; ``where`` names it.
+    """
+    err = InvalidQueryError
+    center, radius = _pair(where, value, "((x, y, z), radius_m)")
+    center = checks.position(f"{where} center [m]", center, err)
+    (radius,) = checks.numbers(f"{where} radius [m]", (radius,), 1, err)
+    if not 0 < radius <= checks.MAX_M:
+        raise err(f"{where} radius: {radius} m, expected > 0 and at most {checks.MAX_M:g} m")
+    return center, radius
 
 
 def queries_from(queries: object) -> list[Query]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -67,7 +67,7 @@ class TemporalMemory:
         )
 
     def _compressed(self, old: Sequence[RecordRow], ids: Ids) -> RecordRow:
-        line = _compress(old, ids)
+        line = _compress(old, ids.record())
         summarize = self._helpers.summarize
         if summarize is None:
             return line
@@ -81,6 +81,25 @@ class TemporalMemory:
         except InvalidNoteError as error:
             _log.warning("a helper wrote a line that can't be kept; the rule decides: %s", error)
             return line
+
+    def without(self, ids: Collection[int]) -> tuple[tuple[RecordRow, ...], tuple[int, ...]]:
+        """(lines drawn anew, lines that nothing is left of) once the records ``ids`` are forgotten."""
+        gone, drawn, emptied = set(ids), dict[int, RecordRow](), list[int]()
+        hit = sorted(self._store.lines_of(gone) - gone)
+        while hit:  # a line is younger than what it was drawn from
+            key, *hit = hit
+            found = self._store.drawn_into(key)
+            rows = [drawn.get(row.record.id, row) for row in found if row.record.id not in gone]
+            line = self._store.row(MemoryKind.TEMPORAL, key)
+            if line is None:
+                continue
+            if rows:
+                drawn[key] = _compress(_ordered(rows), key)
+            else:
+                gone.add(key)
+                emptied.append(key)
+            hit = sorted({*hit, *self._store.lines_of([key])} - gone - drawn.keys())
+        return tuple(drawn.values()), tuple(emptied)
 
     def apply(self, change: Change) -> None:
         new = {row.record.id: row for row in (*change.rows, *change.updates)}
@@ -116,8 +135,8 @@ def _ordered(rows: list[RecordRow]) -> list[RecordRow]:
     return sorted(rows, key=lambda r: (r.record.source != COMPRESSED, r.record.moment, r.record.id))
 
 
-def _compress(rows: Sequence[RecordRow], ids: Ids) -> RecordRow:
-    """One row for ``rows``; its vector is the mean of theirs, its stamp the last one's."""
+def _compress(rows: Sequence[RecordRow], key: int) -> RecordRow:
+    """One row for ``rows``, with the ``key``; its vector is the mean of theirs, its stamp the last one's."""
     parts: list[str] = []
     for row in rows:
         text = row.record.text.strip().rstrip(".")
@@ -134,7 +153,7 @@ def _compress(rows: Sequence[RecordRow], ids: Ids) -> RecordRow:
     vector = vectors[-1] if norm < 1e-6 else (mean / norm).astype(np.float32)
     last = max(row.record.moment for row in rows)
     record = MemoryRecord(
-        id=ids.record(),
+        id=key,
         kind=MemoryKind.TEMPORAL,
         stamp_ns=last.ns,
         run=last.run,

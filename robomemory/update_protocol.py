@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from robomemory.belief.evidence import Evidence
+from robomemory.belief.folds import Folds
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.records import MemoryRecord, Query, Recall
@@ -35,7 +37,9 @@ class RecordRow:
 class Change:
     """What one update sets. ``rows`` are new, ``updates`` known ones with another stamp, confidence or
     ``replaced_by``; an entity, fact or sighting replaces the one of the same key. ``names`` holds the
-    vector of each new entity's name, ``aliases`` {name: entity}, ``merges`` (gone, kept) entities."""
+    vector of each new entity's name, ``aliases`` {name: entity}, ``merges`` (gone, kept) entities; ``folds``
+    (None: others wrote it) are what the caches of belief become; ``stands`` {note: the known record that says
+    it already}."""
 
     rows: tuple[RecordRow, ...] = ()
     updates: tuple[RecordRow, ...] = ()
@@ -45,9 +49,20 @@ class Change:
     sightings: tuple[Sighting, ...] = ()
     aliases: tuple[tuple[str, int], ...] = ()
     merges: tuple[tuple[int, int], ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    folds: Folds | None = None
+    stands: Mapping[int, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self.updates or self.entities or self.facts or self.sightings or self.merges)
+        graph = self.entities or self.facts or self.sightings or self.merges or self.evidence
+        return bool(self.rows or self.updates or graph)
+
+
+def stands_for(note: int, change: Change) -> int:
+    """The record that stands for the note of the number ``note``, once ``change`` is kept; 0: none does."""
+    if any(row.record.id == note for row in change.rows):
+        return note
+    return change.stands.get(note, 0)
 
 
 class Ids:

@@ -23,6 +23,14 @@ _SLOT = re.compile(
 """Sentences with a slot that has one value at a time: whoever prefers the left tray no longer prefers the
 right one."""
 
+_WHEN = re.compile(
+    r"\b(?:in the (?:early |late )?(?:morning|afternoon|evening)s?|at (?:night|noon|midnight|home|work|school"
+    r"|breakfast|lunch|dinner)|for (?:breakfast|lunch|dinner|supper|dessert)|on (?:workdays|weekdays|weekends"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)|in (?:spring|summer|autumn|fall|winter)|every \w+"
+    r"|(?:when|while|during|after|before|if|unless|until) .+)$"
+)
+"""When a value holds: tea in the morning leaves room for coffee in the evening."""
+
 
 def decide(record: MemoryRecord, known: Sequence[MemoryRecord], helpers: Helpers) -> Revision:
     """What to do with ``record``; ``known`` are the standing records most like it, best first."""
@@ -75,4 +83,7 @@ def _without_not(words: Sequence[str]) -> tuple[str, ...]:
 def _slot(text: str) -> tuple[str, ...] | None:
     said = re.sub(r"\s+", " ", text.casefold()).strip(" .!")
     found = _SLOT.match(said)
-    return None if found is None else content(found["slot"])
+    if found is None:
+        return None
+    when = _WHEN.search(found["value"])
+    return (*content(found["slot"]), *(() if when is None else ("|", *content(when[0]))))

@@ -250,7 +250,7 @@ class Memory(Protocol):
         a step that was tried."""
         ...
 
-    def remember(self, notes: Sequence[Note]) -> None:
+    def remember(self, notes: Sequence[Note]) -> object:
         """Keep ``notes``, all or none. Returns once they are durable."""
         ...
 

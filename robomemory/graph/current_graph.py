@@ -11,8 +11,9 @@ from itertools import islice
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
+from robomemory.belief.folds import Folds
 from robomemory.graph.scene import Entity, Fact, Sighting
-from robomemory.names import content
+from robomemory.names import PLACE, content, name_key
 from robomemory.records import Position
 from robomemory.timestamps import Moment
 
@@ -22,6 +23,7 @@ drown what was asked for."""
 
 _NONE: dict[int, None] = {}
 CELL_M = 0.05  # of the grid that finds things by their place
+ROOM_M = 1.0  # of the coarse grid, for balls
 
 
 class SceneState:
@@ -36,6 +38,10 @@ class SceneState:
         self.last: dict[int, Sighting] = {}  # where each thing was seen last
         self.mentions: dict[int, Sighting] = {}  # what was said of it last without a place
         self._cells: dict[tuple[int, int, int], set[int]] = defaultdict(set)
+        self._rooms: dict[tuple[int, int, int], set[int]] = defaultdict(set)
+        self.held: dict[int, int] = defaultdict(
+            int
+        )  # {thing: facts that hold and say what it is in, on, ...}
         self.by_name: dict[str, list[int]] = defaultdict(list)
         self.ordinals: dict[str, int] = defaultdict(int)
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -44,19 +50,26 @@ class SceneState:
         self._out: dict[int, dict[int, None]] = defaultdict(dict)  # facts of a subject, as they came
         self._into: dict[int, dict[int, None]] = defaultdict(dict)  # facts of an object
         self._ages: list[tuple[Moment, int]] = []  # heap of (last said, fact)
+        self.folds = Folds()  # of what was touched since
+        self.newest: dict[int, int] = {}  # {run: the newest stamp known of it}
 
     def put_entity(self, entity: Entity) -> None:
         known = self.entities.get(entity.id)
+        run, ns = entity.last_seen
+        self.newest[run] = max(self.newest.get(run, 0), ns)
         if known is not None and known.name != entity.name:
             self._unname(known.name, entity.id)
         if known is None or known.name != entity.name:
             self.put_alias(entity.name, entity.id)
-        self.ordinals[entity.name] = max(self.ordinals[entity.name], entity.ordinal)
+        said = name_key(entity.name)
+        self.ordinals[said] = max(self.ordinals[said], entity.ordinal)
         self.entities[entity.id] = entity
         if known is not None and known.position is not None:
             self._cells[_cell(known.position)].discard(entity.id)
+            self._rooms[_cell(known.position, ROOM_M)].discard(entity.id)
         if entity.position is not None:
             self._cells[_cell(entity.position)].add(entity.id)
+            self._rooms[_cell(entity.position, ROOM_M)].add(entity.id)
             self.graph.add_node(entity.id)
 
     def near(self, spot: Position, radius_m: float) -> list[int]:
@@ -67,10 +80,22 @@ class SceneState:
         spots = ((key, self.entities[key].position) for key in keys)
         return sorted(k for k, p in spots if p is not None and math.dist(p, spot) <= radius_m)
 
+    def may_be_within(self, spot: Position, radius_m: float) -> set[int]:
+        """The things that may be within ``radius_m`` [m] of ``spot``: those last seen near it, and those that
+        others may have carried there."""
+        low = _cell((spot[0] - radius_m, spot[1] - radius_m, spot[2] - radius_m), ROOM_M)
+        high = _cell((spot[0] + radius_m, spot[1] + radius_m, spot[2] + radius_m), ROOM_M)
+        found = {key for key, count in self.held.items() if count}
+        if math.prod(b - a + 1 for a, b in zip(low, high, strict=True)) > len(self._rooms):
+            return found.union(*self._rooms.values())
+        spans = (range(a, b + 1) for a, b in zip(low, high, strict=True))
+        return found.union(*(self._rooms[room] for room in itertools.product(*spans) if room in self._rooms))
+
     def put_alias(self, name: str, key: int) -> None:
         """``name`` means the thing ``key``, perhaps besides others."""
-        if key not in self.by_name[name]:
-            self.by_name[name].append(key)
+        said = name_key(name)
+        if key not in self.by_name[said]:
+            self.by_name[said].append(key)
         words = content(name)
         self._names[words].add(name)
         self._longest = max(self._longest, len(words))
@@ -78,9 +103,10 @@ class SceneState:
             self._by_word[word].add(name)
 
     def _unname(self, name: str, key: int) -> None:
-        self.by_name[name].remove(key)
-        if not self.by_name[name]:
-            del self.by_name[name]
+        said = name_key(name)
+        self.by_name[said].remove(key)
+        if not self.by_name[said]:
+            del self.by_name[said]
             words = content(name)
             self._names[words].discard(name)
             for word in words:
@@ -88,6 +114,8 @@ class SceneState:
 
     def put_fact(self, fact: Fact) -> None:
         if fact.open:
+            if (known := self.facts.get(fact.id)) is not None:
+                self._unlink(known)
             self._link(fact)
             heapq.heappush(self._ages, (fact.seen, fact.id))
             return
@@ -99,19 +127,28 @@ class SceneState:
 
     def _link(self, fact: Fact) -> None:
         self.facts[fact.id] = fact
+        if fact.relation in PLACE:
+            self.held[fact.subject] += 1
         self.graph.add_edge(fact.subject, fact.object, key=fact.id)
         self._out[fact.subject][fact.id] = self._into[fact.object][fact.id] = None
 
     def _unlink(self, fact: Fact) -> None:
+        if fact.relation in PLACE:
+            self.held[fact.subject] -= 1
         del self.facts[fact.id], self._out[fact.subject][fact.id], self._into[fact.object][fact.id]
         self.graph.remove_edge(fact.subject, fact.object, key=fact.id)
 
     def put_sighting(self, sighting: Sighting) -> None:
         kept = self.mentions if sighting.position is None else self.last
-        before = kept.get(sighting.entity_id)
-        if before is None or before.at <= sighting.at:
-            kept[sighting.entity_id] = sighting
-            self.graph.add_node(sighting.entity_id)
+        key = sighting.entity_id
+        before = kept.get(key)
+        if sighting.expired_ns is not None or sighting.until is not None:
+            if before is not None and before.id == sighting.id:
+                del kept[key]
+                self._drop_if_isolated(key)
+        elif before is None or before.at <= sighting.at:
+            kept[key] = sighting
+            self.graph.add_node(key)
 
     def _drop_if_isolated(self, key: int) -> None:
         if key in self.graph and self.graph.degree(key) == 0 and not self.placed(key):
@@ -137,7 +174,7 @@ class SceneState:
         for size in range(1, min(self._longest, len(words)) + 1):
             for start in range(len(words) - size + 1):
                 for name in self._names.get(words[start : start + size], ()):
-                    yield name, self.by_name[name]
+                    yield name, self.by_name.get(name_key(name), [])
 
     def names_holding(self, words: Iterable[str]) -> set[str]:
         """The names that hold all of ``words``."""
@@ -167,6 +204,6 @@ class SceneState:
             heapq.heappop(self._ages)
 
 
-def _cell(spot: Position) -> tuple[int, int, int]:
-    x, y, z = (math.floor(v / CELL_M) for v in spot)
+def _cell(spot: Position, size_m: float = CELL_M) -> tuple[int, int, int]:
+    x, y, z = (math.floor(v / size_m) for v in spot)
     return x, y, z

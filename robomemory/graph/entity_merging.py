@@ -10,9 +10,9 @@ from typing import Protocol
 
 from robomemory.embed.embedder import F32
 from robomemory.graph.current_graph import SceneState
-from robomemory.graph.scene import Entity, Fact
+from robomemory.graph.scene import Entity
 from robomemory.helpers import Ambiguity, Helpers, settle
-from robomemory.names import kin, normal_name, normal_triple
+from robomemory.names import kin, name_key, said_of, thing_name
 from robomemory.records import MemoryRecord
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Update
@@ -26,10 +26,6 @@ ALIKE = 0.6
 
 class Lookup(Protocol):
     """What an update asks beyond the graph as it stands."""
-
-    def history(self, subject: int) -> Sequence[Fact]:
-        """The facts of ``subject`` that have ended and are believed."""
-        ...
 
     def around(self, names: Sequence[str]) -> tuple[str, ...]:
         """The facts near the things called ``names`` or alike, in words."""
@@ -90,7 +86,7 @@ class Identities:
             if len(name.split()) > len(twin.name.split()):  # the closer name is the better one
                 self.entities[twin.id] = replace(twin, name=name, ordinal=1)
                 self.named_now.add(twin.id)
-                self._new_names[name].append(twin.id)
+                self._new_names[name_key(name)].append(twin.id)
             return twin.id
         if kindred or self._helpers.resolve is None:
             return None
@@ -102,7 +98,7 @@ class Identities:
         if self.settle(asked, choices, record) == choices[0]:
             return None
         self.aliases[name] = alike[0].id
-        self._new_names[name].append(alike[0].id)
+        self._new_names[name_key(name)].append(alike[0].id)
         return alike[0].id
 
     def _likeness(self, name: str, entity: Entity) -> float:
@@ -124,17 +120,17 @@ class Identities:
         return self.entities.get(key) or self._state.entities[key]
 
     def _named(self, name: str) -> list[Entity]:
-        keys = [*self._state.by_name.get(name, ()), *self._new_names.get(name, ())]
-        if name in self.aliases:
-            keys.append(self.aliases[name])
+        said = name_key(name)
+        keys = [*self._state.by_name.get(said, ()), *self._new_names.get(said, ())]
+        keys += [key for alias, key in self.aliases.items() if name_key(alias) == said]
         found = {(e := self.get(k)).id: e for k in keys}
-        renamed = (e for e in found.values() if name == e.name or name not in self._renamed(e))
+        renamed = (e for e in found.values() if said == name_key(e.name) or said not in self._renamed(e))
         return list(renamed)
 
     def _renamed(self, entity: Entity) -> tuple[str, ...]:
         """The name that ``entity`` lost within this update."""
         known = self._state.entities.get(entity.id)
-        return () if known is None or known.name == entity.name else (known.name,)
+        return () if known is None or known.name == entity.name else (name_key(known.name),)
 
     def meant(self, name: str) -> list[Entity]:
         """The things called ``name``, which may be a label such as "red block #2"."""
@@ -157,8 +153,10 @@ class Identities:
     def add(self, name: str, record: MemoryRecord) -> Entity:
         """A thing that was not known before."""
         moment = record.moment
-        alike = [e.ordinal for k in self._new_names.get(name, ()) if (e := self.get(k)).name == name]
-        ordinal = max([self._state.ordinals.get(name, 0), *alike]) + 1
+        said = name_key(name)
+        new = (self.get(k) for k in self._new_names.get(said, ()))
+        alike = [e.ordinal for e in new if name_key(e.name) == said]
+        ordinal = max([self._state.ordinals.get(said, 0), *alike]) + 1
         key = self._update.ids.entity()
         self.entities[key] = Entity(
             key,
@@ -171,7 +169,7 @@ class Identities:
             record.confidence,
             self._update.recorded_ns,
         )
-        self._new_names[name].append(key)
+        self._new_names[said].append(key)
         self.named_now.add(key)
         return self.entities[key]
 
@@ -179,18 +177,19 @@ class Identities:
         """``record`` is about ``entity``."""
         first = min(entity.first_seen, record.moment)
         last = max(entity.last_seen, record.moment)
-        self.entities[entity.id] = replace(entity, first_seen=first, last_seen=last)
+        sure = entity.confidence if entity.position is not None else max(entity.confidence, record.confidence)
+        self.entities[entity.id] = replace(entity, first_seen=first, last_seen=last, confidence=sure)
 
 
 def primary_name(record: MemoryRecord) -> str:
     """The name that ``record.position`` belongs to: the triple's subject, else the first entity."""
     if record.triple is not None:
-        return normal_name(record.triple[0])
-    return normal_name(record.entities[0])
+        return thing_name(record.triple[0])
+    return thing_name(record.entities[0])
 
 
 def names_in(record: MemoryRecord) -> tuple[str, ...]:
     """All names a spatial record holds, in one spelling."""
-    triple = normal_triple(*record.triple) if record.triple is not None else None
+    triple = said_of(*record.triple) if record.triple is not None else None
     ends = () if triple is None else (triple[0], triple[2])
-    return (*map(normal_name, record.entities), *ends)
+    return (*map(thing_name, record.entities), *ends)

@@ -6,11 +6,16 @@ moment of recording (as it was believed at ``known_ns``, the computer's clock).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from robomemory.belief.carrying import CarriedPlace, Scenery, carried
+from robomemory.belief.evidence import ALONE, Told
+from robomemory.belief.folding import Clock
+from robomemory.belief.folds import lost_at
+from robomemory.belief.whole import believe
+from robomemory.graph.entity_merging import Rules
 from robomemory.graph.scene import (
-    FOREVER_NS,
     Entity,
     Fact,
     SceneChange,
@@ -32,8 +37,8 @@ from robomemory.timestamps import Moment
 class History:
     """The past of ``store``'s graph."""
 
-    def __init__(self, store: StoreReader) -> None:
-        self._store = store
+    def __init__(self, store: StoreReader, rules: Rules) -> None:
+        self._store, self._rules = store, rules
 
     def facts_of(self, keys: Sequence[int], first: Moment, last: Moment) -> list[Fact]:
         """The facts that have one of ``keys`` as an end and held within the span, inclusive."""
@@ -62,19 +67,24 @@ class History:
 
     def scene(self, at: Moment, known_ns: int | None) -> SceneGraph:
         """What was true at ``at``, as believed at ``known_ns`` (None: now)."""
-        known = FOREVER_NS if known_ns is None else known_ns
         entities = {e.id: e for e in self._store.things()}
         labels = {key: e.label for key, e in entities.items()}
-        believed = self._store.facts(
-            FactFilter(known_ns=known, began_by=at, order=FactOrder.BEGAN_LAST_FIRST)
-        )
+        if known_ns is None:
+            believed = self._store.facts(FactFilter(began_by=at, order=FactOrder.BEGAN_LAST_FIRST))
+            sightings = self._store.sightings(SightingFilter(by=at, order=SightingOrder.PLACED_LAST))
+        else:
+            believed, sightings = self._known(known_ns, at, labels)
         facts = [f for f in believed if f.valid_until is None or f.valid_until > at]
         past = [f for f in believed if f.valid_until is not None and f.valid_until <= at][:1000]
-        sightings = SightingFilter(by=at, known_ns=known, order=SightingOrder.PLACED_LAST)
-        seen = {s.entity_id: s for s in self._store.sightings(sightings)}
-        linked = {end for f in facts for end in (f.subject, f.object)} | set(seen)
+        tracks: dict[int, list[Sighting]] = {}
+        for s in sightings:
+            tracks.setdefault(s.entity_id, []).append(s)
+        seen = {key: found[-1] for key, found in tracks.items()}
+        linked = {end for f in facts for end in (f.subject, f.object)}
+        linked |= {key for key, s in seen.items() if s.until is None or s.until > at}
+        scenery = _scenery(tracks, facts, at)
         objects = (
-            _object(e, seen.get(e.id), at)
+            _object(e, seen.get(e.id), carried(e.id, scenery) if e.id in seen else None, at)
             for e in sorted(entities.values(), key=lambda e: (e.name, e.ordinal))
             if e.id in linked and e.merged_into is None
         )
@@ -84,6 +94,57 @@ class History:
             tuple(_scene_fact(f, labels) for f in order),
             tuple(_scene_fact(f, labels) for f in sorted(past, key=lambda f: f.id)),
         )
+
+    def _known(
+        self, known_ns: int, at: Moment, labels: Mapping[int, str]
+    ) -> tuple[list[Fact], list[Sighting]]:
+        """The facts and sightings up to ``at`` as believed at ``known_ns``."""
+        evidence = self._store.evidence_known(known_ns)
+        newest: dict[int, int] = {}
+        for e in evidence:
+            newest[e.at.run] = max(newest.get(e.at.run, 0), e.at.ns)
+        clock = Clock(self._rules.expire_ns, newest, lambda run: self._store.run_start(run) or 0)
+        belief = believe(evidence, lambda key: labels.get(key, ""), clock, validity=self._rules.validity)
+        found = (s for spells in belief.spells.values() for s in spells if s.began <= at)
+        facts = [
+            Fact(
+                n, s.subject, s.relation, s.object, s.began, s.until, known_ns, None, s.seen, s.confidence,
+                s.record_id, s.ended_by, s.times, s.newest_id, s.sources,
+            )
+            for n, s in enumerate(sorted(found, key=lambda s: (s.began, s.record_id)), 1)
+        ][::-1]  # fmt: skip
+        sightings = [
+            Sighting(0, e.record_id, e.subject, e.at, None, e.recorded_ns)
+            for e in evidence if e.told is Told.NAMED and e.relation == ALONE and e.at <= at
+        ]  # fmt: skip
+        for key, track in belief.tracks.items():
+            for place, s in enumerate(track):
+                following = track[place + 1].began if place + 1 < len(track) else None
+                until = lost_at(s.until, following)
+                if s.began <= at:
+                    sightings.append(
+                        Sighting(
+                            0,
+                            s.record_id,
+                            key,
+                            s.began,
+                            s.position,
+                            known_ns,
+                            until,
+                            None,
+                            s.seen,
+                            s.times,
+                            s.confidence,
+                            s.newest_id,
+                            s.sources,
+                        )
+                    )
+        return facts, sightings
+
+    def place(self, key: int, at: Moment) -> Position | None:
+        """Where ``key`` was seen last, as of ``at`` [m]."""
+        found = [s for s in self.sightings_of([key], at, at) if s.position is not None]
+        return max(found, key=lambda s: s.at).position if found else None
 
     def stays(self, entity: Entity) -> tuple[Stay, ...]:
         """Where ``entity`` has been, oldest first: its places, and its positions until the next one."""
@@ -100,7 +161,7 @@ class History:
         )
         ends = [s.at for s in track[1:]]
         for s, until in zip(track, [*ends, None], strict=False):
-            found.append(_stay(entity, "", "", s.position, s.at, until, s.record_id))
+            found.append(_stay(entity, "", "", s.position, s.at, s.until or until, s.record_id))
         return tuple(sorted(found, key=lambda s: (s.began, s.record_id)))
 
     def where_was(self, entity: Entity, at: Moment) -> Whereabouts | None:
@@ -122,9 +183,13 @@ class History:
         lines = tuple(f"{labels.get(f.subject, '?')} {f.relation} {labels.get(f.object, '?')}" for f in said)
         if not seen:
             return Whereabouts(entity.label, None, said[0].valid_from.ns, lines, "", said[0].valid_from.run)
-        key, s = seen[0]
-        via = "" if key == entity.id else labels.get(key, "?")
-        return Whereabouts(entity.label, s.position, s.at.ns, lines, via, s.at.run)
+        tracks = {key: [s] for key, s in seen}
+        scenery = _scenery(tracks, said, at, self.place)
+        placed = carried(entity.id, scenery)
+        if placed is None:
+            return None
+        via = "" if placed.via == entity.id else labels.get(placed.via, "?")
+        return Whereabouts(entity.label, placed.position, placed.at.ns, lines, via, placed.at.run)
 
     def before(self, entity: Entity) -> Whereabouts | None:
         """Where ``entity`` was before it came to where it is now; None if it was nowhere else."""
@@ -178,8 +243,37 @@ def _change(at: Moment, what: str, text: str, record_id: int) -> SceneChange:
     return SceneChange(at.ns, what, text, record_id, at.run)
 
 
-def _object(e: Entity, seen: Sighting | None, at: Moment) -> SceneObject:
-    position = None if seen is None else seen.position
+def _scenery(
+    tracks: Mapping[int, Sequence[Sighting]],
+    facts: Sequence[Fact],
+    at: Moment,
+    then: Callable[[int, Moment], Position | None] | None = None,
+) -> Scenery:
+    """What was known of the moment ``at``, from the sightings of each thing up to then, oldest first."""
+    holders = {f.subject: (f.object, f.valid_from) for f in facts if f.relation in PLACE}
+
+    def place(key: int, moment: Moment) -> Sighting | None:
+        found = [s for s in tracks.get(key, ()) if s.position is not None and s.at <= moment]
+        last = found[-1] if found else None
+        return last if last is not None and (last.until is None or last.until > moment) else None
+
+    def seen(key: int) -> tuple[Position, Moment] | None:
+        last = place(key, at)
+        if last is None or last.position is None:
+            return None
+        return last.position, min(max(last.seen, last.at), at)
+
+    def earlier(key: int, moment: Moment) -> Position | None:
+        if then is not None:
+            return then(key, moment)
+        last = place(key, moment)
+        return None if last is None else last.position
+
+    return Scenery(seen, holders.get, earlier)
+
+
+def _object(e: Entity, seen: Sighting | None, placed: CarriedPlace | None, at: Moment) -> SceneObject:
+    position = None if placed is None else placed.position
     last = min(e.last_seen, at) if seen is None else max(seen.at, min(e.last_seen, at))
     return SceneObject(e.label, position, e.first_seen.ns, last.ns, e.confidence, last.run)
 

@@ -133,7 +133,7 @@ class SceneQuestions:
             InvalidQueryError: one of the names is empty, or means nothing that is known; or a bad time.
         """
         stamp_ns = checks.stamp("merge: stamp_ns", stamp_ns, InvalidQueryError)
-        one, two = (self._known(each) for each in (name, other))
+        one, two = sorted((self._known(each) for each in (name, other)), key=lambda e: -e.id)
         at = max(one.last_seen, two.last_seen)
         if stamp_ns:
             at = self.moment("merge: stamp_ns", stamp_ns, run)

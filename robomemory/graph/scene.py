@@ -15,6 +15,8 @@ from robomemory.records import Position
 from robomemory.timestamps import FOREVER_NS as FOREVER_NS
 from robomemory.timestamps import Moment
 
+BEFORE_ALL = Moment(0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -43,7 +45,7 @@ class Fact:
     """``subject`` ``relation`` ``object`` (keys of entities), true from ``valid_from`` until before
     ``valid_until`` (None: still true), as ``record_id`` said. Believed from ``recorded_ns`` until before
     ``expired_ns`` (None: still believed). ``seen`` is when it was last said; ``ended_by`` the record that
-    ended it (0: none, or too old)."""
+    ended it (0: none, or too old); it was said ``times`` times by ``sources``, last by ``newest_id``."""
 
     id: int
     subject: int
@@ -57,6 +59,9 @@ class Fact:
     confidence: float
     record_id: int
     ended_by: int = 0
+    times: int = 1
+    newest_id: int = 0
+    sources: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -66,14 +71,24 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """``record_id`` says where ``entity_id`` was at the moment ``at``, valid until its next sighting.
-    ``position`` is None where the record only names the thing."""
+    """``record_id`` says where ``entity_id`` was from the moment ``at`` until before its next sighting, or
+    until it was missed there (``until``; None: it was not), believed as a :class:`Fact` is. ``position`` is
+    None where the record only names the thing. ``seen`` is when it was last seen there; ``times``,
+    ``newest_id``, ``sources`` as in a :class:`Fact`."""
 
+    id: int
     record_id: int
     entity_id: int
     at: Moment
     position: Position | None
     recorded_ns: int
+    until: Moment | None = None
+    expired_ns: int | None = None
+    seen: Moment = BEFORE_ALL
+    times: int = 1
+    confidence: float = 1.0
+    newest_id: int = 0
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

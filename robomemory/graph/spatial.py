@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from robomemory.embed.embedder import F32
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
 from robomemory.graph.history import History
+from robomemory.graph.lookups import SceneLookups
 from robomemory.graph.note_rules import SceneUpdate
-from robomemory.graph.scene import Entity, Fact, SceneFact, SceneGraph, SceneObject, Whereabouts, scene_fact
+from robomemory.graph.removal import Removal
+from robomemory.graph.scene import (
+    Fact,
+)
+from robomemory.graph.views import SceneViews
 from robomemory.helpers import Helpers
-from robomemory.names import METRIC, PLACE, content, normal_name, normal_triple
-from robomemory.records import MemoryRecord, Position, Query, Recall
+from robomemory.names import name_key, said_of
+from robomemory.records import MemoryRecord, Query, Recall
 from robomemory.store.filters import FactFilter, FactOrder
 from robomemory.store.queries import StoreReader
 from robomemory.timestamps import Moment
@@ -24,7 +29,7 @@ from robomemory.vectors.index import VectorIndex
 SEEDS = 3  # vertices the search starts from (paper: N = 3)
 HOPS = 2  # edges it follows from there (paper: K = 2)
 REACH = 400  # most vertices looked at
-PAST = 1_000  # most facts that ended in a scene
+MOST_TOLD = 100_000  # pieces of evidence of a span that are looked at
 _MENTIONED = 0.95
 _HOP_WEIGHT = 0.8
 
@@ -38,7 +43,7 @@ class _Found(NamedTuple):
     checked: bool
 
 
-class SpatialMemory:
+class SpatialMemory(SceneLookups, SceneViews):
     """Things, where they were seen, and facts between them, over ``store``. A fact that was not said for
     ``expire_ns`` [ns] ends (None: never). Without ``validity`` facts never end, without ``merging`` every
     name is another thing: for benches."""
@@ -56,7 +61,7 @@ class SpatialMemory:
         self._lock = threading.RLock()
         self._store = store
         self._helpers = helpers
-        self.past = History(store)
+        self.past = History(store, self._rules)
         self.load()
 
     def load(self) -> None:
@@ -76,9 +81,10 @@ class SpatialMemory:
                 state.put_sighting(sighting)
         for fact in self._store.facts(FactFilter(ended=False, order=FactOrder.TOLD)):
             state.put_fact(fact)
+        state.folds.empty = self._store.empty_balls()
         with self._lock:
             self._state, self._names = state, names
-            self._applied_ns = 2**63 - 1
+            self._applied_ns = self._store.believed_ns()
 
     def plan(self, update: Update) -> Change:
         """The change that keeps the rows; see :mod:`robomemory.graph.note_rules`. It takes no lock: the one
@@ -94,41 +100,41 @@ class SpatialMemory:
                 self._names.put([key for key, _ in change.names], [vector for _, vector in change.names])
             for entity in change.entities:
                 self._state.put_entity(entity)
-            for fact in change.facts:
+            for fact in sorted(change.facts, key=lambda f: f.open):
                 self._state.put_fact(fact)
             for name, key in change.aliases:
                 self._state.put_alias(name, key)
-            for sighting in change.sightings:
+            for sighting in sorted(change.sightings, key=lambda s: s.expired_ns is None):
                 self._state.put_sighting(sighting)
+            folds = self._state.folds
+            if change.folds is None:
+                folds.clear()
+                folds.empty = self._store.empty_balls()
+            else:
+                folds.slots |= change.folds.slots
+                folds.tracks |= change.folds.tracks
+                folds.whole |= change.folds.whole
+                folds.empty += change.folds.empty
             known = [t for f in change.facts for t in (f.recorded_ns, f.expired_ns) if t is not None]
             if known:
-                self._applied_ns = max(known)
+                self._applied_ns = max(self._applied_ns, *known)
             if self._rules.expire_ns is not None and change.entities:
                 run, newest = max(e.last_seen for e in change.entities)
                 self._state.forget_ages(Moment(run, newest - self._rules.expire_ns))
+
+    def without(self, ids: Collection[int], update: Update, *, retract: bool = False) -> Change:
+        """What the graph becomes once the records ``ids`` are forgotten, or (``retract``) were never true."""
+        return Removal(self._state, self, self._rules, ids, update).run(retract=retract)
 
     def name_vector(self, key: int) -> F32 | None:
         """The unit vector f32 (dim,) of the name of the thing ``key``."""
         return self._names.vector(key)
 
-    def text_of(self, record_id: int) -> str:
-        """The text of a record; empty if it is not kept any more."""
-        found = self._store.by_id([record_id])
-        return found[record_id].text if record_id in found else ""
-
-    def began_ns(self, run: int) -> int:
-        """The stamp at which ``run`` began [ns]; 0 where that is unknown."""
-        return self._store.run_start(run) or 0
-
-    def history(self, subject: int) -> list[Fact]:
-        """The facts of ``subject`` that have ended."""
-        return self._store.facts(FactFilter(subjects=(subject,), ended=True))
-
     def around(self, names: Sequence[str]) -> tuple[str, ...]:
         """The facts within ``HOPS`` of the things called ``names`` or alike, in words (paper, Algorithm 2,
         steps 1 to 5: the local graph)."""
         with self._lock:
-            seeds = {key: 1.0 for name in names for key in self._state.by_name.get(name, ())}
+            seeds = {key: 1.0 for name in names for key in self._state.by_name.get(name_key(name), ())}
             reach = self._grown(seeds)
             facts = {f.id: f for key in reach for f in self._state.facts_at(key)}
             return tuple(" ".join(self._words(f)) for f in facts.values())
@@ -138,9 +144,17 @@ class SpatialMemory:
         the most similar names are seeds, facts are followed ``HOPS`` times in both directions, and the
         facts and positions among the things found come back, the nearer to a seed the better."""
         query = asked.query
+        if not query.text:
+            return self._all_within(query, asked.k)
+        inside = frozenset[int]()
         with self._lock:
             seeds = self._seeds(asked)
-        found = self._now(seeds, query) if query.span is None else self._then(seeds, *query.span, query)
+            if query.near is not None and query.span is None:  # all that is there, whatever it is called
+                inside = frozenset(self.places_within(*query.near))
+                seeds = {**{key: self._likeness(key, asked) for key in inside}, **seeds}
+        found = (
+            self._now(seeds, query, inside) if query.span is None else self._then(seeds, *query.span, query)
+        )
         best: dict[int, _Found] = {}
         for item in found:
             if item.record_id not in best or best[item.record_id].score < item.score:
@@ -158,6 +172,28 @@ class SpatialMemory:
                 break
         answer.sort(key=lambda r: (r.score, r.record.moment), reverse=True)
         return answer[: asked.k]
+
+    def _likeness(self, key: int, asked: Asked) -> float:
+        """How like the name of the thing ``key`` is to the query's text, 0.01 at least."""
+        vector = self._names.vector(key)
+        return 0.01 if vector is None else max(0.01, float(vector @ asked.vector))
+
+    def _all_within(self, query: Query, k: int) -> list[Recall]:
+        """What fits the query's place and time, the newest first: of a span everything that was told, else
+        the things that are there now."""
+        if query.span is not None:
+            told = self._store.records_told(*query.span, query.near, MOST_TOLD)
+            keys = [key for key, spot in told if within(query, spot)]
+        else:
+            with self._lock:
+                places = {} if query.near is None else self.places_within(*query.near)
+                there = sorted(((p.at, key) for key, p in places.items()), reverse=True)
+                rows = [self._state.last.get(key) or self._state.mentions.get(key) for _, key in there]
+                facts = [f.record_id for _, key in there for f in self._state.out_of(key)[:1]]
+            keys = [s.record_id for s in rows if s is not None] or facts
+        keys = list(dict.fromkeys(keys))[:k]
+        records = self._store.by_id(keys)
+        return [Recall(records[key], 1.0) for key in keys if key in records]
 
     def _seeds(self, asked: Asked) -> dict[int, float]:
         seeds = dict(self._names.search(asked.vector, SEEDS))
@@ -180,7 +216,9 @@ class SpatialMemory:
             edge = grown
         return reach
 
-    def _now(self, seeds: dict[int, float], query: Query) -> Iterable[_Found]:
+    def _now(self, seeds: dict[int, float], query: Query, inside: frozenset[int]) -> Iterable[_Found]:
+        """What is known now of ``seeds`` and what is around them; ``inside`` the query's ball, if it has one,
+        are the things that are there or were carried there."""
         with self._lock:
             state, reach = self._state, self._grown(seeds)
             found: list[_Found] = []
@@ -189,13 +227,13 @@ class SpatialMemory:
                 if entity is None:
                     continue
                 last, mention = state.last.get(key), state.mentions.get(key)
-                if last is not None and within(query, last.position):
+                if last is not None and (key in inside or query.near is None):
                     found.append(_Found(weighed(similarity, entity.confidence), last.record_id, key, False))
                 if mention is not None and query.near is None:
                     score = weighed(similarity, entity.confidence)
                     found.append(_Found(score, mention.record_id, key, True))
                 for fact in state.facts_at(key):
-                    if query.near is None or self._near(fact, query):
+                    if query.near is None or inside & {fact.subject, fact.object}:
                         found.append(_found(fact, key, reach))
             return found
 
@@ -225,13 +263,13 @@ class SpatialMemory:
         """Whether what ``record`` says besides a position holds: "mug in tray" may have been ended."""
         if record.triple is None:
             return True
-        said = normal_triple(*record.triple)
+        *said, denied = said_of(*record.triple)
         if (span := query.span) is not None:
             facts = self.past.facts_of([key], *span)
         else:
             with self._lock:
                 facts = self._state.facts_at(key)
-        return any(
+        return denied != any(
             f.relation == said[1]
             and self._may_mean(said[0], f.subject, key)
             and self._may_mean(said[2], f.object, key)
@@ -241,95 +279,10 @@ class SpatialMemory:
     def _may_mean(self, name: str, end: int, key: int) -> bool:
         """Whether ``name``, in a record about the thing ``key``, may mean the thing ``end``."""
         entity = self._state.entities.get(end)
-        if entity is None or name == entity.name or end in self._state.by_name.get(name, ()):
+        alike = self._state.by_name.get(name_key(name), ())
+        if entity is None or name_key(name) == name_key(entity.name) or end in alike:
             return entity is not None
-        return end == key and not self._state.by_name.get(name)  # it had another name then
-
-    def where_is(self, name: str) -> Whereabouts | None:
-        """Where the thing called ``name`` is; None if nothing known bears that name. The exact name is
-        looked for first, then names that hold all its words ("mug" finds "blue mug"); of several the one
-        seen last. A thing inside another that was never seen itself has the position of its holder."""
-        with self._lock:
-            entity = self.called(name)
-            if entity is None:
-                return None
-            said = self._outwards(entity)
-            holders = [self._state.entities[f.object] for f in said if f.relation in PLACE]
-            lines = tuple(" ".join(self._words(f)) for f in said)
-            if entity.position is not None:
-                return _whereabouts(entity, entity.position, entity.position_at, lines)
-            for holder in holders:
-                if holder.position is not None:
-                    return _whereabouts(entity, holder.position, holder.position_at, lines, holder.label)
-            return _whereabouts(entity, None, entity.last_seen, lines)
-
-    def called(self, name: str) -> Entity | None:
-        """The thing that ``name`` means, as :meth:`where_is` looks for it."""
-        wanted = normal_name(name)
-        with self._lock:
-            state = self._state
-            plain, _, number = wanted.rpartition(" #")
-            keys = list(state.by_name.get(wanted, ()))
-            if plain and number.isdecimal():
-                keys += [k for k in state.by_name.get(plain, ()) if state.entities[k].ordinal == int(number)]
-            keys = keys or [k for n in state.names_holding(content(wanted)) for k in state.by_name[n]]
-            found = [state.entities[k] for k in keys]
-        return max(found, key=lambda e: (e.last_seen, -e.ordinal), default=None)
-
-    def inside(self, name: str) -> list[str]:
-        """Labels of the things in the thing called ``name`` now, and of the things in those, by nearness."""
-        with self._lock:
-            entity = self.called(name)
-            found: dict[int, str] = {}
-            edge = [] if entity is None else [entity.id]
-            while edge:
-                facts = (f for key in edge for f in self._state.facts_at(key, len(self._state.facts) + 1))
-                inner = [f.subject for f in facts if f.relation == "in" and f.object in edge]
-                edge = [key for key in dict.fromkeys(inner) if key not in found]
-                found.update((key, self._state.entities[key].label) for key in edge)
-            if entity is not None:
-                found.pop(entity.id, None)
-            return list(found.values())
-
-    def _outwards(self, entity: Entity) -> list[Fact]:
-        """The facts that say where ``entity`` is, then where its holder is, and so on."""
-        said: list[Fact] = []
-        visited = {entity.id}
-        here: int | None = entity.id
-        while here is not None:
-            facts = self._state.out_of(here)
-            said += [f for f in facts if f.relation in PLACE | METRIC]
-            holder = next((f.object for f in facts if f.relation in PLACE), None)
-            here = holder if holder not in visited else None
-            visited.update(() if here is None else (here,))
-        return said
-
-    def snapshot(self) -> SceneGraph:
-        """Things, facts that hold and facts that were ended, as one consistent picture."""
-        with self._lock:
-            state = self._state
-            known = sorted((state.entities[k] for k in state.graph), key=lambda e: (e.name, e.ordinal))
-            facts = tuple(self._scene_fact(f) for _, f in sorted(state.facts.items()))
-            applied = self._applied_ns
-        objects = tuple(
-            SceneObject(e.label, e.position, e.first_seen.ns, e.last_seen.ns, e.confidence, e.last_seen.run)
-            for e in known
-        )
-        return SceneGraph(objects, facts, self.past.ended(applied, PAST))
-
-    def _words(self, fact: Fact) -> tuple[str, str, str]:
-        entities = self._state.entities
-        return entities[fact.subject].label, fact.relation, entities[fact.object].label
-
-    def _scene_fact(self, f: Fact) -> SceneFact:
-        subject, _, obj = self._words(f)
-        return scene_fact(f, subject, obj)
-
-
-def _whereabouts(
-    entity: Entity, position: Position | None, at: Moment, lines: tuple[str, ...], via: str = ""
-) -> Whereabouts:
-    return Whereabouts(entity.label, position, at.ns, lines, via, at.run)
+        return end == key and not alike  # it had another name then
 
 
 def _spread(reach: dict[int, float], fact: Fact, key: int, grown: list[int]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from robomemory.errors import StoreError
 from robomemory.records import MemoryKind
-from robomemory.store.forgetting import ForgetChoice, Forgotten
+from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.forks import Owner
 from robomemory.store.queries import StoreReader
 from robomemory.timestamps import MAX_RUN, next_run
@@ -56,8 +56,13 @@ class Backend(StoreReader):
         """Keeps ``changes``, all or none; durable once it returns. Within :meth:`turn`."""
         raise NotImplementedError
 
-    def forget(self, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
-        """Deletes what ``choice`` chooses; durable once it returns. Within :meth:`turn`."""
+    def chosen(self, choice: ForgetChoice) -> Forgotten:
+        """The records that ``choice`` chooses. Within :meth:`turn`."""
+        raise NotImplementedError
+
+    def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
+        """Deletes the records ``gone`` and writes what follows; durable once it returns. Within
+        :meth:`turn`."""
         raise NotImplementedError
 
     def begin_run(self, start_ns: int, recorded_ns: int) -> int:

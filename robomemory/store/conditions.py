@@ -12,6 +12,7 @@ Clause = tuple[str, list[object]]
 _FROM, _UNTIL, _AT = "(from_run, valid_from_ns)", "(until_run, valid_until_ns)", "(run, stamp_ns)"
 _REPLACED = (
     "NOT EXISTS (SELECT 1 FROM sightings p WHERE p.entity_id = sightings.entity_id AND p.x IS NOT NULL"
+    " AND p.expired_ns IS NULL"
     " AND (p.run, p.stamp_ns) > (sightings.run, sightings.stamp_ns) AND (p.run, p.stamp_ns) <= (?, ?))"
 )
 _FACT_ORDER = {
@@ -22,7 +23,7 @@ _FACT_ORDER = {
 }
 _SIGHTING_ORDER = {
     SightingOrder.ANY: "",
-    SightingOrder.TIME: " ORDER BY run, stamp_ns, record_id",
+    SightingOrder.TIME: " ORDER BY expired_ns IS NULL, run, stamp_ns, id",
     SightingOrder.PLACED_LAST: " ORDER BY x IS NOT NULL, run, stamp_ns",
 }
 
@@ -77,6 +78,8 @@ def of_sightings(asked: SightingFilter) -> Clause:
     where.one_of("entity_id", asked.things)
     if asked.updated_after is not None:
         where.add("seq > ?", asked.updated_after)
+    if asked.updated_after is None:
+        where.add("expired_ns IS NULL")
     if asked.placed:
         where.add("x IS NOT NULL")
     if asked.after is not None:
@@ -85,6 +88,5 @@ def of_sightings(asked: SightingFilter) -> Clause:
         where.add(f"{_AT} <= (?, ?)", *asked.by)
     if asked.in_force_at is not None:
         where.add(_REPLACED, *asked.in_force_at)
-    if asked.known_ns is not None:
-        where.add("recorded_ns <= ?", asked.known_ns)
+        where.add("(until_ns IS NULL OR (until_run, until_ns) > (?, ?))", *asked.in_force_at)
     return f"{where.text}{_SIGHTING_ORDER[asked.order]}", where.values

@@ -18,12 +18,12 @@ from robomemory.errors import InvalidNoteError
 from robomemory.graph.scene import SceneGraph
 from robomemory.notes import Failure, StepDone
 from robomemory.plain_text import plain, told_apart
-from robomemory.records import MemoryKind, MemoryRecord
+from robomemory.records import MemoryRecord
 from robomemory.store.old_texts import fields_of
 
 FIELDS = (
     "kind", "text", "stamp_ns", "entities", "position", "triple", "confidence", "source", "run", "step",
-    "failures",
+    "failures", "metadata",
 )  # fmt: skip
 BATCH = 200
 LONGEST = 1_000_000  # characters of one line: nothing that was remembered is longer
@@ -32,7 +32,7 @@ LONGEST = 1_000_000  # characters of one line: nothing that was remembered is lo
 class RecordSource(Protocol):
     """The slice of a ``RoboMemory`` that is written out."""
 
-    def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]: ...
+    def notes(self) -> tuple[MemoryRecord, ...]: ...
 
     def scene(self) -> SceneGraph: ...
 
@@ -40,12 +40,13 @@ class RecordSource(Protocol):
 class RecordSink(Protocol):
     """The slice of a ``RoboMemory`` that is read into."""
 
-    def remember(self, notes: list[MemoryRecord]) -> None: ...
+    def remember(self, notes: list[MemoryRecord]) -> object: ...
 
 
 def to_lines(memory: RecordSource) -> Iterator[str]:
-    """Every record as one line of JSON, in the order they came; the keys are :data:`FIELDS`."""
-    for record in memory.records():
+    """Every note that was told and still counts as one line of JSON, in the order they came; the keys are
+    :data:`FIELDS`."""
+    for record in memory.notes():
         values = {name: getattr(record, name) for name in FIELDS} | {"kind": str(record.kind)}
         values["step"] = None if record.step is None else asdict(record.step)
         values["failures"] = [asdict(failure) for failure in record.failures]
@@ -77,6 +78,7 @@ def _record(number: int, line: str) -> MemoryRecord:
         values = json.loads(line)
         if isinstance(values, dict):
             values.setdefault("run", 0)  # written before runs had numbers
+            values.setdefault("metadata", {})
             if not {"step", "failures"} & set(values):  # written before these were fields
                 _read_text(values)
         if not isinstance(values, dict) or set(values) != set(FIELDS) or values["run"] is None:

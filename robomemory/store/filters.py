@@ -57,8 +57,8 @@ class SightingFilter:
 
     ``things``: keys of entities. ``placed``: only those with a position. ``after`` (exclusive) and ``by``
     (inclusive) frame the moment; ``in_force_at``: no later sighting of the thing with a position, up to then
-    (inclusive), takes its place. ``known_ns``: recorded by then [ns]. ``updated_after``: written by an update
-    after that number. They come in ``order``.
+    (inclusive), takes its place, and it was not missed there. ``updated_after``: written by an update after
+    that number; whether it is believed is not asked then. They come in ``order``.
     """
 
     things: Sequence[int] | None = None
@@ -66,6 +66,5 @@ class SightingFilter:
     after: Moment | None = None
     by: Moment | None = None
     in_force_at: Moment | None = None
-    known_ns: int | None = None
     updated_after: int | None = None
     order: SightingOrder = SightingOrder.ANY

@@ -11,6 +11,7 @@ from robomemory.errors import InvalidQueryError
 from robomemory.records import MemoryKind, Query, check_kinds
 from robomemory.store.queries import tokens
 from robomemory.timestamps import Moment
+from robomemory.update_protocol import Change, RecordRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class ForgetChoice:
 
     ``before_ns``: older than this stamp [ns, the robot's clock] of the run ``run`` (None: the run that the
     store is in); records of earlier runs are older. ``keep``: all but the newest so many of each kind;
-    ``query``: whose texts hold all words of its text, within its place and time; ``ids``: these;
+    ``query``: whose texts and names hold all words of its text, within its place and time; ``ids``: these;
     ``everything``: all.
 
     Raises:
@@ -58,7 +59,7 @@ class ForgetChoice:
             keep = checks.whole("forget: keep", self.keep, 2**63 - 1, "2**63 - 1", "records", err)
             object.__setattr__(self, "keep", keep)
         if self.ids is not None:
-            object.__setattr__(self, "ids", _keys(self.ids))
+            object.__setattr__(self, "ids", keys_of("forget: ids", self.ids))
         asked = check_kinds("forget: kinds", self.kinds)
         if self.query is not None:
             asked = self._with_query(self.query, asked)
@@ -87,15 +88,18 @@ class ForgetChoice:
         return None if self.before_ns is None else Moment(self.run or 0, self.before_ns)
 
 
-def _keys(ids: object) -> frozenset[int]:
+def keys_of(where: str, ids: object) -> frozenset[int]:
+    """``ids`` as keys of records, one at least.
+
+    Raises:
+        InvalidQueryError: they are none; ``where`` names them.
+    """
     err = InvalidQueryError
     if isinstance(ids, str | bytes | Mapping) or not isinstance(ids, Iterable):
-        raise err(f"forget: ids {checks.shown(ids)}, expected keys of records")
-    keys = frozenset(
-        checks.whole("forget: ids", i, 2**63 - 1, "2**63 - 1", "keys of records", err) for i in ids
-    )
+        raise err(f"{where} {checks.shown(ids)}, expected keys of records")
+    keys = frozenset(checks.whole(where, i, 2**63 - 1, "2**63 - 1", "keys of records", err) for i in ids)
     if not keys:
-        raise err("forget: ids is empty, which chooses no record; name at least one")
+        raise err(f"{where} is empty, which chooses no record; name at least one")
     return keys
 
 
@@ -105,16 +109,32 @@ class Forgotten:
 
     ids: dict[MemoryKind, list[int]]
 
+    @property
+    def every(self) -> list[int]:
+        """The keys of all of them, in order."""
+        return sorted(key for keys in self.ids.values() for key in keys)
+
     def __len__(self) -> int:
         return sum(map(len, self.ids.values()))
 
 
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What follows from forgetting: the ``graph`` without it, ``lines`` that were drawn from it and are drawn
+    anew, and the lines ``emptied`` of all that they were drawn from."""
+
+    graph: Change
+    lines: tuple[RecordRow, ...] = ()
+    emptied: tuple[int, ...] = ()
+
+
 def holds(query: Query) -> Callable[..., bool]:
-    """Whether a record (text, x, y, z) holds all words of ``query`` and lies in its ball."""
+    """Whether a record (text, names and triple as JSON, x, y, z) holds all words of ``query`` and lies in its
+    ball."""
     wanted = set(tokens(query.text))
 
-    def says(text: str, x: float | None, y: float | None, z: float | None) -> bool:
-        if not wanted <= set(tokens(text)):
+    def says(text: str, names: str, triple: str, x: float | None, y: float | None, z: float | None) -> bool:
+        if not wanted <= {*tokens(text), *tokens(names), *tokens(triple)}:
             return False
         if query.near is None:
             return True

@@ -6,16 +6,17 @@ Reads never wait for a write: each takes a connection of its own and sees the la
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
 
+from robomemory.belief.evidence import Evidence
 from robomemory.embed.embedder import F32
 from robomemory.errors import StoreCorruptError
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.names import words
-from robomemory.records import MemoryKind, MemoryRecord, Query
+from robomemory.records import MemoryKind, MemoryRecord, Position, Query
 from robomemory.store import rows as t
 from robomemory.store.conditions import of_facts, of_sightings
 from robomemory.store.filters import FactFilter, SightingFilter
@@ -62,6 +63,16 @@ class StoreReader:
         which, values = ("", ()) if kind is None else ("WHERE kind = ?", (str(MemoryKind(kind)),))
         rows = self._all(f"SELECT {t.RECORD} FROM records {which} ORDER BY id", values)
         return tuple(self._decoded(r) for r in rows)
+
+    def records_standing(self) -> tuple[MemoryRecord, ...]:
+        """The records that stand, in the order they came."""
+        rows = self._all(f"SELECT {t.RECORD} FROM records WHERE replaced_by = 0 ORDER BY id")
+        return tuple(self._decoded(r) for r in rows)
+
+    def records_that_count(self) -> tuple[MemoryRecord, ...]:
+        """As :meth:`records`, without what was taken back."""
+        which = f"WHERE replaced_by <> {REMOVED} ORDER BY id"
+        return tuple(self._decoded(r) for r in self._all(f"SELECT {t.RECORD} FROM records {which}"))
 
     def count(self, kind: MemoryKind | None = None) -> int:
         """How many records stand, of ``kind`` or of all."""
@@ -199,6 +210,24 @@ class StoreReader:
                 raise StoreCorruptError(f"{self.path}: {error}") from error
         return found
 
+    def lines_of(self, ids: Collection[int]) -> set[int]:
+        """The compressed lines that the steps and lines ``ids`` went into."""
+        found = {int(str(r[11])) for r in self._at(list(ids)).values() if r[1] == "temporal"}
+        return {key for key in found if key > LIVE}
+
+    def drawn_into(self, line: int) -> list[RecordRow]:
+        """The steps and lines that went into the compressed ``line``."""
+        return self._rows("r.kind = 'temporal' AND r.replaced_by = ? ORDER BY r.id", (line,))
+
+    def replaced_by(self, key: int) -> list[RecordRow]:
+        """The records that the record ``key`` took the place of."""
+        return self._rows("r.replaced_by = ? ORDER BY r.id", (key,))
+
+    def row(self, kind: MemoryKind, key: int) -> RecordRow | None:
+        """The record ``key`` of ``kind`` with its vector; None if it is not there."""
+        found = self._rows("r.kind = ? AND r.id = ?", (str(kind), key))
+        return found[0] if found else None
+
     def entities(self) -> list[tuple[Entity, F32]]:
         """The things with their names' vectors, without those that turned out to be others."""
         rows = self._all(f"SELECT {t.ENTITY}, vector FROM entities WHERE merged_into IS NULL ORDER BY id")
@@ -222,10 +251,91 @@ class StoreReader:
         clause, values = of_facts(asked)
         return [t.fact_from(f) for f in self._all(f"SELECT {t.FACT} FROM facts{clause}", values)]
 
+    def believed_ns(self) -> int:
+        """When a fact was believed, or no longer believed, last [ns, the clock of recording]."""
+        rows = self._all("SELECT max(recorded_ns), max(expired_ns) FROM facts")
+        return max(int(str(ns)) if ns is not None else 0 for ns in rows[0])
+
     def sightings(self, asked: SightingFilter) -> list[Sighting]:
         """The sightings that ``asked`` chooses."""
         clause, values = of_sightings(asked)
         return [t.sighting_from(s) for s in self._all(f"SELECT {t.SIGHTING} FROM sightings{clause}", values)]
+
+    def evidence(self, things: Sequence[int]) -> list[Evidence]:
+        """What counts of ``things``, as subject or object, and what says that a ball was empty."""
+        found: dict[int, Evidence] = {}
+        for start in range(0, len(things), 400):
+            part = list(things[start : start + 400])
+            marks = ",".join("?" * len(part))
+            for end in ("subject", "object"):
+                which = f"{end} IN ({marks}) AND {end} != 0 AND retracted_ns IS NULL"
+                found |= {e.id: e for e in self._evidence(which, part)}
+        found |= {e.id: e for e in self.empty_balls()}
+        return list(found.values())
+
+    def empty_balls(self) -> list[Evidence]:
+        """What says that a ball was empty."""
+        return self._evidence("told = 4 AND retracted_ns IS NULL", ())
+
+    def evidence_known(self, known_ns: int) -> list[Evidence]:
+        """All that was known, and not taken back, at ``known_ns`` [ns, the clock of recording]."""
+        which = "recorded_ns <= ? AND (retracted_ns IS NULL OR retracted_ns > ?)"
+        return self._evidence(which, (known_ns, known_ns))
+
+    def evidence_of(self, records: Sequence[int]) -> list[Evidence]:
+        """What the ``records`` stand for."""
+        found: list[Evidence] = []
+        for start in range(0, len(records), 400):
+            part = list(records[start : start + 400])
+            found += self._evidence(f"record_id IN ({','.join('?' * len(part))})", part)
+        return found
+
+    def all_evidence(self) -> list[Evidence]:
+        """All that counts, in the order it came."""
+        return self._evidence("retracted_ns IS NULL ORDER BY id", ())
+
+    def seen_within(self, center: Position, radius_m: float) -> list[int]:
+        """The things that were ever seen in the box around that ball."""
+        where, values = ["told = 2"], list[object]()
+        for axis, middle in zip("xyz", center, strict=True):
+            where.append(f"{axis} BETWEEN ? AND ?")
+            values += (middle - radius_m, middle + radius_m)
+        rows = self._all(f"SELECT DISTINCT subject FROM evidence WHERE {' AND '.join(where)}", values)
+        return [int(str(key)) for (key,) in rows]
+
+    def records_told(
+        self, first: Moment | None, last: Moment | None, near: tuple[Position, float] | None, limit: int
+    ) -> list[tuple[int, Position | None]]:
+        """(record, position) of the evidence that counts, of the span and from the box around the ball, the
+        newest first."""
+        where, values = ["retracted_ns IS NULL"], list[object]()
+        if first is not None and last is not None:
+            where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
+            values += (*first, *last)
+        if near is not None:
+            for axis, middle in zip("xyz", near[0], strict=True):
+                where.append(f"{axis} BETWEEN ? AND ?")
+                values += (middle - near[1], middle + near[1])
+        sql = f"SELECT record_id, x, y, z FROM evidence WHERE {' AND '.join(where)}"
+        rows = self._all(f"{sql} ORDER BY run DESC, stamp_ns DESC, id DESC LIMIT ?", [*values, limit])
+        return [(int(str(r[0])), t.position(*r[1:4])) for r in rows]  # type: ignore[arg-type]
+
+    def related(self, thing: int) -> list[tuple[int, str, int]]:
+        """The (subject, relation, object) that anything was ever said of, with ``thing`` as an end."""
+        rows = []
+        for end in ("subject", "object"):
+            rows += self._all(
+                f"SELECT DISTINCT subject, relation, object FROM evidence WHERE {end} = ? AND object != 0",
+                (thing,),
+            )
+        return [(int(str(s)), str(r), int(str(o))) for s, r, o in rows]
+
+    def _evidence(self, which: str, values: Sequence[object]) -> list[Evidence]:
+        try:
+            rows = self._all(f"SELECT {t.EVIDENCE} FROM evidence WHERE {which}", values)
+            return [t.evidence_from(e) for e in rows]
+        except (ValueError, TypeError) as error:
+            raise StoreCorruptError(f"{self.path}: evidence: {error}") from error
 
     def last_sightings(self) -> list[Sighting]:
         """The newest sighting of each thing with a position, and without one."""
@@ -239,6 +349,19 @@ class StoreReader:
         """Keys of the newest standing records of ``kind`` that hold every word of ``text`` that is known
         here, fillers aside; none if fewer than two words are known."""
         raise NotImplementedError
+
+    def recorded_at(self, key: int) -> int | None:
+        """When the record ``key`` was recorded [ns]; None if it is not there."""
+        rows = self._all("SELECT recorded_ns FROM records WHERE id = ?", (key,))
+        return int(str(rows[0][0])) if rows else None
+
+    def newest_saying(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
+        """Keys of the newest standing records of ``kind`` with that very text."""
+        sql = (
+            "SELECT id FROM records WHERE kind = ? AND replaced_by = 0 AND text = ?"
+            " ORDER BY run DESC, stamp_ns DESC LIMIT ?"
+        )
+        return [int(str(key)) for (key,) in self._all(sql, (str(kind), text, limit))]
 
     def run_start(self, run: int) -> int | None:
         """The stamp at which ``run`` began [ns]; None where nobody said."""

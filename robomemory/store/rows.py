@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
 import numpy as np
 
+from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
-from robomemory.notes import Failure, StepDone, Triple
+from robomemory.notes import Failure, Plain, StepDone, Triple
 from robomemory.records import MemoryKind, MemoryRecord, Position
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import RecordRow
 
 RECORD = (
     "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by, run"
-    ", step, failures"
+    ", step, failures, metadata"
 )
 RECORD_ALL = (
     "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, recorded_ns, replaced_by, seq,"
-    " run, step, failures"
+    " run, step, failures, metadata"
 )
 ENTITY = (
     "id, name, ordinal, x, y, z, position_ns, first_seen_ns, last_seen_ns, confidence, recorded_ns,"
@@ -29,9 +30,16 @@ ENTITY = (
 )
 FACT = (
     "id, subject, relation, object, valid_from_ns, valid_until_ns, recorded_ns, expired_ns, seen_ns,"
-    " confidence, record_id, ended_by, from_run, until_run, seen_run"
+    " confidence, record_id, ended_by, from_run, until_run, seen_run, times, newest_id, sources"
 )
-SIGHTING = "record_id, entity_id, stamp_ns, x, y, z, recorded_ns, run"
+SIGHTING = (
+    "id, record_id, entity_id, stamp_ns, x, y, z, recorded_ns, run, until_ns, until_run, expired_ns, seen_ns,"
+    " seen_run, times, confidence, newest_id, sources"
+)
+EVIDENCE = (
+    "id, note_id, record_id, told, subject, relation, object, run, stamp_ns, x, y, z, radius, confidence,"
+    " source, recorded_ns, retracted_ns"
+)
 
 Values = tuple[object, ...]
 
@@ -54,12 +62,12 @@ def record_from(r: Sequence[object]) -> MemoryRecord:
     Raises:
         ValueError, TypeError: the row does not hold what it should.
     """
-    key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run, step, failures = r[:15]
+    key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run, step, failures, more = r[:16]
     said = json.loads(str(triple))
     return MemoryRecord(
         key, MemoryKind(kind), stamp, text, tuple(json.loads(str(names))),  # type: ignore[arg-type]
         position(x, y, z), None if said is None else tuple(said), sure, source, run,  # type: ignore[arg-type]
-        json.loads(str(step)), json.loads(str(failures)),
+        json.loads(str(step)), json.loads(str(failures)), json.loads(str(more)),
     )  # fmt: skip
 
 
@@ -69,7 +77,7 @@ def values_of_record(row: RecordRow, recorded_ns: int, seq: int) -> Values:
     names, triple = json.dumps(r.entities, ensure_ascii=False), triple_text(r.triple)
     said = (r.id, str(r.kind), r.stamp_ns, r.text, names, *coordinates(r.position), triple)
     told = (r.confidence, r.source, recorded_ns, row.replaced_by, seq, r.moment.run)
-    return (*said, *told, step_text(r.step), failures_text(r.failures))
+    return (*said, *told, step_text(r.step), failures_text(r.failures), metadata_text(r.metadata))
 
 
 def triple_text(triple: Triple | None) -> str:
@@ -85,6 +93,11 @@ def step_text(step: StepDone | None) -> str:
 def failures_text(failures: Sequence[Failure]) -> str:
     """``failures`` as the column of that name holds it: a list of lists of their fields in JSON."""
     return json.dumps([astuple(each) for each in failures], ensure_ascii=False)
+
+
+def metadata_text(metadata: Mapping[str, Plain]) -> str:
+    """``metadata`` as the column of that name holds it: an object in JSON."""
+    return json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
 
 
 def entity_from(e: Sequence[object]) -> Entity:
@@ -105,10 +118,12 @@ def values_of_entity(e: Entity) -> Values:
 def fact_from(f: Sequence[object]) -> Fact:
     """The fact of a row of columns :data:`FACT`."""
     key, subject, relation, obj, start, end, recorded, expired, seen, sure, record, ended, *runs = f[:15]
+    times, newest, sources = f[15:18]
     until = None if end is None else _moment(runs[1], end)
     return Fact(
         key, subject, relation, obj, _moment(runs[0], start), until, recorded, expired,  # type: ignore[arg-type]
-        _moment(runs[2], seen), sure, record, ended,  # type: ignore[arg-type]
+        _moment(runs[2], seen), sure, record, ended, times, newest,  # type: ignore[arg-type]
+        tuple(json.loads(str(sources))),
     )  # fmt: skip
 
 
@@ -116,17 +131,53 @@ def values_of_fact(f: Fact) -> Values:
     until = (0, None) if f.valid_until is None else f.valid_until
     times = (f.valid_from.ns, until[1], f.recorded_ns, f.expired_ns, f.seen.ns)
     runs = (f.valid_from.run, until[0], f.seen.run)
-    return (f.id, f.subject, f.relation, f.object, *times, f.confidence, f.record_id, f.ended_by, *runs)
+    said = (f.times, f.newest_id, json.dumps(f.sources, ensure_ascii=False))
+    return (
+        f.id,
+        f.subject,
+        f.relation,
+        f.object,
+        *times,
+        f.confidence,
+        f.record_id,
+        f.ended_by,
+        *runs,
+        *said,
+    )
 
 
 def sighting_from(s: Sequence[object]) -> Sighting:
     """The sighting of a row of columns :data:`SIGHTING`."""
-    record, entity, stamp, x, y, z, recorded, run = s
-    return Sighting(record, entity, _moment(run, stamp), position(x, y, z), recorded)  # type: ignore[arg-type]
+    key, record, entity, stamp, x, y, z, recorded, run, end, end_run, expired, seen, *more = s[:18]
+    seen_run, times, sure, newest, sources = more
+    until = None if end is None else _moment(end_run, end)
+    return Sighting(
+        key, record, entity, _moment(run, stamp), position(x, y, z), recorded, until,  # type: ignore[arg-type]
+        expired, _moment(seen_run, seen), times, sure, newest,  # type: ignore[arg-type]
+        tuple(json.loads(str(sources))),
+    )  # fmt: skip
 
 
 def values_of_sighting(s: Sighting) -> Values:
-    return (s.record_id, s.entity_id, s.at.ns, *coordinates(s.position), s.recorded_ns, s.at.run)
+    until = (0, None) if s.until is None else s.until
+    told = (s.id, s.record_id, s.entity_id, s.at.ns, *coordinates(s.position), s.recorded_ns, s.at.run)
+    said = (s.seen.ns, s.seen.run, s.times, s.confidence, s.newest_id)
+    return (*told, until[1], until[0], s.expired_ns, *said, json.dumps(s.sources, ensure_ascii=False))
+
+
+def evidence_from(e: Sequence[object]) -> Evidence:
+    """The evidence of a row of columns :data:`EVIDENCE`."""
+    key, note, record, told, subject, relation, obj, run, ns, x, y, z, radius, *more = e[:17]
+    return Evidence(
+        key, note, record, Told(told), subject, relation, obj, _moment(run, ns),  # type: ignore[arg-type]
+        position(x, y, z), radius, *more,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def values_of_evidence(e: Evidence) -> Values:
+    said = (e.id, e.note_id, e.record_id, int(e.told), e.subject, e.relation, e.object, e.at.run, e.at.ns)
+    where = (*coordinates(e.position), e.radius_m)
+    return (*said, *where, e.confidence, e.source, e.recorded_ns, e.retracted_ns)
 
 
 def blob(vector: F32) -> bytes:

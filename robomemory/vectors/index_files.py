@@ -16,13 +16,14 @@ from pathlib import Path
 from robomemory.store.forks import Owner
 from robomemory.vectors.ivf_index import IvfIndex
 
-VERSION = 1
+VERSION = 2
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a saved index is: of the memory ``kind``, with vectors up to the update ``seq``."""
+    """What a saved index is: of the memory ``kind``, with vectors up to the update ``seq``. ``newest_ns`` is
+    when the newest record in it was recorded: in the history of another store it was not."""
 
     kind: str
     seq: int
@@ -32,6 +33,7 @@ class Label:
     size: int
     crc32: int
     file: str
+    newest_ns: int
     version: int = VERSION
 
 
@@ -43,7 +45,7 @@ class IndexFiles:
         self._embedder, self._dim = embedder, dim
         self._owner = Owner(str(self._folder))
 
-    def save(self, kind: str, lists: IvfIndex, seq: int) -> None:
+    def save(self, kind: str, lists: IvfIndex, seq: int, newest_ns: int) -> None:
         """Keeps ``lists``: the vectors first, then the label that makes them count, each written beside,
         synced and moved into place. A disk that is full leaves what was there."""
         self._owner.check()
@@ -57,7 +59,7 @@ class IndexFiles:
             size, crc = _sum(scratch)
             _sync(scratch)
             os.replace(scratch, self._folder / name)
-            label = Label(kind, seq, self._embedder, self._dim, lists.trained_for, size, crc, name)
+            label = Label(kind, seq, self._embedder, self._dim, lists.trained_for, size, crc, name, newest_ns)
             note = self._folder / f"{kind}.json.part"
             note.write_text(json.dumps(asdict(label)), encoding="utf-8")
             _sync(note)
@@ -69,8 +71,9 @@ class IndexFiles:
         except (OSError, RuntimeError) as error:  # FAISS tells of a full disk with a RuntimeError
             _log.warning("%s: the index of the %s memory was not saved: %s", self._folder, kind, error)
 
-    def load(self, kind: str) -> tuple[IvfIndex, int] | None:
-        """The saved lists of ``kind`` and the update they hold; None if there are none to trust."""
+    def load(self, kind: str) -> tuple[IvfIndex, int, int] | None:
+        """The saved lists of ``kind``, the update they hold, and when the newest record in them was recorded
+        [ns]; None if there are none to trust."""
         self._owner.check()
         if self._folder is None:
             return None
@@ -82,7 +85,7 @@ class IndexFiles:
                 raise ValueError(f"made for {label.embedder!r}, {label.dim} numbers, version {label.version}")
             if label.file != f"{kind}-{label.seq}.faiss" or _sum(path) != (label.size, label.crc32):
                 raise ValueError(f"{label.file} is not the file that was saved")
-            return IvfIndex.read(path, label.trained_for), label.seq
+            return IvfIndex.read(path, label.trained_for), label.seq, label.newest_ns
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RuntimeError) as error:

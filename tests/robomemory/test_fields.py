@@ -22,6 +22,7 @@ from robomemory import (
 from robomemory.store.backup import backup_store
 from robomemory.store.exchange import from_lines, to_lines
 from robomemory.store.old_texts import fields_of
+from tests.robomemory.old_stores import without_evidence
 
 PLACED = StepDone("place", "red cube", "in", "tray", "reached")
 FAILURES = (Failure("grasp", "red cube", "on table", "it slipped; twice"), Failure("open", "box", "", ""))
@@ -124,6 +125,7 @@ def old(path):
     with RoboMemory(path, embedder=HashingEmbedder()) as memory:
         memory.remember([Note(kind, text, 1) for kind, text in OLD_TEXTS.items()])
     with sqlite3.connect(path) as db:
+        without_evidence(db)
         for column in ("step", "failures"):
             db.execute(f"ALTER TABLE records DROP COLUMN {column}")
         db.execute("UPDATE schema_version SET version = 3")
@@ -153,6 +155,7 @@ def test_a_scene_on_a_server_gets_fields_from_its_texts():
     with RoboMemory(url, embedder=HashingEmbedder()) as memory:
         memory.remember([Note(kind, text, 1) for kind, text in OLD_TEXTS.items()])
         with memory._store._links.use("change") as db:
+            without_evidence(db)
             for column in ("step", "failures"):
                 db.execute(f"ALTER TABLE records DROP COLUMN {column}")
             db.execute("UPDATE schema_version SET version = 2")

@@ -1,6 +1,7 @@
 """Vectors at scale: lists are built beside, answers stay right, saved indices are not trusted blindly."""
 
 import json
+import shutil
 import threading
 from functools import partial
 
@@ -145,7 +146,20 @@ def test_a_saved_index_that_is_not_whole_is_rebuilt(large, harm):
         from robomemory.vectors.index_files import IndexFiles
 
         lists = IvfIndex.trained(512, 10, HashingEmbedder().embed([f"text {i}" for i in range(10)]))
-        IndexFiles(str(large), "hashing-512", 512).save("episodic", lists, 10**6)
+        IndexFiles(str(large), "hashing-512", 512).save("episodic", lists, 10**6, 0)
     with opened(large) as memory:
         assert len(index_of(memory)) == 1_500
         assert all(finds(memory, i).startswith(f"moved box {i} ") for i in range(0, 1_500, 300))
+
+
+def test_an_index_beside_another_history_of_equal_length_is_rebuilt(large, note, tmp_path):
+    other = tmp_path / "other" / "scene.sqlite3"
+    other.parent.mkdir()
+    with RoboMemory(other, embedder=HashingEmbedder(), make_parts=SMALL) as memory:
+        memory.remember([note("episodic", f"washed cup {i} in sink {i * 7}", i) for i in range(1_500)])
+        assert index_of(memory).wait(60)
+    shutil.rmtree(f"{other}-index")
+    shutil.copytree(f"{large}-index", f"{other}-index")
+    with opened(other) as memory:
+        found = memory.recall([Query("washed cup 7 in sink 49", kinds={"episodic"}, k=1)])[0]
+        assert (found.text, round(found.score, 2)) == ("washed cup 7 in sink 49", 1.0)

@@ -16,6 +16,7 @@ from robomemory import (
 from robomemory.store.exchange import from_lines, to_lines
 from robomemory.timestamps import MAX_RUN, MOST_AHEAD, WALL_NS
 from tests.postgres import server
+from tests.robomemory.old_stores import without_evidence
 
 S = 10**9
 
@@ -174,6 +175,7 @@ def test_a_store_of_version_2_holds_run_0(path, note):
         memory.remember([note("episodic", "put the mug in the drawer", 100), note("temporal", "done", 100)])
         now = dump(path)
     db = sqlite3.connect(path)
+    without_evidence(db)
     for table, columns in {
         "records": ("run", "step", "failures"), "sightings": ("run",), "state": ("run", "mark"),
         "facts": ("from_run", "until_run", "seen_run"),
@@ -226,6 +228,7 @@ def test_a_scene_of_version_1_on_a_server_is_brought_up(note):
         conninfo = memory._store._links._address.conninfo
     with psycopg.connect(conninfo, autocommit=True) as db:
         db.execute(f'SET search_path = "{schema}", public')
+        without_evidence(db)
         for table, columns in {
             "records": ("run", "step", "failures"), "sightings": ("run",), "state": ("run",),
             "facts": ("from_run", "until_run", "seen_run"),

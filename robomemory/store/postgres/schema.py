@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import sql
 
+from robomemory.belief.old_rows import evidence_of_rows
 from robomemory.errors import StoreCorruptError, StoreError, StoreVersionError
+from robomemory.graph.scene import Sighting
 from robomemory.store import rows as t
 from robomemory.store.old_texts import fields_of
 from robomemory.store.postgres.address import Address
 from robomemory.store.postgres.link import Connection
+from robomemory.timestamps import Moment
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _INLINE = 1_900  # numbers of a vector that fits a page of 8 KiB beside the rest of its row
 
@@ -33,7 +36,8 @@ CREATE TABLE records (
     recorded_ns bigint NOT NULL, replaced_by bigint NOT NULL, seq bigint NOT NULL,
     words tsvector GENERATED ALWAYS AS (
         CASE WHEN kind IN ('episodic', 'semantic') THEN to_tsvector('english', text) END) STORED,
-    run bigint NOT NULL DEFAULT 0, step text NOT NULL DEFAULT 'null', failures text NOT NULL DEFAULT '[]');
+    run bigint NOT NULL DEFAULT 0, step text NOT NULL DEFAULT 'null', failures text NOT NULL DEFAULT '[]',
+    metadata text NOT NULL DEFAULT '{}');
 CREATE INDEX records_time ON records (kind, run, stamp_ns);
 CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
 CREATE INDEX records_words ON records USING gin (words) WHERE replaced_by = 0;
@@ -54,7 +58,8 @@ CREATE TABLE facts (
     valid_from_ns bigint NOT NULL, valid_until_ns bigint, recorded_ns bigint NOT NULL, expired_ns bigint,
     seen_ns bigint NOT NULL, confidence double precision NOT NULL, record_id bigint NOT NULL,
     ended_by bigint NOT NULL, seq bigint NOT NULL, from_run bigint NOT NULL DEFAULT 0,
-    until_run bigint NOT NULL DEFAULT 0, seen_run bigint NOT NULL DEFAULT 0);
+    until_run bigint NOT NULL DEFAULT 0, seen_run bigint NOT NULL DEFAULT 0,
+    times bigint NOT NULL DEFAULT 1, newest_id bigint NOT NULL DEFAULT 0, sources text NOT NULL DEFAULT '[]');
 CREATE INDEX facts_subject ON facts (subject);
 CREATE INDEX facts_object ON facts (object);
 CREATE INDEX facts_record ON facts (record_id);
@@ -63,12 +68,26 @@ CREATE INDEX facts_from ON facts (from_run, valid_from_ns);
 CREATE INDEX facts_until ON facts (until_run, valid_until_ns) WHERE valid_until_ns IS NOT NULL;
 CREATE INDEX facts_seq ON facts (seq);
 CREATE TABLE sightings (
-    record_id bigint NOT NULL, entity_id bigint NOT NULL, stamp_ns bigint NOT NULL,
+    id bigint PRIMARY KEY, record_id bigint NOT NULL, entity_id bigint NOT NULL, stamp_ns bigint NOT NULL,
     x double precision, y double precision, z double precision, recorded_ns bigint NOT NULL,
-    seq bigint NOT NULL, run bigint NOT NULL DEFAULT 0, PRIMARY KEY (record_id, entity_id));
+    seq bigint NOT NULL, run bigint NOT NULL DEFAULT 0, until_ns bigint, until_run bigint NOT NULL DEFAULT 0,
+    expired_ns bigint, seen_ns bigint NOT NULL, seen_run bigint NOT NULL, times bigint NOT NULL,
+    confidence double precision NOT NULL, newest_id bigint NOT NULL, sources text NOT NULL);
 CREATE INDEX sightings_entity ON sightings (entity_id, run, stamp_ns);
 CREATE INDEX sightings_time ON sightings (run, stamp_ns);
-CREATE INDEX sightings_seq ON sightings (seq)
+CREATE INDEX sightings_seq ON sightings (seq);
+CREATE INDEX sightings_record ON sightings (record_id);
+CREATE TABLE evidence (
+    id bigint PRIMARY KEY, note_id bigint NOT NULL, record_id bigint NOT NULL, told integer NOT NULL,
+    subject bigint NOT NULL, relation text NOT NULL, object bigint NOT NULL, run bigint NOT NULL,
+    stamp_ns bigint NOT NULL, x double precision, y double precision, z double precision,
+    radius double precision NOT NULL, confidence double precision NOT NULL, source text NOT NULL,
+    recorded_ns bigint NOT NULL, retracted_ns bigint);
+CREATE INDEX evidence_subject ON evidence (subject);
+CREATE INDEX evidence_object ON evidence (object) WHERE object <> 0;
+CREATE INDEX evidence_record ON evidence (record_id);
+CREATE INDEX evidence_time ON evidence (run, stamp_ns);
+CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4
 """
 
 
@@ -123,7 +142,7 @@ def _number_runs(db: Connection) -> None:
     for index in indices:
         db.execute(f"DROP INDEX {index}".encode())
     for statement in TABLES.split(";"):
-        if statement.split()[2] in (*indices, "runs"):
+        if statement.split()[2] in (*indices, "runs") and "evidence" not in statement:
             db.execute(statement.encode())
     db.execute("UPDATE schema_version SET version = 2")
 
@@ -145,7 +164,57 @@ def _read_old_texts(db: Connection) -> None:
     db.execute("UPDATE schema_version SET version = 3")
 
 
-_MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _number_runs, 2: _read_old_texts}
+def _find_evidence(db: Connection) -> None:
+    """A scene of version 3 becomes one of version 4, in the transaction that is open: what is believed gets
+    the evidence that it follows from. Robots with an older version can't write to it any more."""
+    db.execute("ALTER TABLE records ADD COLUMN metadata text NOT NULL DEFAULT '{}'")
+    db.execute("ALTER TABLE facts ADD COLUMN times bigint NOT NULL DEFAULT 1")
+    db.execute("ALTER TABLE facts ADD COLUMN newest_id bigint NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE facts ADD COLUMN sources text NOT NULL DEFAULT '[]'")
+    db.execute("UPDATE facts SET newest_id = record_id")
+    old = db.execute(
+        "SELECT record_id, entity_id, stamp_ns, x, y, z, recorded_ns, run, seq FROM sightings"
+        " ORDER BY run, stamp_ns, record_id"
+    ).fetchall()
+    db.execute("DROP TABLE sightings")
+    for statement in TABLES.split(";"):
+        if "sightings" in statement or "evidence" in statement:
+            db.execute(statement.encode())
+    ((last,),) = db.execute("SELECT last_fact FROM state FOR UPDATE").fetchall()
+    number = int(str(last))
+    cursor = db.cursor()
+    sightings = []
+    for record, entity, stamp, x, y, z, recorded, run, seq in old:
+        number += 1
+        at = Moment(int(str(run)), int(str(stamp)))
+        spot = t.position(x, y, z)  # type: ignore[arg-type]
+        key = int(str(record))
+        seen = Sighting(number, key, int(str(entity)), at, spot, int(str(recorded)), seen=at, newest_id=key)
+        sightings.append(seen)
+        _insert(cursor, "sightings", f"{t.SIGHTING}, seq", [(*t.values_of_sighting(seen), seq)])
+    facts = [t.fact_from(f) for f in db.execute(f"SELECT {t.FACT} FROM facts ORDER BY id".encode())]
+    entities = [t.entity_from(e) for e in db.execute(f"SELECT {t.ENTITY} FROM entities".encode())]
+    told = db.execute("SELECT id, confidence, source FROM records WHERE kind = 'spatial'").fetchall()
+    witnesses = {int(str(key)): (float(str(sure)), str(source)) for key, sure, source in told}
+    evidence, number = evidence_of_rows(facts, sightings, entities, witnesses, number)
+    _insert(cursor, "evidence", t.EVIDENCE, [t.values_of_evidence(e) for e in evidence])
+    db.execute("UPDATE state SET last_fact = %s", (number,))
+    db.execute("UPDATE schema_version SET version = 4")
+
+
+def _insert(
+    cursor: psycopg.Cursor[tuple[object, ...]], table: str, columns: str, rows: Sequence[Sequence[object]]
+) -> None:
+    marks = ", ".join(["%s"] * len(columns.split(",")))
+    if rows:
+        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})".encode(), rows)
+
+
+_MIGRATIONS: dict[int, Callable[[Connection], None]] = {
+    1: _number_runs,
+    2: _read_old_texts,
+    3: _find_evidence,
+}
 """{version: what brings a scene of that version to the next one}."""
 
 

@@ -23,7 +23,7 @@ from robomemory.records import MemoryKind
 from robomemory.store import rows as t
 from robomemory.store.backend import Backend, Latest
 from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, SightingOrder
-from robomemory.store.forgetting import ForgetChoice, Forgotten
+from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.forks import Owner
 from robomemory.store.postgres import schema, writing
 from robomemory.store.postgres.address import ON_A_SERVER, Address
@@ -124,17 +124,22 @@ class PostgresStore(Backend):
     def backup(self, target: str | os.PathLike[str]) -> Path:
         raise StoreError(f"{self.path}: {ON_A_SERVER}")
 
-    def forget(self, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
+    def chosen(self, choice: ForgetChoice) -> Forgotten:
+        db = self._writer
+        assert db is not None, "a choice outside of turn()"
+        with self._links.errors("read"), patience(db, LONG_S):
+            return writing.chosen(db, choice)
+
+    def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
         """As ``Backend`` says. The tables are vacuumed; when the bytes leave the server's disk, log and
         copies is the server's affair."""
-        with self._update(recorded_ns, rebuilt=True) as (db, _), patience(db, LONG_S):
-            gone = writing.forget(db, choice)
+        with self._update(recorded_ns, rebuilt=True) as (db, seq), patience(db, LONG_S):
+            writing.forget(db, gone, then, recorded_ns, seq)
         try:
             with self._links.use("clean up") as db, patience(db, LONG_S):
-                db.execute("VACUUM records, vectors, entities, facts, sightings")
+                db.execute("VACUUM records, vectors, entities, facts, sightings, evidence")
         except StoreError as error:  # what was forgotten is forgotten all the same
             _log.warning("%s", error)
-        return gone
 
     def latest(self) -> Latest:
         rows = self._all("SELECT seq, recorded_ns, rebuilt_seq, run FROM state")
@@ -215,10 +220,10 @@ class PostgresStore(Backend):
 
     def last_sightings(self) -> list[Sighting]:
         rows = self._all(
-            f"SELECT DISTINCT ON (entity_id, x IS NULL) {t.SIGHTING} FROM sightings"
+            f"SELECT DISTINCT ON (entity_id, x IS NULL) {t.SIGHTING} FROM sightings WHERE expired_ns IS NULL"
             " ORDER BY entity_id, x IS NULL, run DESC, stamp_ns DESC, record_id DESC"
         )
-        return [t.sighting_from(s) for s in rows]
+        return [s for s in map(t.sighting_from, rows) if s.until is None]
 
     def close(self) -> None:
         self._links.close()

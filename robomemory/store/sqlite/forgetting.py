@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from robomemory.records import MemoryKind
-from robomemory.store.forgetting import ForgetChoice, Forgotten, holds
+from robomemory.store import rows as t
+from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten, holds
 from robomemory.store.sqlite.schema import WORDS, unindex
-from robomemory.update_protocol import LIVE
+from robomemory.store.sqlite.writing import put
+from robomemory.update_protocol import LIVE, RecordRow
 
 
 class ForgettingStore(Protocol):
@@ -21,9 +23,25 @@ class ForgettingStore(Protocol):
     def scrub(self) -> None: ...
 
 
-def forget(store: ForgettingStore, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
-    """Deletes what ``choice`` chooses, and the compressed lines that were drawn from it, in one durable
-    transaction: facts and sightings that rest on it go, too, and things of which nothing is left.
+def chosen(db: sqlite3.Connection, choice: ForgetChoice) -> Forgotten:
+    """The records that ``choice`` chooses, in the transaction that is open."""
+    db.execute("CREATE TEMP TABLE doomed (id INTEGER PRIMARY KEY)")
+    try:
+        _choose(db, choice)
+        rows = db.execute(
+            "SELECT id, kind FROM records WHERE id IN (SELECT id FROM doomed) ORDER BY id"
+        ).fetchall()
+    finally:
+        db.execute("DROP TABLE temp.doomed")
+    ids: dict[MemoryKind, list[int]] = {}
+    for key, kind in rows:
+        ids.setdefault(MemoryKind(kind), []).append(key)
+    return Forgotten(ids)
+
+
+def forget(store: ForgettingStore, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
+    """Deletes the records ``gone`` with all that rests on them, and writes what follows, in one durable
+    transaction.
 
     Raises:
         StoreError: the disk failed; nothing was forgotten.
@@ -31,8 +49,7 @@ def forget(store: ForgettingStore, choice: ForgetChoice, recorded_ns: int) -> Fo
     with store.writing(recorded_ns) as (db, seq):
         db.execute("CREATE TEMP TABLE doomed (id INTEGER PRIMARY KEY)")
         try:
-            _choose(db, choice)
-            _with_lines(db)
+            db.executemany("INSERT INTO doomed VALUES (?)", ((key,) for key in (*gone.every, *then.emptied)))
             rows = db.execute(
                 "SELECT id, kind, text, replaced_by FROM records WHERE id IN (SELECT id FROM doomed)"
             ).fetchall()
@@ -43,13 +60,13 @@ def forget(store: ForgettingStore, choice: ForgetChoice, recorded_ns: int) -> Fo
                     # Else the words of what is gone would stay in the index until it is next merged.
                     db.execute(f"INSERT INTO {WORDS[kind]} ({WORDS[kind]}) VALUES ('optimize')")
             _delete(db, seq)
+            put(db, then.graph, recorded_ns, seq)
+            for row in then.lines:
+                _draw_anew(db, row, seq)
+            _tidy(db)
         finally:
             db.execute("DROP TABLE temp.doomed")
     store.scrub()
-    ids: dict[MemoryKind, list[int]] = {}
-    for key, kind, _, _ in rows:
-        ids.setdefault(MemoryKind(kind), []).append(key)
-    return Forgotten(ids)
 
 
 def _choose(db: sqlite3.Connection, choice: ForgetChoice) -> None:
@@ -68,8 +85,8 @@ def _choose(db: sqlite3.Connection, choice: ForgetChoice) -> None:
         db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((i,) for i in choice.ids))
         where.append("id IN (SELECT id FROM temp.wanted)")
     if choice.query is not None:
-        db.create_function("holds", 4, holds(choice.query), deterministic=True)
-        where.append("holds(text, x, y, z)")
+        db.create_function("holds", 6, holds(choice.query), deterministic=True)
+        where.append("holds(text, entities, triple, x, y, z)")
         if choice.query.span is not None:
             where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
             values += (*choice.query.span[0], *choice.query.span[1])
@@ -81,42 +98,40 @@ def _choose(db: sqlite3.Connection, choice: ForgetChoice) -> None:
     db.execute("DROP TABLE IF EXISTS temp.wanted")
 
 
-def _with_lines(db: sqlite3.Connection) -> None:
-    """A compressed line holds the words of its steps, so it goes with each of them."""
-    while (
-        db.execute(
-            "INSERT OR IGNORE INTO doomed SELECT r.replaced_by FROM records r JOIN doomed d ON r.id = d.id"
-            " WHERE r.kind = 'temporal' AND r.replaced_by > 0"
-            " AND EXISTS (SELECT 1 FROM records l WHERE l.id = r.replaced_by)"
-        ).rowcount
-        > 0
-    ):
-        pass
-
-
 def _delete(db: sqlite3.Connection, seq: int) -> None:
     gone = "(SELECT id FROM doomed)"
+    db.execute("DROP TABLE IF EXISTS temp.hit")
     db.execute("CREATE TEMP TABLE hit (id INTEGER PRIMARY KEY)")
-    for column in ("subject", "object"):
-        db.execute(f"INSERT OR IGNORE INTO hit SELECT {column} FROM facts WHERE record_id IN {gone}")
-    db.execute(f"INSERT OR IGNORE INTO hit SELECT entity_id FROM sightings WHERE record_id IN {gone}")
-    db.execute(f"DELETE FROM facts WHERE record_id IN {gone}")
+    for table, column in (("facts", "subject"), ("facts", "object"), ("evidence", "subject"),
+                          ("evidence", "object"), ("sightings", "entity_id")):  # fmt: skip
+        db.execute(f"INSERT OR IGNORE INTO hit SELECT {column} FROM {table} WHERE record_id IN {gone}")
+    for table in ("facts", "sightings", "evidence", "vectors"):
+        db.execute(f"DELETE FROM {table} WHERE record_id IN {gone}")
     db.execute(f"UPDATE facts SET ended_by = 0 WHERE ended_by IN {gone}")
-    db.execute(f"DELETE FROM sightings WHERE record_id IN {gone}")
-    db.execute(f"DELETE FROM vectors WHERE record_id IN {gone}")
+    for table in ("facts", "sightings"):
+        db.execute(f"UPDATE {table} SET newest_id = record_id WHERE newest_id IN {gone}")
     db.execute(f"INSERT OR REPLACE INTO deleted SELECT id, {seq} FROM doomed")
     db.execute(f"DELETE FROM records WHERE id IN {gone}")
-    for axis, column in (*((a, a) for a in "xyz"), ("stamp_ns", "position_ns"), ("run", "position_run")):
-        last = (
-            f"SELECT {axis} FROM sightings s WHERE s.entity_id = entities.id AND s.x IS NOT NULL"
-            " ORDER BY s.run DESC, s.stamp_ns DESC LIMIT 1"
-        )
-        value = f"({last})" if axis == column else f"coalesce(({last}), 0)"
-        db.execute(f"UPDATE entities SET {column} = {value} WHERE id IN (SELECT id FROM hit)")
+
+
+def _draw_anew(db: sqlite3.Connection, row: RecordRow, seq: int) -> None:
+    r = row.record
+    db.execute(
+        "UPDATE records SET text = ?, stamp_ns = ?, run = ?, confidence = ?, seq = ? WHERE id = ?",
+        (r.text, r.stamp_ns, r.moment.run, r.confidence, seq, r.id),
+    )
+    if row.vector is not None:
+        db.execute("UPDATE vectors SET vector = ? WHERE record_id = ?", (t.blob(row.vector), r.id))
+
+
+def _tidy(db: sqlite3.Connection) -> None:
+    """Things of which nothing is left go."""
     left = (
-        "SELECT subject FROM facts UNION SELECT object FROM facts UNION SELECT entity_id FROM sightings"
+        "SELECT subject FROM evidence UNION SELECT object FROM evidence UNION SELECT entity_id FROM sightings"
         " UNION SELECT merged_into FROM entities WHERE merged_into IS NOT NULL"
     )
+    rest = "SELECT id FROM entities WHERE merged_into IS NULL"
+    db.execute(f"DELETE FROM facts WHERE subject IN (SELECT id FROM hit) AND subject NOT IN ({left})")
     db.execute(f"DELETE FROM entities WHERE id IN (SELECT id FROM hit) AND id NOT IN ({left})")
-    db.execute("DELETE FROM aliases WHERE entity_id NOT IN (SELECT id FROM entities)")
+    db.execute(f"DELETE FROM aliases WHERE entity_id NOT IN ({rest})")
     db.execute("DROP TABLE temp.hit")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 
+from robomemory.belief.old_rows import evidence_of_rows
+from robomemory.graph.scene import Sighting
 from robomemory.store import rows as t
 from robomemory.store.old_texts import fields_of
 from robomemory.store.sqlite.schema import SCHEMA, WORDS, create
+from robomemory.timestamps import Moment
 from robomemory.update_protocol import UNKNOWN
 
 
@@ -30,7 +33,7 @@ def migrate_1(db: sqlite3.Connection) -> None:
     for key, kind, stamp, text, names, position, triple, sure, source, vector, retired in old:
         spots[key] = (stamp, _xyz(position))
         db.execute(
-            f"INSERT INTO records ({t.RECORD_ALL}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,1,0,?,?)",
+            f"INSERT INTO records ({t.RECORD_ALL}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,1,0,?,?,'{{}}')",
             (key, kind, stamp, text, names, *_xyz(position), triple, sure, source, stamp,
              UNKNOWN if retired else 0, t.step_text(None), t.failures_text(())),
         )  # fmt: skip
@@ -49,21 +52,26 @@ def migrate_1(db: sqlite3.Connection) -> None:
         )
     db.execute(
         f"INSERT INTO facts ({t.FACT}) SELECT id, subject, relation, object, valid_from_ns, valid_until_ns,"
-        " valid_from_ns, NULL, valid_from_ns, confidence, record_id, 0, 0, 0, 0 FROM old_facts"
+        " valid_from_ns, NULL, valid_from_ns, confidence, record_id, 0, 0, 0, 0, 1, record_id, '[]'"
+        " FROM old_facts"
     )
+    (number,) = db.execute("SELECT coalesce(max(id), 0) FROM facts").fetchone()
     for record, entity in db.execute("SELECT record_id, entity_id FROM old_sightings").fetchall():
         if record in spots:
             stamp, xyz = spots[record]
-            values = (record, entity, stamp, *xyz, stamp)
-            db.execute(f"INSERT INTO sightings ({t.SIGHTING}) VALUES (?,?,?,?,?,?,?,0)", values)
+            number += 1
+            at = Moment(0, stamp)
+            seen = Sighting(number, record, entity, at, t.position(*xyz), stamp, seen=at, newest_id=record)
+            _put_sighting(db, seen)
     for table in ("records", "entities", "facts", "sightings"):
         db.execute(f"DROP TABLE old_{table}")
     last = [db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0] for table in _KEYED]
-    db.execute("UPDATE state SET seq = 1, last_record = ?, last_entity = ?, last_fact = ?", last)
+    db.execute("UPDATE state SET seq = 1, last_record = ?, last_entity = ?, last_fact = ?", (*last, number))
     _read_old_texts(db)
+    _find_evidence(db)
 
 
-_KEYED = ("records", "entities", "facts")
+_KEYED = ("records", "entities")
 
 
 def migrate_2(db: sqlite3.Connection) -> None:
@@ -84,7 +92,8 @@ def migrate_2(db: sqlite3.Connection) -> None:
     known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     for statement in SCHEMA.split(";"):
         words = statement.split()
-        if len(words) > 2 and words[2] not in known and words[1] in ("TABLE", "INDEX"):
+        later = "evidence" in words or words[2:3] == ["sightings_record"]  # of version 5
+        if len(words) > 2 and words[2] not in known and words[1] in ("TABLE", "INDEX") and not later:
             db.execute(statement)
     db.execute("INSERT INTO whole VALUES (0)")
     db.execute("UPDATE schema_version SET version = 3")
@@ -99,6 +108,55 @@ def migrate_3(db: sqlite3.Connection) -> None:
     db.execute("UPDATE schema_version SET version = 4")
 
 
+def migrate_4(db: sqlite3.Connection) -> None:
+    """A store of version 4 becomes one of version 5, in the transaction that is open: what is believed gets
+    the evidence that it follows from."""
+    db.execute("ALTER TABLE records ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'")
+    db.execute("ALTER TABLE facts ADD COLUMN times INTEGER NOT NULL DEFAULT 1")
+    db.execute("ALTER TABLE facts ADD COLUMN newest_id INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE facts ADD COLUMN sources TEXT NOT NULL DEFAULT '[]'")
+    db.execute("UPDATE facts SET newest_id = record_id")
+    db.execute("ALTER TABLE sightings RENAME TO old_sightings")
+    for index in ("sightings_entity", "sightings_time"):
+        db.execute(f"DROP INDEX {index}")
+    for statement in SCHEMA.split(";"):
+        if "sightings" in statement or "evidence" in statement:
+            db.execute(statement)
+    (number,) = db.execute("SELECT last_fact FROM state").fetchone()
+    old = db.execute(
+        "SELECT record_id, entity_id, stamp_ns, x, y, z, recorded_ns, run FROM old_sightings"
+        " ORDER BY run, stamp_ns, record_id"
+    )
+    for record, entity, stamp, x, y, z, recorded, run in old.fetchall():
+        number += 1
+        at = Moment(run, stamp)
+        spot = t.position(x, y, z)
+        _put_sighting(db, Sighting(number, record, entity, at, spot, recorded, seen=at, newest_id=record))
+    db.execute("DROP TABLE old_sightings")
+    db.execute("UPDATE state SET last_fact = ?", (number,))
+    _find_evidence(db)
+    db.execute("UPDATE schema_version SET version = 5")
+
+
+def _put_sighting(db: sqlite3.Connection, sighting: Sighting) -> None:
+    marks = ",".join("?" * len(t.SIGHTING.split(",")))
+    db.execute(f"INSERT INTO sightings ({t.SIGHTING}) VALUES ({marks})", t.values_of_sighting(sighting))
+
+
+def _find_evidence(db: sqlite3.Connection) -> None:
+    facts = [t.fact_from(f) for f in db.execute(f"SELECT {t.FACT} FROM facts ORDER BY id")]
+    seen = [t.sighting_from(s) for s in db.execute(f"SELECT {t.SIGHTING} FROM sightings ORDER BY id")]
+    entities = [t.entity_from(e) for e in db.execute(f"SELECT {t.ENTITY} FROM entities ORDER BY id")]
+    told = db.execute("SELECT id, confidence, source FROM records WHERE kind = 'spatial'")
+    witnesses = {key: (sure, source) for key, sure, source in told}
+    (number,) = db.execute("SELECT last_fact FROM state").fetchone()
+    evidence, number = evidence_of_rows(facts, seen, entities, witnesses, number)
+    marks = ",".join("?" * len(t.EVIDENCE.split(",")))
+    sql = f"INSERT INTO evidence ({t.EVIDENCE}) VALUES ({marks})"
+    db.executemany(sql, map(t.values_of_evidence, evidence))
+    db.execute("UPDATE state SET last_fact = ?", (number,))
+
+
 def _read_old_texts(db: sqlite3.Connection) -> None:
     rows = db.execute("SELECT id, kind, text FROM records WHERE kind != 'spatial' AND triple = 'null'")
     for key, kind, text in rows.fetchall():
@@ -111,7 +169,7 @@ def _read_old_texts(db: sqlite3.Connection) -> None:
             )
 
 
-MIGRATIONS = {1: migrate_1, 2: migrate_2, 3: migrate_3}
+MIGRATIONS = {1: migrate_1, 2: migrate_2, 3: migrate_3, 4: migrate_4}
 """{version: what brings a store of that version to a later one}."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 SCHEMA = """
 CREATE TABLE schema_version (version INTEGER NOT NULL);
@@ -21,7 +21,8 @@ CREATE TABLE records (
     entities TEXT NOT NULL, x REAL, y REAL, z REAL, triple TEXT NOT NULL,
     confidence REAL NOT NULL, source TEXT NOT NULL,
     recorded_ns INTEGER NOT NULL, replaced_by INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL,
-    run INTEGER NOT NULL DEFAULT 0, step TEXT NOT NULL DEFAULT 'null', failures TEXT NOT NULL DEFAULT '[]');
+    run INTEGER NOT NULL DEFAULT 0, step TEXT NOT NULL DEFAULT 'null', failures TEXT NOT NULL DEFAULT '[]',
+    metadata TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX records_time ON records (kind, run, stamp_ns);
 CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
 CREATE INDEX records_seq ON records (seq);
@@ -39,7 +40,9 @@ CREATE TABLE facts (
     valid_from_ns INTEGER NOT NULL, valid_until_ns INTEGER, recorded_ns INTEGER NOT NULL, expired_ns INTEGER,
     seen_ns INTEGER NOT NULL, confidence REAL NOT NULL, record_id INTEGER NOT NULL,
     ended_by INTEGER NOT NULL DEFAULT 0, from_run INTEGER NOT NULL DEFAULT 0,
-    until_run INTEGER NOT NULL DEFAULT 0, seen_run INTEGER NOT NULL DEFAULT 0);
+    until_run INTEGER NOT NULL DEFAULT 0, seen_run INTEGER NOT NULL DEFAULT 0,
+    times INTEGER NOT NULL DEFAULT 1, newest_id INTEGER NOT NULL DEFAULT 0,
+    sources TEXT NOT NULL DEFAULT '[]');
 CREATE INDEX facts_subject ON facts (subject);
 CREATE INDEX facts_object ON facts (object);
 CREATE INDEX facts_record ON facts (record_id);
@@ -47,11 +50,24 @@ CREATE INDEX facts_open ON facts (id) WHERE valid_until_ns IS NULL AND expired_n
 CREATE INDEX facts_from ON facts (from_run, valid_from_ns);
 CREATE INDEX facts_until ON facts (until_run, valid_until_ns) WHERE valid_until_ns IS NOT NULL;
 CREATE TABLE sightings (
-    record_id INTEGER NOT NULL, entity_id INTEGER NOT NULL, stamp_ns INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY, record_id INTEGER NOT NULL, entity_id INTEGER NOT NULL, stamp_ns INTEGER NOT NULL,
     x REAL, y REAL, z REAL, recorded_ns INTEGER NOT NULL, run INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (record_id, entity_id)) WITHOUT ROWID;
+    until_ns INTEGER, until_run INTEGER NOT NULL DEFAULT 0, expired_ns INTEGER, seen_ns INTEGER NOT NULL,
+    seen_run INTEGER NOT NULL, times INTEGER NOT NULL, confidence REAL NOT NULL, newest_id INTEGER NOT NULL,
+    sources TEXT NOT NULL);
 CREATE INDEX sightings_entity ON sightings (entity_id, run, stamp_ns);
 CREATE INDEX sightings_time ON sightings (run, stamp_ns);
+CREATE INDEX sightings_record ON sightings (record_id);
+CREATE TABLE evidence (
+    id INTEGER PRIMARY KEY, note_id INTEGER NOT NULL, record_id INTEGER NOT NULL, told INTEGER NOT NULL,
+    subject INTEGER NOT NULL, relation TEXT NOT NULL, object INTEGER NOT NULL, run INTEGER NOT NULL,
+    stamp_ns INTEGER NOT NULL, x REAL, y REAL, z REAL, radius REAL NOT NULL, confidence REAL NOT NULL,
+    source TEXT NOT NULL, recorded_ns INTEGER NOT NULL, retracted_ns INTEGER);
+CREATE INDEX evidence_subject ON evidence (subject);
+CREATE INDEX evidence_object ON evidence (object) WHERE object != 0;
+CREATE INDEX evidence_record ON evidence (record_id);
+CREATE INDEX evidence_time ON evidence (run, stamp_ns);
+CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4;
 CREATE VIRTUAL TABLE words_episodic USING fts5(text, content='', tokenize='porter unicode61');
 CREATE VIRTUAL TABLE words_semantic USING fts5(text, content='', tokenize='porter unicode61');
 """

@@ -30,12 +30,12 @@ from robomemory.plain_text import plain
 from robomemory.records import MemoryKind
 from robomemory.store import rows as t
 from robomemory.store.backend import Backend
-from robomemory.store.forgetting import ForgetChoice, Forgotten
+from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.forks import Owner, check_not_inherited, inherit, keep_for_ever, unwatch, watch
 from robomemory.store.sqlite import integrity, schema
 from robomemory.store.sqlite.copying import copy_into
 from robomemory.store.sqlite.file import check_access, hold, inode_of
-from robomemory.store.sqlite.forgetting import forget
+from robomemory.store.sqlite.forgetting import chosen, forget
 from robomemory.store.sqlite.migrations import MIGRATIONS
 from robomemory.store.sqlite.words import WordSearch, newest_with
 from robomemory.store.sqlite.writing import put
@@ -182,10 +182,10 @@ class SqliteStore(Backend):
             raise InvalidNoteError(f"{self.path}: a number does not fit into 64 bits: {error}") from error
 
     @contextmanager
-    def _transaction(self, db: sqlite3.Connection) -> Iterator[None]:
+    def _transaction(self, db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         db.execute("BEGIN IMMEDIATE")
         try:
-            yield
+            yield db
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -237,7 +237,6 @@ class SqliteStore(Backend):
         self.run = max(self.run, newest)
 
     def begin_run(self, start_ns: int, recorded_ns: int) -> int:
-        """See ``Backend``."""
         number = self._next_run(start_ns)
         if number != self.run:
             with self.writing(recorded_ns) as (db, _):
@@ -247,7 +246,6 @@ class SqliteStore(Backend):
         return number
 
     def backup(self, target: str | os.PathLike[str]) -> Path:
-        """See ``RoboMemory.backup``."""
         self.owner.check()
         if self._held is None:
             with self._lock, self._errors("read"):
@@ -255,9 +253,15 @@ class SqliteStore(Backend):
         with self.reading() as db:
             return copy_into(db, target)
 
-    def forget(self, choice: ForgetChoice, recorded_ns: int) -> Forgotten:
-        """See :func:`robomemory.store.sqlite.forgetting.forget`."""
-        return forget(self, choice, recorded_ns)
+    def chosen(self, choice: ForgetChoice) -> Forgotten:
+        self.owner.check()
+        with self._lock, self._errors("read"):
+            self._check_there()
+            with self._transaction(self._connection()) as db:
+                return chosen(db, choice)
+
+    def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
+        forget(self, gone, then, recorded_ns)
 
     def size_bytes(self) -> int:
         """Of the file and its log; in memory, of the pages."""
@@ -334,21 +338,18 @@ class SqliteStore(Backend):
             return db.execute(sql, values).fetchall()
 
     def last_sightings(self) -> list[Sighting]:
-        """See ``StoreReader``."""
         rows = self._all(
-            "SELECT record_id, entity_id, max(stamp_ns), x, y, z, recorded_ns, run FROM sightings"
-            " GROUP BY entity_id, x IS NULL, run ORDER BY run"
+            f"SELECT {t.SIGHTING.replace('stamp_ns', 'max(stamp_ns)', 1)} FROM sightings"
+            " WHERE expired_ns IS NULL GROUP BY entity_id, x IS NULL, run ORDER BY run"
         )
         newest = {(s.entity_id, s.position is None): s for s in map(t.sighting_from, rows)}
-        return list(newest.values())
+        return [s for s in newest.values() if s.until is None]
 
     def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        """See ``StoreReader``."""
         with self.reading() as db:
             return self._words.by_words(db, kind, text, limit)
 
     def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        """See ``StoreReader``."""
         with self.reading() as db:
             return newest_with(db, kind, text, limit)
 

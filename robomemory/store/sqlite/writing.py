@@ -16,6 +16,7 @@ def _insert(table: str, columns: str, replace: str = "OR REPLACE ") -> str:
 _PUT_RECORD = _insert("records", t.RECORD_ALL, "")
 _PUT_FACT = _insert("facts", t.FACT)
 _PUT_SIGHTING = _insert("sightings", t.SIGHTING)
+_PUT_EVIDENCE = _insert("evidence", t.EVIDENCE)
 _PUT_ENTITY = _insert("entities", f"{t.ENTITY}, vector")
 _SET_ENTITY = (
     "UPDATE entities SET name = ?2, ordinal = ?3, x = ?4, y = ?5, z = ?6, position_ns = ?7,"
@@ -40,11 +41,13 @@ def put(db: sqlite3.Connection, change: Change, recorded_ns: int, seq: int) -> N
     db.executemany(_SET_ENTITY, (t.values_of_entity(e) for e in change.entities if e.id not in names))
     db.executemany(_PUT_FACT, map(t.values_of_fact, change.facts))
     db.executemany(_PUT_SIGHTING, map(t.values_of_sighting, change.sightings))
+    db.executemany(_PUT_EVIDENCE, map(t.values_of_evidence, change.evidence))
     db.executemany("INSERT OR REPLACE INTO aliases VALUES (?,?)", change.aliases)
     for gone, kept in change.merges:
-        for column in ("subject", "object"):
-            db.execute(f"UPDATE facts SET {column} = ? WHERE {column} = ?", (kept, gone))
-        db.execute("UPDATE OR REPLACE sightings SET entity_id = ? WHERE entity_id = ?", (kept, gone))
+        for table in ("facts", "evidence"):
+            for column in ("subject", "object"):
+                db.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (kept, gone))
+        db.execute("UPDATE sightings SET entity_id = ? WHERE entity_id = ?", (kept, gone))
         db.execute("UPDATE aliases SET entity_id = ? WHERE entity_id = ?", (kept, gone))
 
 
@@ -52,8 +55,11 @@ def _update(db: sqlite3.Connection, row: RecordRow, seq: int) -> None:
     r = row.record
     (before,) = db.execute("SELECT replaced_by FROM records WHERE id = ?", (r.id,)).fetchone()
     db.execute(
-        "UPDATE records SET stamp_ns = ?, confidence = ?, replaced_by = ?, seq = ?, run = ? WHERE id = ?",
-        (r.stamp_ns, r.confidence, row.replaced_by, seq, r.moment.run, r.id),
+        "UPDATE records SET stamp_ns = ?, confidence = ?, replaced_by = ?, seq = ?, run = ?, metadata = ?"
+        " WHERE id = ?",
+        (r.stamp_ns, r.confidence, row.replaced_by, seq, r.moment.run, t.metadata_text(r.metadata), r.id),
     )
     if r.kind in schema.WORDS and before == LIVE and row.replaced_by != LIVE:
         schema.unindex(db, r.kind, [(r.id, r.text)])
+    if r.kind in schema.WORDS and before != LIVE and row.replaced_by == LIVE:
+        db.execute(f"INSERT INTO {schema.WORDS[r.kind]} (rowid, text) VALUES (?,?)", (r.id, r.text))

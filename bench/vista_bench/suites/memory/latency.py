@@ -153,7 +153,7 @@ class _Clock:
         assert not answer.partial, dict(answer.missing)
 
     @staticmethod
-    def _spent(call: Callable[[], None]) -> Spent:
+    def _spent(call: Callable[[], object]) -> Spent:
         began, cpu = time.perf_counter(), time.process_time()
         call()
         return Spent(time.perf_counter() - began, time.process_time() - cpu)

@@ -1,0 +1,1 @@
+"""Evidence, and the one pure function of it that says what is believed."""

@@ -1,0 +1,68 @@
+"""What a name may mean: each thing with its place, and how that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from robomemory.belief.evidence import FACTS, Told
+from robomemory.memory import RoboMemory
+from robomemory.records import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A thing that a name may mean.
+
+    ``position`` (3,) [m, base frame], None if unknown, as of ``stamp_ns`` [ns] of ``run``; ``via`` the holder
+    whose place it is (empty: its own); ``facts`` such as "mug in tray", from the thing outwards; ``age_s``
+    [s] since it was last seen or told of, None if that was in another run of the clock; ``confidence`` [0, 1]
+    of its place. The evidence: ``first_seen_ns`` and ``last_seen_ns`` [ns], ``times`` in all, the ``sources``
+    and the records ``record_ids``, the newest first.
+    """
+
+    name: str
+    position: Position | None
+    stamp_ns: int
+    run: int
+    via: str
+    facts: tuple[str, ...]
+    age_s: float | None
+    confidence: float
+    first_seen_ns: int
+    last_seen_ns: int
+    times: int
+    sources: tuple[str, ...]
+    record_ids: tuple[int, ...]
+
+
+def candidates_of(memory: RoboMemory, name: str) -> tuple[Candidate, ...]:
+    """Every thing of ``memory`` that ``name`` may mean, seen last first.
+
+    Raises:
+        InvalidQueryError: ``name`` is empty.
+    """
+    now, found = memory.things_called(name)
+    answer = []
+    for entity, place, evidence in found:
+        mine = [e for e in evidence if e.subject == entity.id or (e.told in FACTS and e.object == entity.id)]
+        mine = [e for e in mine if e.told is not Told.EMPTY]
+        newest = sorted(mine, key=lambda e: (e.at, e.id), reverse=True)
+        last = entity.last_seen
+        answer.append(
+            Candidate(
+                entity.label,
+                place.position,
+                place.stamp_ns,
+                place.run,
+                place.via,
+                place.facts,
+                (now.ns - last.ns) / 1e9 if now.run == last.run else None,
+                entity.confidence,
+                entity.first_seen.ns,
+                last.ns,
+                len({e.note_id for e in mine}),
+                tuple(sorted({e.source for e in mine if e.source})),
+                tuple(dict.fromkeys(e.record_id for e in newest)),
+            )
+        )
+    return tuple(answer)
