@@ -22,6 +22,7 @@ Plain = str | int | float | bool | None
 
 MAX_METADATA = 100  # values of one note
 MAX_FAILURES = 1_000  # of one note
+MAX_PICTURE = 4 * 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +70,46 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of what a note is about, such as a crop of a camera's image: ``data``, the bytes of a PNG or
+    JPEG file, and the unit vector f32 ``vector`` that the encoder of the name ``encoder`` made of it (None:
+    none was made).
+
+    Raises:
+        InvalidNoteError: the data is empty, or larger than ``MAX_PICTURE`` bytes; or a vector without the
+            name of its encoder.
+    """
+
+    data: bytes
+    vector: tuple[float, ...] | None = field(default=None, repr=False)
+    encoder: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, bytes) or not 0 < len(self.data) <= MAX_PICTURE:
+            said = f"{len(self.data)} bytes" if isinstance(self.data, bytes) else type(self.data).__name__
+            raise InvalidNoteError(f"Picture.data: {said}, expected 1 to {MAX_PICTURE} bytes of PNG or JPEG")
+        if self.encoder != "":
+            checks.text("Picture.encoder", self.encoder, InvalidNoteError)
+        if self.vector is not None:
+            if not self.encoder:
+                raise InvalidNoteError("Picture.encoder: empty, expected the name of what made the vector")
+            n = len(self.vector)
+            vector = checks.numbers("Picture.vector", self.vector, n, InvalidNoteError)
+            object.__setattr__(self, "vector", vector)
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """One thing to remember; ``remember`` checks it as :class:`robomemory.MemoryRecord`.
 
     ``kind``: "spatial", "temporal", "episodic" or "semantic"; ``text`` for people; ``stamp_ns`` [ns] of the
     robot's clock in the run ``run`` (0: the run that the memory is in); ``entities``: names of what it is
-    about; ``position`` (3,) [m, base frame] of the first of them, or of the triple's subject; ``triple``
+    about; ``position`` (3,) [m] of the first of them, or of the triple's subject, in the frame ``frame``
+    (empty: the memory's own); ``triple``
     (subject, relation, object): a fact of a spatial note, a lesson of a semantic one; ``confidence`` [0, 1];
     ``source`` says who told it; ``step``: the step that a temporal note is about; ``failures``: what
     failed in the attempt that an episodic note is about; ``metadata`` {name: text, number, bool or None} is
-    kept and can be asked for.
+    kept and can be asked for; ``picture`` shows what it is about.
     """
 
     kind: str
@@ -93,11 +124,13 @@ class Note:
     step: StepDone | None = None
     failures: tuple[Failure, ...] = ()
     metadata: Mapping[str, Plain] = field(default_factory=dict, hash=False)
+    frame: str = ""
+    picture: Picture | None = None
 
 
 class NoteLike(Protocol):
     """What ``remember`` accepts: any object with these attributes, such as a :class:`Note`. It may also have
-    ``run``, ``step``, ``failures`` and ``metadata``, as a :class:`Note` has them."""
+    ``run``, ``step``, ``failures``, ``metadata``, ``frame`` and ``picture``, as a :class:`Note` has them."""
 
     @property
     def kind(self) -> str: ...

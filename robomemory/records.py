@@ -67,7 +67,8 @@ class MemoryRecord:
     object) of a spatial fact, or of a lesson in the semantic memory; ``confidence`` [0, 1]; ``source`` says
     who told it; ``run`` is the run of the clock that ``stamp_ns`` is of (None: not stored yet, and of the run
     that the store is in); ``step`` that was tried and ``failures`` of the attempt that it is about;
-    ``metadata`` as in a :class:`robomemory.Note`.
+    ``metadata`` as in a :class:`robomemory.Note`; ``frame`` the frame that the position was told in (empty:
+    the memory's own, which ``position`` is in once it is stored).
 
     Raises:
         InvalidNoteError: a field breaks the contract; the field and its value are named.
@@ -86,6 +87,7 @@ class MemoryRecord:
     step: StepDone | None = None
     failures: tuple[Failure, ...] = ()
     metadata: Mapping[str, Plain] = field(default_factory=dict, hash=False)
+    frame: str = ""
 
     def __post_init__(self) -> None:
         err = InvalidNoteError
@@ -115,6 +117,8 @@ class MemoryRecord:
         object.__setattr__(self, "step", step_from("MemoryRecord.step", self.step))
         object.__setattr__(self, "failures", failures_from("MemoryRecord.failures", self.failures))
         object.__setattr__(self, "metadata", metadata_from("MemoryRecord.metadata", self.metadata))
+        if self.frame != "":
+            checks.text("MemoryRecord.frame", self.frame, err)
         if kind is MemoryKind.SPATIAL and not self.entities and self.triple is None:
             raise err(f"MemoryRecord: spatial {checks.shown(self.text)} names neither entities nor a triple")
 
@@ -145,6 +149,7 @@ def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
             step=getattr(note, "step", None),
             failures=getattr(note, "failures", ()),
             metadata=getattr(note, "metadata", {}),
+            frame=getattr(note, "frame", ""),
         )
     except AttributeError as error:
         raise InvalidNoteError(f"notes[{index}]: {type(note).__name__} is no note: {error}") from error
@@ -292,14 +297,28 @@ class MemoryStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How a record is known: said by ``times`` notes, from the moment ``first`` to the moment ``last``, by
+    ``sources`` (in the order of the alphabet); ``confidence`` [0, 1] of the surest of them."""
+
+    times: int
+    first: Moment
+    last: Moment
+    sources: tuple[str, ...]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """One recalled record: ``score`` [0, 1] (1: fits best), ``rank`` in the answer from 0, and ``partial``:
-    whether some memory is missing from the answer it stands in."""
+    whether some memory is missing from the answer it stands in. ``evidence``: how the record is known, where
+    that was asked for; it does not count when two are compared."""
 
     record: MemoryRecord
     score: float
     rank: int = 0
     partial: bool = False
+    evidence: Confirmation | None = field(default=None, compare=False)
 
     @property
     def text(self) -> str:

@@ -33,7 +33,8 @@ class Evidence:
     was kept as a record of its own). ``subject`` and ``object`` are keys of entities (0: none); ``position``
     (3,) [m, base frame] of the subject, or of the middle of an empty ball of ``radius_m`` [m]; ``confidence``
     [0, 1]; ``source`` says who told it; known from ``recorded_ns`` on, and until ``retracted_ns`` (None: to
-    this day) [ns, the computer's clock].
+    this day) [ns, the computer's clock]. ``subject_told`` and
+    ``object_told`` are the things that it was told of, before they turned out to be others (0: the same).
     """
 
     id: int
@@ -50,6 +51,8 @@ class Evidence:
     source: str
     recorded_ns: int
     retracted_ns: int | None = None
+    subject_told: int = 0
+    object_told: int = 0
 
 
 FACTS = (Told.HOLDS, Told.DENIED)

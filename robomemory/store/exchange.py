@@ -23,7 +23,7 @@ from robomemory.store.old_texts import fields_of
 
 FIELDS = (
     "kind", "text", "stamp_ns", "entities", "position", "triple", "confidence", "source", "run", "step",
-    "failures", "metadata",
+    "failures", "metadata", "frame",
 )  # fmt: skip
 BATCH = 200
 LONGEST = 1_000_000  # characters of one line: nothing that was remembered is longer
@@ -79,6 +79,7 @@ def _record(number: int, line: str) -> MemoryRecord:
         if isinstance(values, dict):
             values.setdefault("run", 0)  # written before runs had numbers
             values.setdefault("metadata", {})
+            values.setdefault("frame", "")
             if not {"step", "failures"} & set(values):  # written before these were fields
                 _read_text(values)
         if not isinstance(values, dict) or set(values) != set(FIELDS) or values["run"] is None:

@@ -18,11 +18,11 @@ from robomemory.update_protocol import RecordRow
 
 RECORD = (
     "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, replaced_by, run"
-    ", step, failures, metadata"
+    ", step, failures, metadata, frame"
 )
 RECORD_ALL = (
     "id, kind, stamp_ns, text, entities, x, y, z, triple, confidence, source, recorded_ns, replaced_by, seq,"
-    " run, step, failures, metadata"
+    " run, step, failures, metadata, frame"
 )
 ENTITY = (
     "id, name, ordinal, x, y, z, position_ns, first_seen_ns, last_seen_ns, confidence, recorded_ns,"
@@ -38,7 +38,7 @@ SIGHTING = (
 )
 EVIDENCE = (
     "id, note_id, record_id, told, subject, relation, object, run, stamp_ns, x, y, z, radius, confidence,"
-    " source, recorded_ns, retracted_ns"
+    " source, recorded_ns, retracted_ns, subject_told, object_told"
 )
 
 Values = tuple[object, ...]
@@ -62,12 +62,13 @@ def record_from(r: Sequence[object]) -> MemoryRecord:
     Raises:
         ValueError, TypeError: the row does not hold what it should.
     """
-    key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run, step, failures, more = r[:16]
+    key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run, *told = r[:17]
+    step, failures, more, frame = told
     said = json.loads(str(triple))
     return MemoryRecord(
         key, MemoryKind(kind), stamp, text, tuple(json.loads(str(names))),  # type: ignore[arg-type]
         position(x, y, z), None if said is None else tuple(said), sure, source, run,  # type: ignore[arg-type]
-        json.loads(str(step)), json.loads(str(failures)), json.loads(str(more)),
+        json.loads(str(step)), json.loads(str(failures)), json.loads(str(more)), frame,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def values_of_record(row: RecordRow, recorded_ns: int, seq: int) -> Values:
     names, triple = json.dumps(r.entities, ensure_ascii=False), triple_text(r.triple)
     said = (r.id, str(r.kind), r.stamp_ns, r.text, names, *coordinates(r.position), triple)
     told = (r.confidence, r.source, recorded_ns, row.replaced_by, seq, r.moment.run)
-    return (*said, *told, step_text(r.step), failures_text(r.failures), metadata_text(r.metadata))
+    return (*said, *told, step_text(r.step), failures_text(r.failures), metadata_text(r.metadata), r.frame)
 
 
 def triple_text(triple: Triple | None) -> str:
@@ -167,7 +168,7 @@ def values_of_sighting(s: Sighting) -> Values:
 
 def evidence_from(e: Sequence[object]) -> Evidence:
     """The evidence of a row of columns :data:`EVIDENCE`."""
-    key, note, record, told, subject, relation, obj, run, ns, x, y, z, radius, *more = e[:17]
+    key, note, record, told, subject, relation, obj, run, ns, x, y, z, radius, *more = e[:19]
     return Evidence(
         key, note, record, Told(told), subject, relation, obj, _moment(run, ns),  # type: ignore[arg-type]
         position(x, y, z), radius, *more,  # type: ignore[arg-type]
@@ -177,7 +178,8 @@ def evidence_from(e: Sequence[object]) -> Evidence:
 def values_of_evidence(e: Evidence) -> Values:
     said = (e.id, e.note_id, e.record_id, int(e.told), e.subject, e.relation, e.object, e.at.run, e.at.ns)
     where = (*coordinates(e.position), e.radius_m)
-    return (*said, *where, e.confidence, e.source, e.recorded_ns, e.retracted_ns)
+    ends = (e.subject_told or e.subject, e.object_told or e.object)
+    return (*said, *where, e.confidence, e.source, e.recorded_ns, e.retracted_ns, *ends)
 
 
 def blob(vector: F32) -> bytes:

@@ -1,8 +1,22 @@
 """Stores as older versions wrote them."""
 
 
+def without_frames(db):
+    """Takes out what came with version 6, or 5 on a server."""
+    _without_tables(db)
+    for column in ("subject_told", "object_told"):
+        db.execute(f"ALTER TABLE evidence DROP COLUMN {column}")
+
+
+def _without_tables(db):
+    for table in ("merges", "pictures", "about"):
+        db.execute(f"DROP TABLE {table}")
+    db.execute("ALTER TABLE records DROP COLUMN frame")
+
+
 def without_evidence(db):
-    """Takes out what came with version 5, or 4 on a server."""
+    """Takes out what came with version 5, or 4 on a server, and after it."""
+    _without_tables(db)
     db.execute("DROP TABLE evidence")
     db.execute("ALTER TABLE records DROP COLUMN metadata")
     for column in ("times", "newest_id", "sources"):

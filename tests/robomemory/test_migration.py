@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from robomemory import HashingEmbedder, MemoryKind, Query, RoboMemory
+from tests.robomemory.old_stores import without_frames
 
 S = 10**9
 VERSION_1 = """
@@ -104,3 +105,27 @@ def test_the_embedder_of_a_store_is_chosen_by_its_name(old):
         assert np.isclose(
             memory.recall([Query("mugs are fragile", kinds={"semantic"})])[0].score, 0.95, atol=0.01
         )
+
+
+def test_a_store_of_version_5_gets_an_identity_and_keeps_its_merges(path, note):
+    with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+        memory.remember(
+            [note("spatial", "a", 1, "mug", at=(0, 0, 0)), note("spatial", "b", 2, "cup", at=(1, 0, 0))]
+        )
+        memory.merge("cup", "mug")
+        before = memory.scene()
+    with sqlite3.connect(path) as db:
+        without_frames(db)
+        db.execute("UPDATE schema_version SET version = 5")
+    db.close()
+    ids = []
+    for _ in range(2):  # the second time it is one of this version
+        with RoboMemory(path, embedder=HashingEmbedder()) as memory:
+            assert memory.scene() == before
+            assert {r.frame for r in memory.records()} == {""}
+        with sqlite3.connect(path) as db:
+            ids += [db.execute("SELECT value FROM about WHERE name = 'store_id'").fetchone()[0]]
+            assert db.execute("SELECT gone, kept FROM merges").fetchall() == [(2, 1)]
+        db.close()
+    assert ids[0]
+    assert ids[0] == ids[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 
 import psycopg
@@ -17,7 +18,7 @@ from robomemory.store.postgres.address import Address
 from robomemory.store.postgres.link import Connection
 from robomemory.timestamps import Moment
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _INLINE = 1_900  # numbers of a vector that fits a page of 8 KiB beside the rest of its row
 
@@ -37,7 +38,7 @@ CREATE TABLE records (
     words tsvector GENERATED ALWAYS AS (
         CASE WHEN kind IN ('episodic', 'semantic') THEN to_tsvector('english', text) END) STORED,
     run bigint NOT NULL DEFAULT 0, step text NOT NULL DEFAULT 'null', failures text NOT NULL DEFAULT '[]',
-    metadata text NOT NULL DEFAULT '{}');
+    metadata text NOT NULL DEFAULT '{}', frame text NOT NULL DEFAULT '');
 CREATE INDEX records_time ON records (kind, run, stamp_ns);
 CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
 CREATE INDEX records_words ON records USING gin (words) WHERE replaced_by = 0;
@@ -82,12 +83,19 @@ CREATE TABLE evidence (
     subject bigint NOT NULL, relation text NOT NULL, object bigint NOT NULL, run bigint NOT NULL,
     stamp_ns bigint NOT NULL, x double precision, y double precision, z double precision,
     radius double precision NOT NULL, confidence double precision NOT NULL, source text NOT NULL,
-    recorded_ns bigint NOT NULL, retracted_ns bigint);
+    recorded_ns bigint NOT NULL, retracted_ns bigint,
+    subject_told bigint NOT NULL DEFAULT 0, object_told bigint NOT NULL DEFAULT 0);
 CREATE INDEX evidence_subject ON evidence (subject);
 CREATE INDEX evidence_object ON evidence (object) WHERE object <> 0;
 CREATE INDEX evidence_record ON evidence (record_id);
 CREATE INDEX evidence_time ON evidence (run, stamp_ns);
-CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4
+CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4;
+CREATE TABLE merges (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, gone bigint NOT NULL, kept bigint NOT NULL,
+    record_id bigint NOT NULL, recorded_ns bigint NOT NULL, undone_ns bigint);
+CREATE TABLE pictures (
+    record_id bigint PRIMARY KEY, data bytea NOT NULL, vector bytea, encoder text NOT NULL DEFAULT '');
+CREATE TABLE about (name text PRIMARY KEY, value text NOT NULL)
 """
 
 
@@ -202,6 +210,25 @@ def _find_evidence(db: Connection) -> None:
     db.execute("UPDATE schema_version SET version = 4")
 
 
+def _add_frames(db: Connection) -> None:
+    """A scene of version 4 becomes one of version 5, in the transaction that is open: frames, pictures,
+    merges that can be undone, and an identity of its own."""
+    db.execute("ALTER TABLE records ADD COLUMN frame text NOT NULL DEFAULT ''")
+    for column in ("subject_told", "object_told"):
+        statement = f"ALTER TABLE evidence ADD COLUMN IF NOT EXISTS {column} bigint NOT NULL DEFAULT 0"
+        db.execute(statement.encode())
+    db.execute("UPDATE evidence SET subject_told = subject, object_told = object")
+    for statement in TABLES.split(";"):
+        if statement.split()[2] in ("merges", "pictures", "about"):
+            db.execute(statement.encode())
+    db.execute(
+        "INSERT INTO merges (gone, kept, record_id, recorded_ns) SELECT id, merged_into, 0, recorded_ns"
+        " FROM entities WHERE merged_into IS NOT NULL"
+    )
+    db.execute("INSERT INTO about VALUES ('store_id', %s)", (uuid.uuid4().hex,))
+    db.execute("UPDATE schema_version SET version = 5")
+
+
 def _insert(
     cursor: psycopg.Cursor[tuple[object, ...]], table: str, columns: str, rows: Sequence[Sequence[object]]
 ) -> None:
@@ -214,6 +241,7 @@ _MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _number_runs,
     2: _read_old_texts,
     3: _find_evidence,
+    4: _add_frames,
 }
 """{version: what brings a scene of that version to the next one}."""
 
@@ -252,5 +280,6 @@ def _make(db: Connection, address: Address, embedder: str, dim: int) -> None:
         db.execute("ALTER TABLE vectors ALTER COLUMN vector SET STORAGE PLAIN")
     db.execute("INSERT INTO schema_version VALUES (%s)", (SCHEMA_VERSION,))
     db.execute("INSERT INTO embedder VALUES (%s, %s)", (embedder, dim))
+    db.execute("INSERT INTO about VALUES ('store_id', %s)", (uuid.uuid4().hex,))
     db.execute("INSERT INTO state VALUES (0, 0, 0, 0, 0, 0, 0)")
     register_vector(db)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import uuid
 
 from robomemory.belief.old_rows import evidence_of_rows
 from robomemory.graph.scene import Sighting
@@ -33,7 +34,7 @@ def migrate_1(db: sqlite3.Connection) -> None:
     for key, kind, stamp, text, names, position, triple, sure, source, vector, retired in old:
         spots[key] = (stamp, _xyz(position))
         db.execute(
-            f"INSERT INTO records ({t.RECORD_ALL}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,1,0,?,?,'{{}}')",
+            f"INSERT INTO records ({t.RECORD_ALL}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,1,0,?,?,'{{}}','')",
             (key, kind, stamp, text, names, *_xyz(position), triple, sure, source, stamp,
              UNKNOWN if retired else 0, t.step_text(None), t.failures_text(())),
         )  # fmt: skip
@@ -169,7 +170,29 @@ def _read_old_texts(db: sqlite3.Connection) -> None:
             )
 
 
-MIGRATIONS = {1: migrate_1, 2: migrate_2, 3: migrate_3, 4: migrate_4}
+def migrate_5(db: sqlite3.Connection) -> None:
+    """A store of version 5 becomes one of version 6, in the transaction that is open: frames, pictures,
+    merges that can be undone, and an identity of its own."""
+    db.execute("ALTER TABLE records ADD COLUMN frame TEXT NOT NULL DEFAULT ''")
+    told = {name for _, name, *_ in db.execute("PRAGMA table_info(evidence)")}
+    for column in ("subject_told", "object_told"):
+        if column not in told:
+            db.execute(f"ALTER TABLE evidence ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    db.execute("UPDATE evidence SET subject_told = subject, object_told = object")
+    known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    for statement in SCHEMA.split(";"):
+        words = statement.split()
+        if words[1:2] in (["TABLE"], ["INDEX"]) and words[2] not in known:
+            db.execute(statement)
+    db.execute(
+        "INSERT INTO merges (gone, kept, record_id, recorded_ns) SELECT id, merged_into, 0, recorded_ns"
+        " FROM entities WHERE merged_into IS NOT NULL"
+    )
+    db.execute("INSERT INTO about VALUES ('store_id', ?)", (uuid.uuid4().hex,))
+    db.execute("UPDATE schema_version SET version = 6")
+
+
+MIGRATIONS = {1: migrate_1, 2: migrate_2, 3: migrate_3, 4: migrate_4, 5: migrate_5}
 """{version: what brings a store of that version to a later one}."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Sequence
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 SCHEMA = """
 CREATE TABLE schema_version (version INTEGER NOT NULL);
@@ -22,7 +23,7 @@ CREATE TABLE records (
     confidence REAL NOT NULL, source TEXT NOT NULL,
     recorded_ns INTEGER NOT NULL, replaced_by INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL,
     run INTEGER NOT NULL DEFAULT 0, step TEXT NOT NULL DEFAULT 'null', failures TEXT NOT NULL DEFAULT '[]',
-    metadata TEXT NOT NULL DEFAULT '{}');
+    metadata TEXT NOT NULL DEFAULT '{}', frame TEXT NOT NULL DEFAULT '');
 CREATE INDEX records_time ON records (kind, run, stamp_ns);
 CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
 CREATE INDEX records_seq ON records (seq);
@@ -62,12 +63,19 @@ CREATE TABLE evidence (
     id INTEGER PRIMARY KEY, note_id INTEGER NOT NULL, record_id INTEGER NOT NULL, told INTEGER NOT NULL,
     subject INTEGER NOT NULL, relation TEXT NOT NULL, object INTEGER NOT NULL, run INTEGER NOT NULL,
     stamp_ns INTEGER NOT NULL, x REAL, y REAL, z REAL, radius REAL NOT NULL, confidence REAL NOT NULL,
-    source TEXT NOT NULL, recorded_ns INTEGER NOT NULL, retracted_ns INTEGER);
+    source TEXT NOT NULL, recorded_ns INTEGER NOT NULL, retracted_ns INTEGER,
+    subject_told INTEGER NOT NULL DEFAULT 0, object_told INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX evidence_subject ON evidence (subject);
 CREATE INDEX evidence_object ON evidence (object) WHERE object != 0;
 CREATE INDEX evidence_record ON evidence (record_id);
 CREATE INDEX evidence_time ON evidence (run, stamp_ns);
 CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4;
+CREATE TABLE merges (
+    id INTEGER PRIMARY KEY, gone INTEGER NOT NULL, kept INTEGER NOT NULL, record_id INTEGER NOT NULL,
+    recorded_ns INTEGER NOT NULL, undone_ns INTEGER);
+CREATE TABLE pictures (
+    record_id INTEGER PRIMARY KEY, data BLOB NOT NULL, vector BLOB, encoder TEXT NOT NULL DEFAULT '');
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words_episodic USING fts5(text, content='', tokenize='porter unicode61');
 CREATE VIRTUAL TABLE words_semantic USING fts5(text, content='', tokenize='porter unicode61');
 """
@@ -84,6 +92,7 @@ def create(db: sqlite3.Connection, embedder: str, dim: int) -> None:
     db.execute("INSERT INTO embedder VALUES (?, ?)", (embedder, dim))
     db.execute("INSERT INTO state VALUES (0, 0, 0, 0, 0, 0, 0, 0)")
     db.execute("INSERT INTO whole VALUES (0)")
+    db.execute("INSERT INTO about VALUES ('store_id', ?)", (uuid.uuid4().hex,))
 
 
 def unindex(db: sqlite3.Connection, kind: str, texts: Sequence[tuple[int, str]]) -> None:
