@@ -9,12 +9,12 @@ from itertools import islice
 
 from robomemory.embed.embedder import F32
 from robomemory.fusion import reciprocal
-from robomemory.helpers import Helpers, RevisionAction
+from robomemory.helpers import RevisionAction
 from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall
 from robomemory.store.backend import Backend
 from robomemory.store.queries import RECENT, tokens
 from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, RecordRow, Update, fits, weighed
-from robomemory.updater import decide
+from robomemory.updater import by_rule
 from robomemory.vectors.index import FLAT_LIMIT, Nearest, VectorIndex
 from robomemory.vectors.index_files import IndexFiles
 from robomemory.vectors.ivf_index import IvfIndex
@@ -47,14 +47,13 @@ class LongTermMemory:
         kind: MemoryKind,
         store: Backend,
         saved: IndexFiles,
-        helpers: Helpers,
         *,
         revise: bool,
         lexical: bool = True,
         recency: bool = True,
         flat_limit: int = FLAT_LIMIT,
     ) -> None:
-        self._kind, self._store, self._saved, self._helpers = kind, store, saved, helpers
+        self._kind, self._store, self._saved = kind, store, saved
         self._revise, self._lexical, self._recency = revise, lexical, recency
         self._flat_limit = flat_limit
         self._applied = store.seq
@@ -117,7 +116,7 @@ class LongTermMemory:
         stands: dict[int, int] = {}
         for row, near, records in self._alike_before(update.rows):
             known = _standing(row, near, records, new, changed)
-            revision = decide(row.record, [k.record for k in known], self._helpers)
+            revision = by_rule(row.record, [k.record for k in known])
             target = next((k for k in known if k.record.id == revision.target), None)
             if _says_more(row, target) and revision.action is RevisionAction.NOOP:
                 revision = replace(revision, action=RevisionAction.UPDATE)

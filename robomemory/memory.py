@@ -100,10 +100,10 @@ class RoboMemory(SceneAnswers, Amending):
         try:
             saved = IndexFiles(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
-            helpers = Helpers() if helpers is None else helpers
+            self._helpers = Helpers() if helpers is None else helpers
             with store.snapshot():  # one state, whatever others write meanwhile
                 seq = store.latest().seq
-                parts = make_parts(PartsContext(store, saved, helpers, steps, expire_ns))
+                parts = make_parts(PartsContext(store, saved, steps, expire_ns))
         except BaseException as error:
             store.close()
             self._close_embedder()

@@ -12,7 +12,6 @@ from robomemory.embed.embedder import Embedder
 from robomemory.errors import MemoryClosedError
 from robomemory.fusion import collect, merge
 from robomemory.graph.spatial import SpatialMemory
-from robomemory.helpers import Helpers
 from robomemory.longterm import LongTermMemory
 from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall, RecallResult
 from robomemory.store.backend import Backend
@@ -28,12 +27,11 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class PartsContext:
     """What the memories are made from: the ``store`` that they are caches of, where large indices are
-    ``saved``, ``helpers`` for what rules leave open, capacity ``steps`` of the temporal buffer, and the time
+    ``saved``, capacity ``steps`` of the temporal buffer, and the time
     ``expire_ns`` [ns] after which a fact that is not said again ends (None: never)."""
 
     store: Backend
     saved: IndexFiles
-    helpers: Helpers
     steps: int
     expire_ns: int | None
 
@@ -83,14 +81,14 @@ class MemoryParts:
         compare. ``validity``: a fact ends when another one contradicts it; ``merging``: two names may be one
         thing; ``revise``: the semantic updater; ``lexical``, ``recency``: rare words and age count in the
         order of the long-term memories; ``flat_limit``: vectors up to which search is exact."""
-        store, helpers = context.store, context.helpers
-        spatial = SpatialMemory(store, helpers, context.expire_ns, validity=validity, merging=merging)
-        temporal = TemporalMemory(store, helpers, context.steps)
+        store = context.store
+        spatial = SpatialMemory(store, context.expire_ns, validity=validity, merging=merging)
+        temporal = TemporalMemory(store, context.steps)
         long_term: list[LongTermMemory] = []
         try:
             for kind in (MemoryKind.EPISODIC, MemoryKind.SEMANTIC):
                 part = LongTermMemory(
-                    kind, store, context.saved, helpers, revise=revise and kind is MemoryKind.SEMANTIC,
+                    kind, store, context.saved, revise=revise and kind is MemoryKind.SEMANTIC,
                     lexical=lexical, recency=recency, flat_limit=flat_limit,
                 )  # fmt: skip
                 long_term.append(part)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from robomemory.errors import InvalidNoteError
-from robomemory.helpers import Helpers, ask
 from robomemory.records import MemoryKind, MemoryRecord, Recall
 from robomemory.store.queries import StoreReader
-from robomemory.update_protocol import LIVE, Asked, Change, Ids, RecordRow, Update, fits, weighed
-
-_log = logging.getLogger(__name__)
+from robomemory.update_protocol import LIVE, Asked, Change, RecordRow, Update, fits, weighed
 
 COMPRESSED = "compressed"
 """The ``source`` of a line that stands for several steps."""
@@ -30,12 +25,12 @@ _FADE = 0.9  # weight of a step against the one after it
 
 class TemporalMemory:
     """At most ``capacity`` step summaries. When one more comes, the oldest half becomes one line in front
-    (paper, temporal memory: a language model writes that line; here it is drawn from the texts, or a helper
-    writes it). The steps themselves stay in the store, replaced by that line."""
+    (paper, temporal memory: a language model writes that line; here it is drawn from the texts, and a helper
+    may write it anew later). The steps themselves stay in the store, replaced by that line."""
 
-    def __init__(self, store: StoreReader, helpers: Helpers, capacity: int = 12) -> None:
+    def __init__(self, store: StoreReader, capacity: int = 12) -> None:
         self.capacity = capacity
-        self._store, self._helpers = store, helpers
+        self._store = store
         self._lock = threading.Lock()
         self.load()
 
@@ -55,7 +50,7 @@ class TemporalMemory:
             steps = _ordered([*steps, row])
             while len(steps) > self.capacity:
                 old, steps = steps[: self.capacity // 2 + 1], steps[self.capacity // 2 + 1 :]
-                line = self._compressed(old, update.ids)
+                line = _compress(old, update.ids.record())
                 changed.update((o.record.id, replace(o, replaced_by=line.record.id)) for o in old)
                 changed[line.record.id] = line
                 steps = [line, *steps]
@@ -65,22 +60,6 @@ class TemporalMemory:
             rows=tuple(row for row in rows if row.record.id not in known),
             updates=tuple(row for row in rows if row.record.id in known),
         )
-
-    def _compressed(self, old: Sequence[RecordRow], ids: Ids) -> RecordRow:
-        line = _compress(old, ids.record())
-        summarize = self._helpers.summarize
-        if summarize is None:
-            return line
-        records = [row.record for row in old]
-        text = ask(lambda: summarize(records), self._helpers.timeout_s)
-        if not isinstance(text, str) or not text.strip():
-            return line
-        said = f"{EARLIER}{' '.join(text.replace(chr(0), ' ').split())}"
-        try:
-            return replace(line, record=replace(line.record, text=said[:_LINE]))
-        except InvalidNoteError as error:
-            _log.warning("a helper wrote a line that can't be kept; the rule decides: %s", error)
-            return line
 
     def without(self, ids: Collection[int]) -> tuple[tuple[RecordRow, ...], tuple[int, ...]]:
         """(lines drawn anew, lines that nothing is left of) once the records ``ids`` are forgotten."""

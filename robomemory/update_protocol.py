@@ -90,12 +90,14 @@ class Ids:
 @dataclass(frozen=True, slots=True)
 class Update:
     """What is to be kept: new ``rows``, the unit vector of each name in them, free keys, and the moment
-    of recording [ns, the computer's clock], later than that of every update before."""
+    of recording [ns, the computer's clock], later than that of every update before; ``void`` is known
+    evidence that counts no longer."""
 
     rows: Sequence[RecordRow]
     vectors: Mapping[str, F32]
     ids: Ids
     recorded_ns: int
+    void: Sequence[Evidence] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What becomes of a new semantic candidate beside what is known: added, or known already, or a newer truth.
 
 The paper's updater is a language model that says add, update, remove or noop (arXiv 2508.01415, Long-term
-Memory Creator). Here rules do, on words alone, and a helper may take over.
+Memory Creator). Here rules do, on words alone; a helper may revise it afterwards
+(:mod:`robomemory.resolving.worker`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from robomemory.helpers import Helpers, Revision, RevisionAction, ask
+from robomemory.helpers import Revision, RevisionAction
 from robomemory.names import content
 from robomemory.records import MemoryRecord
 
@@ -32,21 +33,10 @@ _WHEN = re.compile(
 """When a value holds: tea in the morning leaves room for coffee in the evening."""
 
 
-def decide(record: MemoryRecord, known: Sequence[MemoryRecord], helpers: Helpers) -> Revision:
-    """What to do with ``record``; ``known`` are the standing records most like it, best first."""
-    if helpers.update is not None:
-        update = helpers.update
-        revision = ask(lambda: update(record, known), helpers.timeout_s)
-        if revision is not None and (
-            revision.action is RevisionAction.ADD or revision.target in {k.id for k in known}
-        ):
-            return revision
-    return by_rule(record, known)
-
-
 def by_rule(record: MemoryRecord, known: Sequence[MemoryRecord]) -> Revision:
     """Same words: known already. Same words with a confidence of 0: taken back. The same but for a "not",
-    or another value in the same slot: the newer one replaces the older one. Else something new.
+    or another value in the same slot: the newer one replaces the older one. Else something new. ``known`` are
+    the standing records most like ``record``, best first.
 
     The words of a record only ever speak about records with the same words; no text can make the memory
     forget anything else.

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from robomemory.embed.embedder import F32
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.scene import Entity
-from robomemory.helpers import Ambiguity, Helpers, settle
 from robomemory.names import kin, name_key, said_of, thing_name
 from robomemory.records import MemoryRecord
 from robomemory.timestamps import Moment
@@ -20,20 +17,9 @@ from robomemory.update_protocol import Update
 ONE_THING_M = 0.03
 """A thing seen this near to another one, under a name that may mean it, may be that one."""
 
-ALIKE = 0.6
-"""Cosine of two names from which a helper is asked whether they mean one thing."""
-
 
 class Lookup(Protocol):
     """What an update asks beyond the graph as it stands."""
-
-    def around(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The facts near the things called ``names`` or alike, in words."""
-        ...
-
-    def name_vector(self, key: int) -> F32 | None:
-        """The unit vector f32 (dim,) of a thing's name."""
-        ...
 
     def text_of(self, record_id: int) -> str: ...
 
@@ -57,11 +43,8 @@ class Identities:
     that changed, ``named_now`` the keys whose name is new, ``aliases`` {name: key}, ``merges`` {gone: kept}.
     """
 
-    def __init__(
-        self, state: SceneState, update: Update, lookup: Lookup, helpers: Helpers, rules: Rules
-    ) -> None:
-        self._state, self._update, self._lookup = state, update, lookup
-        self._helpers, self._rules = helpers, rules
+    def __init__(self, state: SceneState, update: Update, rules: Rules) -> None:
+        self._state, self._update, self._rules = state, update, rules
         self._new_names: dict[str, list[int]] = defaultdict(list)
         self.entities: dict[int, Entity] = {}
         self.named_now: set[int] = set()
@@ -70,8 +53,8 @@ class Identities:
 
     def twin(self, name: str, record: MemoryRecord, in_frame: set[str]) -> int | None:
         """The known thing that ``record`` shows under a name it did not have: at the same place, not seen
-        beside it in this frame, the only such one. By rule if one name is the other said less closely, by
-        a helper if the names are merely alike."""
+        beside it in this frame, the only such one, and one name is the other said less closely. Whether
+        things whose names are merely alike are one is left to a resolver."""
         if self.meant(name) or not self._rules.merging:
             return None
         spot = record.position or (0.0, 0.0, 0.0)
@@ -88,30 +71,7 @@ class Identities:
                 self.named_now.add(twin.id)
                 self._new_names[name_key(name)].append(twin.id)
             return twin.id
-        if kindred or self._helpers.resolve is None:
-            return None
-        alike = [e for e in near if self._likeness(name, e) >= ALIKE]
-        if len(alike) != 1:
-            return None
-        asked = f"Is the {name} seen where the {alike[0].label} was seen last the same thing?"
-        choices = ("another thing", "the same thing")
-        if self.settle(asked, choices, record) == choices[0]:
-            return None
-        self.aliases[name] = alike[0].id
-        self._new_names[name_key(name)].append(alike[0].id)
-        return alike[0].id
-
-    def _likeness(self, name: str, entity: Entity) -> float:
-        vector = self._lookup.name_vector(entity.id)
-        return 0.0 if vector is None else float(self._update.vectors[name] @ vector)
-
-    def settle(self, question: str, choices: tuple[str, ...], record: MemoryRecord) -> str:
-        """The one of ``choices`` that a helper takes, else the first."""
-        if self._helpers.resolve is None:
-            return choices[0]
-        return settle(
-            self._helpers, Ambiguity(question, choices, record, self._lookup.around(names_in(record)))
-        )
+        return None
 
     def get(self, key: int) -> Entity:
         """The thing ``key`` as it stands, or the one that it turned out to be."""
@@ -144,10 +104,6 @@ class Identities:
         known = sorted(self.meant(name), key=lambda e: (e.last_seen, -e.ordinal), reverse=True)
         if not known:
             return self.add(name, record)
-        if len(known) > 1 and self._helpers.resolve is not None and record.triple is not None:
-            labels = tuple(e.label for e in known)
-            chosen = self.settle(f"Which one is meant by {name!r}?", labels, record)
-            return known[labels.index(chosen)]
         return known[0]
 
     def add(self, name: str, record: MemoryRecord) -> Entity:

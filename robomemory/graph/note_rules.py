@@ -1,9 +1,8 @@
 """What a spatial note changes in the graph, decided by rule.
 
-The paper asks a language model to resolve conflicts inside the retrieved neighbourhood (arXiv 2508.01415,
-Algorithm 2, step 6). Here rules do: which thing is meant follows from name and distance, and what is believed
-follows from all evidence (:mod:`robomemory.belief.folding`). Only what no rule settles is put to a helper.
-Nothing is erased.
+Which thing is meant follows from name and distance, and what is believed follows from all evidence
+(:mod:`robomemory.belief.folding`). A resolver may edit the neighbourhood afterwards, off the write lock
+(arXiv 2508.01415, Algorithm 2, step 6; :mod:`robomemory.resolving`). Nothing is erased.
 """
 
 from __future__ import annotations
@@ -18,13 +17,12 @@ from typing import Protocol
 from robomemory.belief.believing import Believing
 from robomemory.belief.evidence import ALONE, Evidence, Told
 from robomemory.belief.folding import SAME_PLACE_M, Clock, Spell
-from robomemory.belief.relations import METRIC, PLACE, SAME, STATE
+from robomemory.belief.relations import SAME
 from robomemory.belief.sources import EvidenceSource, Settled, Writing
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Identities, Lookup, Rules, primary_name
 from robomemory.graph.scene import Entity, Sighting
 from robomemory.graph.standing import Standing
-from robomemory.helpers import Helpers
 from robomemory.names import said_of, thing_name
 from robomemory.records import MemoryRecord, Position
 from robomemory.timestamps import WALL_NS, Moment
@@ -55,15 +53,12 @@ class SceneLookup(Lookup, EvidenceSource, Protocol):
 class SceneUpdate:
     """One update, worked out on top of ``state`` without touching it."""
 
-    def __init__(
-        self, state: SceneState, update: Update, lookup: SceneLookup, helpers: Helpers, rules: Rules
-    ) -> None:
+    def __init__(self, state: SceneState, update: Update, lookup: SceneLookup, rules: Rules) -> None:
         self._rules = rules
         self._state = state
         self._update = update
         self._lookup = lookup
-        self._helpers = helpers
-        self._who = Identities(state, update, lookup, helpers, rules)
+        self._who = Identities(state, update, rules)
         self._evidence: list[Evidence] = []
         self._kept: set[int] = set()  # notes that are records of their own
         self._mentions: list[Sighting] = []
@@ -97,10 +92,14 @@ class SceneUpdate:
             sightings=(*seen, *self._mentions),
             aliases=tuple(self._who.aliases.items()),
             merges=tuple(self._who.merges.items()),
-            evidence=standing.final(kept),
+            evidence=(*standing.final(kept), *self._void()),
             folds=settled.folds,
             stands=standing.stands_for,
         )
+
+    def _void(self) -> list[Evidence]:
+        """What the update says to count no longer."""
+        return [replace(e, retracted_ns=self._update.recorded_ns) for e in self._update.void]
 
     def _far_ahead(self, row: RecordRow) -> bool:
         now, stamp = self._update.recorded_ns, row.record.stamp_ns
@@ -124,7 +123,13 @@ class SceneUpdate:
             key for ball in balls for key in self._lookup.seen_within(ball.position or _ORIGIN, ball.radius_m)
             if key in self._state.entities
         }  # fmt: skip
-        settled = believing.run(self._evidence, merged=self._who.merges, stale=stale, fresh=fresh, old=old)
+        void = {e.id for e in self._update.void}
+        ends = {end for e in self._update.void for end in (e.subject, e.object)}
+        stale |= ends & self._state.entities.keys()
+        settled = believing.run(
+            self._evidence, merged=self._who.merges, stale=stale, fresh=fresh, old=old,
+            without=(lambda e: e.id in void) if void else None,
+        )  # fmt: skip
         for key, fold in settled.folds.tracks.items():
             self._who.entities[key] = placed(self._who.get(key), fold.open)
         return settled
@@ -199,27 +204,7 @@ class SceneUpdate:
             if not denied and self._merge(source, target, record):
                 self._kept.add(record.id)
             return
-        if not denied:
-            self._rival(source, relation, target, record)
         self._tell(Told.DENIED if denied else Told.HOLDS, record, source, relation, target)
-
-    def _rival(self, subject: int, relation: str, obj: int, record: MemoryRecord) -> None:
-        """Asks a helper whether another relation of the two still holds, where no rule can tell."""
-        if self._helpers.resolve is None or relation in PLACE | STATE | METRIC:
-            return
-        known = [f.relation for f in self._state.out_of(subject) if f.object == obj]
-        known += [
-            e.relation for e in self._evidence
-            if e.told is Told.HOLDS and (e.subject, e.object) == (subject, obj)
-        ]  # fmt: skip
-        rival = next((r for r in known if r != relation and r not in PLACE | STATE | METRIC), None)
-        if rival is None:
-            return
-        one, other = self._who.get(subject).label, self._who.get(obj).label
-        choices = ("both hold", "the new one replaces the old one")
-        asked = f"Known: {one} {rival} {other}. New: {one} {relation} {other}. Do both hold?"
-        if self._who.settle(asked, choices, record) == choices[1]:
-            self._tell(Told.DENIED, record, subject, rival, obj)
 
     def _tell(
         self,

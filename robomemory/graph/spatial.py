@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from robomemory.embed.embedder import F32
@@ -17,7 +17,6 @@ from robomemory.graph.scene import (
     Fact,
 )
 from robomemory.graph.views import SceneViews
-from robomemory.helpers import Helpers
 from robomemory.names import name_key, said_of
 from robomemory.records import MemoryRecord, Query, Recall
 from robomemory.store.filters import FactFilter, FactOrder
@@ -51,7 +50,6 @@ class SpatialMemory(SceneLookups, SceneViews):
     def __init__(
         self,
         store: StoreReader,
-        helpers: Helpers,
         expire_ns: int | None = None,
         *,
         validity: bool = True,
@@ -60,7 +58,6 @@ class SpatialMemory(SceneLookups, SceneViews):
         self._rules = Rules(validity, merging, expire_ns)
         self._lock = threading.RLock()
         self._store = store
-        self._helpers = helpers
         self.past = History(store, self._rules)
         self.load()
 
@@ -88,8 +85,8 @@ class SpatialMemory(SceneLookups, SceneViews):
 
     def plan(self, update: Update) -> Change:
         """The change that keeps the rows; see :mod:`robomemory.graph.note_rules`. It takes no lock: the one
-        writer is the only one that changes the graph, and a slow helper must hold up no recall."""
-        return SceneUpdate(self._state, update, self, self._helpers, self._rules).run()
+        writer is the only one that changes the graph, and planning must hold up no recall."""
+        return SceneUpdate(self._state, update, self, self._rules).run()
 
     def apply(self, change: Change) -> None:
         if change.merges:  # rare, and it touches the past of every fact of the two
@@ -129,15 +126,6 @@ class SpatialMemory(SceneLookups, SceneViews):
     def name_vector(self, key: int) -> F32 | None:
         """The unit vector f32 (dim,) of the name of the thing ``key``."""
         return self._names.vector(key)
-
-    def around(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The facts within ``HOPS`` of the things called ``names`` or alike, in words (paper, Algorithm 2,
-        steps 1 to 5: the local graph)."""
-        with self._lock:
-            seeds = {key: 1.0 for name in names for key in self._state.by_name.get(name_key(name), ())}
-            reach = self._grown(seeds)
-            facts = {f.id: f for key in reach for f in self._state.facts_at(key)}
-            return tuple(" ".join(self._words(f)) for f in facts.values())
 
     def recall(self, asked: Asked) -> list[Recall]:
         """Records of the things around those the query names (paper, Algorithm 2, steps 1 to 3 and 5):

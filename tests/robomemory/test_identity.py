@@ -1,31 +1,8 @@
-"""Who is who: one thing under two names, and helpers that are asked only when no rule knows."""
-
-import threading
+"""Who is who: one thing under two names."""
 
 import pytest
 
-from robomemory import (
-    HashingEmbedder,
-    Helpers,
-    InvalidQueryError,
-    MemoryKind,
-    Revision,
-    RevisionAction,
-    RoboMemory,
-)
-
-
-@pytest.fixture
-def helped(path):
-    opened = []
-
-    def make(**helpers):
-        opened.append(RoboMemory(path, embedder=HashingEmbedder(), helpers=Helpers(**helpers)))
-        return opened[-1]
-
-    yield make
-    for memory in opened:
-        memory.close()
+from robomemory import HashingEmbedder, InvalidQueryError, MemoryKind, RoboMemory
 
 
 def facts(memory):
@@ -103,50 +80,6 @@ def test_what_may_be_another_thing_stays_another(memory, note):
     assert names == {"blue mug", "mug", "red mug", "mug rack", "white cup", "cup"}
 
 
-def test_a_helper_is_asked_only_when_no_rule_knows(helped, note):
-    asked = []
-
-    def resolve(question):
-        asked.append(question)
-        return question.choices[-1]
-
-    memory = helped(resolve=resolve)
-    memory.remember([note("spatial", "a", 1, says=("mug", "in", "drawer"))])
-    memory.remember([note("spatial", "b", 2, says=("mug", "in", "tray"))])
-    assert asked == []
-    memory.remember([note("spatial", "c", 3, says=("ladder", "leans on", "wall"))])
-    memory.remember([note("spatial", "d", 4, says=("ladder", "is bolted to", "wall"))])
-    assert facts(memory) == {"mug in tray", "ladder bolted to wall"}
-    assert len(asked) == 1
-    assert "ladder leans on wall" in asked[0].local
-    memory.remember([note("spatial", "e", 5, "block", at=p) for p in ((0.1, 0, 0), (0.4, 0, 0))])
-    memory.remember([note("spatial", "f", 6, says=("block", "on", "shelf"))])
-    assert asked[-1].choices == ("block", "block #2")
-    assert "block #2 on shelf" in facts(memory)
-
-
-@pytest.mark.parametrize("answer", ["nonsense", None, ZeroDivisionError])
-def test_a_helper_that_fails_is_ignored(helped, note, answer):
-    def resolve(question):
-        if answer is ZeroDivisionError:
-            raise answer
-        return answer
-
-    memory = helped(resolve=resolve)
-    memory.remember([note("spatial", "c", 3, says=("ladder", "leans on", "wall"))])
-    memory.remember([note("spatial", "d", 4, says=("ladder", "bolted to", "wall"))])
-    assert facts(memory) == {"ladder leans on wall", "ladder bolted to wall"}
-
-
-def test_a_helper_that_hangs_is_left_behind(helped, note):
-    release = threading.Event()
-    memory = helped(resolve=lambda q: str(release.wait(30)), timeout_s=0.1)
-    memory.remember([note("spatial", "c", 3, says=("ladder", "leans on", "wall"))])
-    memory.remember([note("spatial", "d", 4, says=("ladder", "bolted to", "wall"))])
-    assert len(facts(memory)) == 2
-    release.set()
-
-
 def test_newer_truths_replace_older_ones_by_rule(memory, note, both):
     memory.remember([note("semantic", "Anna prefers the left tray", 1)])
     memory.remember([note("semantic", "Ben prefers the left tray", 1)])
@@ -162,20 +95,3 @@ def test_newer_truths_replace_older_ones_by_rule(memory, note, both):
             "the top drawer does not stick",
         }
         assert len(m.records(MemoryKind.SEMANTIC)) == 6  # nothing is erased
-
-
-def test_a_helper_may_take_over_the_semantic_updater(helped, note):
-    def update(candidate, known):
-        return Revision(RevisionAction.UPDATE, known[0].id) if known else None
-
-    memory = helped(update=update)
-    memory.remember([note("semantic", "mugs break", 1)])
-    memory.remember([note("semantic", "mugs break easily", 2)])
-    assert [r.text for r in memory.recall(["mugs"])] == ["mugs break easily"]
-
-
-def test_a_helper_may_write_the_line_of_old_steps(path, note):
-    helpers = Helpers(summarize=lambda steps: f"{len(steps)} steps of cleaning")
-    with RoboMemory(path, embedder=HashingEmbedder(), steps=4, helpers=helpers) as memory:
-        memory.remember([note("temporal", f"wiped {i}", i) for i in range(5)])
-        assert memory.steps()[0].text == "Earlier: 3 steps of cleaning"
