@@ -4,6 +4,7 @@
 #   scripts/setup.sh --if-needed  nothing when it was done with these very inputs
 #   scripts/setup.sh ros          .venv-ros, beside a ROS 2 that is installed in /opt/ros
 #   scripts/setup.sh lerobot      .venv-lerobot, in which LeRobot's policies run
+#   scripts/setup.sh peers        .venv-peers, in which the bench cell peers runs other memories
 #   scripts/setup.sh postgres     adds a PostgreSQL server with pgvector, for the tests of the shared memory
 #   scripts/setup.sh textworlds   adds the worlds of the bench cell textworlds to the environment
 #   scripts/setup.sh ray          adds Ray, which makes training data on a cluster (./run train ... --backend ray)
@@ -196,11 +197,11 @@ ros_environment() {
   printf '  ros2 launch vista_stack sim.launch.py\n'
 }
 
-# lerobot_environment: LeRobot with the torch that it wants, and this repository for the policy server; no simulator, no ROS.
-lerobot_environment() {
-  local extra venv=$ROOT/.venv-lerobot
+# plain_environment VENV WORD: a virtual environment beside the usual one, for ./run setup WORD.
+plain_environment() {
+  local venv=$1
   find_python
-  [[ -n $PY ]] || die "no Python 3.11 or 3.12 found. Install one and name it: PYTHON=/path/to/python ./run setup lerobot"
+  [[ -n $PY ]] || die "no Python 3.11 or 3.12 found. Install one and name it: PYTHON=/path/to/python ./run setup $2"
   "$PY" -c 'import ensurepip, venv' 2>/dev/null || apt_install "$("$PY" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
   if [[ -d $venv ]] && ! { grep -qsF "$venv" "$venv/bin/activate" && fits "$venv/bin/python"; }; then
     say "the environment was made elsewhere or its Python is gone: making it again"
@@ -210,11 +211,26 @@ lerobot_environment() {
   touch "$venv/COLCON_IGNORE"
   unset PYTHONPATH
   export PIP_DISABLE_PIP_VERSION_CHECK=1
+}
+
+# lerobot_environment: LeRobot with the torch that it wants, and this repository for the policy server; no simulator, no ROS.
+lerobot_environment() {
+  local extra venv=$ROOT/.venv-lerobot
+  plain_environment "$venv" lerobot
   say "LeRobot and its packages (the first time: 1 to 4 GB)"
   mapfile -t extra < <(extra_index "$venv/bin/python")
   pip_install "$venv" "LeRobot" "${extra[@]}" -c constraints-lerobot.txt -r requirements-lerobot.txt
   install_repository "$venv"
   say "ready: --policy FOLDER takes a LeRobot checkpoint now (docs/large-models.md)"
+}
+
+# peers_environment: other memories, which bring nothing of this repository and download nothing when they run.
+peers_environment() {
+  local venv=$ROOT/.venv-peers
+  plain_environment "$venv" peers
+  say "mem0, Chroma and LanceDB (the first time: about 1 GB on the disk)"
+  pip_install "$venv" "the peers" -c constraints-peers.txt -r requirements-peers.txt
+  say "ready: ./run bench --suite memory --cell peers (docs/bench.md)"
 }
 
 # textworlds_environment: the usual environment and, in it, the worlds; their pins agree with ours. Java runs one of them.
@@ -252,17 +268,18 @@ postgres_server() {
 
 case ${1:-} in
   --if-needed) if up_to_date; then exit 0; fi ;;
-  ros | lerobot | postgres | textworlds | ray | "") ;;
-  *) die "unknown word '$1'; known: ros, lerobot, postgres, textworlds, ray" ;;
+  ros | lerobot | peers | postgres | textworlds | ray | "") ;;
+  *) die "unknown word '$1'; known: ros, lerobot, peers, postgres, textworlds, ray" ;;
 esac
 [[ $ROOT != *[[:space:]]* ]] || die "the path $ROOT holds a space, which ROS 2's build tools do not take: move the folder"
-[[ $(uname -sm) == "Linux x86_64" || ${1:-} == ros || ${1:-} == lerobot ]] || die "ROS 2 wheels exist for Linux on x86_64 only; this is $(uname -sm). With ROS 2 installed: ./run setup ros"
+[[ $(uname -sm) == "Linux x86_64" || ${1:-} == ros || ${1:-} == lerobot || ${1:-} == peers ]] || die "ROS 2 wheels exist for Linux on x86_64 only; this is $(uname -sm). With ROS 2 installed: ./run setup ros"
 trap 'printf "\nset-up: interrupted; the next ./run goes on from here\n" >&2; exit 130' INT TERM
 exec 9<"$ROOT"
 flock -n 9 || { say "another set-up is running; waiting for it" && flock 9; }
 case ${1:-} in
   ros) ros_environment ;;
   lerobot) lerobot_environment ;;
+  peers) peers_environment ;;
   postgres) postgres_server ;;
   textworlds) textworlds_environment ;;
   ray) ray_environment ;;

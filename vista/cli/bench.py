@@ -21,7 +21,7 @@ from vista.assembly import Refs
 from vista.errors import ConfigError, InvalidValueError, VistaError
 from vista.files.yaml_file import user_path
 from vista.graph.checks import writable_folder
-from vista.messages.plain_text import plain
+from vista.messages.plain_text import plain, visible
 from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.report import report_of, write_report
 from vista_bench.suites import SUITES, BenchSettings, make_suite
@@ -95,13 +95,16 @@ def main(args: argparse.Namespace) -> int:
     console = Console(stderr=True)
     with ProgressBar(console) as bar:
         cells = suite.measure(settings, out, bar)
-    if not cells or any(not cell.get("n") for cell in cells):
+    if not cells or any(not cell.get("n") and "skipped" not in cell for cell in cells):
         raise VistaError("nothing was measured; a cell without episodes has no result")
     report = report_of(args.suite, settings, cells)
     if args.json is not None:
         write_report(report, args.json)
     if args.page is not None:
         print(plain(str(suite.page(settings, out, report, args.page))), file=sys.stderr)
+    if text := suite.markdown(cells):
+        print(visible(text))
+        return 0
     # A pipe or a log has no width; the table should not be folded for it.
     (Console() if sys.stdout.isatty() else Console(width=140)).print(table(args.suite, cells))
     return 0

@@ -105,6 +105,10 @@ class AnySuite:
         """Run the missing episodes and sum up."""
         raise NotImplementedError
 
+    def markdown(self, cells: Sequence[Cell]) -> str:
+        """The tables of the documents, printed in place of the usual one; empty: that one is printed."""
+        return ""
+
     def page(self, settings: BenchSettings, out: Path, report: Mapping[str, object], folder: Path) -> Path:
         """Write ``index.html`` about a finished ``report`` into ``folder``; ``out`` holds its episodes.
 

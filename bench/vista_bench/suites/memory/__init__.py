@@ -7,6 +7,7 @@ episodes in a folder of its own. To add one, name its module and class in :data:
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,13 +23,16 @@ CELLS = {
     "learned": ("vista_bench.suites.memory.learned", "LearnedCell"),
     "again": ("vista_bench.suites.memory.again", "AgainCell"),
     "textworlds": ("vista_bench.textworlds.cell", "TextWorldsCell"),
+    "peers": ("vista_bench.peers.cell", "PeersCell"),
 }
+ASKED_FOR = ("peers",)
+"""Cells that are measured only when they are named: what they need is not part of the usual environment."""
 
 
 class MemorySuite(AnySuite):
     name = "memory"
     cells = tuple(CELLS)
-    default_cells = cells
+    default_cells = tuple(cell for cell in CELLS if cell not in ASKED_FOR)
 
     def check(self, settings: BenchSettings) -> None:
         """Every cell is checked before the first one starts; a method must be known to one of them."""
@@ -55,6 +59,11 @@ class MemorySuite(AnySuite):
             if mine is not None:
                 found += part.measure(mine, out / cell, progress)
         return found
+
+    def markdown(self, cells: Sequence[Cell]) -> str:
+        """Those of the one cell that was measured; several share the usual table."""
+        (first, *others) = dict.fromkeys(str(cell["cell"]) for cell in cells)
+        return "" if others else make_cell(first).markdown(cells)
 
 
 def make_cell(cell: str) -> AnySuite:

@@ -1,0 +1,1 @@
+"""The memory beside peers: one corpus, one driver process a system, one table."""
