@@ -63,14 +63,14 @@ def kin(one: str, other: str) -> bool:
     shorter in the longer ("mug" and "blue mug", but not "red mug" and "blue mug", nor "mug" and "mug rack").
     """
     a, b = content(name_key(one)), content(name_key(other))
-    if (mine := _owner(one)) and (theirs := _owner(other)) and mine != theirs:
+    if (mine := owner(one)) and (theirs := owner(other)) and mine != theirs:
         return False
     return bool(a and b) and a[-1] == b[-1] and (set(a) <= set(b) or set(b) <= set(a))
 
 
-def _owner(name: str) -> str:
+def owner(name: str) -> str:
     """Whose a thing is, if its name says so."""
-    found = re.match(r"(my|your|his|her|our|their|\S+['\u2019]s)\b", name)
+    found = re.match(r"(my|your|his|her|our|their|\S+'s)\b", name_key(name))
     return "" if found is None else found[1]
 
 
@@ -96,12 +96,16 @@ def _bare(name: str, dropped: frozenset[str]) -> str:
 def name_key(name: str) -> str:
     """What names that differ only in number, spelling or Unicode have in common ("red cubes", "red cube");
     ``name`` comes from :func:`thing_name`."""
-    parts = [_SPELLINGS.get(part, part) for part in unicodedata.normalize("NFKC", name).casefold().split()]
+    parts = [_SPELLINGS.get(part, part) for part in _plain(name).split()]
     label = len(parts) > 1 and re.fullmatch(r"#\d+", parts[-1])
     last = len(parts) - (2 if label else 1)
     if last >= 0:
         parts[last] = singular(parts[last])
     return " ".join(parts) or name
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold().replace("\u2019", "'")
 
 
 def singular(word: str) -> str:

@@ -10,9 +10,9 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from robomemory.belief.evidence import Evidence
+from robomemory.belief.evidence import CLAIMS, Evidence
 from robomemory.belief.folds import Folds
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
@@ -33,12 +33,20 @@ class RecordRow:
     replaced_by: int = LIVE
 
 
+class Move(NamedTuple):
+    """What is told of ``thing`` counts for ``now``, and no longer for ``before``."""
+
+    thing: int
+    before: int
+    now: int
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one update sets. ``rows`` are new, ``updates`` known ones with another stamp, confidence or
     ``replaced_by``; an entity, fact or sighting replaces the one of the same key. ``names`` holds the
-    vector of each new entity's name, ``aliases`` {name: entity}, ``merges`` (gone, kept) entities; ``folds``
-    (None: others wrote it) are what the caches of belief become; ``stands`` {note: the known record that says
+    vector of each new entity's name, ``moves`` which entities stand for others
+    than before; ``folds`` (None: others wrote it) are what the caches of belief become; ``stands`` {note: the known record that says
     it already}."""
 
     rows: tuple[RecordRow, ...] = ()
@@ -47,15 +55,19 @@ class Change:
     names: tuple[tuple[int, F32], ...] = ()
     facts: tuple[Fact, ...] = ()
     sightings: tuple[Sighting, ...] = ()
-    aliases: tuple[tuple[str, int], ...] = ()
-    merges: tuple[tuple[int, int], ...] = ()
+    moves: tuple[Move, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     folds: Folds | None = None
     stands: Mapping[int, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        graph = self.entities or self.facts or self.sightings or self.merges or self.evidence
+        graph = self.entities or self.facts or self.sightings or self.moves or self.evidence
         return bool(self.rows or self.updates or graph)
+
+    @property
+    def regroups(self) -> bool:
+        """Whether other things may be one than before: what is cached of the graph is read anew."""
+        return bool(self.moves) or any(e.told in CLAIMS for e in self.evidence)
 
 
 def stands_for(note: int, change: Change) -> int:

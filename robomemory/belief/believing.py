@@ -30,8 +30,8 @@ from robomemory.timestamps import Moment
 
 
 class Believing:
-    """Folds ``new`` evidence into ``folds`` (not touched) over what ``source`` knows. ``merged`` {gone: kept}
-    things; ``stale``: things to be folded anew whatever comes; ``fresh``: things nothing was known of."""
+    """Folds ``new`` evidence into ``folds`` (not touched) over what ``source`` knows. ``stale``: things to be
+    folded anew whatever comes; ``fresh``: things nothing was known of."""
 
     def __init__(
         self,
@@ -47,15 +47,12 @@ class Believing:
         self._writing, self._validity = writing, validity
         self._out = Settled()
         self._tracks: dict[int, list[Spell]] = {}
-        self._merged: Mapping[int, int] = {}
-        self._gone: dict[int, list[int]] = defaultdict(list)
         self._without: Callable[[Evidence], bool] = lambda _: False
 
     def run(
         self,
         new: Sequence[Evidence],
         *,
-        merged: Mapping[int, int] | None = None,
         stale: Iterable[int] = (),
         fresh: Iterable[int] = (),
         old: Iterable[Fact] = (),
@@ -63,13 +60,10 @@ class Believing:
     ) -> Settled:
         """What ``new`` changes. ``old``: facts that may have got too old; ``without``: known evidence that no
         longer counts."""
-        self._merged = merged or {}
         self._without = without or self._without
-        for gone in self._merged:
-            self._gone[self._final(gone)].append(gone)
-        self._new = [e for e in map(self._moved, new) if not of_itself(e)]
-        self._fresh = {self._final(key) for key in fresh} - self._gone.keys()
-        retrack = {self._final(key) for key in (*self._merged, *stale)}
+        self._new = [e for e in new if not of_itself(e)]
+        self._fresh = set(fresh)
+        retrack = set(stale)
         reslot = set(retrack)
         self._out.folds.empty = [e for e in self._new if e.told is Told.EMPTY]
         seen = grouped(self._new, lambda e: e.subject if e.told is Told.SEEN else 0)
@@ -138,11 +132,7 @@ class Believing:
     def _retrack(self, key: int) -> None:
         evidence = self._evidence(key)
         fold, closed = fold_track(e for e in evidence if e.subject in (key, 0))
-        rows = [
-            replace(r, entity_id=key)
-            for each in (key, *self._gone.get(key, ()))
-            for r in ([] if key in self._fresh else self._source.believed_track(each))
-        ]
+        rows = [] if key in self._fresh else self._source.believed_track(key)
         wanted = [*closed, *([] if fold.open is None else [fold.open])]
         self._tracks[key] = wanted
         known = {(r.at, r.position, lost_at(r.until, None)): r for r in rows}
@@ -207,11 +197,9 @@ class Believing:
         self, key: int, since: Moment, reslot: set[int], moved: dict[Slot, list[tuple[Moment, int, bool]]]
     ) -> None:
         """What depends on where ``key`` was from ``since`` on."""
-        related = [] if key in self._fresh else [
-            t for each in (key, *self._gone.get(key, ())) for t in self._source.related(each)
-        ]  # fmt: skip
+        related = [] if key in self._fresh else list(self._source.related(key))
         related += [(e.subject, e.relation, e.object) for e in self._new if e.told in FACTS]
-        for subject, relation, obj in {(self._final(s), r, self._final(o)) for s, r, o in related}:
+        for subject, relation, obj in set(related):
             slot = self._slot(subject, relation, obj)
             holder = slot[0] == "place" and obj == key
             metric = self._validity and relation in METRIC
@@ -308,11 +296,8 @@ class Believing:
         facts = {e.id: e for e in every if e.told in FACTS and self.slot(e)[1] in owners}
         seen = grouped({e.id: e for e in every if e.told is Told.SEEN}.values(), lambda e: e.subject)
         slots = grouped(facts.values(), self.slot)
-        keys = [k for owner in owners if owner not in self._fresh for k in (owner, *self._gone[owner])]
-        rows = [
-            replace(f, subject=self._final(f.subject), object=self._final(f.object))
-            for f in (self._source.believed_facts(keys) if keys else ())
-        ]
+        keys = [owner for owner in owners if owner not in self._fresh]
+        rows = self._source.believed_facts(keys) if keys else ()
         known = grouped(rows, lambda f: self._slot(f.subject, f.relation, f.object))
         for slot in sorted({*slots, *(s for s in known if s[1] in owners)}, key=str):
             fold, closed = self._refold(slot, slots.get(slot, []), seen)
@@ -347,21 +332,10 @@ class Believing:
 
     # What is known
 
-    def _final(self, key: int) -> int:
-        while key in self._merged:
-            key = self._merged[key]
-        return key
-
-    def _moved(self, e: Evidence) -> Evidence:
-        if not self._merged:
-            return e
-        return replace(e, subject=self._final(e.subject), object=self._final(e.object))
-
     def _evidence(self, key: int) -> list[Evidence]:
         found: dict[int, Evidence] = {}
         if key not in self._fresh:
-            keys = [key, *self._gone.get(key, ())]
-            found = {e.id: self._moved(e) for e in self._source.evidence(keys) if not self._without(e)}
+            found = {e.id: e for e in self._source.evidence([key]) if not self._without(e)}
         else:
             found = {e.id: e for e in self._folds.empty}
         mine = (e for e in self._new if key in (e.subject, e.object) or e.told is Told.EMPTY)

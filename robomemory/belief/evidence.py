@@ -16,13 +16,15 @@ from robomemory.timestamps import Moment
 
 class Told(IntEnum):
     """What a piece of evidence says: that a fact holds, or does not; where a thing is; that it was named;
-    that nothing but what was seen is in a ball."""
+    that nothing but what was seen is in a ball; that two things are one, or are two."""
 
     HOLDS = 0
     DENIED = 1
     SEEN = 2
     NAMED = 3
     EMPTY = 4
+    SAME = 5
+    APART = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ class Evidence:
 
 FACTS = (Told.HOLDS, Told.DENIED)
 """What says something of two things."""
+
+CLAIMS = (Told.SAME, Told.APART)
+"""What says who is who; see :mod:`robomemory.belief.identity`."""
 
 ALONE = "alone"
 """The relation of a name in a note that says nothing else of the thing."""

@@ -6,12 +6,14 @@ import heapq
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
 
+from robomemory.belief.evidence import Evidence
 from robomemory.belief.folds import Folds
+from robomemory.belief.identity import Pair, WhoIsWho, pair, who_is_who
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.names import PLACE, content, name_key
 from robomemory.records import Position
@@ -52,17 +54,21 @@ class SceneState:
         self._ages: list[tuple[Moment, int]] = []  # heap of (last said, fact)
         self.folds = Folds()  # of what was touched since
         self.newest: dict[int, int] = {}  # {run: the newest stamp known of it}
+        self.merged: dict[int, Entity] = {}  # things that another one stands for, as each was told of itself
+        self.claims: list[Evidence] = []  # what was said of who is who
+        self.links: list[Pair] = []  # merges that no claim tells
+        self.who = WhoIsWho()
+        self._firsts: dict[str, set[int]] = defaultdict(set)  # {name: things with it and no number}
 
     def put_entity(self, entity: Entity) -> None:
         known = self.entities.get(entity.id)
+        self._count(entity, known)
         run, ns = entity.last_seen
         self.newest[run] = max(self.newest.get(run, 0), ns)
         if known is not None and known.name != entity.name:
             self._unname(known.name, entity.id)
         if known is None or known.name != entity.name:
             self.put_alias(entity.name, entity.id)
-        said = name_key(entity.name)
-        self.ordinals[said] = max(self.ordinals[said], entity.ordinal)
         self.entities[entity.id] = entity
         if known is not None and known.position is not None:
             self._cells[_cell(known.position)].discard(entity.id)
@@ -71,6 +77,60 @@ class SceneState:
             self._cells[_cell(entity.position)].add(entity.id)
             self._rooms[_cell(entity.position, ROOM_M)].add(entity.id)
             self.graph.add_node(entity.id)
+
+    def put_merged(self, entity: Entity) -> None:
+        """``entity`` is one with another thing, which stands for it."""
+        self._count(entity, self.merged.get(entity.id))
+        self.merged[entity.id] = entity
+
+    def _count(self, entity: Entity, known: Entity | None) -> None:
+        said = name_key(entity.name)
+        self.ordinals[said] = max(self.ordinals[said], entity.ordinal)
+        if known is not None:
+            self._firsts[name_key(known.name)].discard(entity.id)
+        if entity.ordinal == 1:
+            self._firsts[said].add(entity.id)
+
+    def put_claims(self, claims: Iterable[Evidence], links: Iterable[Pair]) -> None:
+        """What was said of who is who; every thing is there already."""
+        self.claims, self.links = list(claims), list(links)
+        kept = {gone: self._end(gone) for gone in self.merged}
+        kept |= {end: end for end in kept.values()}
+        apart = who_is_who(self.claims, (), lambda key: (Moment(0, 0), self.thing(key).label)).apart
+        self.who = WhoIsWho(kept, apart)
+        for gone, entity in self.merged.items():
+            if (end := kept[gone]) in self.entities:
+                self.put_alias(entity.name, end)
+                self.put_alias(entity.label, end)
+
+    def _end(self, key: int) -> int:
+        seen = set[int]()
+        while key in self.merged and key not in seen:
+            seen.add(key)
+            key = self.merged[key].merged_into or key
+        return key
+
+    def thing(self, key: int) -> Entity:
+        """The thing ``key`` as it is known itself, whatever stands for it."""
+        return self.entities[key] if key in self.entities else self.merged[key]
+
+    def __contains__(self, key: int) -> bool:
+        return key in self.entities or key in self.merged
+
+    def spelled_alike(self, name: str) -> frozenset[int]:
+        """The things without a number whose names differ from ``name`` in spelling at most: they are one
+        unless somebody keeps them apart."""
+        return frozenset(self._firsts.get(name_key(name), ()))
+
+    def called(self, name: str) -> list[int]:
+        """The things called ``name``. Where things are kept apart that are spelled alike, those with that
+        very name."""
+        keys = self.by_name.get(name_key(name), [])
+        return exactly(keys, name, self.who, self.thing)
+
+    def told_of(self, name: str, key: int) -> Entity:
+        """Of the things that ``key`` stands for, the one that ``name`` means."""
+        return told_of(name, [self.thing(each) for each in self.who.members(key)], self.thing(key))
 
     def near(self, spot: Position, radius_m: float) -> list[int]:
         """The things last seen within ``radius_m`` [m] of ``spot``; at most a cell of the grid, 5 cm."""
@@ -202,6 +262,29 @@ class SceneState:
             if fact is not None and fact.seen == seen:
                 return
             heapq.heappop(self._ages)
+
+
+def exactly(keys: Sequence[int], name: str, who: WhoIsWho, thing: Callable[[int], Entity]) -> list[int]:
+    """Of ``keys``, which ``name`` may mean, those that it does: where two of them are kept apart, the ones
+    that are called just so."""
+    kept = list(keys)
+    if len(kept) < 2 or not who.apart:
+        return kept
+    members = [(key, each) for key in kept for each in who.members(key)]
+    if not any(pair(a, b) in who.apart for _, a in members for _, b in members):
+        return kept
+    same = [key for key in kept if any(thing(each).name == name for k, each in members if k == key)]
+    return same or kept
+
+
+def told_of(name: str, members: Sequence[Entity], otherwise: Entity) -> Entity:
+    """The one of ``members`` that ``name`` means; ``otherwise``, if none does."""
+    if len(members) < 2:
+        return otherwise
+    said = name_key(name)
+    alike = [e for e in members if said in (name_key(e.name), name_key(e.label))]
+    alike.sort(key=lambda e: (e.label != name, e.name != name, name_key(e.label) != said, e.ordinal, e.label))
+    return alike[0] if alike else otherwise
 
 
 def _cell(spot: Position, size_m: float = CELL_M) -> tuple[int, int, int]:

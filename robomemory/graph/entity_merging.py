@@ -7,9 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from robomemory.graph.current_graph import SceneState
+from robomemory.belief.identity import Pair, pair
+from robomemory.graph.current_graph import SceneState, exactly, told_of
 from robomemory.graph.scene import Entity
-from robomemory.names import kin, name_key, said_of, thing_name
+from robomemory.names import kin, name_key, owner, said_of, thing_name
 from robomemory.records import MemoryRecord
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Update
@@ -40,16 +41,15 @@ class Rules:
 
 class Identities:
     """The things of ``state`` with the changes of one ``update`` laid over them: ``entities`` {key: thing}
-    that changed, ``named_now`` the keys whose name is new, ``aliases`` {name: key}, ``merges`` {gone: kept}.
-    """
+    that changed, ``named_now`` the keys whose name is new. What is told is told of a thing by its own name
+    (:meth:`told`); all that is asked here is asked of the one that stands for it."""
 
     def __init__(self, state: SceneState, update: Update, rules: Rules) -> None:
         self._state, self._update, self._rules = state, update, rules
         self._new_names: dict[str, list[int]] = defaultdict(list)
+        self._apart: set[Pair] = set()
         self.entities: dict[int, Entity] = {}
         self.named_now: set[int] = set()
-        self.aliases: dict[str, int] = {}
-        self.merges: dict[int, int] = {}
 
     def twin(self, name: str, record: MemoryRecord, in_frame: set[str]) -> int | None:
         """The known thing that ``record`` shows under a name it did not have: at the same place, not seen
@@ -63,7 +63,7 @@ class Identities:
             for e in (self.get(k) for k in self._state.near(spot, ONE_THING_M))
             if e.position_at != record.moment and not in_frame & {e.name, e.label}
         ]
-        kindred = [e for e in near if kin(name, e.name)]
+        kindred = [e for e in near if kin(name, e.name) and self._may_own(name, e)]
         if len(kindred) == 1:
             (twin,) = kindred
             if len(name.split()) > len(twin.name.split()):  # the closer name is the better one
@@ -73,19 +73,33 @@ class Identities:
             return twin.id
         return None
 
+    def _may_own(self, name: str, entity: Entity) -> bool:
+        """Whether no name of ``entity`` says that it belongs to somebody else."""
+        others = {owner(self.thing(key).name) for key in self._state.who.members(entity.id)}
+        return not owner(name) or others <= {"", owner(name)}
+
     def get(self, key: int) -> Entity:
-        """The thing ``key`` as it stands, or the one that it turned out to be."""
-        while key in self.merges:
-            key = self.merges[key]
-        return self.entities.get(key) or self._state.entities[key]
+        """The thing that stands for ``key``, as it is now."""
+        return self.thing(self._state.who.of(key))
+
+    def thing(self, key: int) -> Entity:
+        """The thing ``key`` itself, as it is now."""
+        return self.entities.get(key) or self._state.thing(key)
+
+    def told(self, name: str, key: int) -> int:
+        """The thing that ``name`` means, where ``key`` stands for it."""
+        members = [self.thing(each) for each in self._state.who.members(key)]
+        return told_of(name, members, self.get(key)).id
 
     def _named(self, name: str) -> list[Entity]:
         said = name_key(name)
         keys = [*self._state.by_name.get(said, ()), *self._new_names.get(said, ())]
-        keys += [key for alias, key in self.aliases.items() if name_key(alias) == said]
         found = {(e := self.get(k)).id: e for k in keys}
-        renamed = (e for e in found.values() if said == name_key(e.name) or said not in self._renamed(e))
-        return list(renamed)
+        named = [k for k, e in found.items() if said == name_key(e.name) or said not in self._renamed(e)]
+        who = self._state.who
+        if self._apart:
+            who = replace(who, apart=who.apart | self._apart)
+        return [found[key] for key in exactly(named, name, who, self.thing)]
 
     def _renamed(self, entity: Entity) -> tuple[str, ...]:
         """The name that ``entity`` lost within this update."""
@@ -108,33 +122,56 @@ class Identities:
 
     def add(self, name: str, record: MemoryRecord) -> Entity:
         """A thing that was not known before."""
-        moment = record.moment
         said = name_key(name)
-        new = (self.get(k) for k in self._new_names.get(said, ()))
+        new = (self.thing(k) for k in self._new_names.get(said, ()))
         alike = [e.ordinal for e in new if name_key(e.name) == said]
-        ordinal = max([self._state.ordinals.get(said, 0), *alike]) + 1
+        return self._add(name, max([self._state.ordinals.get(said, 0), *alike]) + 1, record)
+
+    def _add(self, name: str, ordinal: int, record: MemoryRecord) -> Entity:
+        moment, now = record.moment, self._update.recorded_ns
         key = self._update.ids.entity()
         self.entities[key] = Entity(
-            key,
-            name,
-            ordinal,
-            None,
-            Moment(0, 0),
-            moment,
-            moment,
-            record.confidence,
-            self._update.recorded_ns,
+            key, name, ordinal, None, Moment(0, 0), moment, moment, record.confidence, now
         )
-        self._new_names[said].append(key)
+        self._new_names[name_key(name)].append(key)
         self.named_now.add(key)
         return self.entities[key]
 
-    def touch(self, entity: Entity, record: MemoryRecord) -> None:
-        """``record`` is about ``entity``."""
-        first = min(entity.first_seen, record.moment)
-        last = max(entity.last_seen, record.moment)
+    def claim(self, one: int, other: int, names: tuple[str, str], denied: bool, record: MemoryRecord) -> Pair:
+        """The two things that ``record`` says to be one, or (``denied``) two. Where both ``names`` meant one
+        thing so far, the one that it is not called by is another thing from now on."""
+        if denied and one == other and names[0] != names[1]:
+            other_name = names[0] if self.thing(one).name == names[1] else names[1]
+            split = self._add(other_name, 1, record).id
+            one, other = (split, other) if other_name == names[0] else (one, split)
+        if denied:
+            self._apart.add(pair(one, other))
+        return one, other
+
+    def touch(self, key: int, name: str, record: MemoryRecord) -> None:
+        """``record`` is about the thing ``key``, by the name ``name``."""
+        self._seen(key, record, name)
+        if (by := self.get(key).id) != key:
+            self._seen(by, record, "")
+
+    def _seen(self, key: int, record: MemoryRecord, name: str) -> None:
+        entity, at = self.thing(key), record.moment
         sure = entity.confidence if entity.position is not None else max(entity.confidence, record.confidence)
-        self.entities[entity.id] = replace(entity, first_seen=first, last_seen=last, confidence=sure)
+        called = self._spelling(entity, name, at)
+        if called != entity.name and key in self._state.entities:
+            self.named_now.add(key)
+        first, last = min(entity.first_seen, at), max(entity.last_seen, at)
+        self.entities[key] = replace(
+            entity, name=called, first_seen=first, last_seen=last, confidence=sure
+        )
+
+    def _spelling(self, entity: Entity, name: str, at: Moment) -> str:
+        """What ``entity`` is called: of several spellings the one that was used first."""
+        if name == entity.name or name_key(name) != name_key(entity.name):
+            return entity.name
+        if any(entity.id in each for each in (*self._state.who.apart, *self._apart)):
+            return entity.name
+        return name if (at, name) < (entity.first_seen, entity.name) else entity.name
 
 
 def primary_name(record: MemoryRecord) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from robomemory.belief.carrying import CarriedPlace, Scenery, carried
-from robomemory.belief.evidence import ALONE, Told
+from robomemory.belief.evidence import ALONE, CLAIMS, Evidence, Told
 from robomemory.belief.folding import Clock
-from robomemory.belief.folds import lost_at
+from robomemory.belief.folds import grouped, lost_at
+from robomemory.belief.identity import WhoIsWho, pair, who_is_who
 from robomemory.belief.whole import believe
 from robomemory.graph.entity_merging import Rules
 from robomemory.graph.scene import (
@@ -27,11 +29,11 @@ from robomemory.graph.scene import (
     Whereabouts,
     scene_fact,
 )
-from robomemory.names import METRIC, PLACE
+from robomemory.names import METRIC, PLACE, name_key
 from robomemory.records import Position
 from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, SightingOrder
 from robomemory.store.queries import StoreReader
-from robomemory.timestamps import Moment
+from robomemory.timestamps import FOREVER, Moment
 
 
 class History:
@@ -69,11 +71,13 @@ class History:
         """What was true at ``at``, as believed at ``known_ns`` (None: now)."""
         entities = {e.id: e for e in self._store.things()}
         labels = {key: e.label for key, e in entities.items()}
+        merged = {key for key, e in entities.items() if e.merged_into is not None}
         if known_ns is None:
             believed = self._store.facts(FactFilter(began_by=at, order=FactOrder.BEGAN_LAST_FIRST))
             sightings = self._store.sightings(SightingFilter(by=at, order=SightingOrder.PLACED_LAST))
         else:
-            believed, sightings = self._known(known_ns, at, labels)
+            believed, sightings, who = self._known(known_ns, at, labels)
+            merged = {key for key in entities if who.of(key) != key}
         facts = [f for f in believed if f.valid_until is None or f.valid_until > at]
         past = [f for f in believed if f.valid_until is not None and f.valid_until <= at][:1000]
         tracks: dict[int, list[Sighting]] = {}
@@ -86,7 +90,7 @@ class History:
         objects = (
             _object(e, seen.get(e.id), carried(e.id, scenery) if e.id in seen else None, at)
             for e in sorted(entities.values(), key=lambda e: (e.name, e.ordinal))
-            if e.id in linked and e.merged_into is None
+            if e.id in linked and e.id not in merged
         )
         order = sorted(facts, key=lambda f: f.id)
         return SceneGraph(
@@ -97,14 +101,18 @@ class History:
 
     def _known(
         self, known_ns: int, at: Moment, labels: Mapping[int, str]
-    ) -> tuple[list[Fact], list[Sighting]]:
-        """The facts and sightings up to ``at`` as believed at ``known_ns``."""
-        evidence = self._store.evidence_known(known_ns)
+    ) -> tuple[list[Fact], list[Sighting], WhoIsWho]:
+        """The facts and sightings up to ``at``, and who is who, as believed at ``known_ns``."""
+        told = self._store.evidence_known(known_ns)
+        who = self._who_was(told, labels)
+        evidence = [who.moved(e) for e in told]
         newest: dict[int, int] = {}
         for e in evidence:
             newest[e.at.run] = max(newest.get(e.at.run, 0), e.at.ns)
         clock = Clock(self._rules.expire_ns, newest, lambda run: self._store.run_start(run) or 0)
-        belief = believe(evidence, lambda key: labels.get(key, ""), clock, validity=self._rules.validity)
+        belief = believe(
+            evidence, lambda key: name_key(labels.get(key, "")), clock, validity=self._rules.validity
+        )
         found = (s for spells in belief.spells.values() for s in spells if s.began <= at)
         facts = [
             Fact(
@@ -139,7 +147,22 @@ class History:
                             s.sources,
                         )
                     )
-        return facts, sightings
+        return facts, sightings, who
+
+    def _who_was(self, told: Sequence[Evidence], labels: Mapping[int, str]) -> WhoIsWho:
+        """Who is who if no more than ``told`` is known."""
+        claims = [e for e in told if e.told in CLAIMS]
+        links = {pair(*link) for link in self._store.links()}
+        ends = {end for e in claims for end in (e.subject_told, e.object_told)}
+        alike = grouped(sorted(labels), lambda key: name_key(labels[key])) if ends else {}
+        ruled = {two for keys in alike.values() for two in combinations(keys, 2)}
+        first: dict[int, Moment] = {}
+        for e in told if ruled or ends or links else ():
+            for end in (e.subject_told, e.object_told):
+                first[end] = min(first.get(end, e.at), e.at)
+        return who_is_who(
+            claims, links | ruled, lambda key: (first.get(key, FOREVER), labels.get(key, ""))
+        )
 
     def place(self, key: int, at: Moment) -> Position | None:
         """Where ``key`` was seen last, as of ``at`` [m]."""

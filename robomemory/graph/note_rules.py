@@ -15,15 +15,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from robomemory.belief.believing import Believing
-from robomemory.belief.evidence import ALONE, Evidence, Told
+from robomemory.belief.evidence import ALONE, CLAIMS, Evidence, Told
+from robomemory.belief.identity import WhoIsWho
 from robomemory.belief.folding import SAME_PLACE_M, Clock, Spell
 from robomemory.belief.relations import SAME
 from robomemory.belief.sources import EvidenceSource, Settled, Writing
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Identities, Lookup, Rules, primary_name
+from robomemory.graph.regrouping import Regrouping, regrouped
 from robomemory.graph.scene import Entity, Sighting
 from robomemory.graph.standing import Standing
-from robomemory.names import said_of, thing_name
+from robomemory.names import name_key, said_of, thing_name
 from robomemory.records import MemoryRecord, Position
 from robomemory.timestamps import WALL_NS, Moment
 from robomemory.update_protocol import Change, RecordRow, Update
@@ -45,6 +47,14 @@ class SceneLookup(Lookup, EvidenceSource, Protocol):
         """The records of ``ids`` that stand."""
         ...
 
+    def mentions(self, thing: int) -> Sequence[Sighting]:
+        """What only named ``thing``, as it is believed."""
+        ...
+
+    def evidence_of(self, records: Sequence[int]) -> Sequence[Evidence]:
+        """What ``records`` stand for."""
+        ...
+
     def seen_within(self, center: Position, radius_m: float) -> Sequence[int]:
         """The things that were ever seen in the box around that ball."""
         ...
@@ -63,6 +73,7 @@ class SceneUpdate:
         self._kept: set[int] = set()  # notes that are records of their own
         self._mentions: list[Sighting] = []
         self._last_mention: dict[int, Sighting] = {}
+        self._whose: WhoIsWho = state.who
 
     def run(self) -> Change:
         """What keeping the rows changes; a sighting that shows nothing new adds no record. Old facts end
@@ -76,8 +87,10 @@ class SceneUpdate:
             run, ns = row.record.moment
             newest[run] = max(newest.get(run, 0), ns)
         clock = Clock(self._rules.expire_ns, newest, self._lookup.began_ns)
-        settled = self._settle(clock, bool(rows))
-        standing = Standing(self._evidence, settled, self._kept, self._final, self._mentioned)
+        anew = self._regroup()
+        self._evidence = [self._whose.moved(e) for e in self._evidence]
+        settled = self._settle(clock, bool(rows), anew)
+        standing = Standing(self._evidence, settled, self._kept, self._mentioned, self._told_alike)
         records, updates = standing.records(self._update.rows, self._lookup.records_of)
         facts = tuple(replace(f, newest_id=standing.of(f.newest_id)) for f in settled.facts.values())
         seen = tuple(replace(s, newest_id=standing.of(s.newest_id)) for s in settled.sightings.values())
@@ -89,9 +102,8 @@ class SceneUpdate:
             entities=tuple(self._who.entities.values()),
             names=tuple((k, vectors[self._who.entities[k].name]) for k in sorted(self._who.named_now)),
             facts=facts,
-            sightings=(*seen, *self._mentions),
-            aliases=tuple(self._who.aliases.items()),
-            merges=tuple(self._who.merges.items()),
+            sightings=(*seen, *self._mentions_now(anew)),
+            moves=() if anew is None else anew.moves,
             evidence=(*standing.final(kept), *self._void()),
             folds=settled.folds,
             stands=standing.stands_for,
@@ -108,16 +120,32 @@ class SceneUpdate:
         _log.warning("a note is of %d ns, far beyond the clock's %d ns; it is set aside", stamp, now)
         return True
 
-    def _settle(self, clock: Clock, told: bool) -> Settled:
+    def _regroup(self) -> Regrouping | None:
+        """What changes because other things than before are one."""
+        fresh = self._who.entities.keys() - self._state.entities.keys() - self._state.merged.keys()
+        void = self._update.void
+        anew = regrouped(self._state, self._lookup, self._who.thing, self._evidence, void, fresh)
+        if anew is not None:
+            self._whose = anew.who
+            self._who.entities.update(anew.things)
+        return anew
+
+    def _mentions_now(self, anew: Regrouping | None) -> list[Sighting]:
+        mine = [replace(row, entity_id=self._whose.of(row.entity_id)) for row in self._mentions]
+        return mine if anew is None else [*anew.mentions, *mine]
+
+    def _settle(self, clock: Clock, told: bool, anew: Regrouping | None) -> Settled:
         old = []
         if clock.expire_ns is not None and told:
             run, ns = clock.now
             old = self._state.older_than(Moment(run, ns - clock.expire_ns))
         writing = Writing(self._update.ids.fact, self._update.recorded_ns)
+        source = self._lookup if anew is None else anew.source
         believing = Believing(
-            self._state.folds, self._lookup, self._named, clock, writing, validity=self._rules.validity
+            self._state.folds, source, self._named, clock, writing, validity=self._rules.validity
         )
-        fresh = [key for key in self._who.entities if key not in self._state.entities]
+        known = self._state.entities.keys() | (anew.stale if anew is not None else set())
+        fresh = [key for key in self._who.entities if key not in known and self._whose.of(key) == key]
         balls = [e for e in self._evidence if e.told is Told.EMPTY and e.position is not None]
         stale = {
             key for ball in balls for key in self._lookup.seen_within(ball.position or _ORIGIN, ball.radius_m)
@@ -126,19 +154,25 @@ class SceneUpdate:
         void = {e.id for e in self._update.void}
         ends = {end for e in self._update.void for end in (e.subject, e.object)}
         stale |= ends & self._state.entities.keys()
+        stale |= anew.stale if anew is not None else set()
+        told_of = [e for e in self._evidence if e.told not in CLAIMS]
         settled = believing.run(
-            self._evidence, merged=self._who.merges, stale=stale, fresh=fresh, old=old,
-            without=(lambda e: e.id in void) if void else None,
-        )  # fmt: skip
+            told_of, stale=stale, fresh=fresh, old=old, without=(lambda e: e.id in void) if void else None
+        )
         for key, fold in settled.folds.tracks.items():
-            self._who.entities[key] = placed(self._who.get(key), fold.open)
+            self._who.entities[key] = placed(self._who.thing(key), fold.open)
         return settled
 
     def _named(self, key: int) -> str:
-        return self._who.get(key).label if key else ""
+        return name_key(self._who.thing(key).label) if key else ""
 
-    def _final(self, key: int) -> int:
-        return self._who.get(key).id if key else 0
+    def _told_alike(self, e: Evidence, record: int) -> bool:
+        """Whether ``record`` says what it says of the things that ``e`` is told of, by their own names."""
+        if not {e.subject, e.object} & self._whose.kept.keys():
+            return True
+        ends = {e.subject_told, e.object_told}
+        found = [*(x for x in self._evidence if x.note_id == record), *self._lookup.evidence_of([record])]
+        return any(ends <= {x.subject_told, x.object_told} for x in found)
 
     def _match_frames(self, rows: Sequence[RecordRow]) -> dict[int, int]:
         """{index of the row: entity} for rows with a position: in one frame each thing is seen once, so
@@ -182,29 +216,46 @@ class SceneUpdate:
             self._tell(Told.EMPTY, record, position=record.position, radius_m=_radius(record))
             self._kept.add(record.id)
             return
-        located = None if located is None else self._who.get(located).id
+        triple = None if record.triple is None else said_of(*record.triple)
         for name in map(thing_name, record.entities):
             if located is None or name != primary_name(record):
-                entity = self._who.find(name, record)
-                self._who.touch(entity, record)
-                alone = located is None and record.triple is None
-                self._tell(Told.NAMED, record, entity.id, ALONE if alone else "")
-                if alone:
-                    self._mention(entity.id, record)
-        if record.triple is None:
+                key = self._called(name, record)
+                self._who.touch(key, name, record)
+                if triple is None or name not in (triple[0], triple[2]):
+                    alone = located is None and triple is None
+                    self._tell(Told.NAMED, record, key, ALONE if alone else "")
+                    if alone:
+                        self._mention(key, record)
+        if triple is None:
             return
-        subject, relation, obj, denied = said_of(*record.triple)
-        source = self._who.find(subject, record).id
-        target = self._who.find(obj, record).id
+        subject, relation, obj, denied = triple
+        source, target = self._called(subject, record), self._called(obj, record)
         if located is not None:
-            source, target = (located, target) if subject == primary_name(record) else (source, located)
-        for end in (source, target):
-            self._who.touch(self._who.get(end), record)
+            key = self._who.told(primary_name(record), located)
+            source, target = (key, target) if subject == primary_name(record) else (source, key)
         if relation == SAME:
-            if not denied and self._merge(source, target, record):
-                self._kept.add(record.id)
+            self._claim(source, target, (subject, obj), denied, record)
             return
+        for end, name in ((source, subject), (target, obj)):
+            self._who.touch(end, name, record)
         self._tell(Told.DENIED if denied else Told.HOLDS, record, source, relation, target)
+
+    def _called(self, name: str, record: MemoryRecord) -> int:
+        """The thing that ``name`` means, by its own name."""
+        return self._who.told(name, self._who.find(name, record).id)
+
+    def _claim(
+        self, one: int, other: int, names: tuple[str, str], denied: bool, record: MemoryRecord
+    ) -> None:
+        """``record`` says that two things are one, or (``denied``) two."""
+        if not self._rules.merging:
+            return
+        one, other = self._who.claim(one, other, names, denied, record)
+        for end, name in ((one, names[0]), (other, names[1])):
+            self._who.touch(end, name, record)
+        if one != other:
+            self._kept.add(record.id)
+            self._tell(Told.APART if denied else Told.SAME, record, one, SAME, other)
 
     def _tell(
         self,
@@ -231,12 +282,15 @@ class SceneUpdate:
                 record.confidence,
                 record.source,
                 self._update.recorded_ns,
+                None,
+                subject,
+                obj,
             )
         )
 
     def _mention(self, key: int, record: MemoryRecord) -> None:
         """A record that only names a thing: kept if it says something else than the one before."""
-        before = self._last_mention.get(key) or self._state.mentions.get(key)
+        before = self._mention_before(key)
         if before is not None and record.text == self._text_of(before):
             return
         now = self._update.recorded_ns
@@ -249,8 +303,18 @@ class SceneUpdate:
 
     def _mentioned(self, key: int) -> int:
         """The record that only named the thing ``key`` last; 0: none."""
-        last = self._last_mention.get(key) or self._state.mentions.get(key)
+        last = self._mention_before(key)
         return 0 if last is None else last.record_id
+
+    def _mention_before(self, key: int) -> Sighting | None:
+        """The last mention of the thing ``key`` by its own name."""
+        if key in self._last_mention:
+            return self._last_mention[key]
+        last = self._state.mentions.get(self._state.who.of(key))
+        if last is None or key not in self._state.who.kept:
+            return last
+        told = self._lookup.evidence_of([last.record_id])
+        return last if any(e.subject_told == key for e in told) else None
 
     def _text_of(self, sighting: Sighting) -> str:
         mine = next((r.record.text for r in self._update.rows if r.record.id == sighting.record_id), None)
@@ -261,26 +325,10 @@ class SceneUpdate:
         if entity.position is None or record.moment >= entity.position_at:  # as the next frame finds it
             moved = replace(entity, position=record.position, position_at=record.moment)
             self._who.entities[entity.id] = moved
-        self._who.touch(self._who.get(key), record)
-        self._tell(Told.SEEN, record, entity.id, position=record.position)
-
-    def _merge(self, gone: int, kept: int, record: MemoryRecord) -> bool:
-        """Two things turn out to be one, ``kept``. Whether that is news."""
-        if gone == kept or not self._rules.merging:
-            return False
-        a, b = self._who.get(kept), self._who.get(gone)
-        self._who.entities[kept] = replace(
-            a,
-            first_seen=min(a.first_seen, b.first_seen),
-            last_seen=max(a.last_seen, b.last_seen),
-            confidence=max(a.confidence, b.confidence),
-        )
-        self._who.entities[gone] = replace(b, merged_into=kept)
-        self._who.aliases[b.label] = kept
-        self._who.merges[gone] = kept
-        for end in (kept, gone):
-            self._tell(Told.NAMED, record, end)
-        return True
+        name = primary_name(record)
+        told = self._who.told(name, entity.id)
+        self._who.touch(told, name, record)
+        self._tell(Told.SEEN, record, told, position=record.position)
 
 
 def placed(entity: Entity, last: Spell | None) -> Entity:

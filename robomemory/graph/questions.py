@@ -134,7 +134,7 @@ class SceneQuestions:
         """
         stamp_ns = checks.stamp("merge: stamp_ns", stamp_ns, InvalidQueryError)
         one, two = sorted((self._known(each) for each in (name, other)), key=lambda e: -e.id)
-        at = max(one.last_seen, two.last_seen)
+        at = self._spatial.may_be_said(one, two)
         if stamp_ns:
             at = self.moment("merge: stamp_ns", stamp_ns, run)
         elif run is not None:
@@ -147,4 +147,4 @@ class SceneQuestions:
         entity = self.called(name)
         if entity is None:
             raise InvalidQueryError(f"merge: nothing known is called {checks.shown(name)}")
-        return entity
+        return self._spatial.told_of(name, entity)

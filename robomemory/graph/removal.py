@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,7 +13,9 @@ from robomemory.belief.sources import EvidenceSource, Writing
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
 from robomemory.graph.note_rules import placed
+from robomemory.graph.regrouping import regrouped
 from robomemory.graph.scene import Entity, Sighting
+from robomemory.names import name_key
 from robomemory.records import Position
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Change, Update
@@ -23,6 +25,7 @@ class RemovalSource(EvidenceSource, Protocol):
     """What has to be known of what is removed."""
 
     def evidence_of(self, records: Sequence[int]) -> Sequence[Evidence]: ...
+    def evidence(self, things: Sequence[int]) -> Sequence[Evidence]: ...
     def newest_without(self, records: Collection[int]) -> dict[int, int]: ...
     def mentions(self, thing: int) -> Sequence[Sighting]: ...
     def began_ns(self, run: int) -> int: ...
@@ -37,6 +40,7 @@ class Removal:
     ) -> None:
         self._state, self._source, self._rules = state, source, rules
         self._ids, self._update = frozenset(ids), update
+        self._anew: Mapping[int, Entity] = {}
 
     def run(self, *, retract: bool) -> Change:
         """The change; with ``retract`` the evidence stays, and tells until when it was believed."""
@@ -57,18 +61,25 @@ class Removal:
         clock = Clock(self._rules.expire_ns, newest, self._source.began_ns)
         now = self._update.recorded_ns
         writing = Writing(self._update.ids.fact, now)
+        anew = regrouped(self._state, self._source, self._state.thing, (), gone)
+        self._anew = {} if anew is None else anew.things
+        stale |= frozenset() if anew is None else anew.stale
         believing = Believing(
-            self._state.folds, self._source, self._named, clock, writing, validity=self._rules.validity
-        )
+            self._state.folds, self._source if anew is None else anew.source, self._named, clock, writing,
+            validity=self._rules.validity,
+        )  # fmt: skip
         settled = believing.run([], stale=stale, without=lambda e: e.record_id in self._ids)
-        entities = {key: self._left(self._state.entities[key]) for key in sorted(hit)}
+        entities = {key: self._left(self._state.entities[key]) for key in sorted(hit - self._anew.keys())}
+        entities.update(self._anew)
         for key, fold in settled.folds.tracks.items():
-            entities[key] = placed(entities.get(key) or self._state.entities[key], fold.open)
-        seen = tuple(s for s in settled.sightings.values() if retract or s.record_id not in self._ids)
+            entities[key] = placed(entities.get(key) or self._state.thing(key), fold.open)
+        seen = [s for s in settled.sightings.values() if retract or s.record_id not in self._ids]
+        seen += () if anew is None else anew.mentions
         return Change(
             entities=tuple(entities.values()),
             facts=tuple(f for f in settled.facts.values() if retract or f.record_id not in self._ids),
             sightings=(*seen, *(self._mentions(gone, now) if retract else ())),
+            moves=() if anew is None else anew.moves,
             evidence=tuple(replace(e, retracted_ns=now) for e in gone) if retract else (),
         )
 
@@ -79,8 +90,7 @@ class Removal:
         return [replace(row, expired_ns=now_ns) for row in rows if row.record_id in self._ids]
 
     def _named(self, key: int) -> str:
-        entity = self._state.entities.get(key)
-        return "" if entity is None else entity.label
+        return name_key(self._state.thing(key).label) if key in self._state else ""
 
     def _left(self, entity: Entity) -> Entity:
         """``entity`` as what is left knows it."""

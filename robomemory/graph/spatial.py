@@ -70,9 +70,12 @@ class SpatialMemory(SceneLookups, SceneViews):
         for start in range(0, len(entities), 4096):
             part = entities[start : start + 4096]
             names.put([e.id for e, _ in part], [vector for _, vector in part])
+        for entity in self._store.merged_things():
+            state.put_merged(entity)
+        state.put_claims(self._store.claims(), self._store.links())
         for name, key in self._store.aliases():
-            if key in state.entities:
-                state.put_alias(name, key)
+            if (by := state.who.of(key)) in state.entities:
+                state.put_alias(name, by)
         for sighting in self._store.last_sightings():
             if sighting.entity_id in state.entities:
                 state.put_sighting(sighting)
@@ -89,18 +92,19 @@ class SpatialMemory(SceneLookups, SceneViews):
         return SceneUpdate(self._state, update, self, self._rules).run()
 
     def apply(self, change: Change) -> None:
-        if change.merges:  # rare, and it touches the past of every fact of the two
+        if change.regroups:  # rare, and it touches the past of every fact of the two
             self.load()
             return
         with self._lock:
             if change.names:
                 self._names.put([key for key, _ in change.names], [vector for _, vector in change.names])
             for entity in change.entities:
-                self._state.put_entity(entity)
+                if entity.merged_into is None:
+                    self._state.put_entity(entity)
+                else:
+                    self._state.put_merged(entity)
             for fact in sorted(change.facts, key=lambda f: f.open):
                 self._state.put_fact(fact)
-            for name, key in change.aliases:
-                self._state.put_alias(name, key)
             for sighting in sorted(change.sightings, key=lambda s: s.expired_ns is None):
                 self._state.put_sighting(sighting)
             folds = self._state.folds

@@ -17,8 +17,8 @@ Rows = tuple[RecordRow, ...]
 
 class Standing:
     """Of ``evidence``, and of what ``settled`` made of it. ``kept``: notes that are records of their own in
-    any case; ``final`` gives the thing that a thing turned out to be; ``mentioned`` the record that named a
-    thing last (0: none).
+    any case; ``mentioned`` gives the record that named a thing last (0: none), ``alike`` whether a record says
+    what it says of the very things that a piece of evidence is told of.
 
     ``stands_for`` {note: the record that stands for it}: of the notes that only say again what a record says.
     """
@@ -28,11 +28,11 @@ class Standing:
         evidence: Sequence[Evidence],
         settled: Settled,
         kept: Collection[int],
-        final: Callable[[int], int],
         mentioned: Callable[[int], int],
+        alike: Callable[[Evidence, int], bool],
     ) -> None:
         self._evidence, self._settled, self._kept = evidence, settled, frozenset(kept)
-        self._final = final
+        self._alike = alike
         self.stands_for = self._find(mentioned)
         for slot in settled.folds.slots.values():
             now, fact = slot.open, slot.row
@@ -59,22 +59,21 @@ class Standing:
             if e.told is Told.NAMED:
                 continue
             spell = self._spell_of(e, where)
-            if spell is None or spell.record_id == e.note_id:
+            if spell is None or spell.record_id == e.note_id or not self._alike(e, spell.record_id):
                 news.add(e.note_id)
             else:
                 began[e.note_id].add(spell.record_id)
         for e in self._evidence:
             if e.told is Told.NAMED and e.note_id not in news and not began[e.note_id]:
-                began[e.note_id].add(mentioned(e.subject) or e.note_id)
+                began[e.note_id].add(mentioned(e.subject_told) or e.note_id)
         return {note: min(by) for note, by in began.items() if note not in news | pinned and note not in by}
 
     def _spell_of(self, e: Evidence, where: Mapping[tuple[int, str, int], Sequence[Spell]]) -> Spell | None:
         """The spell that ``e`` says again; None if it is not believed, or denies something."""
-        subject, obj = self._final(e.subject), self._final(e.object)
         if e.told is Told.SEEN:
-            known = where.get((subject, "", 0), ())
+            known = where.get((e.subject, "", 0), ())
         elif e.told is Told.HOLDS:
-            known = where.get(turned(subject, e.relation, obj), ())
+            known = where.get(turned(e.subject, e.relation, e.object), ())
         else:
             return None
         return next((s for s in known if s.began <= e.at <= s.seen), None)
@@ -109,12 +108,10 @@ class Standing:
         return tuple(rows.values()), tuple(updates)
 
     def final(self, kept: Collection[int]) -> tuple[Evidence, ...]:
-        """The evidence with the records that stand for it, and the things that it turned out to be of; a name
-        alone counts only where one of the records ``kept`` has it."""
+        """The evidence with the records that stand for it; a name alone counts only where one of the records
+        ``kept`` has it."""
         return tuple(
-            replace(
-                e, record_id=self.of(e.note_id), subject=self._final(e.subject), object=self._final(e.object)
-            )
+            replace(e, record_id=self.of(e.note_id))
             for e in self._evidence
             if e.told is not Told.NAMED or self.of(e.note_id) in kept
         )

@@ -6,6 +6,7 @@ import math
 import threading
 
 from robomemory.belief.carrying import CarriedPlace, Scenery, carried
+from robomemory.belief.identity import pair
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.history import History
 from robomemory.graph.scene import Entity, Fact, SceneFact, SceneGraph, SceneObject, Whereabouts, scene_fact
@@ -88,7 +89,7 @@ class SceneViews:
         with self._lock:
             state = self._state
             plain, _, number = wanted.rpartition(" #")
-            keys = list(state.by_name.get(name_key(wanted), ()))
+            keys = state.called(wanted)
             if plain and number.isdecimal():
                 keys += [
                     k
@@ -99,6 +100,22 @@ class SceneViews:
                 k for n in state.names_holding(content(wanted)) for k in state.by_name[name_key(n)]
             ]
             return [state.entities[k] for k in dict.fromkeys(keys)]
+
+    def told_of(self, name: str, entity: Entity) -> Entity:
+        """Of the things that ``entity`` stands for, the one that ``name`` means."""
+        with self._lock:
+            return self._state.told_of(thing_name(name), entity.id)
+
+    def may_be_said(self, one: Entity, other: Entity) -> Moment:
+        """A moment at which it may be said that two things are one: when one of them was seen last; later
+        than what keeps them apart."""
+        with self._lock:
+            state = self._state
+            ends = {one.id, other.id}
+            last = max(state.thing(state.who.of(key)).last_seen for key in ends)
+            apart = [c.at for c in state.claims if {c.subject_told, c.object_told} == ends]
+            apart = [at for at in apart if at >= last and pair(one.id, other.id) in state.who.apart]
+            return Moment(max(apart).run, max(apart).ns + 1) if apart else last
 
     def inside(self, name: str) -> list[str]:
         """Labels of the things in the thing called ``name`` now, and of the things in those, by nearness."""

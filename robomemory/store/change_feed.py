@@ -72,7 +72,7 @@ class Follower:
         mine = list(changes.values())
         with self._lock:
             self._store.commit(mine, recorded_ns)
-            if not self._store.shared or not any(change.merges for change in mine):
+            if not self._store.shared or not any(change.regroups for change in mine):
                 apply()
                 self._seq = self._store.seq
         self.follow()

@@ -18,7 +18,7 @@ from robomemory.errors import InvalidNoteError
 from robomemory.graph.scene import SceneGraph
 from robomemory.notes import Failure, StepDone
 from robomemory.plain_text import plain, told_apart
-from robomemory.records import MemoryRecord
+from robomemory.records import MemoryKind, MemoryRecord
 from robomemory.store.old_texts import fields_of
 
 FIELDS = (
@@ -65,10 +65,17 @@ def from_lines(memory: RecordSink, lines: Iterable[str]) -> int:
         InvalidNoteError: a line that is no record; its number and what is wrong are named.
     """
     records = [_record(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    records.sort(key=lambda record: record.moment)
+    records = _in_order(records)
     for start in range(0, len(records), BATCH):
         memory.remember(records[start : start + BATCH])
     return len(records)
+
+
+def _in_order(records: list[MemoryRecord]) -> list[MemoryRecord]:
+    """Spatial records as they came, because which things names mean may depend on that; the others among
+    them oldest first."""
+    others = iter(sorted((r for r in records if r.kind != MemoryKind.SPATIAL), key=lambda r: r.moment))
+    return [r if r.kind == MemoryKind.SPATIAL else next(others) for r in records]
 
 
 def _record(number: int, line: str) -> MemoryRecord:

@@ -43,18 +43,18 @@ def _again(
     """The note that said what ``evidence`` holds, which the record ``stands`` says as well."""
     seen = next((e for e in evidence if e.told is Told.SEEN), None)
     fact = next((e for e in evidence if e.told in (Told.HOLDS, Told.DENIED)), None)
-    named = [entities[e.subject].label for e in evidence if e.told is Told.NAMED and e.subject in entities]
+    named = [entities[e.subject_told].label for e in evidence if e.told is Told.NAMED]
     triple = None
     if fact is not None:
-        ends = entities[fact.subject].label, entities[fact.object].label
+        ends = entities[fact.subject_told].label, entities[fact.object_told].label
         relation = fact.relation if fact.told is Told.HOLDS else denial(fact.relation)
         inverse = _inverse(fact.relation)
-        if seen is not None and seen.subject == fact.object and fact.told is Told.HOLDS and inverse:
+        if seen is not None and seen.subject_told == fact.object_told and fact.told is Told.HOLDS and inverse:
             triple = (ends[1], inverse, ends[0])
         else:
             triple = (ends[0], relation, ends[1])
     elif seen is not None:
-        named.insert(0, entities[seen.subject].name)
+        named.insert(0, entities[seen.subject_told].label)
     first = evidence[0]
     return replace(
         stands, stamp_ns=first.at.ns, run=first.at.run, entities=tuple(named), triple=triple,

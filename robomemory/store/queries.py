@@ -277,6 +277,20 @@ class StoreReader:
         """What says that a ball was empty."""
         return self._evidence("told = 4 AND retracted_ns IS NULL", ())
 
+    def claims(self) -> list[Evidence]:
+        """What counts of what was said of who is who."""
+        return self._evidence("told >= 5 AND retracted_ns IS NULL", ())
+
+    def links(self) -> list[tuple[int, int]]:
+        """The pairs of things that are one though no claim says so: a store of an older version knew it."""
+        rows = self._all("SELECT gone, kept FROM merges WHERE undone_ns IS NULL")
+        return [(int(str(gone)), int(str(kept))) for gone, kept in rows]
+
+    def merged_things(self) -> list[Entity]:
+        """The things that are one with others which stand for them."""
+        rows = self._all(f"SELECT {t.ENTITY} FROM entities WHERE merged_into IS NOT NULL ORDER BY id")
+        return [t.entity_from(e) for e in rows]
+
     def evidence_known(self, known_ns: int) -> list[Evidence]:
         """All that was known, and not taken back, at ``known_ns`` [ns, the clock of recording]."""
         which = "recorded_ns <= ? AND (retracted_ns IS NULL OR retracted_ns > ?)"

@@ -90,6 +90,7 @@ CREATE INDEX evidence_object ON evidence (object) WHERE object <> 0;
 CREATE INDEX evidence_record ON evidence (record_id);
 CREATE INDEX evidence_time ON evidence (run, stamp_ns);
 CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4;
+CREATE INDEX evidence_claims ON evidence (told) WHERE told >= 5;
 CREATE TABLE merges (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, gone bigint NOT NULL, kept bigint NOT NULL,
     record_id bigint NOT NULL, recorded_ns bigint NOT NULL, undone_ns bigint);
@@ -219,8 +220,8 @@ def _add_frames(db: Connection) -> None:
         db.execute(statement.encode())
     db.execute("UPDATE evidence SET subject_told = subject, object_told = object")
     for statement in TABLES.split(";"):
-        if statement.split()[2] in ("merges", "pictures", "about"):
-            db.execute(statement.encode())
+        if statement.split()[2] in ("merges", "pictures", "about", "evidence_claims"):
+            db.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS").encode())
     db.execute(
         "INSERT INTO merges (gone, kept, record_id, recorded_ns) SELECT id, merged_into, 0, recorded_ns"
         " FROM entities WHERE merged_into IS NOT NULL"

@@ -101,7 +101,7 @@ class PostgresStore(Backend):
 
     def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
         newest = max((r.record.moment.run for c in changes for r in (*c.rows, *c.updates)), default=0)
-        with self._update(recorded_ns, any(change.merges for change in changes)) as (db, seq):
+        with self._update(recorded_ns, any(change.regroups for change in changes)) as (db, seq):
             for change in changes:
                 writing.put(db, change, recorded_ns, seq)
             if newest > self.run:
@@ -166,13 +166,11 @@ class PostgresStore(Backend):
             (e.id, t.vector_from(f"entity {e.id}", row[-1], self.dim))  # type: ignore[arg-type]
             for e, row in zip(entities, changed, strict=True)
         ]
-        aliases = self._all("SELECT name, entity_id FROM aliases WHERE seq > ?", (since,))
         return Change(
             entities=tuple(entities),
             names=tuple(names),
             facts=tuple(self.facts(FactFilter(updated_after=since, order=FactOrder.TOLD))),
             sightings=tuple(self.sightings(SightingFilter(updated_after=since, order=SightingOrder.TIME))),
-            aliases=tuple((str(name), int(str(key))) for name, key in aliases),
         )
 
     def nearest(self, kind: MemoryKind) -> PgVectors:

@@ -29,7 +29,6 @@ _PUT_ENTITY = _insert("entities", f"{t.ENTITY}, vector, seq", "id")
 _PUT_FACT = _insert("facts", f"{t.FACT}, seq", "id")
 _PUT_SIGHTING = _insert("sightings", f"{t.SIGHTING}, seq", "id")
 _PUT_EVIDENCE = _insert("evidence", t.EVIDENCE, "id")
-_PUT_ALIAS = _insert("aliases", "name, entity_id, seq", "name")
 _SET_RECORD = (
     b"UPDATE records SET stamp_ns = %s, confidence = %s, replaced_by = %s, seq = %s, run = %s, metadata = %s"
     b" WHERE id = %s"
@@ -79,13 +78,10 @@ def put(db: Connection, change: Change, recorded_ns: int, seq: int) -> None:
     many(_PUT_FACT, [(*t.values_of_fact(f), seq) for f in change.facts])
     many(_PUT_SIGHTING, [(*t.values_of_sighting(s), seq) for s in change.sightings])
     many(_PUT_EVIDENCE, [t.values_of_evidence(e) for e in change.evidence])
-    many(_PUT_ALIAS, [(name, key, seq) for name, key in change.aliases])
-    for gone, kept in change.merges:
-        for table in ("facts", "evidence"):
-            for column in ("subject", "object"):
-                db.execute(f"UPDATE {table} SET {column} = %s WHERE {column} = %s".encode(), (kept, gone))
-        db.execute("UPDATE sightings SET entity_id = %s WHERE entity_id = %s", (kept, gone))
-        db.execute("UPDATE aliases SET entity_id = %s WHERE entity_id = %s", (kept, gone))
+    for thing, before, now in change.moves:
+        for end in ("subject", "object"):
+            where = f"{end} = %s AND {end}_told = %s"
+            db.execute(f"UPDATE evidence SET {end} = %s WHERE {where}".encode(), (now, before, thing))
 
 
 def chosen(db: Connection, choice: ForgetChoice) -> Forgotten:
@@ -110,6 +106,8 @@ def forget(db: Connection, gone: Forgotten, then: Consequences, recorded_ns: int
         f" UNION SELECT object FROM facts WHERE record_id IN {doomed}"
         f" UNION SELECT subject FROM evidence WHERE record_id IN {doomed}"
         f" UNION SELECT object FROM evidence WHERE record_id IN {doomed}"
+        f" UNION SELECT subject_told FROM evidence WHERE record_id IN {doomed}"
+        f" UNION SELECT object_told FROM evidence WHERE record_id IN {doomed}"
         f" UNION SELECT entity_id FROM sightings WHERE record_id IN {doomed}".encode()
     )
     for table in ("facts", "sightings", "evidence", "vectors"):
@@ -129,7 +127,9 @@ def forget(db: Connection, gone: Forgotten, then: Consequences, recorded_ns: int
             values = (np.asarray(row.vector, np.float32), r.id)
             db.execute("UPDATE vectors SET vector = %s WHERE record_id = %s", values)
     left = (
-        "SELECT subject FROM evidence UNION SELECT object FROM evidence UNION SELECT entity_id FROM sightings"
+        "SELECT subject FROM evidence UNION SELECT object FROM evidence"
+        " UNION SELECT subject_told FROM evidence UNION SELECT object_told FROM evidence"
+        " UNION SELECT entity_id FROM sightings WHERE expired_ns IS NULL"
         " UNION SELECT merged_into FROM entities WHERE merged_into IS NOT NULL"
     )
     hit = "IN (SELECT id FROM hit)"

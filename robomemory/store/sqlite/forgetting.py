@@ -103,7 +103,8 @@ def _delete(db: sqlite3.Connection, seq: int) -> None:
     db.execute("DROP TABLE IF EXISTS temp.hit")
     db.execute("CREATE TEMP TABLE hit (id INTEGER PRIMARY KEY)")
     for table, column in (("facts", "subject"), ("facts", "object"), ("evidence", "subject"),
-                          ("evidence", "object"), ("sightings", "entity_id")):  # fmt: skip
+                          ("evidence", "object"), ("evidence", "subject_told"), ("evidence", "object_told"),
+                          ("sightings", "entity_id")):  # fmt: skip
         db.execute(f"INSERT OR IGNORE INTO hit SELECT {column} FROM {table} WHERE record_id IN {gone}")
     for table in ("facts", "sightings", "evidence", "vectors"):
         db.execute(f"DELETE FROM {table} WHERE record_id IN {gone}")
@@ -127,7 +128,9 @@ def _draw_anew(db: sqlite3.Connection, row: RecordRow, seq: int) -> None:
 def _tidy(db: sqlite3.Connection) -> None:
     """Things of which nothing is left go."""
     left = (
-        "SELECT subject FROM evidence UNION SELECT object FROM evidence UNION SELECT entity_id FROM sightings"
+        "SELECT subject FROM evidence UNION SELECT object FROM evidence"
+        " UNION SELECT subject_told FROM evidence UNION SELECT object_told FROM evidence"
+        " UNION SELECT entity_id FROM sightings WHERE expired_ns IS NULL"
         " UNION SELECT merged_into FROM entities WHERE merged_into IS NOT NULL"
     )
     rest = "SELECT id FROM entities WHERE merged_into IS NULL"

@@ -70,6 +70,7 @@ CREATE INDEX evidence_object ON evidence (object) WHERE object != 0;
 CREATE INDEX evidence_record ON evidence (record_id);
 CREATE INDEX evidence_time ON evidence (run, stamp_ns);
 CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4;
+CREATE INDEX evidence_claims ON evidence (told) WHERE told >= 5;
 CREATE TABLE merges (
     id INTEGER PRIMARY KEY, gone INTEGER NOT NULL, kept INTEGER NOT NULL, record_id INTEGER NOT NULL,
     recorded_ns INTEGER NOT NULL, undone_ns INTEGER);

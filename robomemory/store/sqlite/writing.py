@@ -42,13 +42,10 @@ def put(db: sqlite3.Connection, change: Change, recorded_ns: int, seq: int) -> N
     db.executemany(_PUT_FACT, map(t.values_of_fact, change.facts))
     db.executemany(_PUT_SIGHTING, map(t.values_of_sighting, change.sightings))
     db.executemany(_PUT_EVIDENCE, map(t.values_of_evidence, change.evidence))
-    db.executemany("INSERT OR REPLACE INTO aliases VALUES (?,?)", change.aliases)
-    for gone, kept in change.merges:
-        for table in ("facts", "evidence"):
-            for column in ("subject", "object"):
-                db.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (kept, gone))
-        db.execute("UPDATE sightings SET entity_id = ? WHERE entity_id = ?", (kept, gone))
-        db.execute("UPDATE aliases SET entity_id = ? WHERE entity_id = ?", (kept, gone))
+    for thing, before, now in change.moves:
+        for end in ("subject", "object"):
+            where = f"{end} = ? AND {end}_told = ?"
+            db.execute(f"UPDATE evidence SET {end} = ? WHERE {where}", (now, before, thing))
 
 
 def _update(db: sqlite3.Connection, row: RecordRow, seq: int) -> None:
