@@ -73,7 +73,7 @@ def who_is_who(
 
     def order(link: tuple[Moment, float, Pair]) -> tuple[object, ...]:
         at, sure, ends = link
-        return -at.run, -at.ns, -sure, sorted(rank(end)[::-1] for end in ends)
+        return -at.run, -at.ns, -sure, sorted(rank(end)[1] for end in ends)
 
     groups: dict[int, frozenset[int]] = {}
     for _, _, (one, other) in sorted(joined, key=order):

@@ -251,9 +251,9 @@ class SceneUpdate:
         if not self._rules.merging:
             return
         one, other = self._who.claim(one, other, names, denied, record)
-        for end, name in ((one, names[0]), (other, names[1])):
-            self._who.touch(end, name, record)
         if one != other:
+            for end, name in ((one, names[0]), (other, names[1])):
+                self._who.touch(end, name, record)
             self._kept.add(record.id)
             self._tell(Told.APART if denied else Told.SAME, record, one, SAME, other)
 

@@ -12,8 +12,9 @@ from robomemory.belief.evidence import ALONE, CLAIMS, Evidence, Told
 from robomemory.belief.identity import Pair, Rank, RegroupedSource, WhoIsWho, pair, who_is_who
 from robomemory.belief.sources import EvidenceSource
 from robomemory.graph.current_graph import SceneState
-from robomemory.graph.scene import Entity, Sighting
+from robomemory.graph.scene import BEFORE_ALL, Entity, Sighting
 from robomemory.names import name_key
+from robomemory.timestamps import FOREVER
 from robomemory.update_protocol import Move
 
 
@@ -64,7 +65,10 @@ def regrouped(
     known = sorted({before.of(key) for key in affected} - set(fresh))
     told = [e for e in source.evidence(known) if e.told is not Told.EMPTY]
     left = [*(e for e in told if e.id not in taken), *new]
-    own = {key: _own(thing(key), [e for e in left if key in _told_of(e)]) for key in affected}
+    linked = {end for link in state.links for end in link}
+    own = {
+        key: _own(thing(key), [e for e in left if key in _told_of(e)], old=key in linked) for key in affected
+    }
 
     def rank(key: int) -> Rank:
         entity = own.get(key) or thing(key)
@@ -99,15 +103,23 @@ def _first(state: SceneState, e: Evidence) -> bool:
     return any(e.at <= state.thing(key).first_seen for key in known)
 
 
-def _own(entity: Entity, told: Sequence[Evidence]) -> Entity:
-    """``entity`` as ``told`` knows it by itself."""
+def _own(entity: Entity, told: Sequence[Evidence], *, old: bool) -> Entity:
+    """``entity`` as ``told`` knows it by itself; an ``old`` merge left nothing that tells of it."""
     if not told:
-        return replace(entity, merged_into=None)
+        return replace(entity, merged_into=None) if old else unknown(entity)
     moments = [e.at for e in told]
     sure = entity.confidence if entity.position is not None else max(e.confidence for e in told)
     return replace(
         entity, first_seen=min(moments), last_seen=max(moments), confidence=sure, merged_into=None
     )
+
+
+def unknown(entity: Entity) -> Entity:
+    """``entity`` when nothing is known of it any more."""
+    return replace(
+        entity, position=None, position_at=BEFORE_ALL, first_seen=FOREVER, last_seen=BEFORE_ALL,
+        confidence=0.0, merged_into=None,
+    )  # fmt: skip
 
 
 def _as_group(key: int, own: Mapping[int, Entity], who: WhoIsWho) -> Entity:

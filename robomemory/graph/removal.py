@@ -13,11 +13,10 @@ from robomemory.belief.sources import EvidenceSource, Writing
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
 from robomemory.graph.note_rules import placed
-from robomemory.graph.regrouping import regrouped
+from robomemory.graph.regrouping import regrouped, unknown
 from robomemory.graph.scene import Entity, Sighting
 from robomemory.names import name_key
 from robomemory.records import Position
-from robomemory.timestamps import Moment
 from robomemory.update_protocol import Change, Update
 
 
@@ -96,7 +95,7 @@ class Removal:
         """``entity`` as what is left knows it."""
         left = [e for e in self._source.evidence([entity.id]) if e.record_id not in self._ids and e.subject]
         if not left:
-            return replace(entity, position=None, position_at=Moment(0, 0))
+            return unknown(entity)
         moments = [e.at for e in left]
         sure = max(e.confidence for e in left)
         return replace(entity, first_seen=min(moments), last_seen=max(moments), confidence=sure)

@@ -4,7 +4,7 @@ steps that build on others. The store is compared with it."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PLACES = ("in", "on", "held by")
 NEAR = ("near", "left of", "right of")
@@ -14,7 +14,7 @@ STATES = {"open": "door", "closed": "door", "clean": "dirt", "dirty": "dirt"}
 
 @dataclass(frozen=True)
 class Item:
-    """One thing told: ``what`` is "says", "denies", "sees" or "empty"; ``at`` (run, ns)."""
+    """One thing told: ``what`` is "says", "denies", "sees", "empty", "same" or "apart"; ``at`` (run, ns)."""
 
     what: str
     s: str
@@ -24,6 +24,39 @@ class Item:
     pos: tuple[float, float, float] | None = None
     radius: float = 0.0
     sure: float = 1.0
+
+
+def who(items):
+    """{name: the name of the thing that it means} of the things that are one with others."""
+    claims, first = {}, {}
+    for i in items:
+        for name in {i.s, i.o} - {""}:
+            first[name] = min(first.get(name, i.at), i.at)
+        if i.what in ("same", "apart") and i.s != i.o:
+            claims.setdefault(frozenset((i.s, i.o)), []).append(i)
+    links, apart = [], []
+    for ends, said in claims.items():
+        now = None
+        for at in sorted({i.at for i in said}):
+            best = max((i for i in said if i.at == at), key=lambda i: (i.sure, i.what == "apart"))
+            if now is None or now[0] == best.what:
+                now = [best.what, at, best.sure if now is None else max(now[2], best.sure)]
+            elif best.sure >= 0.25 * now[2]:
+                now = [best.what, at, best.sure]
+        (apart if now[0] == "apart" else links).append((now[1], now[2], ends))
+    groups = []
+    for _, _, ends in sorted(links, key=lambda k: (-k[0][0], -k[0][1], -k[1], sorted(k[2]))):
+        old = [g for g in groups if g & ends]
+        new = ends.union(*old)
+        if not any(a <= new for _, _, a in apart):
+            groups = [g for g in groups if g not in old] + [new]
+    return {name: min(g, key=lambda n: (first[n], n)) for g in groups for name in g}
+
+
+def renamed(items):
+    """``items`` by the names of the things that they are about."""
+    means = who(items)
+    return [replace(i, s=means.get(i.s, i.s), o=means.get(i.o, i.o)) for i in items]
 
 
 def dist(a, b):

@@ -11,14 +11,18 @@ from hypothesis import strategies as st
 
 from robomemory import HashingEmbedder, MemoryKind, MemoryRecord, RoboMemory
 from robomemory.store.exchange import from_lines, to_lines
-from tests.robomemory.reference_belief import TURNED, Item, spells, track
+from tests.robomemory.reference_belief import TURNED, Item, renamed, spells, track, who
 
 THINGS = ("mug", "cup", "box")
-HOLDERS = ("tray", "drawer", "box")
+HOLDERS = ("tray", "drawer", "box", "cup")
+NAMES = ("mug", "cup", "box", "tray", "drawer")
 SPOTS = ((0.0, 0.0, 0.0), (0.01, 0.0, 0.0), (0.3, 0.0, 0.0), (1.0, 0.0, 0.0))
 SURE = (1.0, 1.0, 0.9, 0.3, 0.2, 0.05)
 RELATIONS = ("in", "in", "on", "near", "left of", "right of", "leans on")
-WORDS = {("denies", r): f"no longer {r}" for r in set(RELATIONS)} | {("denies", "from"): "removed from"}
+WORDS = {("denies", r): f"no longer {r}" for r in set(RELATIONS)} | {
+    ("denies", "from"): "removed from", ("denies", "is"): "is not",
+    ("same", ""): "same as", ("apart", ""): "not the same as",
+}  # fmt: skip
 
 moments = st.integers(1, 12)
 sure = st.sampled_from(SURE)
@@ -41,7 +45,11 @@ seen = st.tuples(
 empty = st.tuples(
     st.just("empty"), st.just(""), st.just(""), st.just(""), moments, st.sampled_from(SPOTS), sure
 )
-note = st.one_of(facts, facts, states, taken, seen, seen, empty)
+claims = st.tuples(
+    st.sampled_from(("same", "same", "apart")), st.sampled_from(NAMES), st.just(""), st.sampled_from(NAMES),
+    moments, st.none(), sure,
+)  # fmt: skip
+note = st.one_of(facts, facts, states, taken, seen, seen, empty, claims)
 call = st.one_of(
     st.tuples(st.just("tell"), st.lists(st.tuples(note, st.booleans()), min_size=1, max_size=4)),
     st.tuples(st.just("tell"), st.lists(st.tuples(note, st.booleans()), min_size=1, max_size=4)),
@@ -49,7 +57,7 @@ call = st.one_of(
     st.tuples(st.just("run"), st.none()),
     st.tuples(st.just("retract"), st.integers(0, 30)),
     st.tuples(st.just("forget"), st.integers(0, 30)),
-    st.tuples(st.just("merge"), st.tuples(st.sampled_from(THINGS), st.sampled_from(THINGS))),
+    st.tuples(st.just("merge"), st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES))),
     st.tuples(st.just("reload"), st.none()),
 )
 histories = st.lists(call, min_size=1, max_size=12)
@@ -63,7 +71,6 @@ class Model:
         self.clock = itertools.count(1_000, 10)
         self.memory = self._open()
         self.told = []  # [Item, number of the note, known from, retracted at]
-        self.names = {}  # {name: the one it turned out to mean}
         self.runs = [0]
         self.notes = 0
 
@@ -71,22 +78,22 @@ class Model:
         return RoboMemory(self.path, embedder=HashingEmbedder(32), clock_ns=lambda: next(self.clock))
 
     def tell(self, told):
-        records, items = [], []
+        records, items, means = [], [], who(self.items())
         for (what, s, r, o, at, pos, how_sure), late in told:
             run = self.runs[0] if late and len(self.runs) > 1 else self.runs[-1]
-            name = self.names.get(s, s)
+            if what in ("same", "apart") and s == o:
+                continue  # says nothing
+            name = means.get(s, s)
             if what == "sees":  # one name at two places at one time means two things
                 known = [each[0] for each in self.told] + [item for item, _ in items]
                 beside = (i for i in known if i.what == "sees" and i.at == (run, at))
-                if any(self.names.get(i.s, i.s) == name and abs(pos[0] - i.pos[0]) > 0.02 for i in beside):
+                if any(means.get(i.s, i.s) == name and abs(pos[0] - i.pos[0]) > 0.02 for i in beside):
                     continue
             self.notes += 1
             radius = 0.1 if what == "empty" else 0.0
             items.append((Item(what, s, r, o, (run, at), pos, radius, how_sure), self.notes))
             triple = ("the view", "shows nothing else within", "0.1 m") if what == "empty" else None
-            triple = triple or (
-                (s, WORDS.get((what, r), "is not" if what == "denies" else r), o) if r else None
-            )
+            triple = triple or ((s, WORDS.get((what, r), r), o) if o else None)
             text = f"{what} {s} {r} {o} {pos}"
             names = () if triple else (s,)
             records.append(
@@ -127,11 +134,11 @@ class Model:
             return
         self.memory.merge(one, other)
         self.notes += 1
-        kept = self.memory.where_is(one).name
-        meant = {self.names.get(name, name) for name in names}
-        for name in THINGS:
-            if self.names.get(name, name) in meant:
-                self.names[name] = kept
+        record = self.memory.records(MemoryKind.SPATIAL)[-1]
+        item = Item("same", one, "", other, tuple(record.moment))
+        self.told.append([item, record.id, self.memory._store.recorded_ns, None])
+        assert record.id == self.notes
+        assert who(self.items()).get(one, one) == who(self.items()).get(other, other)
 
     def reload(self, _):
         if self.path != ":memory:":
@@ -145,14 +152,11 @@ class Model:
             if (known is None and gone is None) or (
                 known is not None and since <= known and (gone is None or gone > known)
             ):
-                yield self._named(item)
-
-    def _named(self, i):
-        s, o = self.names.get(i.s, i.s), self.names.get(i.o, i.o)
-        return Item(i.what, s, i.r, o, i.at, i.pos, i.radius, i.sure)
+                yield item
 
     def check(self):
-        items = list(self.items())
+        means = who(self.items())
+        items = renamed(list(self.items()))
         want = spells(items)
         scene = self.memory.scene()
         assert facts_in(scene.facts) == {f for f in want if f[4] is None}
@@ -162,13 +166,16 @@ class Model:
                 ((s.run, s.from_ns), None if s.until_ns is None else (s.until_run, s.until_ns), s.position)
                 for s in self.memory.history(thing) if s.position is not None
             ]  # fmt: skip
-            name = self.names.get(thing, thing)
+            name = means.get(thing, thing)
             assert stays == [(a, b, p) for a, b, p, _ in track(items, name)], thing
         for known in sorted({t[2] for t in self.told} | {t[3] for t in self.told if t[3]}):
             then = self.memory.scene(at_ns=2**62, known_ns=known, run=2**31)
-            believed = spells(list(self.items(known)))
+            believed = spells(renamed(list(self.items(known))))
             assert facts_in(then.facts) == {f for f in believed if f[4] is None}
             assert facts_in(then.past) == {f for f in believed if f[4] is not None}
+        for thing in scene.objects:
+            times = sorted(i.at for i in items if thing.name in (i.s, i.o))
+            assert (thing.first_seen_ns, tuple(thing.last_seen)) == (times[0][1], times[-1]), thing.name
         for run in self.runs:
             for at in (3, 7):
                 held = {f for f in want if f[3] <= (run, at) and (f[4] is None or f[4] > (run, at))}
