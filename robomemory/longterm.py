@@ -115,11 +115,16 @@ class LongTermMemory:
         changed: dict[int, RecordRow] = {}
         stands: dict[int, int] = {}
         for row, near, records in self._alike_before(update.rows):
-            known = _standing(row, near, records, new, changed)
+            if row.record.exemplar_of:  # it tells nothing in words, so none are compared
+                new[row.record.id] = row
+                continue
+            known = [k for k in _standing(row, near, records, new, changed) if not k.record.exemplar_of]
             revision = by_rule(row.record, [k.record for k in known])
             target = next((k for k in known if k.record.id == revision.target), None)
             if _says_more(row, target) and revision.action is RevisionAction.NOOP:
                 revision = replace(revision, action=RevisionAction.UPDATE)
+            if row.picture is not None and revision.action is RevisionAction.NOOP:
+                revision = replace(revision, action=RevisionAction.ADD)  # what it shows is new
             if revision.action in (RevisionAction.ADD, RevisionAction.UPDATE):
                 new[row.record.id] = row
             if target is None or revision.action is RevisionAction.ADD:
@@ -182,16 +187,16 @@ class LongTermMemory:
             found = self._store.by_id(keys)
             there = (found[key] for key in keys if key in found and fits(query, found[key]))
             return [Recall(record, 1.0) for record in islice(there, asked.k)]
-        likeness, records = self._alike(asked, want)
+        likeness, records, shown = self._told_alike(asked, want)
         self._add_newest(asked, want, likeness, records)
         words: list[int] = []
         newest: list[int] = []
         if self._recency and RECENT & set(tokens(query.text)):
             newest = self._store.newest_with(self._kind, query.text, asked.k)
         if self._lexical:
-            words = self._store.by_words(self._kind, query.text, want)
+            words = self._store.by_words(self._kind, query.text, want + shown)
         more = self._store.by_id([key for key in dict.fromkeys([*words, *newest]) if key not in records])
-        records |= {key: r for key, r in more.items() if fits(query, r)}
+        records |= {key: r for key, r in more.items() if fits(query, r) and not r.exemplar_of}
         words = _newest_of_equals([key for key in words if key in records], records)
         scores = {key: weighed(likeness.get(key, 0.0), r.confidence) for key, r in records.items()}
         for key, vector in self._index.rows(sorted(records.keys() - likeness.keys())).items():
@@ -223,6 +228,18 @@ class LongTermMemory:
             found = {key: r for key, r in self._store.by_id(newest).items() if fits(asked.query, r)}
             records.update(found)
             likeness.update(dict.fromkeys(found, best))
+
+    def _told_alike(
+        self, asked: Asked, want: int
+    ) -> tuple[dict[int, float], dict[int, MemoryRecord], int]:
+        """As :meth:`_alike`, without exemplars, and how many those were: a thing that was taught by a hundred
+        pictures shall not crowd out what was told of it."""
+        for most in (want, want * 8, want * 64):
+            near, records = self._alike(asked, most)
+            told = {key: r for key, r in records.items() if not r.exemplar_of}
+            if len(told) >= asked.k or len(told) == len(records) or len(near) < most:
+                break
+        return near, told, len(records) - len(told)
 
     def _alike(self, asked: Asked, want: int) -> tuple[dict[int, float], dict[int, MemoryRecord]]:
         """The most alike records that fit the query's place and time, with their cosines."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from robomemory.checks import shown, stamp
 from robomemory.embed.embedder import F32, CachedEmbedder, ClosableEmbedder, Embedder
+from robomemory.embed.pictures import PictureEmbedder
 from robomemory.errors import (
     InvalidQueryError,
     MemoryClosedError,
@@ -18,12 +19,13 @@ from robomemory.errors import (
     StoreCorruptError,
 )
 from robomemory.front.amending import Amending
+from robomemory.front.pictures import PictureAnswers, listed
 from robomemory.graph.answers import SceneAnswers
 from robomemory.graph.entity_merging import names_in
 from robomemory.graph.questions import SceneQuestions
 from robomemory.helpers import Helpers
 from robomemory.memory_parts import MemoryParts, PartsContext
-from robomemory.notes import Failure, Note, NoteLike, Plain, StepDone, failures_from, step_from
+from robomemory.notes import Failure, Note, NoteLike, Picture, Plain, StepDone, failures_from, step_from
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
@@ -49,7 +51,7 @@ _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 MakeParts = Callable[[PartsContext], MemoryParts]
 
 
-class RoboMemory(SceneAnswers, Amending):
+class RoboMemory(SceneAnswers, Amending, PictureAnswers):
     """The memory of a robot in one scene: what it has seen and done. Any number of threads may call any
     method.
 
@@ -61,6 +63,7 @@ class RoboMemory(SceneAnswers, Amending):
         steps: Capacity of the temporal buffer.
         expire_s: A fact that was not said for so long [s] ends; None: never.
         helpers: Callables that take over where rules are unsure.
+        pictures: What makes the vectors of pictures; None: they are kept without one.
         clock_ns: The time of recording [ns].
         make_parts: Makes the four memories; ``functools.partial(MemoryParts.build, merging=False)`` leaves
             a rule out, for benches.
@@ -77,6 +80,7 @@ class RoboMemory(SceneAnswers, Amending):
         steps: int = 12,
         expire_s: float | None = None,
         helpers: Helpers | None = None,
+        pictures: PictureEmbedder | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
         make_parts: MakeParts = MemoryParts.build,
     ) -> None:
@@ -87,6 +91,7 @@ class RoboMemory(SceneAnswers, Amending):
                 f"RoboMemory.expire_s: {shown(expire_s)} s, expected > 0 and at most {_AGES_S:g}"
             )
         path = checked_path(path)
+        self._encode_with(pictures)
         self._own_embedder: ClosableEmbedder | None = None
         if embedder is None:
             embedder = self._own_embedder = embedder_for(path)
@@ -145,6 +150,7 @@ class RoboMemory(SceneAnswers, Amending):
         step: StepDone | tuple[str, ...] | None = None,
         failures: Sequence[Failure | tuple[str, str, str, str]] = (),
         metadata: Mapping[str, Plain] | None = None,
+        picture: Picture | None = None,
     ) -> Note:
         """A :class:`Note`, for callers that know this memory only by its protocol. ``step``: (verb, thing,
         relation, place, state) of a step that was tried, and its cause, if one is known; ``failures``: (act,
@@ -156,8 +162,9 @@ class RoboMemory(SceneAnswers, Amending):
         done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
         more = {} if metadata is None else metadata
         return Note(
-            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed, more
-        )
+            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed, more,
+            picture=picture,
+        )  # fmt: skip
 
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
         """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns. Gives the key
@@ -168,10 +175,12 @@ class RoboMemory(SceneAnswers, Amending):
             InvalidNoteError: a note breaks the contract of ``MemoryRecord``; it and its field are named.
             EmbeddingError: the embedder failed. StoreError: the disk did. MemoryClosedError.
         """
-        records = records_from(notes)
+        told = listed(notes)
+        records = records_from(told)
         self._check_open()
         if not records:
             return []
+        pictures = self._pictured(told)
         spatial = [r for r in records if r.kind is MemoryKind.SPATIAL]
         names = [name for r in spatial for name in names_in(r)]
         told = [r.text for r in records if r.kind is not MemoryKind.SPATIAL]
@@ -182,7 +191,7 @@ class RoboMemory(SceneAnswers, Amending):
             self._follower.follow()
             check_runs(records, self._store.run)
             now = self._now()
-            rows = self._rows(records, vectors)
+            rows = self._rows(records, vectors, pictures)
             changes = self._parts.plan(self._updates(rows, vectors, now))
             self._follower.commit(changes, now, lambda: self._parts.apply(changes))
         return [stands_for(row.record.id, changes[row.record.kind]) for row in rows]
@@ -230,12 +239,16 @@ class RoboMemory(SceneAnswers, Amending):
         """The time of recording; later than every one before, even when the computer's clock is set back."""
         return max(self._clock_ns(), self._store.recorded_ns + 1)
 
-    def _rows(self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32]) -> list[RecordRow]:
+    def _rows(
+        self,
+        records: Sequence[MemoryRecord],
+        vectors: Mapping[str, F32],
+        pictures: Sequence[Picture | None],
+    ) -> list[RecordRow]:
         run, key = self._store.run, self._store.ids.record
-        return [
-            RecordRow(replace(r, id=key(), run=run if r.run is None else r.run), vectors.get(r.text))
-            for r in records
-        ]
+        told = (replace(r, id=key(), run=run if r.run is None else r.run) for r in records)
+        shown = zip(told, pictures, strict=True)
+        return [RecordRow(r, vectors.get(r.text), picture=picture) for r, picture in shown]
 
     def _updates(
         self, rows: Sequence[RecordRow], vectors: Mapping[str, F32], now_ns: int

@@ -84,7 +84,8 @@ class TemporalMemory:
         new = {row.record.id: row for row in (*change.rows, *change.updates)}
         with self._lock:
             kept = [row for row in self._steps if row.record.id not in new]
-            self._steps = _ordered(kept + [row for row in new.values() if row.replaced_by == LIVE])
+            live = (replace(row, picture=None) for row in new.values() if row.replaced_by == LIVE)
+            self._steps = _ordered([*kept, *live])  # pictures stay in the store
 
     def recall(self, asked: Asked) -> list[Recall]:
         """The steps, scored half by likeness to the query and half by how recent they are. A query for a

@@ -16,6 +16,7 @@ from robomemory.belief.evidence import Evidence
 from robomemory.belief.folds import Folds
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
+from robomemory.notes import Picture
 from robomemory.records import MemoryRecord, Query, Recall
 
 LIVE = 0
@@ -26,11 +27,13 @@ REMOVED = -2  # taken back, and nothing took its place
 @dataclass(frozen=True, slots=True)
 class RecordRow:
     """A record with its text's unit vector f32 (dim,); spatial records are found by names and need none.
-    ``replaced_by`` is the record that took its place: a compressed line, a newer truth (0: it stands)."""
+    ``replaced_by`` is the record that took its place: a compressed line, a newer truth (0: it stands).
+    ``picture``: what a new record shows; no record that is read from the store brings it."""
 
     record: MemoryRecord
     vector: F32 | None
     replaced_by: int = LIVE
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)

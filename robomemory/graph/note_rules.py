@@ -60,7 +60,8 @@ class SceneUpdate:
         self._lookup = lookup
         self._who = Identities(state, update, rules)
         self._evidence: list[Evidence] = []
-        self._kept: set[int] = set()  # notes that are records of their own
+        self._kept = {row.record.id for row in update.rows if row.picture is not None}
+        """Notes that are records of their own whatever they say: pictures, mentions, merges."""
         self._mentions: list[Sighting] = []
         self._last_mention: dict[int, Sighting] = {}
 

@@ -40,7 +40,7 @@ def told_notes(store: StoreReader) -> tuple[MemoryRecord, ...]:
 def _again(
     evidence: Sequence[Evidence], stands: MemoryRecord, entities: Mapping[int, Entity]
 ) -> MemoryRecord:
-    """The note that said what ``evidence`` holds, which the record ``stands`` says as well."""
+    """The note that said what ``evidence`` holds, which the record ``stands`` says as well; it has no key."""
     seen = next((e for e in evidence if e.told is Told.SEEN), None)
     fact = next((e for e in evidence if e.told in (Told.HOLDS, Told.DENIED)), None)
     named = [entities[e.subject].label for e in evidence if e.told is Told.NAMED and e.subject in entities]
@@ -57,7 +57,7 @@ def _again(
         named.insert(0, entities[seen.subject].name)
     first = evidence[0]
     return replace(
-        stands, stamp_ns=first.at.ns, run=first.at.run, entities=tuple(named), triple=triple,
+        stands, id=0, stamp_ns=first.at.ns, run=first.at.run, entities=tuple(named), triple=triple,
         position=None if seen is None else seen.position, confidence=first.confidence, source=first.source,
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ from robomemory.records import MemoryKind, MemoryRecord, Position, Query
 from robomemory.store import rows as t
 from robomemory.store.conditions import of_facts, of_sightings
 from robomemory.store.filters import FactFilter, SightingFilter
+from robomemory.store.picture_rows import PictureRows
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import LIVE, REMOVED, RecordRow
 
@@ -40,7 +41,7 @@ FILLERS = RECENT | frozenset(
 )
 
 
-class StoreReader:
+class StoreReader(PictureRows):
     """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update.
 
     The statements here are read by SQLite and PostgreSQL alike; where those differ, each store has its own.

@@ -11,7 +11,7 @@ import numpy as np
 from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
-from robomemory.notes import Failure, Plain, StepDone, Triple
+from robomemory.notes import Failure, Picture, Plain, StepDone, Triple
 from robomemory.records import MemoryKind, MemoryRecord, Position
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import RecordRow
@@ -40,6 +40,7 @@ EVIDENCE = (
     "id, note_id, record_id, told, subject, relation, object, run, stamp_ns, x, y, z, radius, confidence,"
     " source, recorded_ns, retracted_ns, subject_told, object_told"
 )
+PICTURE = "record_id, encoder, vector, data"
 
 Values = tuple[object, ...]
 
@@ -79,6 +80,31 @@ def values_of_record(row: RecordRow, recorded_ns: int, seq: int) -> Values:
     said = (r.id, str(r.kind), r.stamp_ns, r.text, names, *coordinates(r.position), triple)
     told = (r.confidence, r.source, recorded_ns, row.replaced_by, seq, r.moment.run)
     return (*said, *told, step_text(r.step), failures_text(r.failures), metadata_text(r.metadata), r.frame)
+
+
+def values_of_picture(row: RecordRow) -> Values:
+    """What a row of ``pictures`` holds, in the order of its columns; without a vector no encoder is named."""
+    picture = row.picture
+    assert picture is not None
+    if picture.vector is None:
+        return row.record.id, "", None, picture.data
+    return row.record.id, picture.encoder, blob(np.asarray(picture.vector, np.float32)), picture.data
+
+
+def picture_from(encoder: object, vector: object, data: object) -> Picture:
+    """The picture of a row of columns :data:`PICTURE`, its key aside.
+
+    Raises:
+        ValueError: the row does not hold what it should.
+    """
+    numbers = None if vector is None else np.frombuffer(_blob_of(vector), dtype="<f4")
+    return Picture(_blob_of(data), None if numbers is None else tuple(map(float, numbers)), str(encoder))
+
+
+def _blob_of(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError(f"{type(value).__name__}, expected bytes")
+    return value
 
 
 def triple_text(triple: Triple | None) -> str:

@@ -94,7 +94,8 @@ CREATE TABLE merges (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, gone bigint NOT NULL, kept bigint NOT NULL,
     record_id bigint NOT NULL, recorded_ns bigint NOT NULL, undone_ns bigint);
 CREATE TABLE pictures (
-    record_id bigint PRIMARY KEY, data bytea NOT NULL, vector bytea, encoder text NOT NULL DEFAULT '');
+    record_id bigint PRIMARY KEY, encoder text NOT NULL DEFAULT '', vector bytea, data bytea NOT NULL);
+CREATE INDEX pictures_encoder ON pictures (encoder);
 CREATE TABLE about (name text PRIMARY KEY, value text NOT NULL)
 """
 
@@ -219,7 +220,7 @@ def _add_frames(db: Connection) -> None:
         db.execute(statement.encode())
     db.execute("UPDATE evidence SET subject_told = subject, object_told = object")
     for statement in TABLES.split(";"):
-        if statement.split()[2] in ("merges", "pictures", "about"):
+        if statement.split()[2] in ("merges", "pictures", "pictures_encoder", "about"):
             db.execute(statement.encode())
     db.execute(
         "INSERT INTO merges (gone, kept, record_id, recorded_ns) SELECT id, merged_into, 0, recorded_ns"

@@ -137,7 +137,7 @@ class PostgresStore(Backend):
             writing.forget(db, gone, then, recorded_ns, seq)
         try:
             with self._links.use("clean up") as db, patience(db, LONG_S):
-                db.execute("VACUUM records, vectors, entities, facts, sightings, evidence")
+                db.execute("VACUUM records, vectors, pictures, entities, facts, sightings, evidence")
         except StoreError as error:  # what was forgotten is forgotten all the same
             _log.warning("%s", error)
 

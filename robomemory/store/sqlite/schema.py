@@ -74,7 +74,8 @@ CREATE TABLE merges (
     id INTEGER PRIMARY KEY, gone INTEGER NOT NULL, kept INTEGER NOT NULL, record_id INTEGER NOT NULL,
     recorded_ns INTEGER NOT NULL, undone_ns INTEGER);
 CREATE TABLE pictures (
-    record_id INTEGER PRIMARY KEY, data BLOB NOT NULL, vector BLOB, encoder TEXT NOT NULL DEFAULT '');
+    record_id INTEGER PRIMARY KEY, encoder TEXT NOT NULL DEFAULT '', vector BLOB, data BLOB NOT NULL);
+CREATE INDEX pictures_encoder ON pictures (encoder);
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words_episodic USING fts5(text, content='', tokenize='porter unicode61');
 CREATE VIRTUAL TABLE words_semantic USING fts5(text, content='', tokenize='porter unicode61');
