@@ -5,8 +5,10 @@ Stands alone: it imports nothing of the stack around it. After "RoboMemory" (arX
 
 from robomemory.belief.relations import RELATIONS
 from robomemory.embed.available import default_embedder, embedder_named
+from robomemory.embed.efficientnet import EfficientNetPictures
 from robomemory.embed.embedder import Embedder, HashingEmbedder
 from robomemory.embed.minilm import MiniLMEmbedder, MiniLMInt8Embedder
+from robomemory.embed.pictures import HistogramPictures, PictureEmbedder
 from robomemory.errors import (
     EmbeddingError,
     InvalidNoteError,
@@ -21,6 +23,7 @@ from robomemory.errors import (
 )
 from robomemory.front.candidates import Candidate
 from robomemory.front.door import Found, Memory, Then
+from robomemory.front.pictures import Compared, Exemplar, Known
 from robomemory.graph.draw import draw_graph, graph_image
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
 from robomemory.helpers import Ambiguity, Helpers, Revision, RevisionAction
@@ -32,14 +35,19 @@ __all__ = [
     "RELATIONS",
     "Ambiguity",
     "Candidate",
+    "Compared",
+    "EfficientNetPictures",
     "Embedder",
     "EmbeddingError",
+    "Exemplar",
     "Failure",
     "Found",
     "HashingEmbedder",
     "Helpers",
+    "HistogramPictures",
     "InvalidNoteError",
     "InvalidQueryError",
+    "Known",
     "Memory",
     "MemoryClosedError",
     "MemoryKind",
@@ -50,6 +58,7 @@ __all__ = [
     "MissingDependencyError",
     "Note",
     "NoteLike",
+    "PictureEmbedder",
     "Query",
     "Recall",
     "RecallResult",

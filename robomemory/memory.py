@@ -19,7 +19,7 @@ from robomemory.errors import (
     StoreCorruptError,
 )
 from robomemory.front.amending import Amending
-from robomemory.front.pictures import PictureAnswers, listed
+from robomemory.front.pictures import PictureAnswers, listed, rows_of
 from robomemory.graph.answers import SceneAnswers
 from robomemory.graph.entity_merging import names_in
 from robomemory.graph.questions import SceneQuestions
@@ -175,12 +175,12 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers):
             InvalidNoteError: a note breaks the contract of ``MemoryRecord``; it and its field are named.
             EmbeddingError: the embedder failed. StoreError: the disk did. MemoryClosedError.
         """
-        told = listed(notes)
-        records = records_from(told)
+        notes = listed(notes)
+        records = records_from(notes)
         self._check_open()
         if not records:
             return []
-        pictures = self._pictured(told)
+        pictures = self._pictured(notes)
         spatial = [r for r in records if r.kind is MemoryKind.SPATIAL]
         names = [name for r in spatial for name in names_in(r)]
         told = [r.text for r in records if r.kind is not MemoryKind.SPATIAL]
@@ -191,7 +191,7 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers):
             self._follower.follow()
             check_runs(records, self._store.run)
             now = self._now()
-            rows = self._rows(records, vectors, pictures)
+            rows = rows_of(records, vectors, pictures, self._store)
             changes = self._parts.plan(self._updates(rows, vectors, now))
             self._follower.commit(changes, now, lambda: self._parts.apply(changes))
         return [stands_for(row.record.id, changes[row.record.kind]) for row in rows]
@@ -238,17 +238,6 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers):
     def _now(self) -> int:
         """The time of recording; later than every one before, even when the computer's clock is set back."""
         return max(self._clock_ns(), self._store.recorded_ns + 1)
-
-    def _rows(
-        self,
-        records: Sequence[MemoryRecord],
-        vectors: Mapping[str, F32],
-        pictures: Sequence[Picture | None],
-    ) -> list[RecordRow]:
-        run, key = self._store.run, self._store.ids.record
-        told = (replace(r, id=key(), run=run if r.run is None else r.run) for r in records)
-        shown = zip(told, pictures, strict=True)
-        return [RecordRow(r, vectors.get(r.text), picture=picture) for r, picture in shown]
 
     def _updates(
         self, rows: Sequence[RecordRow], vectors: Mapping[str, F32], now_ns: int

@@ -7,23 +7,14 @@ Positions are in the robot's base frame [m]; stamps in nanoseconds of the robot'
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from robomemory import checks
 from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryError
-from robomemory.notes import (
-    Failure,
-    NoteLike,
-    Picture,
-    Plain,
-    StepDone,
-    failures_from,
-    metadata_from,
-    step_from,
-)
+from robomemory.notes import Failure, NoteLike, Plain, StepDone, failures_from, metadata_from, step_from
 from robomemory.notes import Position as Position
 from robomemory.notes import Triple as Triple
 from robomemory.timestamps import MOST_AHEAD, Moment
@@ -144,18 +135,6 @@ class MemoryRecord:
         """The name of the thing that its picture was taught as; empty if it is no exemplar."""
         told = self.triple if self.kind is MemoryKind.SEMANTIC else None
         return told[0] if told is not None and told[1:] == EXEMPLAR else ""
-
-
-@dataclass(frozen=True, slots=True)
-class PicturedRecord(MemoryRecord):
-    """A record as it is told again with its ``picture``, which no record that is read brings."""
-
-    picture: Picture | None = None
-
-    @classmethod
-    def of(cls, record: MemoryRecord, picture: Picture) -> PicturedRecord:
-        """``record`` with ``picture``."""
-        return cls(**{f.name: getattr(record, f.name) for f in fields(MemoryRecord)}, picture=picture)
 
 
 def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:

@@ -84,8 +84,8 @@ def check_image(where: str, image: object, error: type[RoboMemoryError]) -> Imag
     if not fits or image.shape[2] != 3 or not 0 < image.size <= 3 * MAX_PIXELS:  # type: ignore[attr-defined]
         told = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else shown(image)
         raise error(
-            f"{where}: {told}, expected the bytes of a PNG or JPEG file, a Picture, or an array u8 (H, W, 3) of"
-            f" 1 to {MAX_PIXELS} pixels"
+            f"{where}: {told}, expected the bytes of a PNG or JPEG file, a Picture, or an array u8 (H, W, 3)"
+            f" of 1 to {MAX_PIXELS} pixels"
         )
     return image  # type: ignore[return-value]
 
@@ -113,8 +113,8 @@ def check_encoder(where: str, encoder: PictureEmbedder) -> None:
     name, dim = getattr(encoder, "name", None), getattr(encoder, "dim", None)
     if not isinstance(name, str) or not name or not isinstance(dim, int) or not 0 < dim <= MAX_DIM:
         raise EmbeddingError(
-            f"{where}: {type(encoder).__name__} of name {shown(name)}, {shown(dim)} numbers a vector; expected"
-            f" an encoder with a name and 1 to {MAX_DIM} numbers"
+            f"{where}: {type(encoder).__name__} of name {shown(name)}, {shown(dim)} numbers a vector;"
+            f" expected an encoder with a name and 1 to {MAX_DIM} numbers"
         )
 
 
@@ -167,12 +167,15 @@ class HistogramPictures:
         saturation = np.where(value > 0, span / np.maximum(value, 1e-6), 0.0)
         r, g, b = np.moveaxis(image, 2, 0)
         safe = np.maximum(span, 1e-6)
-        hue = np.where(value == r, (g - b) / safe % 6, np.where(value == g, (b - r) / safe + 2, (r - g) / safe + 4))
+        hue = np.where(
+            value == r, (g - b) / safe % 6, np.where(value == g, (b - r) / safe + 2, (r - g) / safe + 4)
+        )
         sector = np.minimum((hue * 2).astype(int), 11)
         level = np.minimum((saturation * 3).astype(int), 2) * 3 + np.minimum((value * 3).astype(int), 2)
         cell = np.where(saturation > 0.12, sector * 9 + level, 108 + np.minimum((value * 8).astype(int), 7))
         middle = np.hanning(self._SIDE + 2)[1:-1]
-        return np.bincount(cell.ravel(), np.outer(middle, middle).ravel(), minlength=116)
+        weight = np.outer(middle, middle).ravel()
+        return np.bincount(cell.ravel(), weight, minlength=116).astype(np.float64)
 
     def _edges(self, image: NDArray[np.float32]) -> NDArray[np.float64]:
         down, right = np.gradient(image.mean(axis=2))
@@ -180,11 +183,12 @@ class HistogramPictures:
         turn = np.minimum((np.arctan2(down, right) % np.pi / np.pi * 8).astype(int), 7)
         strong = np.minimum((strength * 16).astype(int), 3)
         half = self._SIDE // 2
-        found = []
+        found: list[NDArray[np.float64]] = []
         for y in (slice(0, half), slice(half, None)):
             for x in (slice(0, half), slice(half, None)):
-                found.append(np.bincount(turn[y, x].ravel(), strength[y, x].ravel(), minlength=8))
-                found.append(np.bincount(strong[y, x].ravel(), minlength=4) / half**2)
+                ways = np.bincount(turn[y, x].ravel(), strength[y, x].ravel(), minlength=8)
+                levels = np.bincount(strong[y, x].ravel(), minlength=4) / half**2
+                found += [ways.astype(np.float64), levels]
         return np.concatenate(found)
 
 

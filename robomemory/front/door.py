@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from robomemory import checks
 from robomemory.errors import InvalidNoteError, InvalidQueryError
 from robomemory.front.candidates import Candidate, candidates_of
+from robomemory.front.pictures import AnyPicture, Compared, Exemplar, Known, picture_from, with_picture
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, Stay, Whereabouts
 from robomemory.memory import RoboMemory
 from robomemory.notes import Note, Plain, Position
 from robomemory.records import MemoryKind, MemoryRecord, Query, check_k, check_kinds
+from robomemory.update_protocol import fits
 
 Ball = tuple[Position, float]
 Box = tuple[Position, Position]
@@ -109,16 +111,19 @@ class Memory:
         confidence: float = 1.0,
         source: str = "",
         metadata: Mapping[str, Plain] | None = None,
+        picture: AnyPicture | None = None,
     ) -> int:
         """Remembers ``text`` and gives the key of its record. ``kind``: "semantic" (what is true in general;
         the default), "episodic" (what was done), "temporal" (a step), "spatial" (of things in the scene; the
-        default where a ``position`` [m] of the first thing in ``about`` is given).
+        default where a ``position`` [m] of the first thing in ``about`` is given). ``picture`` shows what it
+        is about: the bytes of a PNG or JPEG file, a :class:`robomemory.Picture`, or an array u8 (H, W, 3).
 
         Raises:
             InvalidNoteError: a value breaks the contract of a note; it is named.
         """
         said = kind or ("spatial" if position is not None and about else "semantic")
         names = checks.names("add: about", about, InvalidNoteError)
+        shown = None if picture is None else picture_from("add: picture", picture, InvalidNoteError)
         return self._keep(
             Note(
                 said,
@@ -131,6 +136,7 @@ class Memory:
                 source,
                 run,
                 metadata={} if metadata is None else metadata,
+                picture=shown,
             )
         )
 
@@ -186,6 +192,8 @@ class Memory:
         metadata: Mapping[str, Plain] | None = None,
         k: int | None = None,
         min_score: float = 0.0,
+        picture: AnyPicture | None = None,
+        name: str | None = None,
     ) -> tuple[Found, ...]:
         """The records that fit every given condition, best first: like ``text``; of ``kinds``; seen in the
         ball ``near`` ((x, y, z), radius) [m] or the ``box`` (low corner, high corner) [m]; of the span
@@ -193,15 +201,41 @@ class Memory:
         their ``metadata``. The ``k`` best (None: 10 with a text, else all). What scores less than
         ``min_score`` is not found: nothing fits is an answer.
 
+        With ``picture`` (the bytes of a PNG or JPEG file, a :class:`robomemory.Picture`, or an array u8
+        (H, W, 3)) instead of a text, the records whose pictures look most like it, the 10 best unless ``k``
+        says otherwise, with a thing called ``name`` in them; the answer's ``not_comparable`` says how many
+        pictures have no vector of the same encoder.
+
         Raises:
-            InvalidQueryError: a condition is out of range, or there is none.
+            InvalidQueryError: a condition is out of range, or there is none; a text and a picture; a name
+                without a picture. EmbeddingError: the encoder failed.
         """
+        if picture is None and name is not None:
+            raise InvalidQueryError(f"find: name {checks.shown(name)} without a picture; give it as the text")
+        if picture is not None and text:
+            raise InvalidQueryError("find: a text and a picture; expected one of them, or two calls")
         if k is not None:
             check_k("find: k", k)
         corners = None if box is None else _corners(box)
         wanted = None if relation is None else Note("spatial", "-", 0, triple=("a", relation, "b")).triple
         asked = check_kinds("find: kinds", kinds) or frozenset(MemoryKind)
         filtered = source is not None or metadata is not None or corners is not None or wanted is not None
+
+        def holds(record: MemoryRecord) -> bool:
+            return (
+                (source is None or record.source == source)
+                and (wanted is None or _relates(record, wanted[1]))
+                and (corners is None or _in_box(record.position, corners))
+                and all(record.metadata.get(key, ...) == value for key, value in (metadata or {}).items())
+            )
+
+        if picture is not None:
+            placed = Query("-", near=near, between=between, run=run)
+            alike = self.robo.alike(
+                picture, name=name, kinds=kinds, k=k or 10, min_score=min_score,
+                fits=lambda record: fits(placed, record) and holds(record),
+            )  # fmt: skip
+            return Compared((Found(r.record.id, r.record, r.score) for r in alike), alike.not_comparable)
         if text or near is not None or between is not None:
             query = Query(text, asked, MANY if filtered or not text else k or 10, near, between, run)
             found = [Found(r.record.id, r.record, r.score) for r in self.robo.recall([query], timeout_s=30.0)]
@@ -214,15 +248,29 @@ class Memory:
             raise InvalidQueryError(
                 "find: no condition is given; expected a text, a place, a time or a value"
             )
-        fit = [
-            each for each in found
-            if each.score >= min_score
-            and (source is None or each.record.source == source)
-            and (wanted is None or _relates(each.record, wanted[1]))
-            and (corners is None or _in_box(each.record.position, corners))
-            and all(each.metadata.get(name, ...) == value for name, value in (metadata or {}).items())
-        ]  # fmt: skip
+        fit = [each for each in found if each.score >= min_score and holds(each.record)]
         return tuple(fit[: k or (10 if text else len(fit))])
+
+    def teach(
+        self,
+        name: str,
+        pictures: Sequence[AnyPicture],
+        *,
+        source: str = "",
+        stamp_ns: int | None = None,
+        metadata: Mapping[str, Plain] | None = None,
+    ) -> list[int]:
+        """``pictures`` show a thing called ``name``: see :meth:`RoboMemory.teach`. Gives the keys of their
+        records, all or none."""
+        return self.robo.teach(name, pictures, source=source, stamp_ns=stamp_ns, metadata=metadata)
+
+    def exemplars(self, name: str | None = None) -> dict[str, tuple[Exemplar, ...]]:
+        """{name: the pictures that it was taught by}, of all things or of ``name`` alone."""
+        return self.robo.exemplars(name)
+
+    def know(self, picture: AnyPicture, k: int = 3) -> Compared[Known]:
+        """Which of the taught things ``picture`` shows, the best first; see :meth:`RoboMemory.know`."""
+        return self.robo.know(picture, k)
 
     def get(self, id: int) -> MemoryRecord | None:
         """The record of the key ``id``; None if none of that key stands."""
@@ -255,8 +303,9 @@ class Memory:
         if set(changes) == {"metadata"}:
             self.robo.annotate(id, new.metadata)
             return id
+        shown = self.robo.picture(id)
         self.robo.retract(id)
-        return self._keep(replace(new, id=0))
+        return self._keep(with_picture(replace(new, id=0), shown))
 
     def retract(self, id: int) -> None:
         """The record ``id`` was never true: what was believed without it holds again. For what is no longer

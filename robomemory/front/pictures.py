@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -29,7 +29,6 @@ from robomemory.records import (
     EXEMPLAR,
     MemoryKind,
     MemoryRecord,
-    PicturedRecord,
     Query,
     Recall,
     check_k,
@@ -37,12 +36,15 @@ from robomemory.records import (
 )
 from robomemory.store.backend import Backend
 from robomemory.store.forgetting import keys_of
+from robomemory.store.notes_told import PicturedRecord
+from robomemory.update_protocol import RecordRow
 from robomemory.vectors.picture_index import PictureIndex
 
 T = TypeVar("T")
 
 AnyPicture = bytes | Picture | Image
-"""A picture as it may be given: the bytes of a PNG or JPEG file, a :class:`Picture`, an array u8 (H, W, 3)."""
+"""A picture as it may be given: the bytes of a PNG or JPEG file, a :class:`Picture`, or an array u8
+(H, W, 3), RGB."""
 
 
 class Compared(tuple[T, ...]):
@@ -86,6 +88,9 @@ class PictureAnswers:
     _encoder: PictureEmbedder | None
 
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
+        raise NotImplementedError
+
+    def clock_ns(self) -> int:
         raise NotImplementedError
 
     def _check_open(self) -> None:
@@ -201,13 +206,13 @@ class PictureAnswers:
         pictures: Sequence[AnyPicture],
         *,
         source: str = "",
-        stamp_ns: int = 0,
+        stamp_ns: int | None = None,
         run: int = 0,
-        metadata: dict[str, Plain] | None = None,
+        metadata: Mapping[str, Plain] | None = None,
     ) -> list[int]:
         """``pictures`` show a thing called ``name``: each becomes a semantic record with the triple
-        (``name``, "looks like", "this picture"), all or none. Gives their keys. To take one back, retract its
-        record.
+        (``name``, "looks like", "this picture"), all or none. Gives their keys. ``stamp_ns`` [ns]: of the
+        robot's clock (None: of the computer's). To take one back, retract its record.
 
         Raises:
             InvalidNoteError: no picture, one that can't be decoded, one without a vector where the memory has
@@ -216,7 +221,7 @@ class PictureAnswers:
         err = InvalidNoteError
         checks.text("teach: name", name, err)
         if isinstance(pictures, bytes | Picture | np.ndarray) or not isinstance(pictures, Iterable):
-            raise err(f"teach: pictures {checks.shown(type(pictures).__name__)}, expected a sequence of pictures")
+            raise err(f"teach: pictures {type(pictures).__name__}, expected a sequence of pictures")
         given = [picture_from(f"teach: pictures[{i}]", each, err) for i, each in enumerate(pictures)]
         if not given:
             raise err("teach: pictures is empty, expected one at least")
@@ -225,9 +230,10 @@ class PictureAnswers:
             raise err(f"teach: pictures[{bare}] has no vector, and {_NO_ENCODER}")
         text = f"{name[:_LONGEST_NAME]} looks like this"
         more = {} if metadata is None else metadata
+        at = self.clock_ns() if stamp_ns is None else stamp_ns
         return self.remember(
             [
-                Note("semantic", text, stamp_ns, (name,), None, (name, *EXEMPLAR), source=source, run=run,
+                Note("semantic", text, at, (name,), None, (name, *EXEMPLAR), source=source, run=run,
                      metadata=more, picture=each)
                 for each in given
             ]
@@ -247,8 +253,8 @@ class PictureAnswers:
                 raise InvalidNoteError(f"{where}: {checks.shown(picture)}, expected a Picture")
             if note.kind == MemoryKind.SEMANTIC and note.confidence == 0:
                 raise InvalidNoteError(
-                    f"{where}: a semantic note of confidence 0 takes back what was said and is no record, so it"
-                    " can hold no picture"
+                    f"{where}: a semantic note of confidence 0 takes back what was said and is no record, so"
+                    " it can hold no picture"
                 )
             image = decode(where, picture.data, InvalidNoteError)
             if picture.vector is not None:
@@ -273,7 +279,7 @@ class PictureAnswers:
         mine = self._encoder
         n = len(picture.vector or ())
         if mine is not None and picture.encoder == mine.name and n != mine.dim:
-            raise InvalidNoteError(f"{where}: a vector of {n} numbers, those of {mine.name!r} have {mine.dim}")
+            raise InvalidNoteError(f"{where}: a vector of {n} numbers, {mine.name!r} makes {mine.dim}")
         return replace(picture, vector=tuple(map(float, _unit(where, picture, InvalidNoteError))))
 
     def _vector_of(self, where: str, picture: object) -> tuple[str, F32]:
@@ -329,6 +335,20 @@ def picture_from(where: str, picture: object, error: type[RoboMemoryError]) -> P
         raise error(f"{where}: {cause}") from cause
 
 
+def rows_of(
+    records: Sequence[MemoryRecord],
+    vectors: Mapping[str, F32],
+    pictures: Sequence[Picture | None],
+    store: Backend,
+) -> list[RecordRow]:
+    """``records`` with the next keys of ``store``, the run that it is in where they are of none, the
+    ``vectors`` {text: unit vector} and the ``pictures`` that they show."""
+    run, key = store.run, store.ids.record
+    told = (replace(r, id=key(), run=run if r.run is None else r.run) for r in records)
+    shown = zip(told, pictures, strict=True)
+    return [RecordRow(r, vectors.get(r.text), picture=picture) for r, picture in shown]
+
+
 def with_picture(record: MemoryRecord, picture: Picture | None) -> MemoryRecord:
     """``record`` as it is told again with its ``picture``."""
     return record if picture is None else PicturedRecord.of(record, picture)
@@ -342,6 +362,8 @@ def listed(notes: Sequence[NoteLike]) -> Sequence[NoteLike]:
 def _unit(where: str, picture: Picture, error: type[RoboMemoryError]) -> F32:
     """The vector of ``picture`` with the length 1."""
     vector = np.asarray([picture.vector], np.float32)
+    if abs(float(np.linalg.norm(vector)) - 1.0) < 1e-6:
+        return vector[0]  # as it is: to divide again would change its last digits
     try:
         return check_vectors(where, vector, 1, vector.shape[1])[0]
     except EmbeddingError as cause:

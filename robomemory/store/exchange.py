@@ -22,7 +22,8 @@ from robomemory.errors import InvalidNoteError
 from robomemory.graph.scene import SceneGraph
 from robomemory.notes import MAX_PICTURE, Failure, Picture, StepDone
 from robomemory.plain_text import plain, told_apart
-from robomemory.records import MemoryRecord, PicturedRecord
+from robomemory.records import MemoryRecord
+from robomemory.store.notes_told import PicturedRecord
 from robomemory.store.old_texts import fields_of
 
 FIELDS = (

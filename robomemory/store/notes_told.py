@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 
 from robomemory.belief.evidence import Evidence, Told
 from robomemory.belief.relations import RELATIONS, denial
 from robomemory.graph.scene import Entity
+from robomemory.notes import Picture
 from robomemory.records import MemoryKind, MemoryRecord
 from robomemory.store.queries import StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class PicturedRecord(MemoryRecord):
+    """A record as it is told again with its ``picture``, which no record that is read brings."""
+
+    picture: Picture | None = None
+
+    @classmethod
+    def of(cls, record: MemoryRecord, picture: Picture) -> PicturedRecord:
+        """``record`` with ``picture``."""
+        return cls(**{f.name: getattr(record, f.name) for f in fields(MemoryRecord)}, picture=picture)
 
 
 def told_notes(store: StoreReader) -> tuple[MemoryRecord, ...]:

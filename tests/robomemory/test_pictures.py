@@ -1,0 +1,356 @@
+"""Pictures: kept with their notes on both backends, found by likeness, and known again once taught."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from robomemory import (
+    EmbeddingError,
+    HashingEmbedder,
+    HistogramPictures,
+    InvalidNoteError,
+    InvalidQueryError,
+    Memory,
+    Note,
+    RoboMemory,
+)
+from robomemory.notes import MAX_PICTURE, Picture
+from robomemory.store.exchange import from_lines, to_lines
+
+RED, GREEN, BLUE = (200, 30, 30), (30, 180, 40), (30, 40, 200)
+
+
+def drawn(colour=RED, seed=0):
+    """A square of ``colour`` on grey: u8 (52, 52, 3), every seed another picture."""
+    rng = np.random.default_rng(seed)
+    image = np.full((52, 52, 3), 128, np.int64)
+    image[12:40, 12:40] = colour
+    return np.clip(image + rng.integers(-12, 13, image.shape), 0, 255).astype(np.uint8)
+
+
+def png(colour=RED, seed=0):
+    out = io.BytesIO()
+    Image.fromarray(drawn(colour, seed)).save(out, "PNG")
+    return out.getvalue()
+
+
+def shown(kind, text, picture, t_s=1, *names, **more):
+    return Note(kind, text, t_s * 10**9, names, picture=picture, **more)
+
+
+class Fixed:
+    """Gives the unit vector along the axis that is the first pixel's first value; another encoder."""
+
+    name, dim = "fixed-8", 8
+
+    def embed(self, images):
+        return np.eye(8, dtype=np.float32)[[int(image[0, 0, 0]) % 8 for image in images]]
+
+
+@pytest.fixture
+def memory(reopen):
+    return reopen(pictures=HistogramPictures())
+
+
+@pytest.mark.parametrize("kind", ["spatial", "temporal", "episodic", "semantic"])
+def test_a_picture_is_kept_with_its_note(memory, reopen, kind):
+    (key,) = memory.remember([shown(kind, "a mug", Picture(png()), 1, "mug")])
+    kept = memory.picture(key)
+    assert kept.data == png()
+    assert kept.encoder == "histogram-1"
+    assert np.linalg.norm(kept.vector) == pytest.approx(1, abs=1e-6)
+    again = reopen(pictures=HistogramPictures())
+    assert again.picture(key) == kept
+    assert [r.record.id for r in again.alike(png(seed=1))] == [key]
+
+
+def test_what_shows_nothing_new_is_a_record_of_its_own_with_its_picture(memory):
+    seen = dict(position=(0.1, 0.2, 0.0))
+    first, again, pictured = (
+        memory.remember([shown("spatial", "mug seen", p, t, "mug", **seen)])[0]
+        for t, p in ((1, None), (2, None), (3, Picture(png())))
+    )
+    assert again == first
+    assert pictured != first
+    assert memory.picture(first) is None
+    assert memory.picture(pictured).data == png()
+    (lesson,) = memory.remember([shown("semantic", "mugs break", None)])
+    (same,) = memory.remember([shown("semantic", "mugs break", Picture(png()))])
+    assert same != lesson
+    assert memory.where_is("mug").position == (0.1, 0.2, 0.0)
+
+
+def test_retracted_pictures_are_kept_and_not_found_and_forgotten_ones_are_gone(memory):
+    kept, taken_back, gone = memory.remember(
+        [shown("episodic", f"try {i}", Picture(png(seed=i))) for i in range(3)]
+    )
+    assert len(memory.alike(png())) == 3
+    memory.retract(taken_back)
+    assert memory.picture(taken_back) is not None
+    assert {r.record.id for r in memory.alike(png())} == {kept, gone}
+    memory.forget(ids=[gone])
+    assert memory.picture(gone) is None
+    assert [r.record.id for r in memory.alike(png())] == [kept]
+    memory.forget(kinds=["episodic"], keep=0)
+    assert memory.alike(png()) == ()
+
+
+def test_the_bytes_of_a_forgotten_picture_leave_the_file(path):
+    secret = png(BLUE, 7)
+    with RoboMemory(path, embedder=HashingEmbedder(), pictures=HistogramPictures()) as memory:
+        gone, _ = memory.remember(
+            [shown("episodic", "a", Picture(secret)), shown("episodic", "b", Picture(png()))]
+        )
+        vector = np.asarray(memory.picture(gone).vector, "<f4").tobytes()
+        on_disk = lambda: b"".join(f.read_bytes() for f in path.parent.iterdir() if f.is_file())  # noqa: E731
+        pieces = [secret[200:260], secret[-60:], vector[:64]]
+        assert all(piece in on_disk() for piece in pieces)
+        memory.forget(ids=[gone])
+        assert not any(piece in on_disk() for piece in pieces)
+
+
+def test_a_backup_holds_pictures(memory, tmp_path, path):
+    if memory._store.shared:
+        pytest.skip("a server is copied with its own tools")
+    (key,) = memory.remember([shown("episodic", "a try", Picture(png()))])
+    memory.backup(tmp_path / "copy.sqlite3")
+    with RoboMemory(tmp_path / "copy.sqlite3", embedder=HashingEmbedder()) as copy:
+        assert copy.picture(key) == memory.picture(key)
+
+
+def test_export_and_import_carry_pictures(memory, tmp_path):
+    seen = dict(position=(0.1, 0.2, 0.0))
+    memory.remember(
+        [
+            shown("spatial", "mug seen", Picture(png()), 1, "mug", **seen),
+            shown("spatial", "mug seen", None, 2, "mug", **seen),  # says again what a picture's record says
+            shown("episodic", "a try", Picture(png(GREEN), (0.0, 3.0), "two numbers")),
+            shown("episodic", "without", None),
+        ]
+    )
+    memory.teach("red cube", [drawn(RED, s) for s in range(3)])
+    lines = list(to_lines(memory))
+    with RoboMemory(tmp_path / "b.sqlite3", embedder=HashingEmbedder()) as other:
+        assert from_lines(other, lines) == 7
+        assert sum(other.picture(r.id) is not None for r in other.records()) == 5
+        assert sorted(to_lines(other)) == sorted(lines)
+        assert {e.picture for e in other.exemplars()["red cube"]} == {
+            e.picture for e in memory.exemplars()["red cube"]
+        }
+        (found,) = other.alike(Picture(png(), (0.0, 1.0), "two numbers"))
+        assert (found.text, found.score) == ("a try", 1.0)
+
+
+def test_the_largest_picture_fits_into_a_line(tmp_path):
+    rng = np.random.default_rng(0)
+    out = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (1100, 1250, 3), np.uint8).astype(np.uint8)).save(out, "PNG")
+    assert 0.95 * MAX_PICTURE < len(out.getvalue()) <= MAX_PICTURE
+    with (
+        RoboMemory(":memory:", embedder=HashingEmbedder()) as memory,
+        RoboMemory(":memory:", embedder=HashingEmbedder()) as other,
+    ):
+        memory.remember([shown("episodic", "large", Picture(out.getvalue()))])
+        assert from_lines(other, to_lines(memory)) == 1
+        assert other.picture(1).data == out.getvalue()
+    with pytest.raises(InvalidNoteError, match=f"{MAX_PICTURE} bytes"):
+        Picture(bytes(MAX_PICTURE + 1))
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (Picture(b"no picture at all"), r"notes\[1\]\.picture: 17 bytes that are no picture"),
+        (Picture(png()[:200]), "no picture"),
+        (Picture(png(), (0.0, 0.0), "x"), "zeros"),
+        (Picture(png(), (1.0, 0.0), "histogram-1"), "a vector of 2 numbers, 'histogram-1' makes 164"),
+        (png(), "expected a Picture"),
+    ],
+)
+def test_a_bad_picture_is_refused_and_nothing_of_the_call_is_kept(memory, picture, said):
+    with pytest.raises(InvalidNoteError, match=said):
+        memory.remember([shown("episodic", "good", Picture(png())), shown("episodic", "bad", picture)])
+    assert memory.records() == ()
+
+
+def test_a_picture_that_unpacks_to_a_giant_is_refused(memory):
+    out = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(out, "PNG")
+    with pytest.raises(InvalidNoteError, match=r"30000 x 30000 pixels|no picture"):
+        memory.remember([shown("episodic", "bomb", Picture(out.getvalue()))])
+
+
+class Broken(HistogramPictures):
+    name = "broken"
+
+    def __init__(self, gives):
+        self._gives = gives
+
+    def embed(self, images):
+        if isinstance(self._gives, Exception):
+            raise self._gives
+        return self._gives
+
+
+@pytest.mark.parametrize(
+    "gives", [RuntimeError("the GPU is gone"), np.zeros((1, 164)), np.ones((1, 3)), np.full((1, 164), np.nan)]
+)
+def test_an_encoder_that_fails_raises_one_error_and_nothing_is_kept(reopen, gives):
+    memory = reopen(pictures=Broken(gives))
+    for call in (
+        lambda: memory.remember([shown("episodic", "a try", Picture(png()))]),
+        lambda: memory.alike(png()),
+        lambda: memory.teach("mug", [png()]),
+    ):
+        with pytest.raises(EmbeddingError, match="broken"):
+            call()
+    assert memory.records() == ()
+
+
+def test_vectors_are_made_before_the_lock_is_taken(memory):
+    class Asking(HistogramPictures):
+        def embed(self, images):
+            with memory._writing:  # waits for ever if the writer holds it
+                return super().embed(images)
+
+    memory._encode_with(Asking())
+    assert memory.remember([shown("episodic", "a try", Picture(png()))])
+
+
+def test_a_picture_finds_the_most_alike_with_conditions(memory):
+    memory.remember(
+        [
+            shown("spatial", "red mug seen", Picture(png(RED, 1)), 1, "red mug", position=(0.1, 0.0, 0.0)),
+            shown("spatial", "blue mug seen", Picture(png(BLUE, 2)), 1, "blue mug", position=(0.9, 0.0, 0.0)),
+            shown("episodic", "put the red mug down", Picture(png(RED, 3)), 2, "red mug"),
+            shown("episodic", "no picture", None, 2, "red mug"),
+        ]
+    )
+    asked = png(RED, 9)
+    door = Memory.__new__(Memory)
+    door.robo = memory
+    texts = [f.text for f in door.find(picture=asked)]
+    assert texts[2] == "blue mug seen"
+    assert len(texts) == 3
+    assert {f.text for f in door.find(picture=asked, k=2)} == {"red mug seen", "put the red mug down"}
+    assert [f.text for f in door.find(picture=asked, kinds={"episodic"})] == ["put the red mug down"]
+    assert [f.text for f in door.find(picture=drawn(RED, 9), name="blue mug")] == ["blue mug seen"]
+    assert len(door.find(picture=asked, name="mug")) == 3  # as where("mug") would
+    assert [f.text for f in door.find(picture=asked, near=((0.9, 0.0, 0.0), 0.1))] == ["blue mug seen"]
+    assert door.find(picture=png(GREEN), min_score=0.9) == ()
+    assert door.find(picture=asked)[0].score > 0.9
+
+
+def test_a_condition_that_few_fit_is_searched_to_the_end(memory):
+    vectors = np.eye(8)[0] + 0.001 * np.random.default_rng(0).standard_normal((1500, 8))
+    notes = [
+        shown("episodic", f"t{i}", Picture(png(), tuple(v), "axes"), i + 1) for i, v in enumerate(vectors)
+    ]
+    memory.remember(notes)
+    asked = Picture(png(), tuple(-np.eye(8)[0]), "axes")
+    (least,) = memory.alike(asked, fits=lambda r: r.text == "t1234")
+    assert least.record.text == "t1234"
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = [f"t{i}" for i in np.argsort(-(unit @ np.eye(8)[1]))[:30]]
+    best = memory.alike(Picture(png(), tuple(np.eye(8)[1]), "axes"), k=30)
+    assert [r.text for r in best] == order
+
+
+def test_vectors_of_another_encoder_are_never_compared(reopen):
+    memory = reopen(pictures=Fixed())
+    memory.remember([shown("episodic", "fixed", Picture(png()))])
+    memory.remember([shown("episodic", "own", Picture(png(), tuple(np.eye(8)[0]), "own-8"))])
+    memory._encode_with(None)
+    memory.remember([shown("episodic", "bare", Picture(png()))])
+    with pytest.raises(InvalidQueryError, match="no encoder of pictures"):
+        memory.alike(png())
+    memory._encode_with(HistogramPictures())
+    found = memory.alike(png())
+    assert (len(found), found.not_comparable) == (0, 3)
+    memory.remember([shown("episodic", "mine", Picture(png()))])
+    found = memory.alike(png())
+    assert ([r.text for r in found], found.not_comparable) == (["mine"], 3)
+
+
+def test_taught_things_are_known_again(memory):
+    reds = memory.teach("Red Cube", [drawn(RED, s) for s in range(4)], source="me")
+    memory.teach("blue cube", [png(BLUE, s) for s in range(4)], stamp_ns=5)
+    memory.teach("not a red cube", [Picture(png(GREEN))])  # no text takes another back
+    assert {name: len(each) for name, each in memory.exemplars().items()} == {
+        "red cube": 4, "blue cube": 4, "not a red cube": 1
+    }  # fmt: skip
+    assert [e.record_id for e in memory.exemplars("the red cubes")["red cube"]] == reds
+    best, second, third = memory.know(png(RED, 99))
+    assert (best.name, len(best.record_ids)) == ("red cube", 3)
+    assert best.score > 0.9 > second.score >= third.score
+    assert best.margin == pytest.approx(best.score - second.score)
+    assert third.margin == pytest.approx(third.score - best.score)
+    assert memory.know(png(BLUE, 99), k=1)[0].name == "blue cube"
+    assert memory.record(reds[0]).triple == ("Red Cube", "looks like", "this picture")
+    for key in reds:
+        memory.retract(key)
+    assert [known.name for known in memory.know(png(RED, 99))][-1:] != ["red cube"]
+    assert "red cube" not in memory.exemplars()
+    memory.forget(ids=[e.record_id for e in memory.exemplars("blue cube")["blue cube"]])
+    (only,) = memory.know(png(BLUE, 99))
+    assert (only.name, only.margin) == ("not a red cube", None)
+
+
+def test_exemplars_do_not_crowd_out_what_was_told(memory):
+    memory.teach("red cube", [png(RED, s) for s in range(60)])
+    memory.remember([shown("semantic", "the red cube is made of foam", None)])
+    assert [r.text for r in memory.recall(["what is the red cube?"])] == ["the red cube is made of foam"]
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures", "said"),
+    [
+        ("", [png()], "teach: name"),
+        ("mug", [], "expected one at least"),
+        ("mug", png(), "bytes, expected a sequence"),
+        ("mug", [png(), b"torn"], "no picture"),
+        ("mug", [np.zeros((4, 4), np.uint8)], r"teach: pictures\[0\]: uint8 \(4, 4\), expected"),
+    ],
+)
+def test_teaching_refuses_what_is_no_picture(memory, name, pictures, said):
+    with pytest.raises(InvalidNoteError, match=said):
+        memory.teach(name, pictures)
+    assert memory.records() == ()
+
+
+def test_without_an_encoder_teaching_needs_vectors(reopen):
+    memory = reopen()
+    with pytest.raises(
+        InvalidNoteError, match=r"pictures\[0\] has no vector, and this memory has no encoder"
+    ):
+        memory.teach("mug", [png()])
+    memory.teach("mug", [Picture(png(), (1.0, 0.0), "mine")])
+    assert memory.know(Picture(png(), (1.0, 0.0), "mine"))[0].score == 1.0
+    assert memory.know(Picture(png(), (1.0, 0.0), "yours")).not_comparable == 1
+
+
+def test_a_correction_keeps_the_picture():
+    with Memory(embedder=HashingEmbedder(), pictures=HistogramPictures()) as memory:
+        key = memory.add("a red mugg", picture=drawn())
+        new = memory.update(key, text="a red mug")
+        assert memory.robo.picture(new) == memory.robo.picture(key)
+        assert [f.id for f in memory.find(picture=png())] == [new]
+
+
+def test_many_pictures_of_records_do_not_load_with_the_records(memory):
+    memory.remember([shown("temporal", f"step {i}", Picture(png(seed=i)), i + 1) for i in range(4)])
+    assert all(row.picture is None for row in memory._parts.temporal._steps)
+    assert not any(hasattr(record, "picture") for record in memory.records())
+
+
+def test_the_histogram_tells_colours_apart_at_any_size():
+    encoder = HistogramPictures()
+    rows = encoder.embed([drawn(RED, 1), drawn(RED, 2), drawn(BLUE), drawn(RED).repeat(3, 0).repeat(3, 1)])
+    assert rows.shape == (4, encoder.dim)
+    assert rows[0] @ rows[1] > 0.9 > rows[0] @ rows[2]
+    assert rows[0] @ rows[3] > 0.9
+    assert encoder.embed([np.zeros((1, 1, 3), np.uint8)]) == pytest.approx(
+        encoder.embed([np.zeros((9, 5, 3), np.uint8)])
+    )
