@@ -25,13 +25,22 @@ from robomemory.graph.draw import draw_graph, graph_image
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
 from robomemory.helpers import Ambiguity, Helpers, Revision, RevisionAction
 from robomemory.memory import RoboMemory
-from robomemory.notes import Failure, Note, NoteLike, StepDone
-from robomemory.records import MemoryKind, MemoryRecord, MemoryStatus, Query, Recall, RecallResult
+from robomemory.notes import Failure, Note, NoteLike, Picture, StepDone
+from robomemory.records import (
+    Confirmation,
+    MemoryKind,
+    MemoryRecord,
+    MemoryStatus,
+    Query,
+    Recall,
+    RecallResult,
+)
 
 __all__ = [
     "RELATIONS",
     "Ambiguity",
     "Candidate",
+    "Confirmation",
     "Embedder",
     "EmbeddingError",
     "Failure",
@@ -50,6 +59,7 @@ __all__ = [
     "MissingDependencyError",
     "Note",
     "NoteLike",
+    "Picture",
     "Query",
     "Recall",
     "RecallResult",

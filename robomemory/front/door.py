@@ -97,6 +97,13 @@ class Memory:
     def __init__(self, path: str | os.PathLike[str] = ":memory:", **settings: Any) -> None:
         self.robo = RoboMemory(path, **settings)
 
+    @classmethod
+    def over(cls, robo: RoboMemory) -> Memory:
+        """The same calls for ``robo``, which is open already. Closing one closes both."""
+        door = cls.__new__(cls)
+        door.robo = robo
+        return door
+
     def add(
         self,
         text: str,
