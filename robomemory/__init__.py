@@ -3,6 +3,7 @@
 Stands alone: it imports nothing of the stack around it. After "RoboMemory" (arXiv 2508.01415).
 """
 
+from robomemory.asking.answers import Answer, AnswerKind, Teller
 from robomemory.belief.relations import RELATIONS
 from robomemory.embed.available import default_embedder, embedder_named
 from robomemory.embed.embedder import Embedder, HashingEmbedder
@@ -39,6 +40,8 @@ from robomemory.records import (
 __all__ = [
     "RELATIONS",
     "Ambiguity",
+    "Answer",
+    "AnswerKind",
     "Candidate",
     "Confirmation",
     "Embedder",
@@ -77,6 +80,7 @@ __all__ = [
     "StoreError",
     "StoreInUseError",
     "StoreVersionError",
+    "Teller",
     "Then",
     "Whereabouts",
     "default_embedder",
