@@ -3,6 +3,7 @@
 Stands alone: it imports nothing of the stack around it. After "RoboMemory" (arXiv 2508.01415).
 """
 
+from robomemory.asking.answers import Answer, AnswerKind, Teller
 from robomemory.belief.relations import RELATIONS
 from robomemory.embed.available import default_embedder, embedder_named
 from robomemory.embed.efficientnet import EfficientNetPictures
@@ -28,14 +29,25 @@ from robomemory.graph.draw import draw_graph, graph_image
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
 from robomemory.helpers import Ambiguity, Helpers, Revision, RevisionAction
 from robomemory.memory import RoboMemory
-from robomemory.notes import Failure, Note, NoteLike, StepDone
-from robomemory.records import MemoryKind, MemoryRecord, MemoryStatus, Query, Recall, RecallResult
+from robomemory.notes import Failure, Note, NoteLike, Picture, StepDone
+from robomemory.records import (
+    Confirmation,
+    MemoryKind,
+    MemoryRecord,
+    MemoryStatus,
+    Query,
+    Recall,
+    RecallResult,
+)
 
 __all__ = [
     "RELATIONS",
     "Ambiguity",
+    "Answer",
+    "AnswerKind",
     "Candidate",
     "Compared",
+    "Confirmation",
     "EfficientNetPictures",
     "Embedder",
     "EmbeddingError",
@@ -58,6 +70,7 @@ __all__ = [
     "MissingDependencyError",
     "Note",
     "NoteLike",
+    "Picture",
     "PictureEmbedder",
     "Query",
     "Recall",
@@ -76,6 +89,7 @@ __all__ = [
     "StoreError",
     "StoreInUseError",
     "StoreVersionError",
+    "Teller",
     "Then",
     "Whereabouts",
     "default_embedder",

@@ -8,16 +8,18 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import Embedder
 from robomemory.errors import MemoryClosedError
 from robomemory.fusion import collect, merge
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.longterm import LongTermMemory
 from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall, RecallResult
+from robomemory.resolving.provenance import REVISED_BY, voided_by
 from robomemory.store.backend import Backend
 from robomemory.store.forgetting import Consequences, Forgotten
 from robomemory.temporal import TemporalMemory
-from robomemory.update_protocol import REMOVED, Asked, Change, Ids, MemoryPart, RecordRow, Update
+from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, Ids, MemoryPart, RecordRow, Update
 from robomemory.vectors.index import FLAT_LIMIT
 from robomemory.vectors.index_files import IndexFiles
 
@@ -42,13 +44,13 @@ class MemoryParts:
 
     def __init__(
         self,
-        where: str,
+        store: Backend,
         spatial: SpatialMemory,
         temporal: TemporalMemory,
         episodic: LongTermMemory,
         semantic: LongTermMemory,
     ) -> None:
-        self._where = where  # for messages
+        self._where, self._store = store.path, store  # the path is for messages
         self.spatial, self.temporal = spatial, temporal
         self.long_term: Mapping[MemoryKind, LongTermMemory] = {
             MemoryKind.EPISODIC: episodic,
@@ -96,7 +98,7 @@ class MemoryParts:
             for part in long_term:
                 part.close()
             raise
-        return cls(store.path, spatial, temporal, *long_term)
+        return cls(store, spatial, temporal, *long_term)
 
     def plan(self, updates: Mapping[MemoryKind, Update]) -> dict[MemoryKind, Change]:
         """The change that each memory makes of its update; nothing is changed yet."""
@@ -142,7 +144,7 @@ class MemoryParts:
 
         def answer(kind: MemoryKind) -> list[list[Recall]]:
             """The answer of one memory to each query; empty where a query does not ask it."""
-            if kind not in self.long_term:
+            if kind not in self.long_term or self.long_term[kind].follows:
                 follow(start)
             part = self.by_kind[kind]
             return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
@@ -153,7 +155,16 @@ class MemoryParts:
             if not self.parallel:
                 wait([jobs[kind]], timeout=max(0.0, deadline - time.monotonic()))
         answers, missing = collect(jobs, deadline, timeout_s, "recall")
-        return merge(asked, answers, missing)
+        return self._with_evidence(merge(asked, answers, missing), deadline, timeout_s)
+
+    def _with_evidence(self, found: RecallResult, deadline: float, timeout_s: float) -> RecallResult:
+        """``found`` with how each record is known; as it is where that is not counted by ``deadline``."""
+        kind, known = MemoryKind.SPATIAL, self.spatial.known
+        if not any(item.kind is kind for item in found):  # nothing to count
+            return RecallResult(known.told(found), found.missing)
+        job = self._submit(self._pools[kind], known.told, found)
+        counted, _ = collect({kind: job}, deadline, timeout_s, "counting the evidence")
+        return RecallResult(counted[kind], found.missing) if counted else found
 
     def without(self, gone: Forgotten, ids: Ids, now_ns: int) -> Consequences:
         """What follows once the records ``gone`` are forgotten."""
@@ -167,9 +178,22 @@ class MemoryParts:
             return self.long_term[record.kind].retraction(record)
         taken_back = (RecordRow(record, None, REMOVED),)
         if record.kind is MemoryKind.TEMPORAL:
-            return Change(updates=taken_back)
-        graph = self.spatial.without([record.id], Update((), {}, ids, now_ns), retract=True)
+            drawn = self._store.replaced_by(record.id) if REVISED_BY in record.metadata else ()
+            return Change(updates=(*taken_back, *(replace(row, replaced_by=LIVE) for row in drawn)))
+        again = self._taken_back_by(record, ids, now_ns)
+        graph = self.spatial.without([record.id], Update((), {}, ids, now_ns), retract=True, again=again)
         return replace(graph, updates=taken_back)
+
+    def _taken_back_by(self, record: MemoryRecord, ids: Ids, now_ns: int) -> list[Evidence]:
+        """The evidence that the edit ``record`` of a resolver took back, as it counts from ``now_ns`` on."""
+        mine = self._store.evidence_of([record.id]) if (keys := voided_by(record)) else []
+        if not mine:
+            return []
+        return [
+            replace(e, id=ids.fact(), recorded_ns=now_ns, retracted_ns=None)
+            for e in self._store.evidence_of(keys)
+            if e.told is Told.HOLDS and e.retracted_ns == mine[0].recorded_ns
+        ]
 
     def retracted(self, record: MemoryRecord, change: Change) -> None:
         """Takes the committed ``change`` of :meth:`retraction` into the caches."""

@@ -12,7 +12,7 @@ from robomemory.graph.questions import SceneQuestions
 from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory_parts import MemoryParts
 from robomemory.notes import Note, NoteLike, Plain, metadata_from
-from robomemory.records import MemoryKind, MemoryRecord, Position, Query, ball
+from robomemory.records import Confirmation, MemoryKind, MemoryRecord, Position, Query, ball
 from robomemory.store.backend import Backend
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import keys_of
@@ -99,6 +99,21 @@ class Amending:
         """The record of the key ``record_id``; None if none of that key stands. Raises as :meth:`notes`."""
         self._check_open()
         return self._store.by_id([record_id]).get(record_id)
+
+    def confirmations(self, record_ids: Collection[int]) -> dict[int, Confirmation]:
+        """{key: how the record is known} of those ``record_ids`` that stand: how many notes said it, since
+        when, and by whom. Raises as :meth:`notes`.
+
+        Raises:
+            InvalidQueryError: ``record_ids`` are no keys of records.
+        """
+        self._check_open()
+        if not record_ids:
+            return {}
+        keys = sorted(keys_of("confirmations: record_ids", record_ids))
+        self._up_to_date()
+        with self._store.snapshot():
+            return self._parts.spatial.known.of(self._store.by_id(keys).values())
 
     def standing(self, kinds: Collection[MemoryKind]) -> list[MemoryRecord]:
         """The records of ``kinds`` that stand, in the order they came. Raises as :meth:`notes`."""

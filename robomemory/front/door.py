@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from robomemory import checks
+from robomemory.asking.answers import Answer
+from robomemory.asking.ask import Asking
 from robomemory.errors import InvalidNoteError, InvalidQueryError
 from robomemory.front.candidates import Candidate, candidates_of
 from robomemory.front.pictures import AnyPicture, Compared, Exemplar, Known, picture_from, with_picture
@@ -98,6 +100,13 @@ class Memory:
 
     def __init__(self, path: str | os.PathLike[str] = ":memory:", **settings: Any) -> None:
         self.robo = RoboMemory(path, **settings)
+
+    @classmethod
+    def over(cls, robo: RoboMemory) -> Memory:
+        """The same calls for ``robo``, which is open already. Closing one closes both."""
+        door = cls.__new__(cls)
+        door.robo = robo
+        return door
 
     def add(
         self,
@@ -271,6 +280,20 @@ class Memory:
     def know(self, picture: AnyPicture, k: int = 3) -> Compared[Known]:
         """Which of the taught things ``picture`` shows, the best first; see :meth:`RoboMemory.know`."""
         return self.robo.know(picture, k)
+
+    def ask(
+        self, question: str, *, since_ns: int | None = None, k: int = 5, min_score: float | None = None
+    ) -> Answer:
+        """The answer to a ``question`` in words ("where is the mug, since when", "what was in the drawer
+        before", "what changed since I left"), from the graph; what no grammar reads is answered with the
+        ``k`` best records that are like it by ``min_score`` [0, 1] at least (None: the floor of the
+        embedder). ``since_ns`` [ns, the robot's clock]: since when things have changed, where the question
+        leaves that open.
+
+        Raises:
+            InvalidQueryError: the question is empty, or says a time that this memory can't tell.
+        """
+        return Asking(self.robo, since_ns, k, min_score).answer(question)
 
     def get(self, id: int) -> MemoryRecord | None:
         """The record of the key ``id``; None if none of that key stands."""

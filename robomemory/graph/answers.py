@@ -1,15 +1,21 @@
-"""The questions about a scene that a memory answers itself."""
+"""The questions that a memory answers itself, besides recall."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from robomemory.embed.embedder import CachedEmbedder
+from robomemory.graph.history import History
 from robomemory.graph.questions import SceneQuestions
 from robomemory.graph.scene import SceneChange, SceneGraph, Stay, Whereabouts
+from robomemory.timestamps import Moment
 
 
 class SceneAnswers:
     """Passes questions on to ``_questions``; see :class:`robomemory.graph.questions.SceneQuestions`."""
 
     _questions: SceneQuestions
+    _embedder: CachedEmbedder
 
     def scene(
         self, at_ns: int | None = None, known_ns: int | None = None, *, run: int | None = None
@@ -38,3 +44,26 @@ class SceneAnswers:
     ) -> tuple[SceneChange, ...]:
         """See :meth:`SceneQuestions.changes`."""
         return self._questions.changes(since_ns, until_ns, run=run)
+
+    def now(self) -> Moment:
+        """See :meth:`SceneQuestions.now`."""
+        return self._questions.now()
+
+    @property
+    def past(self) -> History:
+        """See :attr:`SceneQuestions.past`."""
+        return self._questions.past
+
+    @property
+    def embedder_name(self) -> str:
+        """The name of what makes vectors of texts."""
+        return self._embedder.name
+
+    def likeness(self, text: str, others: Sequence[str]) -> list[float]:
+        """How like ``text`` each of ``others`` is [-1, 1]: the cosine of their vectors.
+
+        Raises:
+            EmbeddingError: the embedder failed.
+        """
+        first, *rest = self._embedder.embed([text, *others])
+        return [float(first @ row) for row in rest]

@@ -31,7 +31,7 @@ from robomemory.names import METRIC, PLACE
 from robomemory.records import Position
 from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, SightingOrder
 from robomemory.store.queries import StoreReader
-from robomemory.timestamps import Moment
+from robomemory.timestamps import FOREVER, Moment
 
 
 class History:
@@ -163,6 +163,13 @@ class History:
         for s, until in zip(track, [*ends, None], strict=False):
             found.append(_stay(entity, "", "", s.position, s.at, s.until or until, s.record_id))
         return tuple(sorted(found, key=lambda s: (s.began, s.record_id)))
+
+    def told_of(self, entity: Entity) -> tuple[SceneFact, ...]:
+        """The facts that have ``entity`` as an end, those that hold and those that ended, in the order they
+        began."""
+        labels, ever = self._labels(), (Moment(0, 0), FOREVER)
+        facts = [f for f in self.facts_of([entity.id], *ever) if f.valid_until != f.valid_from]
+        return tuple(_scene_fact(f, labels) for f in sorted(facts, key=lambda f: (f.valid_from, f.id)))
 
     def where_was(self, entity: Entity, at: Moment) -> Whereabouts | None:
         """Where ``entity`` was at ``at``; None if it was not known yet."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from robomemory import checks
 from robomemory.errors import InvalidQueryError
+from robomemory.graph.history import History
 from robomemory.graph.scene import Entity, SceneChange, SceneGraph, Stay, Whereabouts
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.names import SAME
@@ -119,6 +120,18 @@ class SceneQuestions:
         if until < since:
             raise InvalidQueryError(f"changes: until {until.ns} ns is before since {since.ns} ns")
         return self._spatial.past.changes(since, until)
+
+    def now(self) -> Moment:
+        """The newest moment of the current run that anything is known of; its stamp 0, if nothing is."""
+        self._up_to_date()
+        newest, run = self._spatial.newest, self._run()
+        return newest if newest.run >= run else Moment(run, 0)
+
+    @property
+    def past(self) -> History:
+        """What is asked of one thing's past; as new as what others have committed."""
+        self._up_to_date()
+        return self._spatial.past
 
     def called(self, name: str) -> Entity | None:
         """The thing called ``name``; None if none is known. Raises as :meth:`where_is`."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from robomemory.belief.confirmations import Confirmations
+from robomemory.belief.evidence import Evidence
 from robomemory.embed.embedder import F32
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
@@ -19,6 +21,8 @@ from robomemory.graph.scene import (
 from robomemory.graph.views import SceneViews
 from robomemory.names import name_key, said_of
 from robomemory.records import MemoryRecord, Query, Recall
+from robomemory.resolving.gathering import Raised, edges_among, gather
+from robomemory.resolving.local_graph import LocalGraph
 from robomemory.store.filters import FactFilter, FactOrder
 from robomemory.store.queries import StoreReader
 from robomemory.timestamps import Moment
@@ -59,10 +63,12 @@ class SpatialMemory(SceneLookups, SceneViews):
         self._lock = threading.RLock()
         self._store = store
         self.past = History(store, self._rules)
+        self.known = Confirmations(store)
         self.load()
 
     def load(self) -> None:
         """Builds the graph from the store: what holds now, and where each thing was seen last."""
+        self.known.clear()
         state, names = SceneState(), VectorIndex(self._store.dim)
         entities = self._store.entities()
         for entity, _ in entities:
@@ -110,8 +116,9 @@ class SpatialMemory(SceneLookups, SceneViews):
             else:
                 folds.slots |= change.folds.slots
                 folds.tracks |= change.folds.tracks
-                folds.whole |= change.folds.whole
-                folds.empty += change.folds.empty
+                void = {e.id for e in change.evidence if e.retracted_ns is not None}
+                kept = [e for e in folds.empty if e.id not in void] if void else folds.empty
+                folds.empty = sorted([*kept, *change.folds.empty], key=lambda e: e.at)
             known = [t for f in change.facts for t in (f.recorded_ns, f.expired_ns) if t is not None]
             if known:
                 self._applied_ns = max(self._applied_ns, *known)
@@ -119,9 +126,40 @@ class SpatialMemory(SceneLookups, SceneViews):
                 run, newest = max(e.last_seen for e in change.entities)
                 self._state.forget_ages(Moment(run, newest - self._rules.expire_ns))
 
-    def without(self, ids: Collection[int], update: Update, *, retract: bool = False) -> Change:
-        """What the graph becomes once the records ``ids`` are forgotten, or (``retract``) were never true."""
-        return Removal(self._state, self, self._rules, ids, update).run(retract=retract)
+    def without(
+        self,
+        ids: Collection[int],
+        update: Update,
+        *,
+        retract: bool = False,
+        again: Sequence[Evidence] = (),
+    ) -> Change:
+        """What the graph becomes once the records ``ids`` are forgotten, or (``retract``) were never true;
+        ``again`` is evidence that they had taken back."""
+        return Removal(self._state, self, self._rules, ids, update, again).run(retract=retract).kept
+
+    def local_graph(self, raised: Raised) -> LocalGraph | None:
+        """The local graph around what was ``raised`` (paper, Algorithm 2, steps 1 to 5); None: nothing of it
+        stands."""
+        with self._lock:
+            return gather(self._state, self._names, self._grown, raised, SEEDS)
+
+    def stands(self, local: LocalGraph, touched: Collection[int]) -> bool:
+        """Whether the things ``touched`` and their edges in ``local`` are still as they were."""
+        with self._lock:
+            known = self._state.entities
+            if any(key not in known or known[key].label != local.vertex[key].label for key in touched):
+                return False
+            now = edges_among(self._state, local.vertex.keys())
+            before = {e.key for e in local.edges if {e.subject, e.object} & set(touched)}
+            return before == {f.id for f in now.values() if {f.subject, f.object} & set(touched)}
+
+    def address(self, key: int) -> str:
+        """A name that means the thing ``key`` and no other one."""
+        with self._lock:
+            entity = self._state.entities[key]
+            alone = len(self._state.by_name.get(name_key(entity.name), ())) <= 1
+            return entity.label if alone else f"{entity.name} #{entity.ordinal}"
 
     def name_vector(self, key: int) -> F32 | None:
         """The unit vector f32 (dim,) of the name of the thing ``key``."""

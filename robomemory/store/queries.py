@@ -6,11 +6,12 @@ Reads never wait for a write: each takes a connection of its own and sees the la
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
 
+from robomemory.belief.confirmations import EvidenceCount
 from robomemory.belief.evidence import Evidence
 from robomemory.embed.embedder import F32
 from robomemory.errors import StoreCorruptError
@@ -21,6 +22,7 @@ from robomemory.store import rows as t
 from robomemory.store.conditions import of_facts, of_sightings
 from robomemory.store.filters import FactFilter, SightingFilter
 from robomemory.store.picture_rows import PictureRows
+from robomemory.store.past.evidence import PastReads
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import LIVE, REMOVED, RecordRow
 
@@ -41,7 +43,7 @@ FILLERS = RECENT | frozenset(
 )
 
 
-class StoreReader(PictureRows):
+class StoreReader(PictureRows, PastReads):
     """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update.
 
     The statements here are read by SQLite and PostgreSQL alike; where those differ, each store has its own.
@@ -275,8 +277,8 @@ class StoreReader(PictureRows):
         return list(found.values())
 
     def empty_balls(self) -> list[Evidence]:
-        """What says that a ball was empty."""
-        return self._evidence("told = 4 AND retracted_ns IS NULL", ())
+        """What says that a ball was empty, in the order of time."""
+        return self._evidence("told = 4 AND retracted_ns IS NULL ORDER BY run, stamp_ns, id", ())
 
     def evidence_known(self, known_ns: int) -> list[Evidence]:
         """All that was known, and not taken back, at ``known_ns`` [ns, the clock of recording]."""
@@ -291,18 +293,25 @@ class StoreReader(PictureRows):
             found += self._evidence(f"record_id IN ({','.join('?' * len(part))})", part)
         return found
 
+    def evidence_counts(self, since: Mapping[int, int]) -> list[EvidenceCount]:
+        """What the evidence that counts amounts to, of each record of ``since`` {record: the number of the
+        last piece that is not of interest}, several for a record where runs or sources differ."""
+        found: list[EvidenceCount] = []
+        for start in range(0, len(since), 300):
+            part = list(since.items())[start : start + 300]
+            sql = (
+                f"WITH asked (key, since) AS (VALUES {','.join(['(?, ?)'] * len(part))})"
+                " SELECT record_id, told = 1, source, run, min(stamp_ns), max(stamp_ns),"
+                " count(DISTINCT note_id), max(confidence), max(id) FROM asked JOIN evidence"
+                " ON record_id = key AND id > since WHERE retracted_ns IS NULL"
+                " GROUP BY record_id, told = 1, source, run"
+            )
+            found += [t.count_from(r) for r in self._all(sql, [number for pair in part for number in pair])]
+        return found
+
     def all_evidence(self) -> list[Evidence]:
         """All that counts, in the order it came."""
         return self._evidence("retracted_ns IS NULL ORDER BY id", ())
-
-    def seen_within(self, center: Position, radius_m: float) -> list[int]:
-        """The things that were ever seen in the box around that ball."""
-        where, values = ["told = 2"], list[object]()
-        for axis, middle in zip("xyz", center, strict=True):
-            where.append(f"{axis} BETWEEN ? AND ?")
-            values += (middle - radius_m, middle + radius_m)
-        rows = self._all(f"SELECT DISTINCT subject FROM evidence WHERE {' AND '.join(where)}", values)
-        return [int(str(key)) for (key,) in rows]
 
     def records_told(
         self, first: Moment | None, last: Moment | None, near: tuple[Position, float] | None, limit: int
@@ -320,16 +329,6 @@ class StoreReader(PictureRows):
         sql = f"SELECT record_id, x, y, z FROM evidence WHERE {' AND '.join(where)}"
         rows = self._all(f"{sql} ORDER BY run DESC, stamp_ns DESC, id DESC LIMIT ?", [*values, limit])
         return [(int(str(r[0])), t.position(*r[1:4])) for r in rows]  # type: ignore[arg-type]
-
-    def related(self, thing: int) -> list[tuple[int, str, int]]:
-        """The (subject, relation, object) that anything was ever said of, with ``thing`` as an end."""
-        rows = []
-        for end in ("subject", "object"):
-            rows += self._all(
-                f"SELECT DISTINCT subject, relation, object FROM evidence WHERE {end} = ? AND object != 0",
-                (thing,),
-            )
-        return [(int(str(s)), str(r), int(str(o))) for s, r, o in rows]
 
     def _evidence(self, which: str, values: Sequence[object]) -> list[Evidence]:
         try:

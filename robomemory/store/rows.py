@@ -8,10 +8,12 @@ from dataclasses import astuple
 
 import numpy as np
 
+from robomemory.belief.confirmations import EvidenceCount
 from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.notes import Failure, Picture, Plain, StepDone, Triple
+from robomemory.places.regions import box_from_numbers
 from robomemory.records import MemoryKind, MemoryRecord, Position
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import RecordRow
@@ -38,7 +40,7 @@ SIGHTING = (
 )
 EVIDENCE = (
     "id, note_id, record_id, told, subject, relation, object, run, stamp_ns, x, y, z, radius, confidence,"
-    " source, recorded_ns, retracted_ns, subject_told, object_told"
+    " source, recorded_ns, retracted_ns, subject_told, object_told, box"
 )
 PICTURE = "record_id, encoder, vector, data"
 
@@ -192,12 +194,21 @@ def values_of_sighting(s: Sighting) -> Values:
     return (*told, until[1], until[0], s.expired_ns, *said, json.dumps(s.sources, ensure_ascii=False))
 
 
+def count_from(r: Sequence[object]) -> EvidenceCount:
+    """The count of a row (record, denial, source, run, first and last stamp, notes, confidence, number)."""
+    key, denial, source, run, first, last, notes, sure, newest = r
+    sources = frozenset({str(source)} if source else ())
+    moments = _moment(run, first), _moment(run, last)
+    return EvidenceCount(key, bool(denial), sources, *moments, notes, sure, newest)  # type: ignore[arg-type]
+
+
 def evidence_from(e: Sequence[object]) -> Evidence:
     """The evidence of a row of columns :data:`EVIDENCE`."""
-    key, note, record, told, subject, relation, obj, run, ns, x, y, z, radius, *more = e[:19]
+    key, note, record, told, subject, relation, obj, run, ns, x, y, z, radius, *more, box = e[:20]
     return Evidence(
         key, note, record, Told(told), subject, relation, obj, _moment(run, ns),  # type: ignore[arg-type]
         position(x, y, z), radius, *more,  # type: ignore[arg-type]
+        box=box_from_numbers(json.loads(str(box))) if box else None,
     )  # fmt: skip
 
 
@@ -205,7 +216,8 @@ def values_of_evidence(e: Evidence) -> Values:
     said = (e.id, e.note_id, e.record_id, int(e.told), e.subject, e.relation, e.object, e.at.run, e.at.ns)
     where = (*coordinates(e.position), e.radius_m)
     ends = (e.subject_told or e.subject, e.object_told or e.object)
-    return (*said, *where, e.confidence, e.source, e.recorded_ns, e.retracted_ns, *ends)
+    box = "" if e.box is None else json.dumps(e.box.numbers)
+    return (*said, *where, e.confidence, e.source, e.recorded_ns, e.retracted_ns, *ends, box)
 
 
 def blob(vector: F32) -> bytes:

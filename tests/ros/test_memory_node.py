@@ -20,9 +20,10 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from robomemory import Note
 from vista.graph.running import free_domain
-from vista_msgs.srv import Recall, Remember
+from vista_msgs.msg import MetadataValue
+from vista_msgs.srv import Find, Recall, Remember, Retract, Where
 from vista_ros import conversions as c
-from vista_ros.nodes.memory_node import MemoryNode
+from vista_ros.nodes.memory_node import GRAPH_S, MemoryNode
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 DOMAIN = free_domain()
@@ -57,9 +58,11 @@ class Together:
         wait(answer.done, f"{name} does not answer")
         return answer.result()
 
-    def remember(self, *notes: Note) -> None:
+    def remember(self, *notes: Note) -> list[int]:
         answer = self.call(Remember, "remember", Remember.Request(notes=[c.note_to_msg(n) for n in notes]))
         assert answer.ok, answer
+        assert len(answer.ids) == answer.kept == len(notes)
+        return list(answer.ids)
 
     def hear(self, kind: object, topic: str, qos: object) -> list[object]:
         heard: list[object] = []
@@ -117,6 +120,62 @@ def test_a_late_viewer_gets_the_graph_and_sees_it_change(together):
     wait(lambda: labels(late[-1]) == ["bowl", "mug", "tray"], "the graph does not follow")
     # The attempt changed nothing in the graph: what is equal is not published again.
     assert len(early) == published + 1
+
+
+def test_what_is_retracted_leaves_the_viewers(together):
+    together.remember(seen("mug", 0.5))
+    heard = together.hear(MarkerArray, "memory/graph", LATCHED)
+    (key,) = together.remember(seen("bowl", 0.7))
+    wait(lambda: heard and labels(heard[-1]) == ["bowl", "mug"], "no graph")
+    assert together.call(Retract, "retract", Retract.Request(id=key)).ok
+    wait(lambda: labels(heard[-1]) == ["mug"], "what was never true is still shown")
+    again = together.call(Retract, "retract", Retract.Request(id=key))
+    assert (again.ok, again.reason) == (False, f"retract: no record that stands has the key {key}")
+
+
+def test_however_fast_the_memory_changes_viewers_get_two_pictures_a_second(together):
+    heard = together.hear(MarkerArray, "memory/graph", LATCHED)
+    began, n = time.monotonic(), 0
+    while time.monotonic() - began < 2.0:
+        n += 1
+        together.remember(seen(f"mug {n}", 0.01 * n))
+    wait(lambda: heard and len(labels(heard[-1])) == n, "the last picture is not whole")
+    most = (time.monotonic() - began) / GRAPH_S + 2
+    assert len(heard) <= most < n
+
+
+def test_a_message_alone_tells_where_when_and_how_it_is_known(together):
+    together.remember(seen("mug", 0.5, source="camera", metadata={"shelf": 3}))
+    together.remember(seen("mug", 0.5, source="Kim", confidence=0.5))
+    asked = Find.Request(text="mug", metadata=[MetadataValue(name="shelf", type=2, integer=3)])
+    (item,) = together.call(Find, "find", asked).items
+    assert (item.header.frame_id, item.note.frame_id) == ("base", "base")
+    assert (item.header.stamp.sec, item.header.stamp.nanosec) == (1, 500_000_000)
+    assert item.note.has_position
+    assert item.note.position.x == 0.5
+    (known,) = item.evidence
+    assert (known.times, known.sources, known.confidence) == (2, ["Kim", "camera"], 1.0)
+    (thing,) = together.call(Where, "where", Where.Request(name="mug")).candidates
+    assert (thing.name, thing.has_position, thing.position.x, thing.times) == ("mug", True, 0.5, 2)
+    assert list(thing.record_ids) == [item.id]
+    assert (thing.has_age, thing.age_s, thing.header.frame_id) == (True, 0.0, "base")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({}, "find: no condition is given"),
+        ({"text": "mug", "kinds": ["gossip"]}, "gossip"),
+        ({"text": "mug", "min_score": 2.0}, "Find.min_score: 2.0"),
+        ({"between": [c.time_to_msg(1)]}, "Find.between: 1 stamp"),
+        ({"near": [c.point_of(None)], "radius_m": -1.0}, "-1.0 m, expected > 0"),
+    ],
+)
+def test_a_bad_search_is_one_sentence(together, asked: dict[str, object], reason: str):
+    answer = together.call(Find, "find", Find.Request(**asked))
+    assert not answer.ok
+    assert reason in answer.reason
+    assert "\n" not in answer.reason
 
 
 def test_diagnostics_say_how_the_memory_is_doing(together):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -28,6 +29,7 @@ class FaissSystem:
             "CREATE TABLE IF NOT EXISTS notes"
             " (n INTEGER PRIMARY KEY, text TEXT, stamp_ns INTEGER, thing TEXT, place TEXT)"
         )
+        self._index: Any
         if self._path.exists():
             self._index = faiss.read_index(str(self._path))
         else:

@@ -9,15 +9,17 @@ from visualization_msgs.msg import MarkerArray
 
 from robomemory.embed.embedder import HashingEmbedder
 from robomemory.errors import StoreError
+from robomemory.front.door import Memory
 from robomemory.graph.draw import graph_image
 from robomemory.graph.markers import Marker, markers_of
 from robomemory.memory import RoboMemory
 from robomemory.records import MemoryStatus
+from robomemory.records import Recall as Item
 from vista.assembly import loading
 from vista.errors import UnknownNameError
 from vista.messages.describe import describe
 from vista.robot.contract import load_robot
-from vista_msgs.srv import BeginRun, Recall, Remember, Scene
+from vista_msgs.srv import BeginRun, Find, Recall, Remember, Retract, Scene, Where
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode, run_node
 
@@ -31,6 +33,7 @@ class MemoryNode(VistaNode):
 
     ``folder`` is where the memories lie, one file for each ``scene_name``, or the URL of a PostgreSQL
     database (``postgresql://...``) that robots share. ``memory/graph`` shows the graph to viewers, latched.
+    The memory's own frame is the base frame of ``robot``.
     """
 
     def __init__(self) -> None:
@@ -52,6 +55,9 @@ class MemoryNode(VistaNode):
         self.serve(BeginRun, "begin_run", self._begin_run)
         self.serve(Remember, "remember", self._remember)
         self.serve(Recall, "recall", self._recall)
+        self.serve(Find, "find", self._find)
+        self.serve(Where, "where", self._where)
+        self.serve(Retract, "retract", self._retract)
         self.serve(Scene, "scene", self._scene)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._graph = self.create_publisher(MarkerArray, "memory/graph", latched)
@@ -108,18 +114,40 @@ class MemoryNode(VistaNode):
         return response
 
     def _remember(self, request: Remember.Request, response: Remember.Response) -> Remember.Response:
-        notes = [c.note_from_msg(note) for note in request.notes]
-        self._memory.remember(notes)
+        notes = [c.note_from_msg(note, self._frame) for note in request.notes]
+        response.ids = self._memory.remember(notes)
         response.ok, response.kept = True, len(notes)
+        return response
+
+    def _retract(self, request: Retract.Request, response: Retract.Response) -> Retract.Response:
+        self._memory.retract(request.id)
+        response.ok = True
         return response
 
     def _recall(self, request: Recall.Request, response: Recall.Response) -> Recall.Response:
         start, timeout_s = time.monotonic(), c.seconds_of("timeout_s", request.timeout_s, 1.0, MOST_S)
         found = self._memory.recall(request.queries, k=request.k or 5, timeout_s=timeout_s)
         self._recall_s = time.monotonic() - start
-        response.ok, response.items = True, [c.memory_item_to_msg(item) for item in found]
+        response.ok, response.items = True, [c.memory_item_to_msg(item, self._frame) for item in found]
         response.missing = [str(kind) for kind in found.missing]
         response.missing_why = [c.wire(why) for why in found.missing.values()]
+        return response
+
+    def _find(self, request: Find.Request, response: Find.Response) -> Find.Response:
+        wanted = c.conditions_from_msg(request)
+        found = Memory.over(self._memory).find(
+            wanted.text, kinds=wanted.kinds or None, near=wanted.near, box=wanted.box, between=wanted.between,
+            run=wanted.run, relation=wanted.relation, source=wanted.source, metadata=wanted.metadata or None,
+            k=wanted.k, min_score=wanted.min_score,
+        )  # fmt: skip
+        known = self._memory.confirmations([each.id for each in found])
+        items = [Item(each.record, each.score, evidence=known.get(each.id)) for each in found]
+        response.ok, response.items = True, [c.memory_item_to_msg(item, self._frame) for item in items]
+        return response
+
+    def _where(self, request: Where.Request, response: Where.Response) -> Where.Response:
+        things = Memory.over(self._memory).where(request.name)
+        response.ok, response.candidates = True, [c.candidate_to_msg(each, self._frame) for each in things]
         return response
 
     def _scene(self, request: Scene.Request, response: Scene.Response) -> Scene.Response:
