@@ -135,19 +135,10 @@ class Memory:
         shown = None if picture is None else picture_from("add: picture", picture, InvalidNoteError)
         return self._keep(
             Note(
-                said,
-                text,
-                self._stamp(stamp_ns),
-                names,
-                position,
-                None,
-                confidence,
-                source,
-                run,
-                metadata={} if metadata is None else metadata,
-                picture=shown,
+                said, text, self._stamp(stamp_ns), names, position, None, confidence, source, run,
+                metadata={} if metadata is None else metadata, picture=shown,
             )
-        )
+        )  # fmt: skip
 
     def relate(
         self,
