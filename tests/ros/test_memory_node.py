@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -23,7 +24,7 @@ from vista.graph.running import free_domain
 from vista_msgs.msg import MetadataValue
 from vista_msgs.srv import Find, Recall, Remember, Retract, Where
 from vista_ros import conversions as c
-from vista_ros.nodes.memory_node import GRAPH_S, MemoryNode
+from vista_ros.nodes.memory_node import GRAPH_S, GRAPH_SHARE, MemoryNode
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 DOMAIN = free_domain()
@@ -142,6 +143,25 @@ def test_however_fast_the_memory_changes_viewers_get_two_pictures_a_second(toget
     wait(lambda: heard and len(labels(heard[-1])) == n, "the last picture is not whole")
     most = (time.monotonic() - began) / GRAPH_S + 2
     assert len(heard) <= most < n
+
+
+def test_a_large_graph_is_drawn_more_rarely(together, monkeypatch):
+    scene, drawn = together.node._memory.scene, []
+
+    def slow() -> object:
+        drawn.append(time.monotonic())
+        time.sleep(0.2)
+        return scene()
+
+    monkeypatch.setattr(together.node._memory, "scene", slow)
+    heard = together.hear(MarkerArray, "memory/graph", LATCHED)
+    n, began = 0, time.monotonic()
+    while time.monotonic() - began < 3.5:
+        n += 1
+        together.remember(seen(f"mug {n}", 0.01 * n))
+    wait(lambda: heard and len(labels(heard[-1])) == n, "the last picture is not whole")
+    gaps = [later - earlier for earlier, later in pairwise(drawn)]
+    assert min(gaps) >= 0.2 / GRAPH_SHARE
 
 
 def test_a_message_alone_tells_where_when_and_how_it_is_known(together):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
@@ -19,6 +20,7 @@ from robomemory import (
     MemoryKind,
     MemoryRecord,
     Note,
+    Picture,
     Recall,
     RoboMemory,
     StepDone,
@@ -32,6 +34,7 @@ from tests.ros.beside import Beside
 from vista.graph.running import free_domain
 from vista.protocols import Memory
 from vista_msgs.srv import Recall as RecallSrv
+from vista_msgs.srv import Remember
 from vista_ros import conversions as c
 from vista_ros.calls import RefusedError
 from vista_ros.nodes.memory_node import MemoryNode
@@ -157,6 +160,24 @@ def test_planning_recollects_the_same_over_the_graph(memories: tuple[RoboMemory,
     assert there.lessons.subjects(LessonRelation.KEPT_IN) == here.lessons.subjects(LessonRelation.KEPT_IN)
     assert there.failures == here.failures != []
     assert there.steps == here.steps != ()
+
+
+def test_pictures_and_frames_cross_the_graph_with_their_notes():
+    sent: list[Any] = []
+    memory = GraphMemory.__new__(GraphMemory)
+    memory._remember = lambda request: sent.append(request) or Remember.Response(ids=[1, 2])  # type: ignore
+    picture = Picture(b"\x89PNG", (0.6, 0.8), "colours")
+    note = memory.note(
+        "spatial", "a mug", 1, entities=("mug",), position=(1.0, 0.0, 0.0), frame="map", picture=picture
+    )
+    kept = MemoryRecord(7, MemoryKind.SPATIAL, 2, "a mug", ("mug",), (1.0, 0.0, 0.0), frame="map")
+    assert memory.remember(each for each in (note, kept)) == [1, 2]
+    (request,) = sent
+    assert c.note_from_msg(request.notes[0]).picture == Picture(
+        b"\x89PNG", tuple(map(float, np.float32([0.6, 0.8]))), "colours"
+    )
+    # The position of a record is in the memory's own frame already, whatever frame it was told in.
+    assert [each.frame_id for each in request.notes] == ["map", ""]
 
 
 def test_the_newest_lesson_wins_though_an_older_one_fits_better():

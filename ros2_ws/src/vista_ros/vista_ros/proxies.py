@@ -9,6 +9,7 @@ from robomemory import (
     Failure,
     Found,
     MemoryKind,
+    MemoryRecord,
     Note,
     NoteLike,
     Picture,
@@ -196,6 +197,8 @@ class GraphMemory:
             notes = list(notes)
         messages = [c.note_to_msg(record) for record in records_from(notes)]
         for message, note in zip(messages, notes, strict=True):
+            if isinstance(note, MemoryRecord):  # its position is in the memory's own frame already
+                message.frame_id = ""
             picture = getattr(note, "picture", None)
             message.picture = [] if picture is None else [c.picture_to_msg(picture)]
         return [int(key) for key in self._remember(Remember.Request(notes=messages)).ids]

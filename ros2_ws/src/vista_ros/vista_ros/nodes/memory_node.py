@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -24,6 +25,7 @@ from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode, run_node
 
 GRAPH_S = 0.5  # the graph is shown at most so often [s]
+GRAPH_SHARE = 0.1  # and drawing it takes at most this part of the time: thousands of things take 0.3 s
 MOST_S = 60.0  # a request holds a thread of the node for so long at most
 STATUS_S = 2.0  # the store is counted so often [s], and only if something was written
 
@@ -40,6 +42,7 @@ class MemoryNode(VistaNode):
         super().__init__("memory")
         self._memory = None
         self._shown: tuple[int, tuple[Marker, ...]] = (-1, ())
+        self._drawing, self._rest_until = threading.Lock(), 0.0
         self._status: MemoryStatus | None = None
         self._recall_s: float | None = None
 
@@ -62,7 +65,7 @@ class MemoryNode(VistaNode):
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._graph = self.create_publisher(MarkerArray, "memory/graph", latched)
         self.owns(self._graph, self.destroy_publisher)
-        self._shown, self._status, self._recall_s = (-1, ()), None, None
+        self._shown, self._status, self._recall_s, self._rest_until = (-1, ()), None, None, 0.0
         self.every(GRAPH_S, self._show, "memory/graph")
         self.every(STATUS_S, self._count, "memory/status")
 
@@ -84,14 +87,20 @@ class MemoryNode(VistaNode):
 
     def _show(self) -> None:
         """Publishes the graph if it looks otherwise than when it was published last."""
-        revision = self._revision()
-        before, shown = self._shown
-        if revision in (None, before):
+        if time.monotonic() < self._rest_until or not self._drawing.acquire(blocking=False):
             return
-        markers = markers_of(self._memory.scene())
-        if before < 0 or markers != shown:
-            self._graph.publish(c.marker_array(markers, self.now_ns(), self._frame))
-        self._shown = (revision, markers)
+        try:
+            start, revision = time.monotonic(), self._revision()
+            before, shown = self._shown
+            if revision in (None, before):
+                return
+            markers = markers_of(self._memory.scene())
+            if before < 0 or markers != shown:
+                self._graph.publish(c.marker_array(markers, self.now_ns(), self._frame))
+            self._shown, end = (revision, markers), time.monotonic()
+            self._rest_until = end + (end - start) * (1 / GRAPH_SHARE - 1)
+        finally:
+            self._drawing.release()
 
     def _count(self) -> None:
         revision = self._revision()
