@@ -128,6 +128,20 @@ def test_a_client_that_may_writes_and_forgets(file: Path):
     over_stdio(file, "--allow-writes", "--allow-forget", talk=talk)
 
 
+def test_a_robot_is_asked_while_it_writes(file: Path):
+    with Memory(file, embedder=HashingEmbedder()) as robot:
+
+        async def talk(client: Client) -> None:
+            (mug,) = (await client.call_tool("where", {"name": "mug"})).structured_content["candidates"]
+            assert mug["facts"] == ["red mug in tray"]
+            robot.relate("red mug", "in", "sink", stamp_ns=8 * S)
+            (mug,) = (await client.call_tool("where", {"name": "mug"})).structured_content["candidates"]
+            assert mug["facts"] == ["red mug in sink"]
+
+        over_stdio(file, talk=talk)
+        robot.relate("red mug", "in", "tray", stamp_ns=9 * S)
+
+
 BAD = [
     ("ask", {}, "ask: question: field required"),
     ("ask", {"question": ""}, "ask: question ''"),

@@ -89,7 +89,7 @@ def main(args: argparse.Namespace) -> int:
     if args.action == "serve":
         _serve(file, args)
         return 0
-    with _open(file, args.embedder) as memory:
+    with _open(file, args.embedder, "r" if args.action == "ask" else "rw") as memory:
         if args.action == "ask":
             _ask(memory, args.target)
         elif args.action == "inspect":
@@ -139,10 +139,10 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _open(path: str, embedder: str) -> RoboMemory:
+def _open(path: str, embedder: str, mode: str) -> RoboMemory:
     from robomemory.memory import RoboMemory
 
-    return RoboMemory(path, embedder=_embedder(path, embedder))
+    return RoboMemory(path, embedder=_embedder(path, embedder), mode=mode)
 
 
 def _embedder(path: str, name: str) -> Embedder:
