@@ -20,6 +20,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from visualization_msgs.msg import Marker, MarkerArray
 
 from robomemory import Note
+from vista.errors import InvalidValueError
 from vista.graph.running import free_domain
 from vista_msgs.msg import MetadataValue
 from vista_msgs.srv import Find, Recall, Remember, Retract, Where
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 DOMAIN = free_domain()
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 WAIT_S = 30.0
+FRAMES = '{"map": [1.0, 2.0, 0.0, 0.0, 0.0, 0.7071067811865476, 0.7071067811865476]}'  # turned left
 
 
 class Together:
@@ -37,7 +39,7 @@ class Together:
 
     def __init__(self, folder: object) -> None:
         self.node, self.ear = MemoryNode(), Node("ear")
-        for name, value in (("folder", str(folder)), ("embedder", "hashing")):
+        for name, value in (("folder", str(folder)), ("embedder", "hashing"), ("frames", FRAMES)):
             self.node.param(name, value)
         self.executor = MultiThreadedExecutor(4)
         for each in (self.node, self.ear):
@@ -179,6 +181,38 @@ def test_a_message_alone_tells_where_when_and_how_it_is_known(together):
     assert (thing.name, thing.has_position, thing.position.x, thing.times) == ("mug", True, 0.5, 2)
     assert list(thing.record_ids) == [item.id]
     assert (thing.has_age, thing.age_s, thing.header.frame_id) == (True, 0.0, "base")
+
+
+def test_positions_come_and_go_in_the_frame_that_is_named(together):
+    (key,) = together.remember(seen("mug", 0.5, frame="map"))  # 0.5 m ahead of it: to the left of the base
+    (thing,) = together.call(Where, "where", Where.Request(name="mug")).candidates
+    assert (thing.header.frame_id, *xyz(thing)) == ("base", 1.0, 2.5, 0.1)
+    (thing,) = together.call(Where, "where", Where.Request(name="mug", frame_id="map")).candidates
+    assert (thing.header.frame_id, *xyz(thing)) == ("map", 0.5, 0.0, 0.1)
+    for kind, name, more in ((Find, "find", {"text": "mug"}), (Recall, "recall", {"queries": ["mug"]})):
+        for frame, at in (("", (1.0, 2.5, 0.1)), ("map", (0.5, 0.0, 0.1))):
+            (item,) = together.call(kind, name, kind.Request(frame_id=frame, **more)).items
+            assert (item.id, item.note.frame_id, item.told_in) == (key, frame or "base", "map")
+            assert xyz(item.note) == at
+    answer = together.call(Where, "where", Where.Request(name="mug", frame_id="moon"))
+    assert answer.reason == "frame_id: unknown frame 'moon'; known are 'base', 'map'"
+    unknown = c.note_to_msg(seen("mug", 0.5, frame="moon"))
+    answer = together.call(Remember, "remember", Remember.Request(notes=[unknown]))
+    assert (answer.ok, list(answer.ids)) == (False, [])
+    assert "notes[0].frame: unknown frame 'moon'" in answer.reason
+
+
+def xyz(placed: object) -> tuple[float, ...]:
+    at = placed.position
+    return tuple(round(v, 9) + 0.0 for v in (at.x, at.y, at.z))
+
+
+@pytest.mark.parametrize(
+    "text", ["map", "[1]", '{"map": 1}', '{"map": [0, 0, 0, 0, 0, 0, 0]}', '{"map": [1]}']
+)
+def test_frames_that_are_none_are_named(text: str):
+    with pytest.raises(InvalidValueError, match=r"^frames: .*(map|\[1\])"):
+        c.poses_from_json(text)
 
 
 @pytest.mark.parametrize(

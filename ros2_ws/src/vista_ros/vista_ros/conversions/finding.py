@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from robomemory import Candidate
+from robomemory import Candidate, RoboMemoryError
 from robomemory.notes import Plain
+from robomemory.places.poses import Pose
 from vista import values
 from vista.errors import InvalidValueError
 from vista_msgs import msg as m
 from vista_msgs.srv import Find
 from vista_ros.conversions.memory import (
+    HERE,
     Position,
     metadata_from_msgs,
     metadata_value_to_msg,
@@ -77,12 +80,38 @@ def conditions_from_msg(msg: Find.Request) -> Conditions:
     )
 
 
-def candidate_to_msg(thing: Candidate, frame: str = "") -> m.Candidate:
-    """``frame``: that of its position (empty: the memory's own)."""
+def poses_from_json(text: str) -> dict[str, Pose]:
+    """{frame: its pose in the memory's frame}, from JSON {name: [x, y, z, qx, qy, qz, qw]} [m]; empty text:
+    none.
+
+    Raises:
+        InvalidValueError: the text is something else; what is wrong is named.
+    """
+    expected = 'expected JSON such as {"map": [x, y, z, qx, qy, qz, qw]}'
+    try:
+        found = json.loads(text or "{}")
+    except ValueError as error:
+        raise InvalidValueError(f"frames: {values.shown(text)}: {error}; {expected}") from error
+    if not isinstance(found, dict):
+        raise InvalidValueError(f"frames: {values.shown(text)}, {expected}")
+    poses = {}
+    for name, numbers in found.items():
+        if not isinstance(numbers, list) or len(numbers) != 7:
+            raise InvalidValueError(f"frames: {values.shown(name)}: {values.shown(numbers)}, {expected}")
+        x, y, z, *turn = numbers
+        try:
+            poses[name] = Pose((x, y, z), tuple(turn))
+        except RoboMemoryError as error:
+            raise InvalidValueError(f"frames: {values.shown(name)}: {error}") from error
+    return poses
+
+
+def candidate_to_msg(thing: Candidate, frame: str = "", pose: Pose = HERE) -> m.Candidate:
+    """``frame``: that of its position in the message (empty: the memory's own), which has the ``pose``."""
     msg = m.Candidate(
         name=wire(thing.name),
         has_position=thing.position is not None,
-        position=point_of(thing.position or (0.0, 0.0, 0.0)),
+        position=point_of(thing.position and pose.into(thing.position)),
         run=thing.run,
         via=wire(thing.via),
         facts=[wire(fact) for fact in thing.facts],

@@ -23,6 +23,7 @@ from robomemory import (
     StepDone,
 )
 from robomemory.notes import Plain
+from robomemory.places.poses import Pose
 from robomemory.timestamps import Moment
 from vista import values
 from vista.errors import InvalidValueError
@@ -32,6 +33,9 @@ from vista_ros.conversions.primitives import numbered, time_from_msg, time_to_ms
 
 Position = tuple[float, float, float]
 T = TypeVar("T")
+
+HERE = Pose()
+"""The pose of the memory's own frame."""
 
 
 def _checked(make: Callable[[], T]) -> T:
@@ -185,11 +189,13 @@ def confirmation_from_msg(msg: m.Confirmation) -> Confirmation:
     )
 
 
-def memory_item_to_msg(item: MemoryItem, frame: str = "") -> m.MemoryItem:
-    """A recalled item with its whole record, whose position is in ``frame`` (empty: the memory's own); of a
-    memory of another kind what the loop knows of it."""
+def memory_item_to_msg(item: MemoryItem, frame: str = "", pose: Pose = HERE) -> m.MemoryItem:
+    """A recalled item with its whole record, whose position in the message is in ``frame`` (empty: the
+    memory's own), which has the ``pose``; of a memory of another kind what the loop knows of it."""
     if isinstance(item, Recall):
         msg = m.MemoryItem(id=item.record.id, score=float(item.score), note=note_to_msg(item.record))
+        if item.record.position is not None and pose != HERE:
+            msg.note.position = point_of(pose.into(item.record.position))
         msg.note.frame_id = msg.header.frame_id = wire(frame)
         msg.header.stamp, msg.told_in = msg.note.stamp, wire(item.record.frame)
         msg.evidence = [] if item.evidence is None else [confirmation_to_msg(item.evidence)]

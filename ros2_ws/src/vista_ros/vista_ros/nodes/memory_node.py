@@ -11,9 +11,11 @@ from visualization_msgs.msg import MarkerArray
 from robomemory.embed.embedder import HashingEmbedder
 from robomemory.errors import StoreError
 from robomemory.front.door import Memory
+from robomemory.front.frames import Frames
 from robomemory.graph.draw import graph_image
 from robomemory.graph.markers import Marker, markers_of
 from robomemory.memory import RoboMemory
+from robomemory.places.poses import Pose
 from robomemory.records import MemoryStatus
 from robomemory.records import Recall as Item
 from vista.assembly import loading
@@ -35,7 +37,7 @@ class MemoryNode(VistaNode):
 
     ``folder`` is where the memories lie, one file for each ``scene_name``, or the URL of a PostgreSQL
     database (``postgresql://...``) that robots share. ``memory/graph`` shows the graph to viewers, latched.
-    The memory's own frame is the base frame of ``robot``.
+    The memory's own frame is the base frame of ``robot``; ``frames`` are poses of others in it, as JSON.
     """
 
     def __init__(self) -> None:
@@ -49,12 +51,14 @@ class MemoryNode(VistaNode):
     def setup(self) -> None:
         folder, scene = self.param("folder", "runs/memory"), self.param("scene_name", "scene")
         self._frame = load_robot(self.param("robot", "panda")).base_frame
+        frames = c.poses_from_json(self.param("frames", ""))
         if (embedder := self.param("embedder", "")) not in ("", "hashing"):
             raise UnknownNameError("embedder", embedder, ["hashing"])
         if embedder == "hashing":
             self._memory = RoboMemory.for_scene(folder, scene, embedder=HashingEmbedder())
         else:
             self._memory = loading.open_memory(folder, scene)
+        self._memory.frames = Frames(self._memory.frames.own, frames)
         self.serve(BeginRun, "begin_run", self._begin_run)
         self.serve(Remember, "remember", self._remember)
         self.serve(Recall, "recall", self._recall)
@@ -117,6 +121,12 @@ class MemoryNode(VistaNode):
         self.warn("store", "")
         return revision
 
+    def _frame_of(self, name: str) -> tuple[str, Pose]:
+        """The frame ``name`` (empty: the memory's own), and its pose in the memory's own, now."""
+        if name in ("", self._frame):
+            return self._frame, c.HERE
+        return name, self._memory.frames.pose("frame_id", name, self.now_ns())
+
     def _begin_run(self, request: BeginRun.Request, response: BeginRun.Response) -> BeginRun.Response:
         response.run = self._memory.begin_run(c.time_from_msg(request.stamp))
         response.ok = True
@@ -134,16 +144,17 @@ class MemoryNode(VistaNode):
         return response
 
     def _recall(self, request: Recall.Request, response: Recall.Response) -> Recall.Response:
+        frame = self._frame_of(request.frame_id)
         start, timeout_s = time.monotonic(), c.seconds_of("timeout_s", request.timeout_s, 1.0, MOST_S)
         found = self._memory.recall(request.queries, k=request.k or 5, timeout_s=timeout_s)
         self._recall_s = time.monotonic() - start
-        response.ok, response.items = True, [c.memory_item_to_msg(item, self._frame) for item in found]
+        response.ok, response.items = True, [c.memory_item_to_msg(item, *frame) for item in found]
         response.missing = [str(kind) for kind in found.missing]
         response.missing_why = [c.wire(why) for why in found.missing.values()]
         return response
 
     def _find(self, request: Find.Request, response: Find.Response) -> Find.Response:
-        wanted = c.conditions_from_msg(request)
+        wanted, frame = c.conditions_from_msg(request), self._frame_of(request.frame_id)
         found = Memory.over(self._memory).find(
             wanted.text, kinds=wanted.kinds or None, near=wanted.near, box=wanted.box, between=wanted.between,
             run=wanted.run, relation=wanted.relation, source=wanted.source, metadata=wanted.metadata or None,
@@ -151,12 +162,12 @@ class MemoryNode(VistaNode):
         )  # fmt: skip
         known = self._memory.confirmations([each.id for each in found])
         items = [Item(each.record, each.score, evidence=known.get(each.id)) for each in found]
-        response.ok, response.items = True, [c.memory_item_to_msg(item, self._frame) for item in items]
+        response.ok, response.items = True, [c.memory_item_to_msg(item, *frame) for item in items]
         return response
 
     def _where(self, request: Where.Request, response: Where.Response) -> Where.Response:
-        things = Memory.over(self._memory).where(request.name)
-        response.ok, response.candidates = True, [c.candidate_to_msg(each, self._frame) for each in things]
+        things, frame = Memory.over(self._memory).where(request.name), self._frame_of(request.frame_id)
+        response.ok, response.candidates = True, [c.candidate_to_msg(each, *frame) for each in things]
         return response
 
     def _scene(self, request: Scene.Request, response: Scene.Response) -> Scene.Response:
