@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from robomemory.checks import shown, stamp
-from robomemory.embed.embedder import F32, CachedEmbedder, ClosableEmbedder, Embedder
+from robomemory.embed.embedder import CachedEmbedder, ClosableEmbedder, Embedder
 from robomemory.embed.pictures import PictureEmbedder
 from robomemory.errors import (
     InvalidQueryError,
@@ -19,21 +19,20 @@ from robomemory.errors import (
     StoreCorruptError,
 )
 from robomemory.front.amending import Amending
-from robomemory.front.pictures import PictureAnswers, listed, rows_of
+from robomemory.front.noting import Noting, listed, rows_of, updates_of
+from robomemory.front.pictures import PictureAnswers
 from robomemory.graph.answers import SceneAnswers
 from robomemory.graph.entity_merging import names_in
 from robomemory.graph.questions import SceneQuestions
 from robomemory.helpers import Helpers
 from robomemory.memory_parts import MemoryParts, PartsContext
-from robomemory.notes import Failure, Note, NoteLike, Picture, Plain, StepDone, failures_from, step_from
+from robomemory.notes import NoteLike
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
     MemoryStatus,
-    Position,
     Query,
     RecallResult,
-    Triple,
     check_k,
     check_kinds,
     check_runs,
@@ -44,14 +43,14 @@ from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
 from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
-from robomemory.update_protocol import RecordRow, Update, stands_for
+from robomemory.update_protocol import stands_for
 from robomemory.vectors.index_files import IndexFiles
 
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 MakeParts = Callable[[PartsContext], MemoryParts]
 
 
-class RoboMemory(SceneAnswers, Amending, PictureAnswers):
+class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
     """The memory of a robot in one scene: what it has seen and done. Any number of threads may call any
     method.
 
@@ -135,37 +134,6 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers):
         """
         return cls(scene_path(folder, scene), embedder=embedder)
 
-    def note(
-        self,
-        kind: str,
-        text: str,
-        stamp_ns: int,
-        *,
-        entities: tuple[str, ...] = (),
-        position: Position | None = None,
-        triple: Triple | None = None,
-        confidence: float = 1.0,
-        source: str = "",
-        run: int = 0,
-        step: StepDone | tuple[str, ...] | None = None,
-        failures: Sequence[Failure | tuple[str, str, str, str]] = (),
-        metadata: Mapping[str, Plain] | None = None,
-        picture: Picture | None = None,
-    ) -> Note:
-        """A :class:`Note`, for callers that know this memory only by its protocol. ``step``: (verb, thing,
-        relation, place, state) of a step that was tried, and its cause, if one is known; ``failures``: (act,
-        about, condition, cause) of each.
-
-        Raises:
-            InvalidNoteError: ``step`` or ``failures`` are none; the rest is checked by :meth:`remember`.
-        """
-        done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
-        more = {} if metadata is None else metadata
-        return Note(
-            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed, more,
-            picture=picture,
-        )  # fmt: skip
-
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
         """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns. Gives the key
         of the record that stands for each, in their order: its own, or that of what it says again; 0 for one
@@ -192,7 +160,7 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers):
             check_runs(records, self._store.run)
             now = self._now()
             rows = rows_of(records, vectors, pictures, self._store)
-            changes = self._parts.plan(self._updates(rows, vectors, now))
+            changes = self._parts.plan(updates_of(rows, vectors, self._store, now))
             self._follower.commit(changes, now, lambda: self._parts.apply(changes))
         return [stands_for(row.record.id, changes[row.record.kind]) for row in rows]
 
@@ -238,14 +206,6 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers):
     def _now(self) -> int:
         """The time of recording; later than every one before, even when the computer's clock is set back."""
         return max(self._clock_ns(), self._store.recorded_ns + 1)
-
-    def _updates(
-        self, rows: Sequence[RecordRow], vectors: Mapping[str, F32], now_ns: int
-    ) -> dict[MemoryKind, Update]:
-        of_kind: dict[MemoryKind, list[RecordRow]] = {}
-        for row in rows:
-            of_kind.setdefault(row.record.kind, []).append(row)
-        return {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in of_kind.items()}
 
     def recall(self, queries: Sequence[str | Query], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
         """What fits the queries best, best first, from all memories at once.

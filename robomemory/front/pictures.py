@@ -37,7 +37,6 @@ from robomemory.records import (
 from robomemory.store.backend import Backend
 from robomemory.store.forgetting import keys_of
 from robomemory.store.notes_told import PicturedRecord
-from robomemory.update_protocol import RecordRow
 from robomemory.vectors.picture_index import PictureIndex
 
 T = TypeVar("T")
@@ -335,28 +334,9 @@ def picture_from(where: str, picture: object, error: type[RoboMemoryError]) -> P
         raise error(f"{where}: {cause}") from cause
 
 
-def rows_of(
-    records: Sequence[MemoryRecord],
-    vectors: Mapping[str, F32],
-    pictures: Sequence[Picture | None],
-    store: Backend,
-) -> list[RecordRow]:
-    """``records`` with the next keys of ``store``, the run that it is in where they are of none, the
-    ``vectors`` {text: unit vector} and the ``pictures`` that they show."""
-    run, key = store.run, store.ids.record
-    told = (replace(r, id=key(), run=run if r.run is None else r.run) for r in records)
-    shown = zip(told, pictures, strict=True)
-    return [RecordRow(r, vectors.get(r.text), picture=picture) for r, picture in shown]
-
-
 def with_picture(record: MemoryRecord, picture: Picture | None) -> MemoryRecord:
     """``record`` as it is told again with its ``picture``."""
     return record if picture is None else PicturedRecord.of(record, picture)
-
-
-def listed(notes: Sequence[NoteLike]) -> Sequence[NoteLike]:
-    """``notes`` so that they can be gone through twice, if they can be gone through at all."""
-    return list(notes) if isinstance(notes, Iterable) and not isinstance(notes, str | bytes) else notes
 
 
 def _unit(where: str, picture: Picture, error: type[RoboMemoryError]) -> F32:
