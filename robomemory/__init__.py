@@ -24,7 +24,7 @@ from robomemory.errors import (
 )
 from robomemory.front.candidates import Candidate
 from robomemory.front.door import Found, Memory, Then
-from robomemory.front.pictures import Compared, Exemplar, Known
+from robomemory.front.pictures import Compared, Exemplar, Recognition
 from robomemory.graph.draw import draw_graph, graph_image
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
 from robomemory.helpers import Ambiguity, Helpers, Revision, RevisionAction
@@ -59,7 +59,6 @@ __all__ = [
     "HistogramPictures",
     "InvalidNoteError",
     "InvalidQueryError",
-    "Known",
     "Memory",
     "MemoryClosedError",
     "MemoryKind",
@@ -75,6 +74,7 @@ __all__ = [
     "Query",
     "Recall",
     "RecallResult",
+    "Recognition",
     "Revision",
     "RevisionAction",
     "RoboMemory",

@@ -12,7 +12,7 @@ from robomemory.asking.answers import Answer
 from robomemory.asking.ask import Asking
 from robomemory.errors import InvalidNoteError, InvalidQueryError
 from robomemory.front.candidates import Candidate, candidates_of
-from robomemory.front.pictures import AnyPicture, Compared, Exemplar, Known, picture_from, with_picture
+from robomemory.front.pictures import AnyPicture, Compared, Exemplar, Recognition, picture_from, with_picture
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, Stay, Whereabouts
 from robomemory.memory import RoboMemory
 from robomemory.notes import Note, Plain, Position
@@ -268,7 +268,7 @@ class Memory:
         """{name: the pictures that it was taught by}, of all things or of ``name`` alone."""
         return self.robo.exemplars(name)
 
-    def know(self, picture: AnyPicture, k: int = 3) -> Compared[Known]:
+    def know(self, picture: AnyPicture, k: int = 3) -> Compared[Recognition]:
         """Which of the taught things ``picture`` shows, the best first; see :meth:`RoboMemory.know`."""
         return self.robo.know(picture, k)
 

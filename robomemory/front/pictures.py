@@ -25,6 +25,7 @@ from robomemory.errors import EmbeddingError, InvalidNoteError, InvalidQueryErro
 from robomemory.memory_parts import MemoryParts
 from robomemory.names import name_key, thing_name
 from robomemory.notes import Note, NoteLike, Picture, Plain
+from robomemory.pictures.index import PictureIndex
 from robomemory.records import (
     EXEMPLAR,
     MemoryKind,
@@ -37,7 +38,6 @@ from robomemory.records import (
 from robomemory.store.backend import Backend
 from robomemory.store.forgetting import keys_of
 from robomemory.store.notes_told import PicturedRecord
-from robomemory.vectors.picture_index import PictureIndex
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Exemplar:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Recognition:
     """A thing that a picture may show: the ``name`` that it was taught as; ``score`` [0, 1], the mean cosine
     of the exemplars ``record_ids``, the most like first; ``margin``: how far the score is above that of the
     best other name (below it: negative; None: there is no other)."""
@@ -172,7 +172,7 @@ class PictureAnswers:
                         found.setdefault(label, []).append(Exemplar(key, picture))
         return {label: tuple(each) for label, each in found.items()}
 
-    def know(self, picture: AnyPicture, k: int = 3) -> Compared[Known]:
+    def know(self, picture: AnyPicture, k: int = 3) -> Compared[Recognition]:
         """Which of the taught things ``picture`` shows: every name, the best first, scored by the mean cosine
         of its ``k`` most similar exemplars, or of all if there are fewer. Raises as :meth:`alike`."""
         check_k("know: k", k)
@@ -196,7 +196,7 @@ class PictureAnswers:
         known = []
         for i, (score, name, ids) in enumerate(ranked):
             others = scores[1:2] if i == 0 else scores[:1]
-            known.append(Known(name, score, score - others[0] if others else None, ids))
+            known.append(Recognition(name, score, score - others[0] if others else None, ids))
         return Compared(known, beside)
 
     def teach(

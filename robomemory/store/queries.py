@@ -17,11 +17,11 @@ from robomemory.embed.embedder import F32
 from robomemory.errors import StoreCorruptError
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.names import words
+from robomemory.pictures.stored import PictureRows
 from robomemory.records import MemoryKind, MemoryRecord, Position, Query
 from robomemory.store import rows as t
 from robomemory.store.conditions import of_facts, of_sightings
 from robomemory.store.filters import FactFilter, SightingFilter
-from robomemory.store.picture_rows import PictureRows
 from robomemory.store.past.evidence import PastReads
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import LIVE, REMOVED, RecordRow

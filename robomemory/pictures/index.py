@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from robomemory.embed.embedder import F32
 from robomemory.names import name_key, thing_name
+from robomemory.pictures.stored import PictureRows, Shown
 from robomemory.records import MemoryKind
-from robomemory.store.picture_rows import PictureRows, Shown
 
 _FIRST = 256  # pictures that the arrays have room for at first
 _TOP = 1_024  # pictures that are put in order at once
