@@ -24,6 +24,9 @@ from robomemory.records import check_k
 HANDS = (HAND, "hand", "robot hand", "robot", "arm")
 """What notes call the robot's hand."""
 
+MOST_MEANT = 20
+"""Most things of one name that an answer is about, those seen last."""
+
 _NO_THING = {AnswerKind.CHANGES, AnswerKind.DONE, AnswerKind.WHY_FAILED, AnswerKind.COUNT}
 
 
@@ -94,6 +97,7 @@ class Asking:
         if not found:
             return self._records.instead(asked.kind, name, question)
         kind, of_past, of_now = asked.kind, self._past, self._present
+        found, more = found[:MOST_MEANT], len(found) - MOST_MEANT
         if kind is AnswerKind.WHERE:
             answer = of_now.where(asked, found)
         elif kind is AnswerKind.WHERE_BEFORE:
@@ -118,7 +122,8 @@ class Asking:
             answer = of_now.near(asked, found)
         else:
             answer = self._records.about(of_now.where(asked, found), name)
-        return replace(answer, text=_otherwise(name, found) + answer.text)
+        beyond = f" {more} more things of that name are known." if more > 0 else ""
+        return replace(answer, text=_otherwise(name, found) + answer.text + beyond)
 
     def _is_it(self, asked: AskedFor, found: list[Named]) -> Answer:
         if asked.past or asked.time is not None:

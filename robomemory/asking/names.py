@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import cached_property
 
 from robomemory.asking.grammar import slip
 from robomemory.belief.evidence import Evidence
-from robomemory.front.candidates import Candidate, candidates_of
-from robomemory.graph.scene import Entity
+from robomemory.front.candidates import Candidate, candidate_of
+from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory import RoboMemory
 from robomemory.names import content, kin, name_key, thing_name
+from robomemory.timestamps import Moment
 
 _OWNED = re.compile(r"(my|your|his|her|our|their|\S+['\u2019]s)\b")
 _PLACED = re.compile(r" (?:in|on|from|at|with|near|under|behind|of|inside|over|by) .*$")
@@ -20,17 +21,29 @@ _SHORTEST = 4
 swapped ones are from 3 on."""
 
 
-@dataclass(frozen=True, slots=True)
 class Named:
-    """A ``thing`` that a name means, all ``evidence`` of it, and the ``candidate`` that callers get."""
+    """A ``thing`` of ``memory`` that a name means. What was told of it is read when it is asked for."""
 
-    thing: Entity
-    evidence: tuple[Evidence, ...]
-    candidate: Candidate
+    def __init__(self, memory: RoboMemory, thing: Entity) -> None:
+        self._memory, self.thing = memory, thing
 
     @property
     def label(self) -> str:
         return self.thing.label
+
+    @cached_property
+    def _told(self) -> tuple[Moment, Whereabouts, list[Evidence]]:
+        return self._memory.told_of(self.thing)
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """All evidence of it."""
+        return self._told[2]
+
+    @cached_property
+    def candidate(self) -> Candidate:
+        """It, as callers get it."""
+        return candidate_of(self.thing, *self._told)
 
 
 class Names:
@@ -84,13 +97,7 @@ class Names:
         return sorted(found.values(), key=lambda n: (n.thing.last_seen, -n.thing.ordinal), reverse=True)
 
     def _pairs(self, name: str) -> list[Named]:
-        _, things = self._memory.things_called(name)
-        if not things:
-            return []
-        by_name = {c.name: c for c in candidates_of(self._memory, name)}
-        return [
-            Named(e, tuple(evidence), by_name[e.label]) for e, _, evidence in things if e.label in by_name
-        ]
+        return [Named(self._memory, thing) for thing in self._memory.named(name)]
 
     def _all_names(self) -> list[str]:
         if self._known is None:

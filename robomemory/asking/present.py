@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -17,6 +18,9 @@ from robomemory.graph.scene import SceneFact, SceneGraph
 from robomemory.memory import RoboMemory
 from robomemory.names import kin, name_key, thing_name
 from robomemory.timestamps import FOREVER, Moment
+
+MOST_COUNTED = 20
+"""Of how many things that were counted the answer says more than their names."""
 
 NEAR_M = 0.3
 """What is within this distance of a thing [m] is near it, also where no fact says so."""
@@ -159,15 +163,17 @@ class PresentAnswers:
                 AskedFor(AnswerKind.INSIDE, holder=asked.holder, relation=asked.relation), places
             )
             labels = [label for label in there.things if _counts(wanted, label)] if places else []
-            candidates = tuple(n.candidate for label in labels for n in self._names.meant(label)[:1])
+            shown = labels[:MOST_COUNTED]
+            candidates = tuple(n.candidate for label in shown for n in self._names.meant(label)[:1])
             known = bool(places)
         elif wanted in _ANYTHING:
             labels = _things(self._memory.scene())
             candidates, known = (), True
         else:
             named = self._names.meant(asked.thing)
-            kindred = [n for n in named if _counts(wanted, n.thing.name)]
-            labels, candidates = [n.label for n in kindred], tuple(n.candidate for n in kindred)
+            kindred = [n for n in named if _counts(wanted, n.label)]
+            labels = [n.label for n in kindred]
+            candidates = tuple(n.candidate for n in kindred[:MOST_COUNTED])
             known = bool(kindred)
         several = "things" if wanted in _ANYTHING else f"of the name {wanted}"
         text = f"{len(labels)} {several}{': ' if labels else ''}{listed(labels, 12)}."
@@ -267,4 +273,5 @@ def _says_in(asked: AskedFor) -> bool:
 
 
 def _counts(wanted: str, label: str) -> bool:
-    return not wanted or wanted in _ANYTHING or name_key(label) == wanted or kin(label, wanted)
+    bare = re.sub(r"[ #]+\d+$", "", label)  # "box 7" is a box, too
+    return wanted in _ANYTHING or name_key(bare) == wanted or kin(bare, wanted)

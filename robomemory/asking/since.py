@@ -91,9 +91,9 @@ class Since:
         left = [
             e.at
             for name in names
-            for thing, _, evidence in self._memory.things_called(name)[1]
+            for thing in self._memory.named(name)
             if name_key(thing.name) in asked
-            for e in evidence
+            for e in self._memory.told_of(thing)[2]
             if e.told is Told.HOLDS and e.relation in LEAVING and e.subject == thing.id
         ]
         if left:

@@ -12,7 +12,7 @@ from robomemory.graph.questions import SceneQuestions
 from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory_parts import MemoryParts
 from robomemory.notes import Note, NoteLike, Plain, metadata_from
-from robomemory.records import Confirmation, MemoryKind, MemoryRecord, Position, Query, ball
+from robomemory.records import Confirmation, MemoryKind, MemoryRecord, Position, ball
 from robomemory.store.backend import Backend
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import keys_of
@@ -120,19 +120,11 @@ class Amending:
         self._check_open()
         return [record for record in self._store.records_standing() if record.kind in kinds]
 
-    def things_called(self, name: str) -> tuple[Moment, list[tuple[Entity, Whereabouts, list[Evidence]]]]:
-        """The newest moment known of, and every thing that ``name`` may mean, seen last first, with where it
-        is and all evidence of it.
-
-        Raises:
-            InvalidQueryError: ``name`` is empty.
-        """
-        asked = Query(name).text
+    def told_of(self, thing: Entity) -> tuple[Moment, Whereabouts, list[Evidence]]:
+        """The newest moment known of, where ``thing`` is, and all evidence of it. Raises as :meth:`notes`."""
         self._up_to_date()
         spatial = self._parts.spatial
-        found = sorted(spatial.all_called(asked), key=lambda e: (e.last_seen, -e.ordinal), reverse=True)
-        every = [(e, spatial.whereabouts(e), self._store.evidence([e.id])) for e in found]
-        return spatial.newest, every
+        return spatial.newest, spatial.whereabouts(thing), self._store.evidence([thing.id])
 
     def annotate(self, record_id: int, metadata: Mapping[str, Plain]) -> None:
         """The metadata of the record ``record_id`` is ``metadata`` from now on.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robomemory.belief.evidence import FACTS, Told
+from robomemory.belief.evidence import FACTS, Evidence, Told
+from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory import RoboMemory
 from robomemory.records import Position
+from robomemory.timestamps import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +44,27 @@ def candidates_of(memory: RoboMemory, name: str) -> tuple[Candidate, ...]:
     Raises:
         InvalidQueryError: ``name`` is empty.
     """
-    now, found = memory.things_called(name)
-    answer = []
-    for entity, place, evidence in found:
-        mine = [e for e in evidence if e.subject == entity.id or (e.told in FACTS and e.object == entity.id)]
-        mine = [e for e in mine if e.told is not Told.EMPTY]
-        newest = sorted(mine, key=lambda e: (e.at, e.id), reverse=True)
-        last = entity.last_seen
-        answer.append(
-            Candidate(
-                entity.label,
-                place.position,
-                place.stamp_ns,
-                place.run,
-                place.via,
-                place.facts,
-                (now.ns - last.ns) / 1e9 if now.run == last.run else None,
-                entity.confidence,
-                entity.first_seen.ns,
-                last.ns,
-                len({e.note_id for e in mine}),
-                tuple(sorted({e.source for e in mine if e.source})),
-                tuple(dict.fromkeys(e.record_id for e in newest)),
-            )
-        )
-    return tuple(answer)
+    return tuple(candidate_of(thing, *memory.told_of(thing)) for thing in memory.named(name))
+
+
+def candidate_of(entity: Entity, now: Moment, place: Whereabouts, evidence: Sequence[Evidence]) -> Candidate:
+    """``entity`` at ``place``, with all ``evidence`` of it; ``now``: the newest moment known of."""
+    mine = [e for e in evidence if e.subject == entity.id or (e.told in FACTS and e.object == entity.id)]
+    mine = [e for e in mine if e.told is not Told.EMPTY]
+    newest = sorted(mine, key=lambda e: (e.at, e.id), reverse=True)
+    last = entity.last_seen
+    return Candidate(
+        entity.label,
+        place.position,
+        place.stamp_ns,
+        place.run,
+        place.via,
+        place.facts,
+        (now.ns - last.ns) / 1e9 if now.run == last.run else None,
+        entity.confidence,
+        entity.first_seen.ns,
+        last.ns,
+        len({e.note_id for e in mine}),
+        tuple(sorted({e.source for e in mine if e.source})),
+        tuple(dict.fromkeys(e.record_id for e in newest)),
+    )

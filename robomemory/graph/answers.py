@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from robomemory.embed.embedder import CachedEmbedder
 from robomemory.graph.history import History
 from robomemory.graph.questions import SceneQuestions
-from robomemory.graph.scene import SceneChange, SceneGraph, Stay, Whereabouts
+from robomemory.graph.scene import Entity, SceneChange, SceneGraph, Stay, Whereabouts
 from robomemory.timestamps import Moment
 
 
@@ -44,6 +44,10 @@ class SceneAnswers:
     ) -> tuple[SceneChange, ...]:
         """See :meth:`SceneQuestions.changes`."""
         return self._questions.changes(since_ns, until_ns, run=run)
+
+    def named(self, name: str) -> list[Entity]:
+        """See :meth:`SceneQuestions.named`."""
+        return self._questions.named(name)
 
     def now(self) -> Moment:
         """See :meth:`SceneQuestions.now`."""

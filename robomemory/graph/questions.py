@@ -121,6 +121,12 @@ class SceneQuestions:
             raise InvalidQueryError(f"changes: until {until.ns} ns is before since {since.ns} ns")
         return self._spatial.past.changes(since, until)
 
+    def named(self, name: str) -> list[Entity]:
+        """Every thing that ``name`` may mean, seen last first. Raises as :meth:`where_is`."""
+        self._up_to_date()
+        found = self._spatial.all_called(Query(name).text)
+        return sorted(found, key=lambda e: (e.last_seen, -e.ordinal), reverse=True)
+
     def now(self) -> Moment:
         """The newest moment of the current run that anything is known of; its stamp 0, if nothing is."""
         self._up_to_date()
