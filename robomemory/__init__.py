@@ -16,6 +16,7 @@ from robomemory.errors import (
     InvalidQueryError,
     MemoryClosedError,
     MissingDependencyError,
+    ResolverError,
     RoboMemoryError,
     StoreCorruptError,
     StoreError,
@@ -27,7 +28,7 @@ from robomemory.front.door import Found, Memory, Then
 from robomemory.front.pictures import Compared, Exemplar, Recognition
 from robomemory.graph.draw import draw_graph, graph_image
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
-from robomemory.helpers import Ambiguity, Helpers, Revision, RevisionAction
+from robomemory.helpers import Helpers, Revision, RevisionAction
 from robomemory.memory import RoboMemory
 from robomemory.notes import Failure, Note, NoteLike, Picture, StepDone
 from robomemory.records import (
@@ -39,18 +40,26 @@ from robomemory.records import (
     Recall,
     RecallResult,
 )
+from robomemory.resolving.edits import AddEdge, Apart, DeleteEdge, Keep, ModifyEdge, SameThing
+from robomemory.resolving.endpoint import EndpointResolver
+from robomemory.resolving.local_graph import Edge, LocalGraph, Question, QuestionKind, Resolver, Vertex
+from robomemory.resolving.rule_resolver import RuleResolver
 
 __all__ = [
     "RELATIONS",
-    "Ambiguity",
+    "AddEdge",
     "Answer",
     "AnswerKind",
+    "Apart",
     "Candidate",
     "Compared",
     "Confirmation",
+    "DeleteEdge",
+    "Edge",
     "EfficientNetPictures",
     "Embedder",
     "EmbeddingError",
+    "EndpointResolver",
     "Exemplar",
     "Failure",
     "Found",
@@ -59,6 +68,8 @@ __all__ = [
     "HistogramPictures",
     "InvalidNoteError",
     "InvalidQueryError",
+    "Keep",
+    "LocalGraph",
     "Memory",
     "MemoryClosedError",
     "MemoryKind",
@@ -67,18 +78,25 @@ __all__ = [
     "MiniLMEmbedder",
     "MiniLMInt8Embedder",
     "MissingDependencyError",
+    "ModifyEdge",
     "Note",
     "NoteLike",
     "Picture",
     "PictureEmbedder",
     "Query",
+    "Question",
+    "QuestionKind",
     "Recall",
     "RecallResult",
     "Recognition",
+    "Resolver",
+    "ResolverError",
     "Revision",
     "RevisionAction",
     "RoboMemory",
     "RoboMemoryError",
+    "RuleResolver",
+    "SameThing",
     "SceneChange",
     "SceneFact",
     "SceneGraph",
@@ -91,6 +109,7 @@ __all__ = [
     "StoreVersionError",
     "Teller",
     "Then",
+    "Vertex",
     "Whereabouts",
     "default_embedder",
     "draw_graph",

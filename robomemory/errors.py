@@ -52,6 +52,10 @@ class MemoryClosedError(RoboMemoryError):
     """The memory was closed before the call."""
 
 
+class ResolverError(RoboMemoryError):
+    """A resolver can't be made, did not answer, or answered what is no edit; the message holds no key."""
+
+
 class PlanningError(RoboMemoryError):
     """Root of the errors of ``robomemory.planning``."""
 

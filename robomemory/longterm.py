@@ -146,6 +146,15 @@ class LongTermMemory:
         restored = tuple(replace(row, replaced_by=LIVE) for row in self._store.replaced_by(record.id))
         return Change(updates=(RecordRow(record, None, REMOVED), *restored))
 
+    def alike(self, key: int) -> list[MemoryRecord]:
+        """The standing records that a new one like the record ``key`` would be compared with, best first."""
+        vector = self._index.rows([key]).get(key)
+        if vector is None:
+            return []
+        near = {k: c for k, c in self._index.search(vector, COMPARED + 1) if c >= NEAR and k != key}
+        found = self._store.by_id(list(near))
+        return sorted(found.values(), key=lambda record: -near[record.id])[:COMPARED]
+
     def _alike_before(
         self, rows: Sequence[RecordRow]
     ) -> Iterator[tuple[RecordRow, dict[int, float], dict[int, MemoryRecord]]]:
@@ -229,9 +238,7 @@ class LongTermMemory:
             records.update(found)
             likeness.update(dict.fromkeys(found, best))
 
-    def _told_alike(
-        self, asked: Asked, want: int
-    ) -> tuple[dict[int, float], dict[int, MemoryRecord], int]:
+    def _told_alike(self, asked: Asked, want: int) -> tuple[dict[int, float], dict[int, MemoryRecord], int]:
         """As :meth:`_alike`, without exemplars, and how many those were: a thing that was taught by a hundred
         pictures shall not crowd out what was told of it."""
         for most in (want, want * 8, want * 64):

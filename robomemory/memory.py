@@ -39,6 +39,8 @@ from robomemory.records import (
     queries_from,
     records_from,
 )
+from robomemory.resolving.swap_back import SwapBack
+from robomemory.resolving.worker import HelperWorker
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
@@ -61,7 +63,7 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
             installed. A store can only be opened with the embedder that it was written with.
         steps: Capacity of the temporal buffer.
         expire_s: A fact that was not said for so long [s] ends; None: never.
-        helpers: Callables that take over where rules are unsure.
+        helpers: Callables that are asked in the background where rules are unsure.
         pictures: What makes the vectors of pictures; None: they are kept without one.
         clock_ns: The time of recording [ns].
         make_parts: Makes the four memories; ``functools.partial(MemoryParts.build, merging=False)`` leaves
@@ -104,7 +106,6 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         try:
             saved = IndexFiles(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
-            self._helpers = Helpers() if helpers is None else helpers
             with store.snapshot():  # one state, whatever others write meanwhile
                 seq = store.latest().seq
                 parts = make_parts(PartsContext(store, saved, steps, expire_ns))
@@ -120,6 +121,8 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         self._parts = parts
         self._follower = Follower(store, parts.spatial, parts.temporal, seq)
         self._questions = SceneQuestions(parts.spatial, self._run, self._up_to_date)
+        bench = SwapBack(store, parts, self._follower, self._writing, self._now, self._embedder)
+        self._worker = HelperWorker(helpers, bench) if helpers else None
 
     @classmethod
     def for_scene(
@@ -162,6 +165,8 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
             rows = rows_of(records, vectors, pictures, self._store)
             changes = self._parts.plan(updates_of(rows, vectors, self._store, now))
             self._follower.commit(changes, now, lambda: self._parts.apply(changes))
+        if self._worker is not None:
+            self._worker.offer(changes)
         return [stands_for(row.record.id, changes[row.record.kind]) for row in rows]
 
     def begin_run(self, start_ns: int) -> int:
@@ -306,14 +311,19 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         return MemoryStatus(records, self._store.size_bytes(), latest.seq, latest.recorded_ns)
 
     def settle(self, timeout_s: float) -> bool:
-        """Whether nothing is being built in the background any more within ``timeout_s`` [s]."""
-        return self._parts.settle(timeout_s)
+        """Whether within ``timeout_s`` [s] nothing is being built in the background any more, and the helpers
+        have answered all that they were to be asked."""
+        deadline = time.monotonic() + timeout_s
+        asked = self._worker is None or self._worker.settle(timeout_s)
+        return self._parts.settle(max(0.0, deadline - time.monotonic())) and asked
 
     def close(self) -> None:
-        """Waits for a running ``remember``, then gives the file back. A second call, and one in a forked
-        child, does nothing."""
+        """Waits for a running ``remember``, then gives the file back; what helpers were still to be asked is
+        dropped. A second call, and one in a forked child, does nothing."""
         if not self._store.owner.is_current:
             return
+        if self._worker is not None:
+            self._worker.close()
         with self._writing:
             if self._closed:
                 return

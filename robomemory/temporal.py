@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from robomemory.notes import Plain
 from robomemory.records import MemoryKind, MemoryRecord, Recall
 from robomemory.store.queries import StoreReader
 from robomemory.update_protocol import LIVE, Asked, Change, RecordRow, Update, fits, weighed
@@ -113,6 +114,16 @@ class TemporalMemory:
 def _ordered(rows: list[RecordRow]) -> list[RecordRow]:
     """Compressed lines first, then by run and stamp, then as they came."""
     return sorted(rows, key=lambda r: (r.record.source != COMPRESSED, r.record.moment, r.record.id))
+
+
+def rewritten(line: RecordRow, key: int, text: str, metadata: Mapping[str, Plain]) -> RecordRow:
+    """A row of the key ``key`` that says ``text`` in place of the compressed ``line``.
+
+    Raises:
+        InvalidNoteError: no store can keep the text.
+    """
+    said = f"{EARLIER}{' '.join(text.replace(chr(0), ' ').split())}"[:_LINE]
+    return replace(line, record=replace(line.record, id=key, text=said, metadata=metadata), replaced_by=LIVE)
 
 
 def _compress(rows: Sequence[RecordRow], key: int) -> RecordRow:

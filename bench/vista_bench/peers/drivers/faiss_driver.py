@@ -1,7 +1,8 @@
 """Plain FAISS beside SQLite, as people write it: exact inner products in memory, texts in a table.
 
 The table is committed with every call. The index is a file that is written whole, which for every note would
-take longer than all else together: it is written every :data:`SAVE_EVERY` notes and on close.
+take longer than all else together: it is written every :data:`SAVE_EVERY` notes and on close. One thread:
+for one question at a time several are slower.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class FaissSystem:
     version = f"FAISS {faiss.__version__}"
 
     def __init__(self, folder: Path, dim: int, known: Mapping[str, Vector]) -> None:
+        faiss.omp_set_num_threads(1)
         self._path = folder / "notes.faiss"
         self._db = sqlite3.connect(folder / "notes.sqlite3")
         self._db.execute(

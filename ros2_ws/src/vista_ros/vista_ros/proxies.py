@@ -52,7 +52,7 @@ from vista_ros.health import Latch
 from vista_ros.node_base import VistaNode
 from vista_ros.observation import ObservationSource
 
-# Nothing moves while the memory is searched: it has as long as the memory itself gives a search.
+# Nothing moves while the memory is searched or corrected: it has as long as the memory itself gives a search.
 FIND_S = 40.0
 # Nothing moves while an image is imagined: a busy machine may take its time.
 IMAGINE_ACCEPT_S = 20.0
@@ -247,13 +247,13 @@ class GraphMemory:
 
     def where(self, name: str) -> tuple[Candidate, ...]:
         """Every thing that ``name`` may mean, as :meth:`robomemory.Memory.where`. Raises as :meth:`find`."""
-        answer = self._where(Where.Request(name=c.wire(name)))
+        answer = self._where(Where.Request(name=c.wire(name)), FIND_S)
         return tuple(c.candidate_from_msg(each) for each in answer.candidates)
 
     def retract(self, record_id: int) -> None:
         """The record ``record_id`` was never true, as :meth:`robomemory.RoboMemory.retract`. Raises as
         :meth:`find`."""
-        self._retract(Retract.Request(id=record_id))
+        self._retract(Retract.Request(id=record_id), FIND_S)
 
 
 class GraphWorldModel:
