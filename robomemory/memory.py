@@ -19,6 +19,7 @@ from robomemory.errors import (
     StoreCorruptError,
 )
 from robomemory.front.amending import Amending
+from robomemory.front.frames import Frames, KnownFrames
 from robomemory.front.noting import Noting, listed, rows_of, updates_of
 from robomemory.front.pictures import PictureAnswers
 from robomemory.graph.answers import SceneAnswers
@@ -44,7 +45,7 @@ from robomemory.resolving.worker import HelperWorker
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
-from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
+from robomemory.store.opening import checked_path, embedder_for, open_store, reads_only, scene_path
 from robomemory.update_protocol import stands_for
 from robomemory.vectors.index_files import IndexFiles
 
@@ -66,6 +67,9 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         helpers: Callables that are asked in the background where rules are unsure.
         pictures: What makes the vectors of pictures; None: they are kept without one.
         clock_ns: The time of recording [ns].
+        mode: "rw"; or "r", which only reads, beside the process that writes.
+        frame: What positions are in, kept in the store (None: what it was made with, for a new one "base").
+        frames: Poses of other frames in it: {name: Pose}, or a callable (frame, stamp_ns) -> Pose or None.
         make_parts: Makes the four memories; ``functools.partial(MemoryParts.build, merging=False)`` leaves
             a rule out, for benches.
 
@@ -83,8 +87,13 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         helpers: Helpers | None = None,
         pictures: PictureEmbedder | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
+        mode: str = "rw",
+        frame: str | None = None,
+        frames: KnownFrames | None = None,
         make_parts: MakeParts = MemoryParts.build,
     ) -> None:
+        read_only = reads_only(mode)
+        self.frames = Frames(frame, frames)
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
             raise InvalidQueryError(f"RoboMemory.steps: {shown(steps)}, expected at least 2")
         if expire_s is not None and not (isinstance(expire_s, int | float) and 0 < expire_s <= _AGES_S):
@@ -95,14 +104,14 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         self._encode_with(pictures)
         self._own_embedder: ClosableEmbedder | None = None
         if embedder is None:
-            embedder = self._own_embedder = embedder_for(path)
+            embedder = self._own_embedder = embedder_for(path, read_only=read_only)
         self._embedder = CachedEmbedder(embedder)
         self._embedder.embed(["warm up"])  # loads the weights now, not within the first recall's deadline
         self._clock_ns = clock_ns
         self._closed = False
         self._writing = FairLock()
-        store = open_store(path, self._embedder.name, self._embedder.dim)
-        self._store = store
+        store = open_store(path, embedder.name, embedder.dim, frame=frame, read_only=read_only)
+        self._store, self.frames.own = store, store.frame
         try:
             saved = IndexFiles(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
@@ -119,10 +128,10 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
                 ) from error
             raise
         self._parts = parts
-        self._follower = Follower(store, parts.spatial, parts.temporal, seq)
+        self._follower = Follower(store, parts.spatial, parts.temporal, seq, parts.long_term.values())
         self._questions = SceneQuestions(parts.spatial, self._run, self._up_to_date)
         bench = SwapBack(store, parts, self._follower, self._writing, self._now, self._embedder)
-        self._worker = HelperWorker(helpers, bench) if helpers else None
+        self._worker = HelperWorker(helpers, bench) if helpers and not read_only else None
 
     @classmethod
     def for_scene(
@@ -146,9 +155,10 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
             InvalidNoteError: a note breaks the contract of ``MemoryRecord``; it and its field are named.
             EmbeddingError: the embedder failed. StoreError: the disk did. MemoryClosedError.
         """
-        notes = listed(notes)
-        records = records_from(notes)
         self._check_open()
+        self._store.check_writable()
+        notes = listed(notes)
+        records = records_from(notes, self.frames.placed)
         if not records:
             return []
         pictures = self._pictured(notes)

@@ -147,7 +147,9 @@ class MemoryParts:
             if kind not in self.long_term or self.long_term[kind].follows:
                 follow(start)
             part = self.by_kind[kind]
-            return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
+            found = [part.recall(a) if a.query.asks(kind) else [] for a in asked]
+            pairs = zip(asked, found, strict=True)
+            return [[item for item in items if item.score >= a.query.min_score] for a, items in pairs]
 
         jobs: dict[MemoryKind, Future[Any]] = {}
         for kind in (kind for kind in MemoryKind if kind in wanted):

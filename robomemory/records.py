@@ -17,7 +17,7 @@ from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryErr
 from robomemory.notes import Failure, NoteLike, Plain, StepDone, failures_from, metadata_from, step_from
 from robomemory.notes import Position as Position
 from robomemory.notes import Triple as Triple
-from robomemory.places.regions import Box, ball, box, pair
+from robomemory.places.regions import Box, Corners, ball, box, pair
 from robomemory.timestamps import MOST_AHEAD, Moment
 
 MAX_K = 1_000
@@ -194,12 +194,12 @@ class Query:
 
     ``text`` in words (empty: whatever fits the conditions, the newest first, all of it unless ``k`` is
     given); ``kinds`` of memory to ask, such as {"semantic"} (None: all); ``k`` most items to return (None:
-    what the call says). The conditions: ``near`` ((x, y, z), radius) [m] keeps records with a position in that ball,
-    ``box`` (low corner, high corner) [m] or a :class:`Box` those in that box; ``between`` (first, last) [ns],
-    inclusive, keeps records of that time, and facts and positions that held within it, by the clock of the
-    run ``run`` (None: the run that the store is in; a run without a span is refused); ``relation`` keeps those whose
-    triple says that, in any wording; ``source`` those that it told; ``metadata`` those with these values.
-    What scores less than ``min_score`` [0, 1] is left out.
+    what the call says). The conditions: ``near`` ((x, y, z), radius) [m] keeps records with a position in
+    that ball, ``box`` (low corner, high corner) [m] or a :class:`Box` those in that box; ``between`` (first,
+    last) [ns], inclusive, keeps records of that time, and facts and positions that held within it, by the
+    clock of the run ``run`` (None: the run that the store is in; a run without a span is refused);
+    ``relation`` keeps those whose triple says that, in any wording; ``source`` those that it told;
+    ``metadata`` those with these values. What scores less than ``min_score`` [0, 1] is left out.
 
     Raises:
         InvalidQueryError: a field breaks the contract; the field and its value are named.
@@ -211,7 +211,7 @@ class Query:
     near: tuple[Position, float] | None = None
     between: tuple[int, int] | None = None
     run: int | None = None
-    box: Box | None = None
+    box: Box | Corners | None = None
     relation: str | None = None
     source: str | None = None
     metadata: Mapping[str, Plain] | None = field(default=None, hash=False)
@@ -263,12 +263,12 @@ class Query:
     @property
     def region(self) -> tuple[Position, float] | Box | None:
         """The ball or box that it asks for; the box where it asks for both."""
-        return self.near if self.box is None else self.box
+        return self.box if isinstance(self.box, Box) else self.near
 
     @property
     def bounds(self) -> list[tuple[Position, Position]]:
         """The (low, high) corners [m] of boxes along the axes that hold all of its ball and its box."""
-        found = [] if self.box is None else [self.box.bounds]
+        found = [self.box.bounds] if isinstance(self.box, Box) else []
         if self.near is not None:
             (x, y, z), r = self.near
             found.append(((x - r, y - r, z - r), (x + r, y + r, z + r)))

@@ -20,6 +20,7 @@ EARLIER = "Earlier: "
 """How the text of such a line begins, for people; its ``source`` tells it apart."""
 
 OLD = 500  # most steps of a span of time that are looked at, the newest
+OLD_NARROWED = 20_000  # the same where few of them may fit
 _LINE = 400  # characters of a compressed line
 _FADE = 0.9  # weight of a step against the one after it
 
@@ -94,14 +95,16 @@ class TemporalMemory:
         with self._lock:
             steps = list(self._steps)
         if (span := asked.query.span) is not None:
-            old = self._store.rows_between(MemoryKind.TEMPORAL, *span, OLD)
+            most = OLD_NARROWED if asked.query.filtered or asked.query.region is not None else OLD
+            old = self._store.rows_between(MemoryKind.TEMPORAL, *span, most)
             steps = [row for row in old if row.record.source != COMPRESSED]
         found = []
         for age, row in enumerate(reversed(steps)):
             if fits(asked.query, row.record):
                 assert row.vector is not None
                 likeness = weighed(float(row.vector @ asked.vector), row.record.confidence)
-                found.append(Recall(row.record, 0.5 * likeness + 0.5 * _FADE**age))
+                score = 0.5 * likeness + 0.5 * _FADE**age if asked.query.text else 1.0
+                found.append(Recall(row.record, score))
         found.sort(key=lambda r: -r.score)
         return found[: asked.k]
 

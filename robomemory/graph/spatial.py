@@ -11,6 +11,7 @@ from robomemory.belief.evidence import Evidence
 from robomemory.embed.embedder import F32
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
+from robomemory.graph.finding import SceneFinding
 from robomemory.graph.history import History
 from robomemory.graph.lookups import SceneLookups
 from robomemory.graph.note_rules import SceneUpdate
@@ -32,7 +33,6 @@ from robomemory.vectors.index import VectorIndex
 SEEDS = 3  # vertices the search starts from (paper: N = 3)
 HOPS = 2  # edges it follows from there (paper: K = 2)
 REACH = 400  # most vertices looked at
-MOST_TOLD = 100_000  # pieces of evidence of a span that are looked at
 _MENTIONED = 0.95
 _HOP_WEIGHT = 0.8
 
@@ -46,7 +46,7 @@ class _Found(NamedTuple):
     checked: bool
 
 
-class SpatialMemory(SceneLookups, SceneViews):
+class SpatialMemory(SceneLookups, SceneViews, SceneFinding):
     """Things, where they were seen, and facts between them, over ``store``. A fact that was not said for
     ``expire_ns`` [ns] ends (None: never). Without ``validity`` facts never end, without ``merging`` every
     name is another thing: for benches."""
@@ -171,12 +171,14 @@ class SpatialMemory(SceneLookups, SceneViews):
         facts and positions among the things found come back, the nearer to a seed the better."""
         query = asked.query
         if not query.text:
-            return self._all_within(query, asked.k)
+            return [Recall(record, 1.0) for record in self.fitting(query, asked.k)]
+        if query.filtered:
+            return self.alike(asked)
         inside = frozenset[int]()
         with self._lock:
             seeds = self._seeds(asked)
-            if query.near is not None and query.span is None:  # all that is there, whatever it is called
-                inside = frozenset(self.places_within(*query.near))
+            if query.region is not None and query.span is None:  # all that is there, whatever it is called
+                inside = frozenset(self.places_in(query))
                 seeds = {**{key: self._likeness(key, asked) for key in inside}, **seeds}
         found = (
             self._now(seeds, query, inside) if query.span is None else self._then(seeds, *query.span, query)
@@ -204,23 +206,6 @@ class SpatialMemory(SceneLookups, SceneViews):
         vector = self._names.vector(key)
         return 0.01 if vector is None else max(0.01, float(vector @ asked.vector))
 
-    def _all_within(self, query: Query, k: int) -> list[Recall]:
-        """What fits the query's place and time, the newest first: of a span everything that was told, else
-        the things that are there now."""
-        if query.span is not None:
-            told = self._store.records_told(*query.span, query.near, MOST_TOLD)
-            keys = [key for key, spot in told if within(query, spot)]
-        else:
-            with self._lock:
-                places = {} if query.near is None else self.places_within(*query.near)
-                there = sorted(((p.at, key) for key, p in places.items()), reverse=True)
-                rows = [self._state.last.get(key) or self._state.mentions.get(key) for _, key in there]
-                facts = [f.record_id for _, key in there for f in self._state.out_of(key)[:1]]
-            keys = [s.record_id for s in rows if s is not None] or facts
-        keys = list(dict.fromkeys(keys))[:k]
-        records = self._store.by_id(keys)
-        return [Recall(records[key], 1.0) for key in keys if key in records]
-
     def _seeds(self, asked: Asked) -> dict[int, float]:
         seeds = dict(self._names.search(asked.vector, SEEDS))
         for _, keys in self._state.mentioned(asked.query.text):
@@ -243,8 +228,8 @@ class SpatialMemory(SceneLookups, SceneViews):
         return reach
 
     def _now(self, seeds: dict[int, float], query: Query, inside: frozenset[int]) -> Iterable[_Found]:
-        """What is known now of ``seeds`` and what is around them; ``inside`` the query's ball, if it has one,
-        are the things that are there or were carried there."""
+        """What is known now of ``seeds`` and what is around them; ``inside`` the query's region, if it has
+        one, are the things that are there or were carried there."""
         with self._lock:
             state, reach = self._state, self._grown(seeds)
             found: list[_Found] = []
@@ -253,13 +238,13 @@ class SpatialMemory(SceneLookups, SceneViews):
                 if entity is None:
                     continue
                 last, mention = state.last.get(key), state.mentions.get(key)
-                if last is not None and (key in inside or query.near is None):
+                if last is not None and (key in inside or query.region is None):
                     found.append(_Found(weighed(similarity, entity.confidence), last.record_id, key, False))
-                if mention is not None and query.near is None:
+                if mention is not None and query.region is None:
                     score = weighed(similarity, entity.confidence)
                     found.append(_Found(score, mention.record_id, key, True))
                 for fact in state.facts_at(key):
-                    if query.near is None or inside & {fact.subject, fact.object}:
+                    if query.region is None or inside & {fact.subject, fact.object}:
                         found.append(_found(fact, key, reach))
             return found
 
@@ -283,7 +268,7 @@ class SpatialMemory(SceneLookups, SceneViews):
 
     def _near(self, fact: Fact, query: Query) -> bool:
         ends = (self._state.entities.get(fact.subject), self._state.entities.get(fact.object))
-        return query.near is None or any(e is not None and within(query, e.position) for e in ends)
+        return query.region is None or any(e is not None and within(query, e.position) for e in ends)
 
     def _true(self, key: int, record: MemoryRecord, query: Query) -> bool:
         """Whether what ``record`` says besides a position holds: "mug in tray" may have been ended."""

@@ -22,7 +22,9 @@ from robomemory.records import MemoryKind, MemoryRecord, Position, Query
 from robomemory.store import rows as t
 from robomemory.store.conditions import of_facts, of_sightings
 from robomemory.store.filters import FactFilter, SightingFilter
+from robomemory.store.finding import RecordFinding, of_evidence
 from robomemory.store.past.evidence import PastReads
+from robomemory.store.tellings import TellingReads
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import LIVE, REMOVED, RecordRow
 
@@ -43,7 +45,7 @@ FILLERS = RECENT | frozenset(
 )
 
 
-class StoreReader(PictureRows, PastReads):
+class StoreReader(PictureRows, PastReads, RecordFinding, TellingReads):
     """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update.
 
     The statements here are read by SQLite and PostgreSQL alike; where those differ, each store has its own.
@@ -122,21 +124,6 @@ class StoreReader(PictureRows, PastReads):
             return t.record_from(row)
         except (ValueError, TypeError) as error:
             raise StoreCorruptError(f"{self.path}: record {row[0]}: {error}") from error
-
-    def live_ids(self, kind: MemoryKind, query: Query, limit: int) -> list[int]:
-        """Keys of the records of ``kind`` that stand within the query's span of time and in the box around
-        its ball, the newest first, at most ``limit``."""
-        where, values = ["kind = ?", "replaced_by = 0"], list[object]([str(kind)])
-        if query.span is not None:
-            where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
-            values += (*query.span[0], *query.span[1])
-        if query.near is not None:
-            center, radius = query.near
-            for axis, middle in zip("xyz", center, strict=True):
-                where.append(f"{axis} BETWEEN ? AND ?")
-                values += (middle - radius, middle + radius)
-        sql = f"SELECT id FROM records WHERE {' AND '.join(where)} ORDER BY run DESC, stamp_ns DESC LIMIT ?"
-        return [int(str(i)) for (i,) in self._all(sql, [*values, limit])]
 
     def vectors(self, kind: MemoryKind, since: int = -1) -> Iterator[tuple[list[int], F32]]:
         """(keys, unit rows f32 (n, dim)) of the standing records of ``kind`` that were written after the
@@ -314,18 +301,16 @@ class StoreReader(PictureRows, PastReads):
         return self._evidence("retracted_ns IS NULL ORDER BY id", ())
 
     def records_told(
-        self, first: Moment | None, last: Moment | None, near: tuple[Position, float] | None, limit: int
+        self, first: Moment, last: Moment, query: Query, limit: int
     ) -> list[tuple[int, Position | None]]:
-        """(record, position) of the evidence that counts, of the span and from the box around the ball, the
-        newest first."""
+        """(record, position) of the evidence that counts, of the span and from the boxes around the place of
+        ``query``, with its relation, source and metadata, the newest first."""
         where, values = ["retracted_ns IS NULL"], list[object]()
-        if first is not None and last is not None:
-            where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
-            values += (*first, *last)
-        if near is not None:
-            for axis, middle in zip("xyz", near[0], strict=True):
-                where.append(f"{axis} BETWEEN ? AND ?")
-                values += (middle - near[1], middle + near[1])
+        where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
+        values += (*first, *last)
+        for condition, more in of_evidence(query, self._has_metadata):
+            where.append(condition)
+            values += more
         sql = f"SELECT record_id, x, y, z FROM evidence WHERE {' AND '.join(where)}"
         rows = self._all(f"{sql} ORDER BY run DESC, stamp_ns DESC, id DESC LIMIT ?", [*values, limit])
         return [(int(str(r[0])), t.position(*r[1:4])) for r in rows]  # type: ignore[arg-type]
