@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 
+from robomemory.asking.answers import Teller
 from robomemory.asking.grammar import slip
-from robomemory.belief.evidence import Evidence
 from robomemory.front.candidates import Candidate, candidate_of
 from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory import RoboMemory
 from robomemory.names import content, kin, name_key, thing_name
+from robomemory.store.tellings import Telling
 from robomemory.timestamps import Moment
 
 _OWNED = re.compile(r"(my|your|his|her|our|their|\S+['\u2019]s)\b")
@@ -32,13 +34,24 @@ class Named:
         return self.thing.label
 
     @cached_property
-    def _told(self) -> tuple[Moment, Whereabouts, list[Evidence]]:
+    def _told(self) -> tuple[Moment, Whereabouts, list[Telling], list[int]]:
         return self._memory.told_of(self.thing)
 
-    @property
-    def evidence(self) -> list[Evidence]:
-        """All evidence of it."""
-        return self._told[2]
+    def tellers(self, others: Sequence[Named] | None = None) -> list[Teller]:
+        """Who told of it, the newest first; ``others``: only who related it to one of these."""
+        told = (
+            self._told[2] if others is None else self._memory.tellings(self.thing, [n.thing for n in others])
+        )
+        by_source: dict[str, Teller] = {}
+        for t in told:
+            if (known := by_source.get(t.source)) is None:
+                by_source[t.source] = Teller(t.source, t.saw, t.said, t.first, t.last)
+            else:
+                by_source[t.source] = Teller(
+                    t.source, known.saw + t.saw, known.said + t.said, min(known.first, t.first),
+                    max(known.last, t.last),
+                )  # fmt: skip
+        return sorted(by_source.values(), key=lambda t: t.last, reverse=True)
 
     @cached_property
     def candidate(self) -> Candidate:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from robomemory.asking.answers import Answer, AnswerKind, Teller
@@ -12,7 +11,6 @@ from robomemory.asking.grammar import AskedFor
 from robomemory.asking.names import Named, Names
 from robomemory.asking.times import moment_words
 from robomemory.asking.words import capital, listed, teller_words, the, times_words, where_words
-from robomemory.belief.evidence import FACTS, Evidence, Told
 from robomemory.belief.relations import METRIC, PLACE, RELATIONS, STATE, opposite
 from robomemory.graph.scene import SceneFact, SceneGraph
 from robomemory.memory import RoboMemory
@@ -106,9 +104,9 @@ class PresentAnswers:
         """Who saw each of ``found`` or told of it; of the asked fact alone, if there is one."""
         tellers: list[Teller] = []
         said: list[str] = []
-        holders = {n.thing.id for n in self._names.meant(asked.holder)} if asked.holder else None
+        holders = self._names.meant(asked.holder) if asked.holder else None
         for n in found:
-            mine = tellers_of(n, holders)
+            mine = n.tellers(holders)
             tellers += mine
             each = listed([teller_words(t, self._now) for t in mine])
             said.append(f"{capital(the(n.label))}: {each}." if mine else f"Nobody told of {the(n.label)}.")
@@ -130,7 +128,7 @@ class PresentAnswers:
                         f"{f', first at {first}' if c.times > 1 else ''}.")  # fmt: skip
         return Answer(
             asked.kind, " ".join(said), True, tuple(n.candidate for n in found), holds=True,
-            tellers=tuple(t for n in found for t in tellers_of(n, None)),
+            tellers=tuple(t for n in found for t in n.tellers()),
             moment=max(n.thing.last_seen for n in found),
         )  # fmt: skip
 
@@ -200,24 +198,6 @@ def held_by(facts: Iterable[SceneFact], named: Named, relation: str) -> list[Sce
     there = [f for f in facts if f.relation in PLACE and f.object == named.label]
     meant = RELATIONS.meaning(relation).relation if relation else ""
     return [f for f in there if f.relation == meant] or there
-
-
-def tellers_of(named: Named, holders: set[int] | None) -> list[Teller]:
-    """Who told of ``named``, the newest first; ``holders``: only what relates it to one of them."""
-    by_source: dict[str, list[Evidence]] = defaultdict(list)
-    for e in named.evidence:
-        mine = e.subject == named.thing.id or (e.told in FACTS and e.object == named.thing.id)
-        if not mine or e.told is Told.EMPTY or e.retracted_ns is not None:
-            continue
-        if holders is None or (e.told in FACTS and {e.subject, e.object} & holders):
-            by_source[e.source].append(e)
-    found = []
-    for source, told in by_source.items():
-        saw = {e.note_id for e in told if e.told is Told.SEEN}
-        said = {e.note_id for e in told} - saw
-        times = [e.at for e in told]
-        found.append(Teller(source, len(saw), len(said), min(times), max(times)))
-    return sorted(found, key=lambda t: t.last, reverse=True)
 
 
 def holding(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from robomemory.asking.times import S, TimeKind, TimeSaid, is_wall, midnight_ns, span_words
-from robomemory.belief.evidence import Told
 from robomemory.belief.relations import RELATIONS
 from robomemory.errors import InvalidQueryError
 from robomemory.memory import RoboMemory
@@ -89,12 +88,11 @@ class Since:
         names = (who,) if who else PERSONS
         asked = {name_key(thing_name(n)) for n in names}
         left = [
-            e.at
+            at
             for name in names
             for thing in self._memory.named(name)
             if name_key(thing.name) in asked
-            for e in self._memory.told_of(thing)[2]
-            if e.told is Told.HOLDS and e.relation in LEAVING and e.subject == thing.id
+            if (at := self._memory.last_said(thing, LEAVING)) is not None
         ]
         if left:
             return max(left), f"since {who or 'you'} left"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from robomemory.belief.evidence import Evidence
 from robomemory.errors import InvalidQueryError
 from robomemory.graph.note_rules import EMPTY_RELATION
 from robomemory.graph.questions import SceneQuestions
@@ -18,6 +17,7 @@ from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import keys_of
 from robomemory.store.locks import FairLock
 from robomemory.store.notes_told import told_notes
+from robomemory.store.tellings import Telling
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Change, RecordRow
 
@@ -120,11 +120,24 @@ class Amending:
         self._check_open()
         return [record for record in self._store.records_standing() if record.kind in kinds]
 
-    def told_of(self, thing: Entity) -> tuple[Moment, Whereabouts, list[Evidence]]:
-        """The newest moment known of, where ``thing`` is, and all evidence of it. Raises as :meth:`notes`."""
+    def told_of(self, thing: Entity) -> tuple[Moment, Whereabouts, list[Telling], list[int]]:
+        """The newest moment known of, where ``thing`` is, who told of it, and the records behind that, the
+        newest first. Raises as :meth:`notes`."""
         self._up_to_date()
         spatial = self._parts.spatial
-        return spatial.newest, spatial.whereabouts(thing), self._store.evidence([thing.id])
+        with self._store.snapshot():
+            told, records = self._store.tellings(thing.id), self._store.records_telling(thing.id)
+        return spatial.newest, spatial.whereabouts(thing), told, records
+
+    def tellings(self, thing: Entity, others: Collection[Entity]) -> list[Telling]:
+        """Who related ``thing`` to one of ``others``. Raises as :meth:`notes`."""
+        self._up_to_date()
+        return self._store.tellings(thing.id, [other.id for other in others])
+
+    def last_said(self, thing: Entity, relations: Collection[str]) -> Moment | None:
+        """When one of ``relations`` was last said of ``thing``; None if never. Raises as :meth:`notes`."""
+        self._up_to_date()
+        return self._store.last_said(thing.id, relations)
 
     def annotate(self, record_id: int, metadata: Mapping[str, Plain]) -> None:
         """The metadata of the record ``record_id`` is ``metadata`` from now on.

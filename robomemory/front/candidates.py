@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from robomemory.belief.evidence import FACTS, Evidence, Told
 from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory import RoboMemory
 from robomemory.records import Position
+from robomemory.store.tellings import Telling
 from robomemory.timestamps import Moment
 
 
@@ -47,11 +47,11 @@ def candidates_of(memory: RoboMemory, name: str) -> tuple[Candidate, ...]:
     return tuple(candidate_of(thing, *memory.told_of(thing)) for thing in memory.named(name))
 
 
-def candidate_of(entity: Entity, now: Moment, place: Whereabouts, evidence: Sequence[Evidence]) -> Candidate:
-    """``entity`` at ``place``, with all ``evidence`` of it; ``now``: the newest moment known of."""
-    mine = [e for e in evidence if e.subject == entity.id or (e.told in FACTS and e.object == entity.id)]
-    mine = [e for e in mine if e.told is not Told.EMPTY]
-    newest = sorted(mine, key=lambda e: (e.at, e.id), reverse=True)
+def candidate_of(
+    entity: Entity, now: Moment, place: Whereabouts, told: Sequence[Telling], records: Sequence[int]
+) -> Candidate:
+    """``entity`` at ``place``, with who ``told`` of it and the ``records`` behind that, the newest first;
+    ``now``: the newest moment known of."""
     last = entity.last_seen
     return Candidate(
         entity.label,
@@ -64,7 +64,7 @@ def candidate_of(entity: Entity, now: Moment, place: Whereabouts, evidence: Sequ
         entity.confidence,
         entity.first_seen.ns,
         last.ns,
-        len({e.note_id for e in mine}),
-        tuple(sorted({e.source for e in mine if e.source})),
-        tuple(dict.fromkeys(e.record_id for e in newest)),
+        sum(t.saw + t.said for t in told),
+        tuple(sorted({t.source for t in told if t.source})),
+        tuple(records),
     )

@@ -10,6 +10,7 @@ import pytest
 
 from robomemory import Answer, AnswerKind, HashingEmbedder, InvalidQueryError, Memory
 from robomemory.timestamps import Moment
+from tests.postgres import server
 
 S = 10**9
 
@@ -23,7 +24,11 @@ def memory(tmp_path) -> Iterator[Memory]:
 
 @pytest.fixture
 def house(memory: Memory) -> Memory:
-    """A kitchen in its second run, 40 s old."""
+    return kitchen(memory)
+
+
+def kitchen(memory: Memory) -> Memory:
+    """``memory`` with a kitchen in its second run, 40 s old."""
     robo = memory.robo
     robo.begin_run(0)
     memory.relate("teapot", "on", "shelf", stamp_ns=90 * S, source="camera")
@@ -154,6 +159,20 @@ def test_where_it_was(house: Memory, question: str, holder: str):
     assert {s.holder for s in answer.stays} <= {holder, ""}
 
 
+@pytest.mark.long
+def test_a_shared_memory_answers_the_same(memory: Memory):
+    kitchen(memory)
+    with Memory(server().url(), embedder=HashingEmbedder(), clock_ns=memory.robo.clock_ns) as shared:
+        kitchen(shared)
+        tables = (WHERE, INSIDE, IS_IT, BEFORE)
+        questions = [row[0] for table in tables for row in table] + CHANGES
+        for question in [*questions, "where is the red mug, since when, who saw it", "who saw the fork"]:
+            one, other = memory.ask(question), shared.ask(question)
+            assert one.text == other.text, question
+            assert [c.times for c in one.candidates] == [c.times for c in other.candidates]
+            assert (one.tellers, one.moment, one.stays) == (other.tellers, other.moment, other.stays)
+
+
 def test_nothing_was_before(house: Memory):
     answer = house.ask("where was the fork before?")
     assert (answer.kind, answer.known) == (AnswerKind.WHERE_BEFORE, False)
@@ -207,6 +226,20 @@ def test_since_when_who_and_when_seen(house: Memory):
     stays = house.ask("where has the red mug been?")
     assert stays.kind is AnswerKind.HISTORY
     assert [s.holder for s in stays.stays if s.holder] == ["drawer", "tray"]
+
+
+def test_a_source_counts_each_note_once_and_none_that_was_retracted(memory: Memory):
+    for t in range(1, 6):
+        memory.add("cup", about=["cup"], position=(t * 0.001, 0, 0), stamp_ns=t * S, source="camera")
+    memory.relate("cup", "on", "desk", position=(0, 0, 0), stamp_ns=6 * S, source="camera")
+    wrong = memory.relate("cup", "in", "box", stamp_ns=7 * S, source="ben")
+    assert [(t.source, t.saw, t.said) for t in memory.ask("who saw the cup").tellers] == [
+        ("ben", 0, 1), ("camera", 6, 0),
+    ]  # fmt: skip
+    assert [t.source for t in memory.ask("who says that the cup is on the desk").tellers] == ["camera"]
+    memory.retract(wrong)
+    (camera,) = memory.ask("who saw the cup").tellers
+    assert (camera.first, camera.last) == (Moment(0, 1 * S), Moment(0, 6 * S))
 
 
 def test_several_questions_at_once(house: Memory):
