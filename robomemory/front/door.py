@@ -17,7 +17,6 @@ from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, Stay, Whe
 from robomemory.memory import RoboMemory
 from robomemory.notes import Note, Plain, Position
 from robomemory.records import MemoryKind, MemoryRecord, Query, check_k, check_kinds
-from robomemory.update_protocol import fits
 
 Ball = tuple[Position, float]
 Box = tuple[Position, Position]
@@ -230,11 +229,10 @@ class Memory:
             )
 
         if picture is not None:
-            placed = Query("-", near=near, between=between, run=run)
+            within = Query("-", None, None, near, between, run, box, relation, source, metadata)
             alike = self.robo.alike(
-                picture, name=name, kinds=kinds, k=k or 10, min_score=min_score,
-                fits=lambda record: fits(placed, record) and holds(record),
-            )  # fmt: skip
+                picture, name=name, kinds=kinds, k=k or 10, min_score=min_score, within=within
+            )
             return Compared((Found(r.record.id, r.record, r.score) for r in alike), alike.not_comparable)
         if text or near is not None or between is not None:
             query = Query(text, asked, MANY if filtered or not text else k or 10, near, between, run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -38,6 +38,7 @@ from robomemory.records import (
 from robomemory.store.backend import Backend
 from robomemory.store.forgetting import keys_of
 from robomemory.store.notes_told import PicturedRecord
+from robomemory.update_protocol import fits
 
 T = TypeVar("T")
 
@@ -98,6 +99,9 @@ class PictureAnswers:
     def _up_to_date(self) -> None:
         raise NotImplementedError
 
+    def _placed(self, query: Query) -> Query:
+        raise NotImplementedError
+
     def _encode_with(self, encoder: PictureEmbedder | None) -> None:
         if encoder is not None:
             check_encoder("RoboMemory.pictures", encoder)
@@ -124,12 +128,12 @@ class PictureAnswers:
         kinds: Collection[str] | None = None,
         k: int = 10,
         min_score: float = 0.0,
-        fits: Callable[[MemoryRecord], bool] = lambda record: True,
+        within: Query | None = None,
     ) -> Compared[Recall]:
         """The ``k`` records that stand whose pictures look most like ``picture``, best first: of ``kinds``,
-        with a thing called ``name`` in them, for which ``fits`` holds. The score is the cosine, 0 at least;
-        what scores less than ``min_score`` is not found. All pictures with a vector of the same encoder are
-        compared.
+        with a thing called ``name`` in them, and with the place, time and other values that ``within`` asks
+        for, whose text has no say here. The score is the cosine, 0 at least; what scores less than
+        ``min_score`` is not found. All pictures with a vector of the same encoder are compared.
 
         Raises:
             InvalidQueryError: no picture, no encoder for it, or a condition out of range. EmbeddingError: the
@@ -138,6 +142,7 @@ class PictureAnswers:
         check_k("find: k", k)
         asked = check_kinds("find: kinds", kinds)
         self._up_to_date()
+        placed = None if within is None else self._placed(within)
         names = None if name is None else self._names_of(name)
         encoder, vector = self._vector_of("find: picture", picture)
         index = self._index(encoder, len(vector))
@@ -148,8 +153,9 @@ class PictureAnswers:
                 records = self._store.by_id([each.id for each in part])
                 self._drop_gone(index, [each.id for each in part if each.id not in records])
                 for each in part:
-                    if each.id in records and fits(records[each.id]):
-                        found.append(Recall(records[each.id], min(1.0, max(0.0, each.cosine)), len(found)))
+                    record = records.get(each.id)
+                    if record is not None and (placed is None or fits(placed, record)):
+                        found.append(Recall(record, min(1.0, max(0.0, each.cosine)), len(found)))
                 if len(found) >= k or not part:
                     break
             return Compared(found[:k], self._store.pictures_beside(encoder))

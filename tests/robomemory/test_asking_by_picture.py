@@ -51,6 +51,8 @@ def test_a_picture_finds_the_most_alike_with_conditions(memory):
     assert [f.text for f in door.find(picture=drawn(RED, 9), name="blue mug")] == ["blue mug seen"]
     assert len(door.find(picture=asked, name="mug")) == 3  # as where("mug") would
     assert [f.text for f in door.find(picture=asked, near=((0.9, 0.0, 0.0), 0.1))] == ["blue mug seen"]
+    assert [f.text for f in door.find(picture=asked, between=(2 * 10**9, 10**10))] == ["put the red mug down"]
+    assert [f.text for f in door.find(picture=asked, source="camera")] == []
     assert door.find(picture=png(GREEN), min_score=0.9) == ()
     assert door.find(picture=asked)[0].score > 0.9
 
@@ -58,11 +60,12 @@ def test_a_picture_finds_the_most_alike_with_conditions(memory):
 def test_a_condition_that_few_fit_is_searched_to_the_end(memory):
     vectors = np.eye(8)[0] + 0.001 * np.random.default_rng(0).standard_normal((1500, 8))
     notes = [
-        shown("episodic", f"t{i}", Picture(png(), tuple(v), "axes"), i + 1) for i, v in enumerate(vectors)
+        shown("episodic", f"t{i}", Picture(png(), tuple(v), "axes"), i + 1, source=f"s{i}")
+        for i, v in enumerate(vectors)
     ]
     memory.remember(notes)
     asked = Picture(png(), tuple(-np.eye(8)[0]), "axes")
-    (least,) = memory.alike(asked, fits=lambda r: r.text == "t1234")
+    (least,) = memory.alike(asked, within=Query("-", source="s1234"))
     assert least.record.text == "t1234"
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     order = [f"t{i}" for i in np.argsort(-(unit @ np.eye(8)[1]))[:30]]

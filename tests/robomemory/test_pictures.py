@@ -16,6 +16,7 @@ from robomemory import (
     Memory,
     RoboMemory,
 )
+from robomemory.embed.pictures import MAX_PIXELS, decode
 from robomemory.notes import MAX_PICTURE, Picture
 from robomemory.store.exchange import from_lines, to_lines
 from tests.postgres import server
@@ -152,8 +153,21 @@ def test_a_bad_picture_is_refused_and_nothing_of_the_call_is_kept(memory, pictur
 def test_a_picture_that_unpacks_to_a_giant_is_refused(memory):
     out = io.BytesIO()
     Image.new("1", (30_000, 30_000)).save(out, "PNG")
-    with pytest.raises(InvalidNoteError, match=r"30000 x 30000 pixels|no picture"):
+    with pytest.raises(InvalidNoteError, match=f"far more than the {MAX_PIXELS} pixels"):
         memory.remember([shown("episodic", "bomb", Picture(out.getvalue()))])
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+def test_every_kind_of_png_and_jpeg_is_drawn_in_three_colours(mode):
+    image = Image.new(mode, (9, 5))
+    out = io.BytesIO()
+    image.save(out, "JPEG" if mode == "CMYK" else "PNG")
+    found = decode("here", out.getvalue(), InvalidNoteError)
+    assert (found.shape, found.dtype) == ((5, 9, 3), np.uint8)
+    out = io.BytesIO()
+    Image.new("RGB", (5, 5)).save(out, "GIF")
+    with pytest.raises(InvalidNoteError, match="here: .* no picture"):
+        decode("here", out.getvalue(), InvalidNoteError)
 
 
 class Broken(HistogramPictures):
