@@ -11,6 +11,7 @@ from robomemory import (
     InvalidQueryError,
     Memory,
     MissingDependencyError,
+    Query,
     RoboMemory,
 )
 from robomemory.notes import Picture

@@ -166,7 +166,7 @@ def test_every_kind_of_png_and_jpeg_is_drawn_in_three_colours(mode):
     assert (found.shape, found.dtype) == ((5, 9, 3), np.uint8)
     out = io.BytesIO()
     Image.new("RGB", (5, 5)).save(out, "GIF")
-    with pytest.raises(InvalidNoteError, match="here: .* no picture"):
+    with pytest.raises(InvalidNoteError, match=r"here: .* no picture"):
         decode("here", out.getvalue(), InvalidNoteError)
 
 
