@@ -125,27 +125,37 @@ def test_the_rule_stands_at_once_and_the_edit_comes_later(helped, note):
     assert facts(memory) == {"ladder leans on wall", "ladder bolted to wall"}
 
 
-def test_what_was_never_true_is_taken_back_and_can_be_brought_back(helped, note, path):
-    memory = helped(resolve=once(lambda local: [DeleteEdge(edge(local, "mug in drawer").key, never=True)]))
+def test_what_was_never_true_is_taken_back_and_can_be_brought_back(reopen, note):
+    never = once(lambda local: [DeleteEdge(edge(local, "mug in drawer").key, never=True)])
+    memory = reopen(helpers=Helpers(resolve=never))
     memory.remember([note("spatial", "a", 1, "mug", at=(0.5, 0, 0), says=("mug", "in", "tray"))])
     memory.remember([note("spatial", "b", 3, "mug", at=(0.1, 0, 0), says=("mug", "in", "drawer"))])
-    before = memory.clock_ns()
+    before = memory.status().recorded_ns
     assert memory.settle(20)
     assert facts(memory) == {"mug in tray"}
     assert memory.scene().past == ()
     assert memory.where_is("mug").position == (0.1, 0, 0)  # only the edge was edited
-    assert {str(f) for f in memory.scene(known_ns=before).facts} <= {"mug in drawer", "mug in tray"}
-    memory.close()
-    with RoboMemory(path, embedder=HashingEmbedder()) as again:
-        assert facts(again) == {"mug in tray"}
-        (edit,) = edit_of(again)
-        again.retract(edit.id)
-        assert facts(again) == {"mug in drawer"}
-        assert [str(f) for f in again.scene().past] == ["mug in tray"]
-    with RoboMemory(path, embedder=HashingEmbedder()) as again:
-        assert facts(again) == {"mug in drawer"}
-        again.remember([note("spatial", "c", 9, says=("mug", "in", "sink"))])
-        assert facts(again) == {"mug in sink"}
+    if memory.status().recorded_ns > before:  # the resolver took its time
+        assert {str(f) for f in memory.scene(known_ns=before).facts} == {"mug in drawer"}
+    again = reopen()
+    assert facts(again) == {"mug in tray"}
+    (edit,) = edit_of(again)
+    again.retract(edit.id)
+    assert facts(again) == {"mug in drawer"}
+    assert [str(f) for f in again.scene().past] == ["mug in tray"]
+    again = reopen()
+    assert facts(again) == {"mug in drawer"}
+    again.remember([note("spatial", "c", 9, says=("mug", "in", "sink"))])
+    assert facts(again) == {"mug in sink"}
+
+
+def test_what_was_said_too_often_is_not_taken_back(helped, note, monkeypatch, caplog):
+    monkeypatch.setattr("robomemory.resolving.swap_back.MOST_READ", 3)
+    memory = helped(resolve=once(lambda local: [DeleteEdge(edge(local, "mug in drawer").key, never=True)]))
+    memory.remember([note("spatial", "b", t, says=("mug", "in", "drawer")) for t in range(9)])
+    assert memory.settle(20)
+    assert facts(memory) == {"mug in drawer"}
+    assert "is left out: too much was said since" in caplog.text
 
 
 def test_edits_survive_export_and_import(helped, note, tmp_path):
