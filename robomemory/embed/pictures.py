@@ -59,9 +59,7 @@ def decode(where: str, data: bytes, error: type[RoboMemoryError]) -> Image:
                     pixels = ((pixels[..., :3] * cover + 127) // 255).astype(np.uint8)
                 return np.ascontiguousarray(pixels)
     except pil.DecompressionBombError as cause:
-        raise error(
-            f"{where}: a picture of far more than the {MAX_PIXELS} pixels that are allowed"
-        ) from cause
+        raise error(f"{where}: a picture of far more than the {MAX_PIXELS} pixels allowed") from cause
     except Exception as cause:  # Pillow raises what it likes on a torn file
         raise error(
             f"{where}: {len(data)} bytes that are no picture: expected a whole PNG or JPEG file"
