@@ -59,7 +59,7 @@ class Named:
         return candidate_of(self.thing, *self._told)
 
 
-class Names:
+class ThingNames:
     """Resolves names against ``memory``; of several things all, seen last first."""
 
     def __init__(self, memory: RoboMemory) -> None:
