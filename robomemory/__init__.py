@@ -42,7 +42,14 @@ from robomemory.records import (
 )
 from robomemory.resolving.edits import AddEdge, Apart, DeleteEdge, Keep, ModifyEdge, SameThing
 from robomemory.resolving.endpoint import EndpointResolver
-from robomemory.resolving.local_graph import Edge, LocalGraph, Question, QuestionKind, Resolver, Vertex
+from robomemory.resolving.local_graph import (
+    ConflictResolver,
+    Edge,
+    LocalGraph,
+    OpenQuestion,
+    QuestionKind,
+    Vertex,
+)
 from robomemory.resolving.rule_resolver import RuleResolver
 
 __all__ = [
@@ -54,6 +61,7 @@ __all__ = [
     "Candidate",
     "Compared",
     "Confirmation",
+    "ConflictResolver",
     "DeleteEdge",
     "Edge",
     "EfficientNetPictures",
@@ -81,15 +89,14 @@ __all__ = [
     "ModifyEdge",
     "Note",
     "NoteLike",
+    "OpenQuestion",
     "Picture",
     "PictureEmbedder",
     "Query",
-    "Question",
     "QuestionKind",
     "Recall",
     "RecallResult",
     "Recognition",
-    "Resolver",
     "ResolverError",
     "Revision",
     "RevisionAction",
