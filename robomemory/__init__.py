@@ -16,6 +16,7 @@ from robomemory.errors import (
     InvalidQueryError,
     MemoryClosedError,
     MissingDependencyError,
+    ReadOnlyError,
     ResolverError,
     RoboMemoryError,
     StoreCorruptError,
@@ -23,14 +24,20 @@ from robomemory.errors import (
     StoreInUseError,
     StoreVersionError,
 )
+from robomemory.front.asynchronous import AsyncMemory
+from robomemory.front.camera import Seen
 from robomemory.front.candidates import Candidate
-from robomemory.front.door import Found, Memory, Then
+from robomemory.front.door import Memory
+from robomemory.front.found import Found
 from robomemory.front.pictures import Compared, Exemplar, Recognition
+from robomemory.front.then import Then
 from robomemory.graph.draw import draw_graph, graph_image
 from robomemory.graph.scene import SceneChange, SceneFact, SceneGraph, SceneObject, Stay, Whereabouts
 from robomemory.helpers import Helpers, Revision, RevisionAction
 from robomemory.memory import RoboMemory
 from robomemory.notes import Failure, Note, NoteLike, Picture, StepDone
+from robomemory.places.poses import Pose
+from robomemory.places.regions import Box
 from robomemory.records import (
     Confirmation,
     MemoryKind,
@@ -42,7 +49,14 @@ from robomemory.records import (
 )
 from robomemory.resolving.edits import AddEdge, Apart, DeleteEdge, Keep, ModifyEdge, SameThing
 from robomemory.resolving.endpoint import EndpointResolver
-from robomemory.resolving.local_graph import Edge, LocalGraph, Question, QuestionKind, Resolver, Vertex
+from robomemory.resolving.local_graph import (
+    ConflictResolver,
+    Edge,
+    LocalGraph,
+    OpenQuestion,
+    QuestionKind,
+    Vertex,
+)
 from robomemory.resolving.rule_resolver import RuleResolver
 
 __all__ = [
@@ -51,9 +65,12 @@ __all__ = [
     "Answer",
     "AnswerKind",
     "Apart",
+    "AsyncMemory",
+    "Box",
     "Candidate",
     "Compared",
     "Confirmation",
+    "ConflictResolver",
     "DeleteEdge",
     "Edge",
     "EfficientNetPictures",
@@ -81,15 +98,16 @@ __all__ = [
     "ModifyEdge",
     "Note",
     "NoteLike",
+    "OpenQuestion",
     "Picture",
     "PictureEmbedder",
+    "Pose",
     "Query",
-    "Question",
     "QuestionKind",
+    "ReadOnlyError",
     "Recall",
     "RecallResult",
     "Recognition",
-    "Resolver",
     "ResolverError",
     "Revision",
     "RevisionAction",
@@ -101,6 +119,7 @@ __all__ = [
     "SceneFact",
     "SceneGraph",
     "SceneObject",
+    "Seen",
     "Stay",
     "StepDone",
     "StoreCorruptError",

@@ -15,7 +15,7 @@ from enum import StrEnum
 from robomemory import checks
 from robomemory.errors import InvalidQueryError
 from robomemory.records import MemoryRecord
-from robomemory.resolving.local_graph import Resolver
+from robomemory.resolving.local_graph import ConflictResolver
 
 _DAY_S = 86_400.0
 
@@ -52,7 +52,7 @@ class Helpers:
         InvalidQueryError: a helper can't be called, or a bad ``timeout_s``.
     """
 
-    resolve: Resolver | None = None
+    resolve: ConflictResolver | None = None
     update: Updater | None = None
     summarize: Summarizer | None = None
     timeout_s: float = 30.0

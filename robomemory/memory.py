@@ -42,6 +42,7 @@ from robomemory.records import (
 )
 from robomemory.resolving.swap_back import SwapBack
 from robomemory.resolving.worker import HelperWorker
+from robomemory.retention.forgetter import Forgetter
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
@@ -135,8 +136,9 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
 
     @classmethod
     def for_scene(
-        cls, folder: str | os.PathLike[str], scene: str, *, embedder: Embedder | None = None
-    ) -> RoboMemory:
+        cls, folder: str | os.PathLike[str], scene: str, *, embedder: Embedder | None = None,
+        helpers: Helpers | None = None,
+    ) -> RoboMemory:  # fmt: skip
         """The memory of ``scene`` in ``folder`` (made if missing), one file per scene; or in the database
         whose URL ``folder`` is.
 
@@ -144,7 +146,7 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
             InvalidQueryError: ``scene`` can't be a file name: letters, digits, "-", "_" are allowed.
             StoreError: ``folder`` can't be made, or ``scene`` is too long for it.
         """
-        return cls(scene_path(folder, scene), embedder=embedder)
+        return cls(scene_path(folder, scene), embedder=embedder, helpers=helpers)
 
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
         """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns. Gives the key
@@ -259,29 +261,17 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
 
         Raises:
             InvalidQueryError: no rule is given, one is out of range, or one chooses nothing or everything by
-                accident. StoreError: the disk failed; nothing was forgotten. MemoryClosedError.
+                accident. StoreError: the disk failed, and a part was forgotten at most. MemoryClosedError.
         """
         asked = Query(query) if isinstance(query, str) else query
         choice = ForgetChoice(kinds, before_ns, keep, asked, ids, everything, run)
         self._check_open()
-        with self._writing, self._store.turn():
-            self._check_open()
-            placed = None if choice.query is None else self._placed(choice.query)
-            choice = replace(
-                choice, kinds=choice.kinds or None, query=placed,
-                run=self._store.run if choice.run is None and choice.before_ns is not None else choice.run,
-            )  # fmt: skip
-            now = self._now()
-            self._follower.follow()
-            gone = self._store.chosen(choice)
-            if not len(gone):
-                return 0
-            self._store.forget(gone, self._parts.without(gone, self._store.ids, now), now)
-            self._follower.follow()
-            if self._store.shared:
-                return len(gone)
-            self._parts.drop(gone.ids)
-            return len(gone)
+        placed = None if choice.query is None else self._placed(choice.query)
+        choice = replace(choice, kinds=choice.kinds or None, query=placed)
+        forgetter = Forgetter(
+            self._store, self._parts, self._follower, self._writing, self._now, self._check_open
+        )
+        return forgetter.forget(choice)
 
     def steps(self) -> tuple[MemoryRecord, ...]:
         """The temporal buffer, oldest first."""

@@ -12,18 +12,22 @@ from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import Embedder
 from robomemory.errors import MemoryClosedError
 from robomemory.fusion import collect, merge
+from robomemory.graph.scene import Entity
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.longterm import LongTermMemory
-from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall, RecallResult
+from robomemory.records import MemoryKind, MemoryRecord, Query, Recall, RecallResult
 from robomemory.resolving.provenance import REVISED_BY, voided_by
 from robomemory.store.backend import Backend
 from robomemory.store.forgetting import Consequences, Forgotten
 from robomemory.temporal import TemporalMemory
+from robomemory.timestamps import Moment
 from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, Ids, MemoryPart, RecordRow, Update
 from robomemory.vectors.index import FLAT_LIMIT
 from robomemory.vectors.index_files import IndexFiles
 
 T = TypeVar("T")
+EVERY = 1_000_000
+"""Most records that fit a query without words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ class MemoryParts:
         if missing:
             return RecallResult(missing=missing)
         rows = next(iter(vectors.values()))
-        asked = [Asked(q, row, q.k or (k if q.text else MAX_K)) for q, row in zip(queries, rows, strict=True)]
+        asked = [Asked(q, row, q.k or (k if q.text else EVERY)) for q, row in zip(queries, rows, strict=True)]
 
         def answer(kind: MemoryKind) -> list[list[Recall]]:
             """The answer of one memory to each query; empty where a query does not ask it."""
@@ -173,6 +177,31 @@ class MemoryParts:
         graph = self.spatial.without(gone.ids.get(MemoryKind.SPATIAL, ()), Update((), {}, ids, now_ns))
         lines, emptied = self.temporal.without(gone.ids.get(MemoryKind.TEMPORAL, ()))
         return Consequences(graph, lines, emptied)
+
+    def correction(self, old: MemoryRecord, update: Update) -> Change:
+        """What becomes of everything once ``old`` was never true and the one row of ``update``, of the same
+        kind, is told instead."""
+        (row,) = update.rows
+        taken_back = RecordRow(old, None, REMOVED)
+        if old.kind is not MemoryKind.SPATIAL:  # it replaces what ``old`` did
+            mine = (replace(r, replaced_by=row.record.id) for r in self._store.replaced_by(old.id))
+            return Change(rows=(row,), updates=(taken_back, *mine))
+        gone = self.retraction(old, update.ids, update.recorded_ns)
+        void = self._store.evidence_of([old.id])
+        new = self.spatial.plan(replace(update, void=void))
+        told = {e.id for e in new.entities}
+        rest = {end for e in void for end in (e.subject, e.object)}
+        left = {e.id: e for e in gone.entities}
+        entities = [_without(e, left.get(e.id), row.record.moment) for e in new.entities]
+        mentions = [s for s in gone.sightings if s.position is None]
+        updates = [r for r in new.updates if r.record.id != old.id]
+        return replace(
+            new,
+            updates=(*updates, taken_back),
+            entities=(*entities, *(e for e in gone.entities if e.id in rest - told)),
+            sightings=(*new.sightings, *mentions),
+            folds=None,
+        )
 
     def retraction(self, record: MemoryRecord, ids: Ids, now_ns: int) -> Change:
         """What becomes of everything once ``record`` was never true."""
@@ -234,3 +263,13 @@ class MemoryParts:
             return pool.submit(call, *args)
         except RuntimeError as error:  # closed between the check and here
             raise MemoryClosedError(f"{self._where}: the memory is closed") from error
+
+
+def _without(entity: Entity, left: Entity | None, at: Moment) -> Entity:
+    """``entity``, which was told of at ``at``, with the times that are ``left`` of it without an error."""
+    if left is None:
+        return entity
+    first, last = (at, at) if left.position_at == Moment(0, 0) and left.position is None else (
+        left.first_seen, left.last_seen
+    )  # fmt: skip
+    return replace(entity, first_seen=min(first, at), last_seen=max(last, at))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from robomemory import checks
 from robomemory.asking.answers import Answer, AnswerKind, together
 from robomemory.asking.grammar import HAND, AskedFor, plain_question, read
-from robomemory.asking.names import Named, Names, slipped
+from robomemory.asking.names import Named, ThingNames, slipped
 from robomemory.asking.past import PastAnswers
 from robomemory.asking.present import PresentAnswers
 from robomemory.asking.records import RecordAnswers
@@ -42,7 +42,7 @@ class Asking:
         if min_score is not None:
             (min_score,) = checks.numbers("ask: min_score", (min_score,), 1, InvalidQueryError)
         self._memory = memory
-        self._names = Names(memory)
+        self._names = ThingNames(memory)
         self._records = RecordAnswers(memory, k, min_score)
         now = memory.now()
         since = Since(memory, now, since_ns)
@@ -148,7 +148,7 @@ def _carried(one: AskedFor, before: AskedFor) -> AskedFor:
     return replace(one, thing=thing, holder=holder, relation=relation)
 
 
-def _is_name(names: Names, bare: str) -> bool:
+def _is_name(names: ThingNames, bare: str) -> bool:
     wanted = thing_name(bare)
     return any(
         name_key(wanted) == name_key(n.thing.name)

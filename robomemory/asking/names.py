@@ -12,7 +12,7 @@ from robomemory.front.candidates import Candidate, candidate_of
 from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory import RoboMemory
 from robomemory.names import content, kin, name_key, thing_name
-from robomemory.store.tellings import Telling
+from robomemory.store.past.tellings import Telling
 from robomemory.timestamps import Moment
 
 _OWNED = re.compile(r"(my|your|his|her|our|their|\S+['\u2019]s)\b")
@@ -59,7 +59,7 @@ class Named:
         return candidate_of(self.thing, *self._told)
 
 
-class Names:
+class ThingNames:
     """Resolves names against ``memory``; of several things all, seen last first."""
 
     def __init__(self, memory: RoboMemory) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from robomemory.asking.answers import Answer, AnswerKind
 from robomemory.asking.grammar import AskedFor
-from robomemory.asking.names import Named, Names
+from robomemory.asking.names import Named, ThingNames
 from robomemory.asking.present import PresentAnswers, held_by, holding, of_relation
 from robomemory.asking.since import Since
 from robomemory.asking.times import TimeKind, moment_words
@@ -113,7 +113,7 @@ class PastAnswers:
             moment=since,
         )  # fmt: skip
 
-    def since_when(self, asked: AskedFor, found: Sequence[Named], names: Names) -> Answer:
+    def since_when(self, asked: AskedFor, found: Sequence[Named], names: ThingNames) -> Answer:
         """Since when each of ``found`` is where it is, or in the asked relation."""
         others = {n.label for n in names.meant(asked.holder)} if asked.holder else set[str]()
         facts, stays, texts = list[SceneFact](), list[Stay](), []
@@ -142,7 +142,7 @@ class PastAnswers:
             facts=tuple(facts), moment=min(began, default=None),
         )  # fmt: skip
 
-    def was_it(self, asked: AskedFor, found: Sequence[Named], names: Names) -> Answer:
+    def was_it(self, asked: AskedFor, found: Sequence[Named], names: ThingNames) -> Answer:
         """Whether one of ``found`` was in that relation, at the asked time or ever."""
         others = names.meant(asked.holder)
         told = [f for n in found for f in self._memory.past.told_of(n.thing)]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from robomemory.asking.answers import Answer, AnswerKind, Teller
 from robomemory.asking.grammar import AskedFor
-from robomemory.asking.names import Named, Names
+from robomemory.asking.names import Named, ThingNames
 from robomemory.asking.times import moment_words
 from robomemory.asking.words import capital, listed, teller_words, the, times_words, where_words
 from robomemory.belief.relations import METRIC, PLACE, RELATIONS, STATE, opposite
@@ -30,7 +30,7 @@ _ANYTHING = frozenset({"thing", "object", "item", "things known", "different thi
 class PresentAnswers:
     """Answers about ``memory`` as it is ``now``."""
 
-    def __init__(self, memory: RoboMemory, now: Moment, names: Names) -> None:
+    def __init__(self, memory: RoboMemory, now: Moment, names: ThingNames) -> None:
         self._memory, self._now, self._names = memory, now, names
 
     def where(self, asked: AskedFor, found: Sequence[Named]) -> Answer:

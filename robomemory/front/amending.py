@@ -24,7 +24,7 @@ from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import keys_of
 from robomemory.store.locks import FairLock
 from robomemory.store.notes_told import told_notes
-from robomemory.store.tellings import Telling
+from robomemory.store.past.tellings import Telling
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Change, RecordRow, Update, stands_for
 
@@ -112,8 +112,8 @@ class Amending:
     ) -> int:  # fmt: skip
         """``region``, a ball ((x, y, z), radius) or a box (low corner, high corner) [m] in ``frame`` (empty:
         the memory's own), was in view at ``stamp_ns`` [ns], and what was not seen in it is not there: its
-        place is unknown from then on. What is remembered as seen there at that stamp stays. Gives the key of the
-        record that says so.
+        place is unknown from then on. What is remembered as seen there at that stamp stays. Gives the key of
+        the record that says so.
 
         Raises:
             InvalidQueryError: a bad region, or an unknown frame. InvalidNoteError: a bad stamp, confidence,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory import RoboMemory
 from robomemory.records import Position
-from robomemory.store.tellings import Telling
+from robomemory.store.past.tellings import Telling
 from robomemory.timestamps import Moment
 
 
@@ -16,11 +16,11 @@ from robomemory.timestamps import Moment
 class Candidate:
     """A thing that a name may mean.
 
-    ``position`` (3,) [m, base frame], None if unknown, as of ``stamp_ns`` [ns] of ``run``; ``via`` the holder
-    whose place it is (empty: its own); ``facts`` such as "mug in tray", from the thing outwards; ``age_s``
-    [s] since it was last seen or told of, None if that was in another run of the clock; ``confidence`` [0, 1]
-    of its place. The evidence: ``first_seen_ns`` and ``last_seen_ns`` [ns], ``times`` in all, the ``sources``
-    and the records ``record_ids``, the newest first.
+    ``position`` (3,) [m, in ``frame``; empty: the memory's own], None if unknown, as of ``stamp_ns`` [ns] of
+    ``run``; ``via`` the holder whose place it is (empty: its own); ``facts`` such as "mug in tray", from the
+    thing outwards; ``age_s`` [s] since it was last seen or told of, None if that was in another run of the
+    clock; ``confidence`` [0, 1] of its place. The evidence: ``first_seen_ns`` and ``last_seen_ns`` [ns],
+    ``times`` in all, the ``sources`` and the records ``record_ids``, the newest first.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Candidate:
     times: int
     sources: tuple[str, ...]
     record_ids: tuple[int, ...]
+    frame: str = ""
 
 
 def candidates_of(memory: RoboMemory, name: str) -> tuple[Candidate, ...]:

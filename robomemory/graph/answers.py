@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from robomemory.embed.embedder import CachedEmbedder
 from robomemory.graph.history import History
@@ -35,9 +35,12 @@ class SceneAnswers:
         """See :meth:`SceneQuestions.history`."""
         return self._questions.history(name)
 
-    def inside(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> tuple[str, ...]:
+    def inside(
+        self, name: str, at_ns: int | None = None, *, run: int | None = None,
+        relations: Collection[str] = ("in",),
+    ) -> tuple[str, ...]:  # fmt: skip
         """See :meth:`SceneQuestions.inside`."""
-        return self._questions.inside(name, at_ns, run=run)
+        return self._questions.inside(name, at_ns, run=run, relations=relations)
 
     def changes(
         self, since_ns: int, until_ns: int | None = None, *, run: int | None = None

@@ -6,7 +6,7 @@ moment of recording (as it was believed at ``known_ns``, the computer's clock).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from robomemory.belief.carrying import CarriedPlace, Scenery, carried
@@ -207,12 +207,13 @@ class History:
         last = places[-1].began
         return self.where_was(entity, Moment(last.run, last.ns - 1))
 
-    def inside(self, entity: Entity, at: Moment) -> list[str]:
-        """Labels of the things in ``entity`` at ``at``, and of the things in those, the nearest first."""
+    def inside(self, entity: Entity, at: Moment, relations: Collection[str] = ("in",)) -> list[str]:
+        """Labels of the things in ``entity`` at ``at``, and of the things in those, the nearest first;
+        ``relations`` are those that count."""
         labels, found, edge = self._labels(), dict[int, str](), [entity.id]
         while edge:
             facts = self.facts_of(edge, at, at)
-            inner = (f.subject for f in facts if f.relation == "in" and f.object in edge)
+            inner = (f.subject for f in facts if f.relation in relations and f.object in edge)
             edge = [key for key in dict.fromkeys(inner) if key not in found and key != entity.id]
             found |= {key: labels.get(key, "?") for key in edge}
         return list(found.values())

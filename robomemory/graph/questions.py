@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from robomemory import checks
+from robomemory.belief.relations import RELATIONS
 from robomemory.errors import InvalidQueryError
 from robomemory.graph.history import History
 from robomemory.graph.scene import Entity, SceneChange, SceneGraph, Stay, Whereabouts
 from robomemory.graph.spatial import SpatialMemory
-from robomemory.names import SAME
+from robomemory.names import PLACE, SAME
 from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.timestamps import FOREVER, Moment
+
+
+def holding(relations: object) -> frozenset[str]:
+    """``relations`` in their usual words: "in", "on", "held by".
+
+    Raises:
+        InvalidQueryError: one is another relation, or there is none.
+    """
+    given = checks.names("inside: relations", relations, InvalidQueryError)
+    meant = [RELATIONS.meaning(said) for said in given]
+    wrong = [s for s, m in zip(given, meant, strict=True) if m.relation not in PLACE or m.turned or m.denied]
+    if wrong or not given:
+        raise InvalidQueryError(
+            f"inside: relations {checks.shown(wrong or relations)}, allowed are {', '.join(sorted(PLACE))}"
+        )
+    return frozenset(m.relation for m in meant)
 
 
 class SceneQuestions:
@@ -94,16 +111,20 @@ class SceneQuestions:
         entity = self.called(name)
         return () if entity is None else self._spatial.past.stays(entity)
 
-    def inside(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> tuple[str, ...]:
-        """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns]. Raises
-        as :meth:`where_is`."""
+    def inside(
+        self, name: str, at_ns: int | None = None, *, run: int | None = None,
+        relations: Collection[str] = ("in",),
+    ) -> tuple[str, ...]:  # fmt: skip
+        """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns];
+        ``relations``: which of "in", "on" and "held by" count. Raises as :meth:`where_is`."""
+        wanted = holding(relations)
         entity = self.called(name)
         at = self._maybe("inside: at_ns", at_ns, run)
         if entity is None:
             return ()
         if at is None:
-            return tuple(self._spatial.inside(entity.label))
-        return tuple(self._spatial.past.inside(entity, at))
+            return tuple(self._spatial.inside(entity.label, wanted))
+        return tuple(self._spatial.past.inside(entity, at, wanted))
 
     def changes(
         self, since_ns: int, until_ns: int | None = None, *, run: int | None = None

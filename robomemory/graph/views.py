@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Collection
 
 from robomemory.belief.carrying import CarriedPlace, Scenery, carried
 from robomemory.graph.current_graph import SceneState
@@ -100,15 +101,16 @@ class SceneViews:
             ]
             return [state.entities[k] for k in dict.fromkeys(keys)]
 
-    def inside(self, name: str) -> list[str]:
-        """Labels of the things in the thing called ``name`` now, and of the things in those, by nearness."""
+    def inside(self, name: str, relations: Collection[str] = ("in",)) -> list[str]:
+        """Labels of the things in the thing called ``name`` now, and of the things in those, by nearness;
+        ``relations`` are those that count."""
         with self._lock:
             entity = self.called(name)
             found: dict[int, str] = {}
             edge = [] if entity is None else [entity.id]
             while edge:
                 facts = (f for key in edge for f in self._state.facts_at(key, len(self._state.facts) + 1))
-                inner = [f.subject for f in facts if f.relation == "in" and f.object in edge]
+                inner = [f.subject for f in facts if f.relation in relations and f.object in edge]
                 edge = [key for key in dict.fromkeys(inner) if key not in found]
                 found.update((key, self._state.entities[key].label) for key in edge)
             if entity is not None:

@@ -13,7 +13,7 @@ from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import ONE_THING_M
 from robomemory.graph.scene import Fact
 from robomemory.names import name_key
-from robomemory.resolving.local_graph import Edge, LocalGraph, Question, QuestionKind, Vertex
+from robomemory.resolving.local_graph import Edge, LocalGraph, OpenQuestion, QuestionKind, Vertex
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import Change
 
@@ -39,7 +39,7 @@ def raised_by(change: Change) -> Raised:
     return Raised(facts, tuple(key for key, _ in change.names))
 
 
-class Names(Protocol):
+class NameVectors(Protocol):
     """The unit vectors of the things' names."""
 
     def vector(self, key: int) -> F32 | None: ...
@@ -54,7 +54,7 @@ def edges_among(state: SceneState, vertices: Collection[int]) -> dict[int, Fact]
 
 def gather(
     state: SceneState,
-    names: Names,
+    names: NameVectors,
     grow: Callable[[dict[int, float]], Mapping[int, float]],
     raised: Raised,
     seeds: int,
@@ -99,7 +99,7 @@ def _edge(f: Fact, new: bool) -> Edge:
     return Edge(f.id, f.subject, f.relation, f.object, f.valid_from, f.seen, f.confidence, f.record_id, new)
 
 
-def _rivals(state: SceneState, new: Mapping[int, Fact]) -> Iterable[Question]:
+def _rivals(state: SceneState, new: Mapping[int, Fact]) -> Iterable[OpenQuestion]:
     """Two relations of the same two things, of which no rule knows whether one excludes the other."""
     for fact in new.values():
         if fact.relation in _RULED:
@@ -107,20 +107,20 @@ def _rivals(state: SceneState, new: Mapping[int, Fact]) -> Iterable[Question]:
         for other in state.out_of(fact.subject):
             unlike = other.relation != fact.relation and other.relation not in _RULED
             if other.object == fact.object and unlike and (other.id < fact.id or other.id not in new):
-                yield Question(QuestionKind.BOTH_HOLD, (other.id, fact.id))
+                yield OpenQuestion(QuestionKind.BOTH_HOLD, (other.id, fact.id))
 
 
-def _which(state: SceneState, new: Mapping[int, Fact]) -> Iterable[Question]:
+def _which(state: SceneState, new: Mapping[int, Fact]) -> Iterable[OpenQuestion]:
     """A name that several things have, in a fact that came without a place of its own."""
     for fact in new.values():
         for end in (fact.subject, fact.object):
             alike = state.by_name.get(name_key(state.entities[end].name), [])
             placed = end in state.last and state.last[end].record_id == fact.record_id
             if len(alike) > 1 and not placed:
-                yield Question(QuestionKind.WHICH_THING, (fact.id,), tuple(sorted(set(alike))))
+                yield OpenQuestion(QuestionKind.WHICH_THING, (fact.id,), tuple(sorted(set(alike))))
 
 
-def _twins(state: SceneState, names: Names, things: Iterable[int]) -> Iterable[Question]:
+def _twins(state: SceneState, names: NameVectors, things: Iterable[int]) -> Iterable[OpenQuestion]:
     """A new thing at the place where one thing of an alike name was seen last, in another frame."""
     for key in things:
         thing, vector = state.entities[key], names.vector(key)
@@ -134,4 +134,4 @@ def _twins(state: SceneState, names: Names, things: Iterable[int]) -> Iterable[Q
             if math.fsum(a * b for a, b in zip(vector, theirs, strict=True)) >= ALIKE:
                 alike.append(other)
         if len(alike) == 1:
-            yield Question(QuestionKind.SAME_THING, (), (alike[0], key))
+            yield OpenQuestion(QuestionKind.SAME_THING, (), (alike[0], key))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from robomemory.records import Position
 from robomemory.resolving.edits import Edit
@@ -52,7 +52,7 @@ class QuestionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OpenQuestion:
     """A question of a ``kind`` about ``edges`` and ``vertices`` (keys), the newest last."""
 
     kind: QuestionKind
@@ -68,7 +68,7 @@ class LocalGraph:
 
     vertices: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
-    questions: tuple[Question, ...] = ()
+    questions: tuple[OpenQuestion, ...] = ()
     at: Moment = field(default=Moment(0, 0))
     raised_by: tuple[int, ...] = ()
 
@@ -87,7 +87,8 @@ class LocalGraph:
         return f"{self.vertex[edge.subject].label} {edge.relation} {self.vertex[edge.object].label}"
 
 
-class Resolver(Protocol):
+@runtime_checkable
+class ConflictResolver(Protocol):
     """Settles conflicts within a local graph (Algorithm 2, step 6): any callable of this form. It runs on a
     thread of its own, off the write lock. Its attribute ``name``, if it has one, stands in the ``source`` of
     the records that its edits become."""

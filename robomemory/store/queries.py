@@ -24,7 +24,7 @@ from robomemory.store.conditions import of_facts, of_sightings
 from robomemory.store.filters import FactFilter, SightingFilter
 from robomemory.store.finding import RecordFinding, of_evidence
 from robomemory.store.past.evidence import PastReads
-from robomemory.store.tellings import TellingReads
+from robomemory.store.past.tellings import TellingReads
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import LIVE, REMOVED, RecordRow
 

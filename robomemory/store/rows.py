@@ -208,7 +208,7 @@ def evidence_from(e: Sequence[object]) -> Evidence:
     return Evidence(
         key, note, record, Told(told), subject, relation, obj, _moment(run, ns),  # type: ignore[arg-type]
         position(x, y, z), radius, *more,  # type: ignore[arg-type]
-        box=box_from_numbers(json.loads(str(box))) if box else None,
+        box=box_from_numbers(json.loads(str(box))) if box else None,  # type: ignore[misc]
     )  # fmt: skip
 
 

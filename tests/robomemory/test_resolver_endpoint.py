@@ -18,7 +18,7 @@ from robomemory import (
     Keep,
     LocalGraph,
     ModifyEdge,
-    Question,
+    OpenQuestion,
     QuestionKind,
     ResolverError,
     RoboMemory,
@@ -39,7 +39,7 @@ def local_graph(name="mug"):
             Vertex(13, "cup", None, at, True),
         ),
         (Edge(21, 11, "in", 12, at, at, 1.0, 5), Edge(22, 11, "touches", 12, at, at, 0.9, 6, new=True)),
-        (Question(QuestionKind.SAME_THING, (), (11, 13)),),
+        (OpenQuestion(QuestionKind.SAME_THING, (), (11, 13)),),
         at,
         (6,),
     )

@@ -86,7 +86,7 @@ def state_of(db: sqlite3.Connection, path: str) -> tuple[int, int, int, int, int
         raise StoreCorruptError(f"{path}: torn: the table state is empty")
     if not all(isinstance(value, int) for value in state):
         raise StoreCorruptError(f"{path}: torn: the table state holds {shown(state)}")
-    return state  # type: ignore[no-any-return]
+    return state
 
 
 class SqliteReading(Backend):

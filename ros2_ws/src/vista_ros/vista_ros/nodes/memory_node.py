@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from visualization_msgs.msg import MarkerArray
@@ -14,6 +15,7 @@ from robomemory.front.door import Memory
 from robomemory.front.frames import Frames
 from robomemory.graph.draw import graph_image
 from robomemory.graph.markers import Marker, markers_of
+from robomemory.helpers import Helpers
 from robomemory.memory import RoboMemory
 from robomemory.places.poses import Pose
 from robomemory.records import MemoryStatus
@@ -37,7 +39,8 @@ class MemoryNode(VistaNode):
 
     ``folder`` is where the memories lie, one file for each ``scene_name``, or the URL of a PostgreSQL
     database (``postgresql://...``) that robots share. ``memory/graph`` shows the graph to viewers, latched.
-    The memory's own frame is the base frame of ``robot``; ``frames`` are poses of others in it, as JSON.
+    ``resolver`` is asked about conflicts in the graph, in the background. The memory's own frame is the base
+    frame of ``robot``; ``frames`` are poses of others in it, as JSON.
     """
 
     def __init__(self) -> None:
@@ -54,10 +57,12 @@ class MemoryNode(VistaNode):
         frames = c.poses_from_json(self.param("frames", ""))
         if (embedder := self.param("embedder", "")) not in ("", "hashing"):
             raise UnknownNameError("embedder", embedder, ["hashing"])
+        resolver = self.param("resolver", "") or None
         if embedder == "hashing":
-            self._memory = RoboMemory.for_scene(folder, scene, embedder=HashingEmbedder())
+            helpers = None if resolver is None else Helpers(resolve=loading.load_resolver(resolver))
+            self._memory = RoboMemory.for_scene(folder, scene, embedder=HashingEmbedder(), helpers=helpers)
         else:
-            self._memory = loading.open_memory(folder, scene)
+            self._memory = loading.open_memory(folder, scene, resolver=resolver)
         self._memory.frames = Frames(self._memory.frames.own, frames)
         self.serve(BeginRun, "begin_run", self._begin_run)
         self.serve(Remember, "remember", self._remember)
@@ -127,6 +132,10 @@ class MemoryNode(VistaNode):
             return self._frame, c.HERE
         return name, self._memory.frames.pose("frame_id", name, self.now_ns())
 
+    def _told(self, frame: str) -> str:
+        """``frame`` as the memory calls it: its own has another name in the graph."""
+        return "" if frame == self._frame else frame
+
     def _begin_run(self, request: BeginRun.Request, response: BeginRun.Response) -> BeginRun.Response:
         response.run = self._memory.begin_run(c.time_from_msg(request.stamp))
         response.ok = True
@@ -154,20 +163,23 @@ class MemoryNode(VistaNode):
         return response
 
     def _find(self, request: Find.Request, response: Find.Response) -> Find.Response:
-        wanted, frame = c.conditions_from_msg(request), self._frame_of(request.frame_id)
+        wanted, (frame, _) = c.conditions_from_msg(request), self._frame_of(request.frame_id)
         found = Memory.over(self._memory).find(
             wanted.text, kinds=wanted.kinds or None, near=wanted.near, box=wanted.box, between=wanted.between,
             run=wanted.run, relation=wanted.relation, source=wanted.source, metadata=wanted.metadata or None,
-            k=wanted.k, min_score=wanted.min_score,
+            k=wanted.k, min_score=wanted.min_score, frame=self._told(frame), stamp_ns=self.now_ns(),
         )  # fmt: skip
         known = self._memory.confirmations([each.id for each in found])
-        items = [Item(each.record, each.score, evidence=known.get(each.id)) for each in found]
-        response.ok, response.items = True, [c.memory_item_to_msg(item, *frame) for item in items]
+        placed = [(each, replace(each.record, position=each.position)) for each in found]
+        items = [Item(record, each.score, evidence=known.get(each.id)) for each, record in placed]
+        response.ok, response.items = True, [c.memory_item_to_msg(item, frame) for item in items]
         return response
 
     def _where(self, request: Where.Request, response: Where.Response) -> Where.Response:
-        things, frame = Memory.over(self._memory).where(request.name), self._frame_of(request.frame_id)
-        response.ok, response.candidates = True, [c.candidate_to_msg(each, *frame) for each in things]
+        frame, _ = self._frame_of(request.frame_id)
+        door, now_ns = Memory.over(self._memory), self.now_ns()
+        things = door.where(request.name, frame=self._told(frame), stamp_ns=now_ns)
+        response.ok, response.candidates = True, [c.candidate_to_msg(each, frame) for each in things]
         return response
 
     def _scene(self, request: Scene.Request, response: Scene.Response) -> Scene.Response:
