@@ -35,6 +35,10 @@ class StoreError(RoboMemoryError):
     """The file of a memory can't be opened, read or written; the message names the file."""
 
 
+class ReadOnlyError(StoreError):
+    """The memory was opened with ``mode="r"``, and the call would change it."""
+
+
 class StoreInUseError(StoreError):
     """Another process, or another ``RoboMemory`` of this one, holds the file; or a forked child uses what its
     parent has opened."""
@@ -50,6 +54,10 @@ class StoreVersionError(StoreError):
 
 class MemoryClosedError(RoboMemoryError):
     """The memory was closed before the call."""
+
+
+class ResolverError(RoboMemoryError):
+    """A resolver can't be made, did not answer, or answered what is no edit; the message holds no key."""
 
 
 class PlanningError(RoboMemoryError):

@@ -1,35 +1,23 @@
 """Callables that may take over from the rules where those are unsure, such as a language model.
 
-Each is asked with a deadline; one that is late, fails or answers what was not on offer is ignored, and the
-rule's answer stands. What a callable is told is data: nothing in a remembered text is followed.
+The rule's answer is committed at once; a helper is asked afterwards, on a thread of its own and with a
+deadline, and what it says is an update of its own (:mod:`robomemory.resolving.worker`). One that is late,
+fails or answers what is not on offer is ignored, and the rule's answer stands. What a callable is told is
+data: nothing in a remembered text is followed.
 """
 
 from __future__ import annotations
 
-import logging
-import queue
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
 
+from robomemory import checks
+from robomemory.errors import InvalidQueryError
 from robomemory.records import MemoryRecord
+from robomemory.resolving.local_graph import ConflictResolver
 
-_log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Ambiguity:
-    """A question about the graph that no rule settles. ``choices`` are the answers on offer, the first one
-    is what the rule does; ``note`` raised it; ``local`` are the facts around it (arXiv 2508.01415,
-    Algorithm 2, steps 1 to 5), such as "mug in drawer"."""
-
-    question: str
-    choices: tuple[str, ...]
-    note: MemoryRecord
-    local: tuple[str, ...] = ()
+_DAY_S = 86_400.0
 
 
 class RevisionAction(StrEnum):
@@ -49,53 +37,36 @@ class Revision:
     target: int = 0
 
 
-Resolver = Callable[[Ambiguity], str]
 Updater = Callable[[MemoryRecord, Sequence[MemoryRecord]], Revision | None]
 Summarizer = Callable[[Sequence[MemoryRecord]], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
-    """``resolve`` settles an :class:`Ambiguity`; ``update`` decides on a semantic candidate and the known
-    records most like it (None: the rule shall); ``summarize`` writes the line for the oldest steps. Each
-    call has ``timeout_s`` [s]."""
+    """``resolve`` edits the local graph around new facts (:class:`robomemory.LocalGraph`); ``update`` decides
+    on a semantic record that was kept and the records most like it, those that it took the place of
+    included (None: the rule's decision stays); ``summarize`` writes the line for the oldest steps. Each call
+    has ``timeout_s`` [s]; no write waits for it.
 
-    resolve: Resolver | None = None
+    Raises:
+        InvalidQueryError: a helper can't be called, or a bad ``timeout_s``.
+    """
+
+    resolve: ConflictResolver | None = None
     update: Updater | None = None
     summarize: Summarizer | None = None
-    timeout_s: float = 2.0
+    timeout_s: float = 30.0
 
+    def __post_init__(self) -> None:
+        for name in ("resolve", "update", "summarize"):
+            helper = getattr(self, name)
+            if helper is not None and not callable(helper):
+                raise InvalidQueryError(f"Helpers.{name}: {checks.shown(helper)}, expected a callable")
+        number = isinstance(self.timeout_s, int | float) and not isinstance(self.timeout_s, bool)
+        if not number or not 0 < self.timeout_s <= _DAY_S:
+            raise InvalidQueryError(
+                f"Helpers.timeout_s: {checks.shown(self.timeout_s)} s, expected > 0 and at most {_DAY_S:g}"
+            )
 
-def ask(call: Callable[[], T], timeout_s: float) -> T | None:
-    """What ``call`` returns, None if it fails or takes longer than ``timeout_s`` [s]."""
-    box: queue.SimpleQueue[T | Exception] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            box.put(call())
-        except Exception as error:
-            box.put(error)
-
-    threading.Thread(target=run, name="memory-helper", daemon=True).start()
-    try:
-        answer = box.get(timeout=timeout_s)
-    except queue.Empty:
-        _log.warning("a helper of the memory took longer than %s s; the rule decides", timeout_s)
-        return None
-    if isinstance(answer, Exception):
-        _log.warning("a helper of the memory failed; the rule decides", exc_info=answer)
-        return None
-    return answer
-
-
-def settle(helpers: Helpers, asked: Ambiguity) -> str:
-    """The choice that ``helpers.resolve`` makes, else the first one."""
-    resolve = helpers.resolve
-    if resolve is None:
-        return asked.choices[0]
-    answer = ask(lambda: resolve(asked), helpers.timeout_s)
-    if answer not in asked.choices:
-        if answer is not None:
-            _log.warning("resolver answered %r, on offer were %s; the rule decides", answer, asked.choices)
-        return asked.choices[0]
-    return answer
+    def __bool__(self) -> bool:
+        return not (self.resolve is None and self.update is None and self.summarize is None)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from robomemory.embed.embedder import F32
 from robomemory.fusion import reciprocal
 from robomemory.helpers import RevisionAction
-from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall
+from robomemory.records import MemoryKind, MemoryRecord, Query, Recall
 from robomemory.store.backend import Backend
 from robomemory.store.queries import RECENT, tokens
 from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, RecordRow, Update, fits, weighed
@@ -108,6 +107,21 @@ class LongTermMemory:
         """The index of the vectors, for benches."""
         return self._index
 
+    @property
+    def follows(self) -> bool:
+        """Whether its index, held here, follows what others commit."""
+        return self._store.shared and isinstance(self._index, VectorIndex)
+
+    def catch_up(self, seq: int) -> None:
+        """Takes in what others wrote up to the update ``seq``, which is the state that this thread reads."""
+        index = self._index
+        if not isinstance(index, VectorIndex):  # the store's own search
+            return
+        index.remove(self._store.gone_since(self._kind, self._applied))
+        for ids, rows in self._store.vectors(self._kind, self._applied):
+            index.put(ids, rows)
+        self._applied = seq
+
     def plan(self, update: Update) -> Change:
         if not self._revise:
             return Change(rows=tuple(update.rows))
@@ -115,11 +129,16 @@ class LongTermMemory:
         changed: dict[int, RecordRow] = {}
         stands: dict[int, int] = {}
         for row, near, records in self._alike_before(update.rows):
-            known = _standing(row, near, records, new, changed)
+            if row.record.exemplar_of:  # it tells nothing in words, so none are compared
+                new[row.record.id] = row
+                continue
+            known = [k for k in _standing(row, near, records, new, changed) if not k.record.exemplar_of]
             revision = by_rule(row.record, [k.record for k in known])
             target = next((k for k in known if k.record.id == revision.target), None)
             if _says_more(row, target) and revision.action is RevisionAction.NOOP:
                 revision = replace(revision, action=RevisionAction.UPDATE)
+            if row.picture is not None and revision.action is RevisionAction.NOOP:
+                revision = replace(revision, action=RevisionAction.ADD)  # what it shows is new
             if revision.action in (RevisionAction.ADD, RevisionAction.UPDATE):
                 new[row.record.id] = row
             if target is None or revision.action is RevisionAction.ADD:
@@ -140,6 +159,16 @@ class LongTermMemory:
         """What was never true is taken back, and what it replaced stands again."""
         restored = tuple(replace(row, replaced_by=LIVE) for row in self._store.replaced_by(record.id))
         return Change(updates=(RecordRow(record, None, REMOVED), *restored))
+
+    def alike(self, key: int) -> list[MemoryRecord]:
+        """The standing records that a new one like the record ``key`` would be compared with, best first; no
+        exemplars, which tell nothing in words."""
+        vector = self._index.rows([key]).get(key)
+        if vector is None:
+            return []
+        near = {k: c for k, c in self._index.search(vector, COMPARED + 1) if c >= NEAR and k != key}
+        found = [record for record in self._store.by_id(list(near)).values() if not record.exemplar_of]
+        return sorted(found, key=lambda record: -near[record.id])[:COMPARED]
 
     def _alike_before(
         self, rows: Sequence[RecordRow]
@@ -178,20 +207,19 @@ class LongTermMemory:
     def _recall(self, asked: Asked) -> list[Recall]:
         query, want = asked.query, asked.k * 2 + 8
         if not query.text:
-            keys = self._store.live_ids(self._kind, query, 4 * MAX_K)
+            keys = self._store.fitting(self._kind, query, asked.k)
             found = self._store.by_id(keys)
-            there = (found[key] for key in keys if key in found and fits(query, found[key]))
-            return [Recall(record, 1.0) for record in islice(there, asked.k)]
-        likeness, records = self._alike(asked, want)
+            return [Recall(found[key], 1.0) for key in keys if key in found]
+        likeness, records, shown = self._told_alike(asked, want)
         self._add_newest(asked, want, likeness, records)
         words: list[int] = []
         newest: list[int] = []
         if self._recency and RECENT & set(tokens(query.text)):
             newest = self._store.newest_with(self._kind, query.text, asked.k)
         if self._lexical:
-            words = self._store.by_words(self._kind, query.text, want)
+            words = self._store.by_words(self._kind, query.text, want + shown)
         more = self._store.by_id([key for key in dict.fromkeys([*words, *newest]) if key not in records])
-        records |= {key: r for key, r in more.items() if fits(query, r)}
+        records |= {key: r for key, r in more.items() if fits(query, r) and not r.exemplar_of}
         words = _newest_of_equals([key for key in words if key in records], records)
         scores = {key: weighed(likeness.get(key, 0.0), r.confidence) for key, r in records.items()}
         for key, vector in self._index.rows(sorted(records.keys() - likeness.keys())).items():
@@ -224,13 +252,25 @@ class LongTermMemory:
             records.update(found)
             likeness.update(dict.fromkeys(found, best))
 
+    def _told_alike(
+        self, asked: Asked, want: int
+    ) -> tuple[dict[int, float], dict[int, MemoryRecord], int]:
+        """As :meth:`_alike`, without exemplars, and how many those were: a thing that was taught by a hundred
+        pictures shall not crowd out what was told of it."""
+        for most in (want, want * 8, want * 64):
+            near, records = self._alike(asked, most)
+            told = {key: r for key, r in records.items() if not r.exemplar_of}
+            if len(told) >= asked.k or len(told) == len(records) or len(near) < most:
+                break
+        return near, told, len(records) - len(told)
+
     def _alike(self, asked: Asked, want: int) -> tuple[dict[int, float], dict[int, MemoryRecord]]:
         """The most alike records that fit the query's place and time, with their cosines."""
         query = asked.query
-        if query.near is None and query.between is None:
+        if not query.narrowed:
             near = self._search(asked, want)
             return near, self._store.by_id(list(near))
-        allowed = self._store.live_ids(self._kind, query, SELECTED + 1)
+        allowed = self._store.fitting(self._kind, query, SELECTED + 1)
         if len(allowed) <= SELECTED:
             near = self._search(asked, want, allowed)
             return near, self._fitting(near, query)
@@ -238,8 +278,9 @@ class LongTermMemory:
             near = self._search(asked, k)
             records = self._fitting(near, query)
             if len(records) >= want:
-                break
-        return near, records
+                return near, records
+        near = self._search(asked, want, self._store.fitting(self._kind, query, len(self._index)))
+        return near, self._fitting(near, query)
 
     def _search(self, asked: Asked, k: int, allowed: list[int] | None = None) -> dict[int, float]:
         """{key: cosine}. The index follows the store a moment later: what it still gives and was replaced

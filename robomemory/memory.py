@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from robomemory.checks import shown, stamp
-from robomemory.embed.embedder import F32, CachedEmbedder, ClosableEmbedder, Embedder
+from robomemory.embed.embedder import CachedEmbedder, ClosableEmbedder, Embedder
+from robomemory.embed.pictures import PictureEmbedder
 from robomemory.errors import (
     InvalidQueryError,
     MemoryClosedError,
@@ -18,38 +19,42 @@ from robomemory.errors import (
     StoreCorruptError,
 )
 from robomemory.front.amending import Amending
+from robomemory.front.frames import Frames, KnownFrames
+from robomemory.front.noting import Noting, listed, rows_of, updates_of
+from robomemory.front.pictures import PictureAnswers
 from robomemory.graph.answers import SceneAnswers
 from robomemory.graph.entity_merging import names_in
 from robomemory.graph.questions import SceneQuestions
 from robomemory.helpers import Helpers
 from robomemory.memory_parts import MemoryParts, PartsContext
-from robomemory.notes import Failure, Note, NoteLike, Plain, StepDone, failures_from, step_from
+from robomemory.notes import NoteLike
 from robomemory.records import (
     MemoryKind,
     MemoryRecord,
     MemoryStatus,
-    Position,
     Query,
     RecallResult,
-    Triple,
     check_k,
     check_kinds,
     check_runs,
     queries_from,
     records_from,
 )
+from robomemory.resolving.swap_back import SwapBack
+from robomemory.resolving.worker import HelperWorker
+from robomemory.retention.forgetter import Forgetter
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
-from robomemory.store.opening import checked_path, embedder_for, open_store, scene_path
-from robomemory.update_protocol import RecordRow, Update, stands_for
+from robomemory.store.opening import checked_path, embedder_for, open_store, reads_only, scene_path
+from robomemory.update_protocol import stands_for
 from robomemory.vectors.index_files import IndexFiles
 
 _AGES_S = 9e9  # seconds that fit into 64 bits of nanoseconds
 MakeParts = Callable[[PartsContext], MemoryParts]
 
 
-class RoboMemory(SceneAnswers, Amending):
+class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
     """The memory of a robot in one scene: what it has seen and done. Any number of threads may call any
     method.
 
@@ -60,8 +65,12 @@ class RoboMemory(SceneAnswers, Amending):
             installed. A store can only be opened with the embedder that it was written with.
         steps: Capacity of the temporal buffer.
         expire_s: A fact that was not said for so long [s] ends; None: never.
-        helpers: Callables that take over where rules are unsure.
+        helpers: Callables that are asked in the background where rules are unsure.
+        pictures: What makes the vectors of pictures; None: they are kept without one.
         clock_ns: The time of recording [ns].
+        mode: "rw"; or "r", which only reads, beside the process that writes.
+        frame: What positions are in, kept in the store (None: what it was made with, for a new one "base").
+        frames: Poses of other frames in it: {name: Pose}, or a callable (frame, stamp_ns) -> Pose or None.
         make_parts: Makes the four memories; ``functools.partial(MemoryParts.build, merging=False)`` leaves
             a rule out, for benches.
 
@@ -77,9 +86,15 @@ class RoboMemory(SceneAnswers, Amending):
         steps: int = 12,
         expire_s: float | None = None,
         helpers: Helpers | None = None,
+        pictures: PictureEmbedder | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
+        mode: str = "rw",
+        frame: str | None = None,
+        frames: KnownFrames | None = None,
         make_parts: MakeParts = MemoryParts.build,
     ) -> None:
+        read_only = reads_only(mode)
+        self.frames = Frames(frame, frames)
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
             raise InvalidQueryError(f"RoboMemory.steps: {shown(steps)}, expected at least 2")
         if expire_s is not None and not (isinstance(expire_s, int | float) and 0 < expire_s <= _AGES_S):
@@ -87,20 +102,20 @@ class RoboMemory(SceneAnswers, Amending):
                 f"RoboMemory.expire_s: {shown(expire_s)} s, expected > 0 and at most {_AGES_S:g}"
             )
         path = checked_path(path)
+        self._encode_with(pictures)
         self._own_embedder: ClosableEmbedder | None = None
         if embedder is None:
-            embedder = self._own_embedder = embedder_for(path)
+            embedder = self._own_embedder = embedder_for(path, read_only=read_only)
         self._embedder = CachedEmbedder(embedder)
         self._embedder.embed(["warm up"])  # loads the weights now, not within the first recall's deadline
         self._clock_ns = clock_ns
         self._closed = False
         self._writing = FairLock()
-        store = open_store(path, self._embedder.name, self._embedder.dim)
-        self._store = store
+        store = open_store(path, embedder.name, embedder.dim, frame=frame, read_only=read_only)
+        self._store, self.frames.own = store, store.frame
         try:
             saved = IndexFiles(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
-            self._helpers = Helpers() if helpers is None else helpers
             with store.snapshot():  # one state, whatever others write meanwhile
                 seq = store.latest().seq
                 parts = make_parts(PartsContext(store, saved, steps, expire_ns))
@@ -114,13 +129,16 @@ class RoboMemory(SceneAnswers, Amending):
                 ) from error
             raise
         self._parts = parts
-        self._follower = Follower(store, parts.spatial, parts.temporal, seq)
+        self._follower = Follower(store, parts.spatial, parts.temporal, seq, parts.long_term.values())
         self._questions = SceneQuestions(parts.spatial, self._run, self._up_to_date)
+        bench = SwapBack(store, parts, self._follower, self._writing, self._now, self._embedder)
+        self._worker = HelperWorker(helpers, bench) if helpers and not read_only else None
 
     @classmethod
     def for_scene(
-        cls, folder: str | os.PathLike[str], scene: str, *, embedder: Embedder | None = None
-    ) -> RoboMemory:
+        cls, folder: str | os.PathLike[str], scene: str, *, embedder: Embedder | None = None,
+        helpers: Helpers | None = None,
+    ) -> RoboMemory:  # fmt: skip
         """The memory of ``scene`` in ``folder`` (made if missing), one file per scene; or in the database
         whose URL ``folder`` is.
 
@@ -128,36 +146,7 @@ class RoboMemory(SceneAnswers, Amending):
             InvalidQueryError: ``scene`` can't be a file name: letters, digits, "-", "_" are allowed.
             StoreError: ``folder`` can't be made, or ``scene`` is too long for it.
         """
-        return cls(scene_path(folder, scene), embedder=embedder)
-
-    def note(
-        self,
-        kind: str,
-        text: str,
-        stamp_ns: int,
-        *,
-        entities: tuple[str, ...] = (),
-        position: Position | None = None,
-        triple: Triple | None = None,
-        confidence: float = 1.0,
-        source: str = "",
-        run: int = 0,
-        step: StepDone | tuple[str, ...] | None = None,
-        failures: Sequence[Failure | tuple[str, str, str, str]] = (),
-        metadata: Mapping[str, Plain] | None = None,
-    ) -> Note:
-        """A :class:`Note`, for callers that know this memory only by its protocol. ``step``: (verb, thing,
-        relation, place, state) of a step that was tried, and its cause, if one is known; ``failures``: (act,
-        about, condition, cause) of each.
-
-        Raises:
-            InvalidNoteError: ``step`` or ``failures`` are none; the rest is checked by :meth:`remember`.
-        """
-        done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
-        more = {} if metadata is None else metadata
-        return Note(
-            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed, more
-        )
+        return cls(scene_path(folder, scene), embedder=embedder, helpers=helpers)
 
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
         """Keeps ``notes``, all or none. They are on the disk, and recalled, once this returns. Gives the key
@@ -168,10 +157,13 @@ class RoboMemory(SceneAnswers, Amending):
             InvalidNoteError: a note breaks the contract of ``MemoryRecord``; it and its field are named.
             EmbeddingError: the embedder failed. StoreError: the disk did. MemoryClosedError.
         """
-        records = records_from(notes)
         self._check_open()
+        self._store.check_writable()
+        notes = listed(notes)
+        records = records_from(notes, self.frames.placed)
         if not records:
             return []
+        pictures = self._pictured(notes)
         spatial = [r for r in records if r.kind is MemoryKind.SPATIAL]
         names = [name for r in spatial for name in names_in(r)]
         told = [r.text for r in records if r.kind is not MemoryKind.SPATIAL]
@@ -182,9 +174,11 @@ class RoboMemory(SceneAnswers, Amending):
             self._follower.follow()
             check_runs(records, self._store.run)
             now = self._now()
-            rows = self._rows(records, vectors)
-            changes = self._parts.plan(self._updates(rows, vectors, now))
+            rows = rows_of(records, vectors, pictures, self._store)
+            changes = self._parts.plan(updates_of(rows, vectors, self._store, now))
             self._follower.commit(changes, now, lambda: self._parts.apply(changes))
+        if self._worker is not None:
+            self._worker.offer(changes)
         return [stands_for(row.record.id, changes[row.record.kind]) for row in rows]
 
     def begin_run(self, start_ns: int) -> int:
@@ -230,21 +224,6 @@ class RoboMemory(SceneAnswers, Amending):
         """The time of recording; later than every one before, even when the computer's clock is set back."""
         return max(self._clock_ns(), self._store.recorded_ns + 1)
 
-    def _rows(self, records: Sequence[MemoryRecord], vectors: Mapping[str, F32]) -> list[RecordRow]:
-        run, key = self._store.run, self._store.ids.record
-        return [
-            RecordRow(replace(r, id=key(), run=run if r.run is None else r.run), vectors.get(r.text))
-            for r in records
-        ]
-
-    def _updates(
-        self, rows: Sequence[RecordRow], vectors: Mapping[str, F32], now_ns: int
-    ) -> dict[MemoryKind, Update]:
-        of_kind: dict[MemoryKind, list[RecordRow]] = {}
-        for row in rows:
-            of_kind.setdefault(row.record.kind, []).append(row)
-        return {kind: Update(mine, vectors, self._store.ids, now_ns) for kind, mine in of_kind.items()}
-
     def recall(self, queries: Sequence[str | Query], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
         """What fits the queries best, best first, from all memories at once.
 
@@ -282,29 +261,17 @@ class RoboMemory(SceneAnswers, Amending):
 
         Raises:
             InvalidQueryError: no rule is given, one is out of range, or one chooses nothing or everything by
-                accident. StoreError: the disk failed; nothing was forgotten. MemoryClosedError.
+                accident. StoreError: the disk failed, and a part was forgotten at most. MemoryClosedError.
         """
         asked = Query(query) if isinstance(query, str) else query
         choice = ForgetChoice(kinds, before_ns, keep, asked, ids, everything, run)
         self._check_open()
-        with self._writing, self._store.turn():
-            self._check_open()
-            placed = None if choice.query is None else self._placed(choice.query)
-            choice = replace(
-                choice, kinds=choice.kinds or None, query=placed,
-                run=self._store.run if choice.run is None and choice.before_ns is not None else choice.run,
-            )  # fmt: skip
-            now = self._now()
-            self._follower.follow()
-            gone = self._store.chosen(choice)
-            if not len(gone):
-                return 0
-            self._store.forget(gone, self._parts.without(gone, self._store.ids, now), now)
-            self._follower.follow()
-            if self._store.shared:
-                return len(gone)
-            self._parts.drop(gone.ids)
-            return len(gone)
+        placed = None if choice.query is None else self._placed(choice.query)
+        choice = replace(choice, kinds=choice.kinds or None, query=placed)
+        forgetter = Forgetter(
+            self._store, self._parts, self._follower, self._writing, self._now, self._check_open
+        )
+        return forgetter.forget(choice)
 
     def steps(self) -> tuple[MemoryRecord, ...]:
         """The temporal buffer, oldest first."""
@@ -344,14 +311,19 @@ class RoboMemory(SceneAnswers, Amending):
         return MemoryStatus(records, self._store.size_bytes(), latest.seq, latest.recorded_ns)
 
     def settle(self, timeout_s: float) -> bool:
-        """Whether nothing is being built in the background any more within ``timeout_s`` [s]."""
-        return self._parts.settle(timeout_s)
+        """Whether within ``timeout_s`` [s] nothing is being built in the background any more, and the helpers
+        have answered all that they were to be asked."""
+        deadline = time.monotonic() + timeout_s
+        asked = self._worker is None or self._worker.settle(timeout_s)
+        return self._parts.settle(max(0.0, deadline - time.monotonic())) and asked
 
     def close(self) -> None:
-        """Waits for a running ``remember``, then gives the file back. A second call, and one in a forked
-        child, does nothing."""
+        """Waits for a running ``remember``, then gives the file back; what helpers were still to be asked is
+        dropped. A second call, and one in a forked child, does nothing."""
         if not self._store.owner.is_current:
             return
+        if self._worker is not None:
+            self._worker.close()
         with self._writing:
             if self._closed:
                 return

@@ -8,20 +8,26 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import Embedder
 from robomemory.errors import MemoryClosedError
 from robomemory.fusion import collect, merge
+from robomemory.graph.scene import Entity
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.longterm import LongTermMemory
-from robomemory.records import MAX_K, MemoryKind, MemoryRecord, Query, Recall, RecallResult
+from robomemory.records import MemoryKind, MemoryRecord, Query, Recall, RecallResult
+from robomemory.resolving.provenance import REVISED_BY, voided_by
 from robomemory.store.backend import Backend
 from robomemory.store.forgetting import Consequences, Forgotten
 from robomemory.temporal import TemporalMemory
-from robomemory.update_protocol import REMOVED, Asked, Change, Ids, MemoryPart, RecordRow, Update
+from robomemory.timestamps import Moment
+from robomemory.update_protocol import LIVE, REMOVED, Asked, Change, Ids, MemoryPart, RecordRow, Update
 from robomemory.vectors.index import FLAT_LIMIT
 from robomemory.vectors.index_files import IndexFiles
 
 T = TypeVar("T")
+EVERY = 1_000_000
+"""Most records that fit a query without words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,13 @@ class MemoryParts:
 
     def __init__(
         self,
-        where: str,
+        store: Backend,
         spatial: SpatialMemory,
         temporal: TemporalMemory,
         episodic: LongTermMemory,
         semantic: LongTermMemory,
     ) -> None:
-        self._where = where  # for messages
+        self._where, self._store = store.path, store  # the path is for messages
         self.spatial, self.temporal = spatial, temporal
         self.long_term: Mapping[MemoryKind, LongTermMemory] = {
             MemoryKind.EPISODIC: episodic,
@@ -96,7 +102,7 @@ class MemoryParts:
             for part in long_term:
                 part.close()
             raise
-        return cls(store.path, spatial, temporal, *long_term)
+        return cls(store, spatial, temporal, *long_term)
 
     def plan(self, updates: Mapping[MemoryKind, Update]) -> dict[MemoryKind, Change]:
         """The change that each memory makes of its update; nothing is changed yet."""
@@ -138,14 +144,16 @@ class MemoryParts:
         if missing:
             return RecallResult(missing=missing)
         rows = next(iter(vectors.values()))
-        asked = [Asked(q, row, q.k or (k if q.text else MAX_K)) for q, row in zip(queries, rows, strict=True)]
+        asked = [Asked(q, row, q.k or (k if q.text else EVERY)) for q, row in zip(queries, rows, strict=True)]
 
         def answer(kind: MemoryKind) -> list[list[Recall]]:
             """The answer of one memory to each query; empty where a query does not ask it."""
-            if kind not in self.long_term:
+            if kind not in self.long_term or self.long_term[kind].follows:
                 follow(start)
             part = self.by_kind[kind]
-            return [part.recall(a) if a.query.asks(kind) else [] for a in asked]
+            found = [part.recall(a) if a.query.asks(kind) else [] for a in asked]
+            pairs = zip(asked, found, strict=True)
+            return [[item for item in items if item.score >= a.query.min_score] for a, items in pairs]
 
         jobs: dict[MemoryKind, Future[Any]] = {}
         for kind in (kind for kind in MemoryKind if kind in wanted):
@@ -153,7 +161,16 @@ class MemoryParts:
             if not self.parallel:
                 wait([jobs[kind]], timeout=max(0.0, deadline - time.monotonic()))
         answers, missing = collect(jobs, deadline, timeout_s, "recall")
-        return merge(asked, answers, missing)
+        return self._with_evidence(merge(asked, answers, missing), deadline, timeout_s)
+
+    def _with_evidence(self, found: RecallResult, deadline: float, timeout_s: float) -> RecallResult:
+        """``found`` with how each record is known; as it is where that is not counted by ``deadline``."""
+        kind, known = MemoryKind.SPATIAL, self.spatial.known
+        if not any(item.kind is kind for item in found):  # nothing to count
+            return RecallResult(known.told(found), found.missing)
+        job = self._submit(self._pools[kind], known.told, found)
+        counted, _ = collect({kind: job}, deadline, timeout_s, "counting the evidence")
+        return RecallResult(counted[kind], found.missing) if counted else found
 
     def without(self, gone: Forgotten, ids: Ids, now_ns: int) -> Consequences:
         """What follows once the records ``gone`` are forgotten."""
@@ -161,15 +178,53 @@ class MemoryParts:
         lines, emptied = self.temporal.without(gone.ids.get(MemoryKind.TEMPORAL, ()))
         return Consequences(graph, lines, emptied)
 
+    def correction(self, old: MemoryRecord, update: Update) -> Change:
+        """What becomes of everything once ``old`` was never true and the one row of ``update``, of the same
+        kind, is told instead."""
+        (row,) = update.rows
+        taken_back = RecordRow(old, None, REMOVED)
+        if old.kind is not MemoryKind.SPATIAL:  # it replaces what ``old`` did
+            mine = (replace(r, replaced_by=row.record.id) for r in self._store.replaced_by(old.id))
+            return Change(rows=(row,), updates=(taken_back, *mine))
+        gone = self.retraction(old, update.ids, update.recorded_ns)
+        void = self._store.evidence_of([old.id])
+        new = self.spatial.plan(replace(update, void=void))
+        told = {e.id for e in new.entities}
+        rest = {end for e in void for end in (e.subject, e.object)}
+        left = {e.id: e for e in gone.entities}
+        entities = [_without(e, left.get(e.id), row.record.moment) for e in new.entities]
+        mentions = [s for s in gone.sightings if s.position is None]
+        updates = [r for r in new.updates if r.record.id != old.id]
+        return replace(
+            new,
+            updates=(*updates, taken_back),
+            entities=(*entities, *(e for e in gone.entities if e.id in rest - told)),
+            sightings=(*new.sightings, *mentions),
+            folds=None,
+        )
+
     def retraction(self, record: MemoryRecord, ids: Ids, now_ns: int) -> Change:
         """What becomes of everything once ``record`` was never true."""
         if record.kind in self.long_term:
             return self.long_term[record.kind].retraction(record)
         taken_back = (RecordRow(record, None, REMOVED),)
         if record.kind is MemoryKind.TEMPORAL:
-            return Change(updates=taken_back)
-        graph = self.spatial.without([record.id], Update((), {}, ids, now_ns), retract=True)
+            drawn = self._store.replaced_by(record.id) if REVISED_BY in record.metadata else ()
+            return Change(updates=(*taken_back, *(replace(row, replaced_by=LIVE) for row in drawn)))
+        again = self._taken_back_by(record, ids, now_ns)
+        graph = self.spatial.without([record.id], Update((), {}, ids, now_ns), retract=True, again=again)
         return replace(graph, updates=taken_back)
+
+    def _taken_back_by(self, record: MemoryRecord, ids: Ids, now_ns: int) -> list[Evidence]:
+        """The evidence that the edit ``record`` of a resolver took back, as it counts from ``now_ns`` on."""
+        mine = self._store.evidence_of([record.id]) if (keys := voided_by(record)) else []
+        if not mine:
+            return []
+        return [
+            replace(e, id=ids.fact(), recorded_ns=now_ns, retracted_ns=None)
+            for e in self._store.evidence_of(keys)
+            if e.told is Told.HOLDS and e.retracted_ns == mine[0].recorded_ns
+        ]
 
     def retracted(self, record: MemoryRecord, change: Change) -> None:
         """Takes the committed ``change`` of :meth:`retraction` into the caches."""
@@ -208,3 +263,13 @@ class MemoryParts:
             return pool.submit(call, *args)
         except RuntimeError as error:  # closed between the check and here
             raise MemoryClosedError(f"{self._where}: the memory is closed") from error
+
+
+def _without(entity: Entity, left: Entity | None, at: Moment) -> Entity:
+    """``entity``, which was told of at ``at``, with the times that are ``left`` of it without an error."""
+    if left is None:
+        return entity
+    first, last = (at, at) if left.position_at == Moment(0, 0) and left.position is None else (
+        left.first_seen, left.last_seen
+    )  # fmt: skip
+    return replace(entity, first_seen=min(first, at), last_seen=max(last, at))

@@ -6,7 +6,7 @@ Positions are in the robot's base frame [m]; stamps in nanoseconds of the robot'
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,9 +17,13 @@ from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryErr
 from robomemory.notes import Failure, NoteLike, Plain, StepDone, failures_from, metadata_from, step_from
 from robomemory.notes import Position as Position
 from robomemory.notes import Triple as Triple
+from robomemory.places.regions import Box, Corners, ball, box, pair
 from robomemory.timestamps import MOST_AHEAD, Moment
 
 MAX_K = 1_000
+
+EXEMPLAR = ("looks like", "this picture")
+"""What the triple of a record says of the thing that its picture was taught as."""
 
 
 class MemoryKind(StrEnum):
@@ -127,6 +131,12 @@ class MemoryRecord:
         """When it was so, to be compared with others."""
         return Moment(self.run or 0, self.stamp_ns)
 
+    @property
+    def exemplar_of(self) -> str:
+        """The name of the thing that its picture was taught as; empty if it is no exemplar."""
+        told = self.triple if self.kind is MemoryKind.SEMANTIC else None
+        return told[0] if told is not None and told[1:] == EXEMPLAR else ""
+
 
 def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
     """``note`` as a record without a key; ``index`` is its place in the call, for the message.
@@ -157,11 +167,15 @@ def record_from_note(note: NoteLike, index: int = 0) -> MemoryRecord:
         raise InvalidNoteError(f"notes[{index}]: {error}") from error
 
 
-def records_from(notes: Iterable[NoteLike]) -> list[MemoryRecord]:
-    """``notes`` as records without keys. Raises as :func:`record_from_note`."""
+def records_from(
+    notes: Iterable[NoteLike], placed: Callable[[int, NoteLike, MemoryRecord], MemoryRecord] | None = None
+) -> list[MemoryRecord]:
+    """``notes`` as records without keys, each as ``placed`` (index, note, record) gives it, where that is
+    given. Raises as :func:`record_from_note`."""
     if isinstance(notes, str) or not isinstance(notes, Iterable):
         raise InvalidNoteError(f"remember: {type(notes).__name__}, expected a sequence of notes")
-    return [record_from_note(note, i) for i, note in enumerate(notes)]
+    records = [(note, record_from_note(note, i)) for i, note in enumerate(notes)]
+    return [r if placed is None else placed(i, note, r) for i, (note, r) in enumerate(records)]
 
 
 def check_runs(records: Iterable[MemoryRecord], run: int) -> None:
@@ -178,12 +192,14 @@ def check_runs(records: Iterable[MemoryRecord], run: int) -> None:
 class Query:
     """One question.
 
-    ``text`` in words (empty: whatever fits the place and time, the newest first, all of it unless ``k`` is
-    given); ``kinds`` of memory to ask, such as {"semantic"} (None: all); ``k`` most items
-    to return (None: what the call says); ``near`` ((x, y, z), radius) [m] keeps records with a position in
-    that ball; ``between`` (first, last) [ns], inclusive, keeps records of that time, and facts and positions
-    that held within it, by the clock of the run ``run`` (None: the run that the store is in); a run without
-    a span is refused.
+    ``text`` in words (empty: whatever fits the conditions, the newest first, all of it unless ``k`` is
+    given); ``kinds`` of memory to ask, such as {"semantic"} (None: all); ``k`` most items to return (None:
+    what the call says). The conditions: ``near`` ((x, y, z), radius) [m] keeps records with a position in
+    that ball, ``box`` (low corner, high corner) [m] or a :class:`Box` those in that box; ``between`` (first,
+    last) [ns], inclusive, keeps records of that time, and facts and positions that held within it, by the
+    clock of the run ``run`` (None: the run that the store is in; a run without a span is refused);
+    ``relation`` keeps those whose triple says that, in any wording; ``source`` those that it told;
+    ``metadata`` those with these values. What scores less than ``min_score`` [0, 1] is left out.
 
     Raises:
         InvalidQueryError: a field breaks the contract; the field and its value are named.
@@ -195,11 +211,31 @@ class Query:
     near: tuple[Position, float] | None = None
     between: tuple[int, int] | None = None
     run: int | None = None
+    box: Box | Corners | None = None
+    relation: str | None = None
+    source: str | None = None
+    metadata: Mapping[str, Plain] | None = field(default=None, hash=False)
+    min_score: float = 0.0
 
     def __post_init__(self) -> None:
         err = InvalidQueryError
-        if self.text != "" or (self.near is None and self.between is None):
+        conditions = (self.near, self.between, self.box, self.relation, self.source, self.metadata)
+        if self.text != "" or all(condition is None for condition in conditions):
             checks.text("Query.text", self.text, err)
+        if self.box is not None:
+            object.__setattr__(self, "box", box("Query.box", self.box))
+        for name in ("relation", "source"):
+            if getattr(self, name) is not None:
+                checks.text(f"Query.{name}", getattr(self, name), err)
+        if self.metadata is not None:
+            try:
+                metadata = metadata_from("Query.metadata", self.metadata)
+            except InvalidNoteError as error:
+                raise err(str(error)) from error
+            object.__setattr__(self, "metadata", metadata)
+        (score,) = checks.numbers("Query.min_score", (self.min_score,), 1, err)
+        if not 0.0 <= score <= 1.0:
+            raise err(f"Query.min_score: {score}, expected 0 to 1")
         if self.kinds is not None:
             object.__setattr__(self, "kinds", check_kinds("Query.kinds", self.kinds))
         if self.k is not None:
@@ -207,7 +243,7 @@ class Query:
         if self.near is not None:
             object.__setattr__(self, "near", ball("Query.near", self.near))
         if self.between is not None:
-            said = _pair("Query.between", self.between, "(first_ns, last_ns)")
+            said = pair("Query.between", self.between, "(first_ns, last_ns)", err)
             first, last = (checks.stamp("Query.between [ns]", t, err) for t in said)
             if first > last:
                 raise err(f"Query.between: first {first} ns is after last {last} ns")
@@ -224,24 +260,33 @@ class Query:
             return None
         return Moment(self.run or 0, self.between[0]), Moment(self.run or 0, self.between[1])
 
+    @property
+    def region(self) -> tuple[Position, float] | Box | None:
+        """The ball or box that it asks for; the box where it asks for both."""
+        return self.box if isinstance(self.box, Box) else self.near
+
+    @property
+    def bounds(self) -> list[tuple[Position, Position]]:
+        """The (low, high) corners [m] of boxes along the axes that hold all of its ball and its box."""
+        found = [self.box.bounds] if isinstance(self.box, Box) else []
+        if self.near is not None:
+            (x, y, z), r = self.near
+            found.append(((x - r, y - r, z - r), (x + r, y + r, z + r)))
+        return found
+
+    @property
+    def filtered(self) -> bool:
+        """Whether it asks for a relation, a source or metadata."""
+        return any(each is not None for each in (self.relation, self.source, self.metadata))
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it has any condition besides its text."""
+        return self.filtered or self.region is not None or self.between is not None
+
     def asks(self, kind: MemoryKind) -> bool:
         """Whether the memory of ``kind`` is asked."""
         return not self.kinds or kind in self.kinds
-
-
-def ball(where: str, value: object) -> tuple[Position, float]:
-    """``value`` as a ball ((x, y, z), radius) [m].
-
-    Raises:
-        InvalidQueryError: it is none; ``where`` names it.
-    """
-    err = InvalidQueryError
-    center, radius = _pair(where, value, "((x, y, z), radius_m)")
-    center = checks.position(f"{where} center [m]", center, err)
-    (radius,) = checks.numbers(f"{where} radius [m]", (radius,), 1, err)
-    if not 0 < radius <= checks.MAX_M:
-        raise err(f"{where} radius: {radius} m, expected > 0 and at most {checks.MAX_M:g} m")
-    return center, radius
 
 
 def queries_from(queries: object) -> list[Query]:
@@ -279,12 +324,6 @@ def check_k(where: str, k: object) -> int:
     return k
 
 
-def _pair(where: str, value: object, expected: str) -> tuple[Any, Any]:
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise InvalidQueryError(f"{where}: {checks.shown(value)}, expected {expected}")
-    return value[0], value[1]
-
-
 @dataclass(frozen=True, slots=True)
 class MemoryStatus:
     """How a memory is doing: ``records`` that stand, by kind; ``size_bytes`` on the disk; ``updates`` since
@@ -311,8 +350,8 @@ class Confirmation:
 @dataclass(frozen=True, slots=True)
 class Recall:
     """One recalled record: ``score`` [0, 1] (1: fits best), ``rank`` in the answer from 0, and ``partial``:
-    whether some memory is missing from the answer it stands in. ``evidence``: how the record is known, where
-    that was asked for; it does not count when two are compared."""
+    whether some memory is missing from the answer it stands in. ``evidence``: how the record is known (None:
+    that was not counted within the deadline); it does not count when two are compared."""
 
     record: MemoryRecord
     score: float

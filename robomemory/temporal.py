@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from robomemory.notes import Plain
 from robomemory.records import MemoryKind, MemoryRecord, Recall
 from robomemory.store.queries import StoreReader
 from robomemory.update_protocol import LIVE, Asked, Change, RecordRow, Update, fits, weighed
@@ -19,6 +20,7 @@ EARLIER = "Earlier: "
 """How the text of such a line begins, for people; its ``source`` tells it apart."""
 
 OLD = 500  # most steps of a span of time that are looked at, the newest
+OLD_NARROWED = 20_000  # the same where few of them may fit
 _LINE = 400  # characters of a compressed line
 _FADE = 0.9  # weight of a step against the one after it
 
@@ -84,7 +86,8 @@ class TemporalMemory:
         new = {row.record.id: row for row in (*change.rows, *change.updates)}
         with self._lock:
             kept = [row for row in self._steps if row.record.id not in new]
-            self._steps = _ordered(kept + [row for row in new.values() if row.replaced_by == LIVE])
+            live = (replace(row, picture=None) for row in new.values() if row.replaced_by == LIVE)
+            self._steps = _ordered([*kept, *live])  # pictures stay in the store
 
     def recall(self, asked: Asked) -> list[Recall]:
         """The steps, scored half by likeness to the query and half by how recent they are. A query for a
@@ -92,14 +95,16 @@ class TemporalMemory:
         with self._lock:
             steps = list(self._steps)
         if (span := asked.query.span) is not None:
-            old = self._store.rows_between(MemoryKind.TEMPORAL, *span, OLD)
+            most = OLD_NARROWED if asked.query.filtered or asked.query.region is not None else OLD
+            old = self._store.rows_between(MemoryKind.TEMPORAL, *span, most)
             steps = [row for row in old if row.record.source != COMPRESSED]
         found = []
         for age, row in enumerate(reversed(steps)):
             if fits(asked.query, row.record):
                 assert row.vector is not None
                 likeness = weighed(float(row.vector @ asked.vector), row.record.confidence)
-                found.append(Recall(row.record, 0.5 * likeness + 0.5 * _FADE**age))
+                score = 0.5 * likeness + 0.5 * _FADE**age if asked.query.text else 1.0
+                found.append(Recall(row.record, score))
         found.sort(key=lambda r: -r.score)
         return found[: asked.k]
 
@@ -112,6 +117,16 @@ class TemporalMemory:
 def _ordered(rows: list[RecordRow]) -> list[RecordRow]:
     """Compressed lines first, then by run and stamp, then as they came."""
     return sorted(rows, key=lambda r: (r.record.source != COMPRESSED, r.record.moment, r.record.id))
+
+
+def rewritten(line: RecordRow, key: int, text: str, metadata: Mapping[str, Plain]) -> RecordRow:
+    """A row of the key ``key`` that says ``text`` in place of the compressed ``line``.
+
+    Raises:
+        InvalidNoteError: no store can keep the text.
+    """
+    said = f"{EARLIER}{' '.join(text.replace(chr(0), ' ').split())}"[:_LINE]
+    return replace(line, record=replace(line.record, id=key, text=said, metadata=metadata), replaced_by=LIVE)
 
 
 def _compress(rows: Sequence[RecordRow], key: int) -> RecordRow:

@@ -14,8 +14,11 @@ from typing import NamedTuple, Protocol
 
 from robomemory.belief.evidence import CLAIMS, Evidence
 from robomemory.belief.folds import Folds
+from robomemory.belief.relations import RELATIONS
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
+from robomemory.notes import Picture, Plain
+from robomemory.places.regions import Box
 from robomemory.records import MemoryRecord, Query, Recall
 
 LIVE = 0
@@ -26,11 +29,13 @@ REMOVED = -2  # taken back, and nothing took its place
 @dataclass(frozen=True, slots=True)
 class RecordRow:
     """A record with its text's unit vector f32 (dim,); spatial records are found by names and need none.
-    ``replaced_by`` is the record that took its place: a compressed line, a newer truth (0: it stands)."""
+    ``replaced_by`` is the record that took its place: a compressed line, a newer truth (0: it stands).
+    ``picture``: what a new record shows; no record that is read from the store brings it."""
 
     record: MemoryRecord
     vector: F32 | None
     replaced_by: int = LIVE
+    picture: Picture | None = None
 
 
 class Move(NamedTuple):
@@ -137,19 +142,44 @@ class MemoryPart(Protocol):
 
 
 def fits(query: Query, record: MemoryRecord) -> bool:
-    """Whether ``record`` lies in the query's ball [m] and span of time [ns]."""
+    """Whether ``record`` fits every condition of ``query`` but its text."""
     span = query.span
     if span is not None and not span[0] <= record.moment <= span[1]:
+        return False
+    if query.source is not None and record.source != query.source:
+        return False
+    if query.relation is not None and not relates(query.relation, record.triple):
+        return False
+    if query.metadata is not None and not has_metadata(record.metadata, query.metadata):
         return False
     return within(query, record.position)
 
 
 def within(query: Query, position: tuple[float, float, float] | None) -> bool:
-    """Whether ``position`` [m] lies in the query's ball; without a ball everything does."""
-    if query.near is None:
+    """Whether ``position`` [m] lies in the query's ball and box; without them everything does."""
+    if query.region is None:
         return True
-    center, radius = query.near
-    return position is not None and math.dist(position, center) <= radius
+    if position is None:
+        return False
+    if query.near is not None and math.dist(position, query.near[0]) > query.near[1]:
+        return False
+    return not isinstance(query.box, Box) or query.box.holds(position)
+
+
+def relates(relation: str, triple: Sequence[str] | None) -> bool:
+    """Whether ``triple`` says, or denies, what the wording ``relation`` says or denies."""
+    if triple is None:
+        return False
+    meant, said = RELATIONS.meaning(relation), RELATIONS.meaning(triple[1])
+    return (meant.relation, meant.denied) == (said.relation, said.denied)
+
+
+def has_metadata(given: Mapping[str, Plain], wanted: Mapping[str, Plain]) -> bool:
+    """Whether ``given`` has every value of ``wanted``; True is no 1, but 1.0 is."""
+    return all(
+        name in given and isinstance(given[name], bool) == isinstance(value, bool) and given[name] == value
+        for name, value in wanted.items()
+    )
 
 
 def weighed(similarity: float, confidence: float) -> float:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from robomemory.belief.relations import PLACE, RELATIONS, SOMEWHERE, STATE, opposite
+from robomemory.places.regions import Box
 from robomemory.records import Position
 from robomemory.timestamps import Moment
 
 
 class Told(IntEnum):
     """What a piece of evidence says: that a fact holds, or does not; where a thing is; that it was named;
-    that nothing but what was seen is in a ball; that two things are one, or are two."""
+    that nothing but what was seen is in a ball or box; that two things are one, or are two."""
 
     HOLDS = 0
     DENIED = 1
@@ -33,7 +34,8 @@ class Evidence:
 
     ``record_id`` is the record that stands for it, ``note_id`` the number of the note (equal, where the note
     was kept as a record of its own). ``subject`` and ``object`` are keys of entities (0: none); ``position``
-    (3,) [m, base frame] of the subject, or of the middle of an empty ball of ``radius_m`` [m]; ``confidence``
+    (3,) [m, base frame] of the subject, or of the middle of an empty ball of ``radius_m`` [m]; ``box``: only
+    that box within the ball is empty (None: all of it); ``confidence``
     [0, 1]; ``source`` says who told it; known from ``recorded_ns`` on, and until ``retracted_ns`` (None: to
     this day) [ns, the computer's clock]. ``subject_told`` and
     ``object_told`` are the things that it was told of, before they turned out to be others (0: the same).
@@ -55,6 +57,7 @@ class Evidence:
     retracted_ns: int | None = None
     subject_told: int = 0
     object_told: int = 0
+    box: Box | None = None
 
 
 FACTS = (Told.HOLDS, Told.DENIED)

@@ -119,17 +119,30 @@ class TrackStep:
     empty: Sequence[Evidence] = ()
 
 
+Trail = tuple[tuple[Moment, Spell | None], ...]
+"""The last states of a fold: (moment, what was open from then on), oldest first."""
+
+TRAIL = 8
+"""So many states are at hand, for what comes a little late."""
+
+
 @dataclass(slots=True)
 class TrackFold:
     """Where a thing was: ``open`` is the last spell, ``last`` the newest moment folded, ``row`` what the
-    store holds of ``open``."""
+    store holds of ``open``, ``trail`` how it came to be."""
 
     open: Spell | None = None
     last: Moment | None = None
     row: Sighting | None = None
+    trail: Trail = ()
 
     def add(self, at: Moment, step: TrackStep) -> list[Spell]:
         """The spells that ended at ``at``, which is later than every moment before."""
+        ended = self._add(at, step)
+        self.trail = (*self.trail[1 - TRAIL :], (at, self.open))
+        return ended
+
+    def _add(self, at: Moment, step: TrackStep) -> list[Spell]:
         self.last, now = at, self.open
         for empty in sorted(step.empty, key=lambda e: (-e.confidence, e.record_id)):
             if now is not None and _in_ball(now.measured, empty) and _sure(empty, now):
@@ -175,9 +188,15 @@ class SlotFold:
     open: Spell | None = None
     last: Moment | None = None
     row: Fact | None = None
+    trail: Trail = ()
 
     def add(self, at: Moment, step: SlotStep, names: Names, clock: Clock, place_of: PlaceOf) -> list[Spell]:
         """The spells that ended at ``at``, which is later than every moment before."""
+        ended = self._add(at, step, names, clock, place_of)
+        self.trail = (*self.trail[1 - TRAIL :], (at, self.open))
+        return ended
+
+    def _add(self, at: Moment, step: SlotStep, names: Names, clock: Clock, place_of: PlaceOf) -> list[Spell]:
         self.last, closed = at, list[Spell]()
         if self.open is not None and (old := clock.end_of(self.open.seen, at)) is not None:
             closed += _ended(self.open, old, 0)
@@ -270,6 +289,8 @@ def _apart(one: Position | None, other: Position | None) -> float:
 
 
 def _in_ball(spot: Position | None, ball: Evidence) -> bool:
+    if ball.box is not None:
+        return spot is not None and ball.box.holds(spot)
     return _apart(spot, ball.position) <= ball.radius_m
 
 

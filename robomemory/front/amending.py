@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from robomemory.belief.evidence import Evidence
-from robomemory.errors import InvalidQueryError
-from robomemory.graph.note_rules import EMPTY_RELATION
+from robomemory import checks
+from robomemory.embed.embedder import CachedEmbedder
+from robomemory.errors import InvalidNoteError, InvalidQueryError
+from robomemory.front.camera import view_note
+from robomemory.front.frames import Frames
+from robomemory.front.noting import rows_of
+from robomemory.graph.entity_merging import names_in
 from robomemory.graph.questions import SceneQuestions
 from robomemory.graph.scene import Entity, Whereabouts
 from robomemory.memory_parts import MemoryParts
-from robomemory.notes import Note, NoteLike, Plain, metadata_from
-from robomemory.records import MemoryKind, MemoryRecord, Position, Query, ball
+from robomemory.notes import NoteLike, Picture, Plain, metadata_from
+from robomemory.places.regions import Ball, Box, Corners
+from robomemory.places.regions import region as region_from
+from robomemory.records import Confirmation, MemoryKind, MemoryRecord, check_runs
 from robomemory.store.backend import Backend
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import keys_of
 from robomemory.store.locks import FairLock
 from robomemory.store.notes_told import told_notes
+from robomemory.store.past.tellings import Telling
 from robomemory.timestamps import Moment
-from robomemory.update_protocol import Change, RecordRow
+from robomemory.update_protocol import Change, RecordRow, Update, stands_for
 
 
 class Amending:
@@ -30,6 +37,8 @@ class Amending:
     _follower: Follower
     _questions: SceneQuestions
     _writing: FairLock
+    _embedder: CachedEmbedder
+    frames: Frames
 
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
         raise NotImplementedError
@@ -72,21 +81,53 @@ class Amending:
             change = self._parts.retraction(record, self._store.ids, now)
             self._follower.commit({record.kind: change}, now, lambda: self._parts.retracted(record, change))
 
-    def not_seen(
-        self, region: tuple[Position, float], stamp_ns: int, *, confidence: float = 1.0, source: str = "",
-        run: int = 0,
-    ) -> None:  # fmt: skip
-        """The ball ``region`` ((x, y, z), radius) [m] was in view at ``stamp_ns`` [ns], and what was not seen
-        in it is not there: its place is unknown from then on. What is remembered as seen there at that stamp
-        stays.
+    def correct(self, record_id: int, record: MemoryRecord, picture: Picture | None = None) -> int:
+        """The record ``record_id`` was never true, as after :meth:`retract`, and ``record`` (of the same
+        kind), which shows ``picture``, takes its place: both or neither. Gives the key of what stands for it.
 
         Raises:
-            InvalidQueryError: a bad region. InvalidNoteError: a bad stamp, confidence, source or run.
+            InvalidQueryError: no record that stands has this key. StoreError: the disk failed.
         """
-        center, radius = ball("not_seen: region", region)
-        text = f"nothing else was seen within {radius:g} m of ({', '.join(f'{v:g}' for v in center)})"
-        triple = ("the view", EMPTY_RELATION, f"{radius!r} m")
-        self.remember([Note("spatial", text, stamp_ns, (), center, triple, confidence, source, run)])
+        (key,) = keys_of("correct: id", (record_id,))
+        self._check_open()
+        self._store.check_writable()
+        names = names_in(record) if record.kind is MemoryKind.SPATIAL else [record.text]
+        vectors = dict(zip(names, self._embedder.embed(names), strict=True))
+        with self._writing, self._store.turn():
+            self._check_open()
+            self._follower.follow()
+            if (old := self._store.by_id([key]).get(key)) is None:
+                raise InvalidQueryError(f"correct: no record that stands has the key {key}")
+            check_runs([record], self._store.run)
+            now = self._now()
+            (row,) = rows_of([record], vectors, [picture], self._store)
+            update = Update([row], vectors, self._store.ids, now)
+            change = self._parts.correction(old, update)
+            self._follower.commit({old.kind: change}, now, lambda: self._parts.retracted(old, change))
+        return stands_for(row.record.id, change)
+
+    def not_seen(
+        self, region: Ball | Corners | Box, stamp_ns: int, *, confidence: float = 1.0, source: str = "",
+        run: int = 0, frame: str = "",
+    ) -> int:  # fmt: skip
+        """``region``, a ball ((x, y, z), radius) or a box (low corner, high corner) [m] in ``frame`` (empty:
+        the memory's own), was in view at ``stamp_ns`` [ns], and what was not seen in it is not there: its
+        place is unknown from then on. What is remembered as seen there at that stamp stays. Gives the key of
+        the record that says so.
+
+        Raises:
+            InvalidQueryError: a bad region, or an unknown frame. InvalidNoteError: a bad stamp, confidence,
+                source or run.
+        """
+        stamp_ns = checks.stamp("not_seen: stamp_ns", stamp_ns, InvalidNoteError)
+        view = region_from("not_seen: region", region, self.frames.pose("not_seen: frame", frame, stamp_ns))
+        (key,) = self.remember([view_note(view, stamp_ns, confidence, source, run)])
+        return key
+
+    def newest(self) -> Moment:
+        """The newest moment that anything of the scene is known of. Raises as :meth:`notes`."""
+        self._up_to_date()
+        return self._parts.spatial.newest
 
     def notes(self) -> tuple[MemoryRecord, ...]:
         """Everything that was told and still counts, one record a note, in the order it came; those that only
@@ -100,24 +141,44 @@ class Amending:
         self._check_open()
         return self._store.by_id([record_id]).get(record_id)
 
+    def confirmations(self, record_ids: Collection[int]) -> dict[int, Confirmation]:
+        """{key: how the record is known} of those ``record_ids`` that stand: how many notes said it, since
+        when, and by whom. Raises as :meth:`notes`.
+
+        Raises:
+            InvalidQueryError: ``record_ids`` are no keys of records.
+        """
+        self._check_open()
+        if not record_ids:
+            return {}
+        keys = sorted(keys_of("confirmations: record_ids", record_ids))
+        self._up_to_date()
+        with self._store.snapshot():
+            return self._parts.spatial.known.of(self._store.by_id(keys).values())
+
     def standing(self, kinds: Collection[MemoryKind]) -> list[MemoryRecord]:
         """The records of ``kinds`` that stand, in the order they came. Raises as :meth:`notes`."""
         self._check_open()
         return [record for record in self._store.records_standing() if record.kind in kinds]
 
-    def things_called(self, name: str) -> tuple[Moment, list[tuple[Entity, Whereabouts, list[Evidence]]]]:
-        """The newest moment known of, and every thing that ``name`` may mean, seen last first, with where it
-        is and all evidence of it.
-
-        Raises:
-            InvalidQueryError: ``name`` is empty.
-        """
-        asked = Query(name).text
+    def told_of(self, thing: Entity) -> tuple[Moment, Whereabouts, list[Telling], list[int]]:
+        """The newest moment known of, where ``thing`` is, who told of it, and the records behind that, the
+        newest first. Raises as :meth:`notes`."""
         self._up_to_date()
         spatial = self._parts.spatial
-        found = sorted(spatial.all_called(asked), key=lambda e: (e.last_seen, -e.ordinal), reverse=True)
-        every = [(e, spatial.whereabouts(e), self._store.evidence([e.id])) for e in found]
-        return spatial.newest, every
+        with self._store.snapshot():
+            told, records = self._store.tellings(thing.id), self._store.records_telling(thing.id)
+        return spatial.newest, spatial.whereabouts(thing), told, records
+
+    def tellings(self, thing: Entity, others: Collection[Entity]) -> list[Telling]:
+        """Who related ``thing`` to one of ``others``. Raises as :meth:`notes`."""
+        self._up_to_date()
+        return self._store.tellings(thing.id, [other.id for other in others])
+
+    def last_said(self, thing: Entity, relations: Collection[str]) -> Moment | None:
+        """When one of ``relations`` was last said of ``thing``; None if never. Raises as :meth:`notes`."""
+        self._up_to_date()
+        return self._store.last_said(thing.id, relations)
 
     def annotate(self, record_id: int, metadata: Mapping[str, Plain]) -> None:
         """The metadata of the record ``record_id`` is ``metadata`` from now on.

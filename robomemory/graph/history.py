@@ -6,7 +6,7 @@ moment of recording (as it was believed at ``known_ns``, the computer's clock).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -187,6 +187,13 @@ class History:
             found.append(_stay(entity, "", "", s.position, s.at, s.until or until, s.record_id))
         return tuple(sorted(found, key=lambda s: (s.began, s.record_id)))
 
+    def told_of(self, entity: Entity) -> tuple[SceneFact, ...]:
+        """The facts that have ``entity`` as an end, those that hold and those that ended, in the order they
+        began."""
+        labels, ever = self._labels(), (Moment(0, 0), FOREVER)
+        facts = [f for f in self.facts_of([entity.id], *ever) if f.valid_until != f.valid_from]
+        return tuple(_scene_fact(f, labels) for f in sorted(facts, key=lambda f: (f.valid_from, f.id)))
+
     def where_was(self, entity: Entity, at: Moment) -> Whereabouts | None:
         """Where ``entity`` was at ``at``; None if it was not known yet."""
         labels, said, seen = self._labels(), list[Fact](), list[tuple[int, Sighting]]()
@@ -223,12 +230,13 @@ class History:
         last = places[-1].began
         return self.where_was(entity, Moment(last.run, last.ns - 1))
 
-    def inside(self, entity: Entity, at: Moment) -> list[str]:
-        """Labels of the things in ``entity`` at ``at``, and of the things in those, the nearest first."""
+    def inside(self, entity: Entity, at: Moment, relations: Collection[str] = ("in",)) -> list[str]:
+        """Labels of the things in ``entity`` at ``at``, and of the things in those, the nearest first;
+        ``relations`` are those that count."""
         labels, found, edge = self._labels(), dict[int, str](), [entity.id]
         while edge:
             facts = self.facts_of(edge, at, at)
-            inner = (f.subject for f in facts if f.relation == "in" and f.object in edge)
+            inner = (f.subject for f in facts if f.relation in relations and f.object in edge)
             edge = [key for key in dict.fromkeys(inner) if key not in found and key != entity.id]
             found |= {key: labels.get(key, "?") for key in edge}
         return list(found.values())

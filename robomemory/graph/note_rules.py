@@ -26,6 +26,7 @@ from robomemory.graph.regrouping import Regrouping, regrouped
 from robomemory.graph.scene import Entity, Sighting
 from robomemory.graph.standing import Standing
 from robomemory.names import name_key, said_of, thing_name
+from robomemory.places.regions import Box, box_from_numbers
 from robomemory.records import MemoryRecord, Position
 from robomemory.timestamps import WALL_NS, Moment
 from robomemory.update_protocol import Change, RecordRow, Update
@@ -70,7 +71,8 @@ class SceneUpdate:
         self._lookup = lookup
         self._who = Identities(state, update, rules)
         self._evidence: list[Evidence] = []
-        self._kept: set[int] = set()  # notes that are records of their own
+        self._kept = {row.record.id for row in update.rows if row.picture is not None}
+        """Notes that are records of their own whatever they say: pictures, mentions, merges."""
         self._mentions: list[Sighting] = []
         self._last_mention: dict[int, Sighting] = {}
         self._whose: WhoIsWho = state.who
@@ -146,19 +148,18 @@ class SceneUpdate:
         )
         known = self._state.entities.keys() | (anew.stale if anew is not None else set())
         fresh = [key for key in self._who.entities if key not in known and self._whose.of(key) == key]
-        balls = [e for e in self._evidence if e.told is Told.EMPTY and e.position is not None]
-        stale = {
+        balls = [e for e in (*self._evidence, *self._update.void) if e.told is Told.EMPTY]
+        looked = {
             key for ball in balls for key in self._lookup.seen_within(ball.position or _ORIGIN, ball.radius_m)
             if key in self._state.entities
         }  # fmt: skip
         void = {e.id for e in self._update.void}
         ends = {end for e in self._update.void for end in (e.subject, e.object)}
-        stale |= ends & self._state.entities.keys()
-        stale |= anew.stale if anew is not None else set()
-        told_of = [e for e in self._evidence if e.told not in CLAIMS]
+        stale = ends & self._state.entities.keys() | (anew.stale if anew is not None else frozenset())
         settled = believing.run(
-            told_of, stale=stale, fresh=fresh, old=old, without=(lambda e: e.id in void) if void else None
-        )
+            [e for e in self._evidence if e.told not in CLAIMS], stale=stale, fresh=fresh, old=old,
+            without=(lambda e: e.id in void) if void else None, removed=self._update.void, looked=looked,
+        )  # fmt: skip
         for key, fold in settled.folds.tracks.items():
             self._who.entities[key] = placed(self._who.thing(key), fold.open)
         return settled
@@ -213,7 +214,7 @@ class SceneUpdate:
     def _note(self, row: RecordRow, located: int | None) -> None:
         record = row.record
         if _of_no_thing(record):
-            self._tell(Told.EMPTY, record, position=record.position, radius_m=_radius(record))
+            self._empty(record)
             self._kept.add(record.id)
             return
         triple = None if record.triple is None else said_of(*record.triple)
@@ -257,6 +258,12 @@ class SceneUpdate:
             self._kept.add(record.id)
             self._tell(Told.APART if denied else Told.SAME, record, one, SAME, other)
 
+    def _empty(self, record: MemoryRecord) -> None:
+        """A region shows nothing but what was seen in it."""
+        box = _box(record)
+        center, radius = (record.position, _radius(record)) if box is None else box.ball
+        self._tell(Told.EMPTY, record, position=center, radius_m=radius, box=box)
+
     def _tell(
         self,
         told: Told,
@@ -266,6 +273,7 @@ class SceneUpdate:
         obj: int = 0,
         position: Position | None = None,
         radius_m: float = 0.0,
+        box: Box | None = None,
     ) -> None:
         self._evidence.append(
             Evidence(
@@ -285,6 +293,7 @@ class SceneUpdate:
                 None,
                 subject,
                 obj,
+                box,
             )
         )
 
@@ -349,8 +358,24 @@ EMPTY_RELATION = "shows nothing else within"
 """What the triple of a record says that found a ball empty: ("the view", this, "0.5 m")."""
 
 
+EMPTY_BOX = "shows nothing else in the box"
+"""The same of a box: the object is its numbers, see :attr:`robomemory.places.regions.Box.numbers`."""
+
+
 def _of_no_thing(record: MemoryRecord) -> bool:
-    return record.triple is not None and record.triple[1] == EMPTY_RELATION and record.position is not None
+    if record.triple is None or record.position is None:
+        return False
+    return record.triple[1] == EMPTY_RELATION or _box(record) is not None
+
+
+def _box(record: MemoryRecord) -> Box | None:
+    """The box that ``record`` found empty."""
+    if record.triple is None or record.triple[1] != EMPTY_BOX:
+        return None
+    try:
+        return box_from_numbers([float(number) for number in record.triple[2].split()])
+    except ValueError:
+        return None
 
 
 def _radius(record: MemoryRecord) -> float:

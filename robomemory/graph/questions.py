@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from robomemory import checks
+from robomemory.belief.relations import RELATIONS
 from robomemory.errors import InvalidQueryError
+from robomemory.graph.history import History
 from robomemory.graph.scene import Entity, SceneChange, SceneGraph, Stay, Whereabouts
 from robomemory.graph.spatial import SpatialMemory
-from robomemory.names import SAME
+from robomemory.names import PLACE, SAME
 from robomemory.records import MemoryKind, MemoryRecord, Query
 from robomemory.timestamps import FOREVER, Moment
+
+
+def holding(relations: object) -> frozenset[str]:
+    """``relations`` in their usual words: "in", "on", "held by".
+
+    Raises:
+        InvalidQueryError: one is another relation, or there is none.
+    """
+    given = checks.names("inside: relations", relations, InvalidQueryError)
+    meant = [RELATIONS.meaning(said) for said in given]
+    wrong = [s for s, m in zip(given, meant, strict=True) if m.relation not in PLACE or m.turned or m.denied]
+    if wrong or not given:
+        raise InvalidQueryError(
+            f"inside: relations {checks.shown(wrong or relations)}, allowed are {', '.join(sorted(PLACE))}"
+        )
+    return frozenset(m.relation for m in meant)
 
 
 class SceneQuestions:
@@ -93,16 +111,20 @@ class SceneQuestions:
         entity = self.called(name)
         return () if entity is None else self._spatial.past.stays(entity)
 
-    def inside(self, name: str, at_ns: int | None = None, *, run: int | None = None) -> tuple[str, ...]:
-        """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns]. Raises
-        as :meth:`where_is`."""
+    def inside(
+        self, name: str, at_ns: int | None = None, *, run: int | None = None,
+        relations: Collection[str] = ("in",),
+    ) -> tuple[str, ...]:  # fmt: skip
+        """Names of the things in the thing called ``name``, and in those, now or at ``at_ns`` [ns];
+        ``relations``: which of "in", "on" and "held by" count. Raises as :meth:`where_is`."""
+        wanted = holding(relations)
         entity = self.called(name)
         at = self._maybe("inside: at_ns", at_ns, run)
         if entity is None:
             return ()
         if at is None:
-            return tuple(self._spatial.inside(entity.label))
-        return tuple(self._spatial.past.inside(entity, at))
+            return tuple(self._spatial.inside(entity.label, wanted))
+        return tuple(self._spatial.past.inside(entity, at, wanted))
 
     def changes(
         self, since_ns: int, until_ns: int | None = None, *, run: int | None = None
@@ -119,6 +141,24 @@ class SceneQuestions:
         if until < since:
             raise InvalidQueryError(f"changes: until {until.ns} ns is before since {since.ns} ns")
         return self._spatial.past.changes(since, until)
+
+    def named(self, name: str) -> list[Entity]:
+        """Every thing that ``name`` may mean, seen last first. Raises as :meth:`where_is`."""
+        self._up_to_date()
+        found = self._spatial.all_called(Query(name).text)
+        return sorted(found, key=lambda e: (e.last_seen, -e.ordinal), reverse=True)
+
+    def now(self) -> Moment:
+        """The newest moment of the current run that anything is known of; its stamp 0, if nothing is."""
+        self._up_to_date()
+        newest, run = self._spatial.newest, self._run()
+        return newest if newest.run >= run else Moment(run, 0)
+
+    @property
+    def past(self) -> History:
+        """What is asked of one thing's past; as new as what others have committed."""
+        self._up_to_date()
+        return self._spatial.past
 
     def called(self, name: str) -> Entity | None:
         """The thing called ``name``; None if none is known. Raises as :meth:`where_is`."""

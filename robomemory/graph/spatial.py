@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from robomemory.belief.confirmations import Confirmations
+from robomemory.belief.evidence import Evidence
 from robomemory.embed.embedder import F32
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
+from robomemory.graph.finding import SceneFinding
 from robomemory.graph.history import History
 from robomemory.graph.lookups import SceneLookups
 from robomemory.graph.note_rules import SceneUpdate
@@ -19,6 +22,8 @@ from robomemory.graph.scene import (
 from robomemory.graph.views import SceneViews
 from robomemory.names import name_key, said_of
 from robomemory.records import MemoryRecord, Query, Recall
+from robomemory.resolving.gathering import Raised, edges_among, gather
+from robomemory.resolving.local_graph import LocalGraph
 from robomemory.store.filters import FactFilter, FactOrder
 from robomemory.store.queries import StoreReader
 from robomemory.timestamps import Moment
@@ -28,7 +33,6 @@ from robomemory.vectors.index import VectorIndex
 SEEDS = 3  # vertices the search starts from (paper: N = 3)
 HOPS = 2  # edges it follows from there (paper: K = 2)
 REACH = 400  # most vertices looked at
-MOST_TOLD = 100_000  # pieces of evidence of a span that are looked at
 _MENTIONED = 0.95
 _HOP_WEIGHT = 0.8
 
@@ -42,7 +46,7 @@ class _Found(NamedTuple):
     checked: bool
 
 
-class SpatialMemory(SceneLookups, SceneViews):
+class SpatialMemory(SceneLookups, SceneViews, SceneFinding):
     """Things, where they were seen, and facts between them, over ``store``. A fact that was not said for
     ``expire_ns`` [ns] ends (None: never). Without ``validity`` facts never end, without ``merging`` every
     name is another thing: for benches."""
@@ -59,10 +63,12 @@ class SpatialMemory(SceneLookups, SceneViews):
         self._lock = threading.RLock()
         self._store = store
         self.past = History(store, self._rules)
+        self.known = Confirmations(store)
         self.load()
 
     def load(self) -> None:
         """Builds the graph from the store: what holds now, and where each thing was seen last."""
+        self.known.clear()
         state, names = SceneState(), VectorIndex(self._store.dim)
         entities = self._store.entities()
         for entity, _ in entities:
@@ -114,8 +120,9 @@ class SpatialMemory(SceneLookups, SceneViews):
             else:
                 folds.slots |= change.folds.slots
                 folds.tracks |= change.folds.tracks
-                folds.whole |= change.folds.whole
-                folds.empty += change.folds.empty
+                void = {e.id for e in change.evidence if e.retracted_ns is not None}
+                kept = [e for e in folds.empty if e.id not in void] if void else folds.empty
+                folds.empty = sorted([*kept, *change.folds.empty], key=lambda e: e.at)
             known = [t for f in change.facts for t in (f.recorded_ns, f.expired_ns) if t is not None]
             if known:
                 self._applied_ns = max(self._applied_ns, *known)
@@ -123,9 +130,40 @@ class SpatialMemory(SceneLookups, SceneViews):
                 run, newest = max(e.last_seen for e in change.entities)
                 self._state.forget_ages(Moment(run, newest - self._rules.expire_ns))
 
-    def without(self, ids: Collection[int], update: Update, *, retract: bool = False) -> Change:
-        """What the graph becomes once the records ``ids`` are forgotten, or (``retract``) were never true."""
-        return Removal(self._state, self, self._rules, ids, update).run(retract=retract)
+    def without(
+        self,
+        ids: Collection[int],
+        update: Update,
+        *,
+        retract: bool = False,
+        again: Sequence[Evidence] = (),
+    ) -> Change:
+        """What the graph becomes once the records ``ids`` are forgotten, or (``retract``) were never true;
+        ``again`` is evidence that they had taken back."""
+        return Removal(self._state, self, self._rules, ids, update, again).run(retract=retract).kept
+
+    def local_graph(self, raised: Raised) -> LocalGraph | None:
+        """The local graph around what was ``raised`` (paper, Algorithm 2, steps 1 to 5); None: nothing of it
+        stands."""
+        with self._lock:
+            return gather(self._state, self._names, self._grown, raised, SEEDS)
+
+    def stands(self, local: LocalGraph, touched: Collection[int]) -> bool:
+        """Whether the things ``touched`` and their edges in ``local`` are still as they were."""
+        with self._lock:
+            known = self._state.entities
+            if any(key not in known or known[key].label != local.vertex[key].label for key in touched):
+                return False
+            now = edges_among(self._state, local.vertex.keys())
+            before = {e.key for e in local.edges if {e.subject, e.object} & set(touched)}
+            return before == {f.id for f in now.values() if {f.subject, f.object} & set(touched)}
+
+    def address(self, key: int) -> str:
+        """A name that means the thing ``key`` and no other one."""
+        with self._lock:
+            entity = self._state.entities[key]
+            alone = len(self._state.by_name.get(name_key(entity.name), ())) <= 1
+            return entity.label if alone else f"{entity.name} #{entity.ordinal}"
 
     def name_vector(self, key: int) -> F32 | None:
         """The unit vector f32 (dim,) of the name of the thing ``key``."""
@@ -137,12 +175,14 @@ class SpatialMemory(SceneLookups, SceneViews):
         facts and positions among the things found come back, the nearer to a seed the better."""
         query = asked.query
         if not query.text:
-            return self._all_within(query, asked.k)
+            return [Recall(record, 1.0) for record in self.fitting(query, asked.k)]
+        if query.filtered:
+            return self.alike(asked)
         inside = frozenset[int]()
         with self._lock:
             seeds = self._seeds(asked)
-            if query.near is not None and query.span is None:  # all that is there, whatever it is called
-                inside = frozenset(self.places_within(*query.near))
+            if query.region is not None and query.span is None:  # all that is there, whatever it is called
+                inside = frozenset(self.places_in(query))
                 seeds = {**{key: self._likeness(key, asked) for key in inside}, **seeds}
         found = (
             self._now(seeds, query, inside) if query.span is None else self._then(seeds, *query.span, query)
@@ -170,23 +210,6 @@ class SpatialMemory(SceneLookups, SceneViews):
         vector = self._names.vector(key)
         return 0.01 if vector is None else max(0.01, float(vector @ asked.vector))
 
-    def _all_within(self, query: Query, k: int) -> list[Recall]:
-        """What fits the query's place and time, the newest first: of a span everything that was told, else
-        the things that are there now."""
-        if query.span is not None:
-            told = self._store.records_told(*query.span, query.near, MOST_TOLD)
-            keys = [key for key, spot in told if within(query, spot)]
-        else:
-            with self._lock:
-                places = {} if query.near is None else self.places_within(*query.near)
-                there = sorted(((p.at, key) for key, p in places.items()), reverse=True)
-                rows = [self._state.last.get(key) or self._state.mentions.get(key) for _, key in there]
-                facts = [f.record_id for _, key in there for f in self._state.out_of(key)[:1]]
-            keys = [s.record_id for s in rows if s is not None] or facts
-        keys = list(dict.fromkeys(keys))[:k]
-        records = self._store.by_id(keys)
-        return [Recall(records[key], 1.0) for key in keys if key in records]
-
     def _seeds(self, asked: Asked) -> dict[int, float]:
         seeds = dict(self._names.search(asked.vector, SEEDS))
         for _, keys in self._state.mentioned(asked.query.text):
@@ -209,8 +232,8 @@ class SpatialMemory(SceneLookups, SceneViews):
         return reach
 
     def _now(self, seeds: dict[int, float], query: Query, inside: frozenset[int]) -> Iterable[_Found]:
-        """What is known now of ``seeds`` and what is around them; ``inside`` the query's ball, if it has one,
-        are the things that are there or were carried there."""
+        """What is known now of ``seeds`` and what is around them; ``inside`` the query's region, if it has
+        one, are the things that are there or were carried there."""
         with self._lock:
             state, reach = self._state, self._grown(seeds)
             found: list[_Found] = []
@@ -219,13 +242,13 @@ class SpatialMemory(SceneLookups, SceneViews):
                 if entity is None:
                     continue
                 last, mention = state.last.get(key), state.mentions.get(key)
-                if last is not None and (key in inside or query.near is None):
+                if last is not None and (key in inside or query.region is None):
                     found.append(_Found(weighed(similarity, entity.confidence), last.record_id, key, False))
-                if mention is not None and query.near is None:
+                if mention is not None and query.region is None:
                     score = weighed(similarity, entity.confidence)
                     found.append(_Found(score, mention.record_id, key, True))
                 for fact in state.facts_at(key):
-                    if query.near is None or inside & {fact.subject, fact.object}:
+                    if query.region is None or inside & {fact.subject, fact.object}:
                         found.append(_found(fact, key, reach))
             return found
 
@@ -249,7 +272,7 @@ class SpatialMemory(SceneLookups, SceneViews):
 
     def _near(self, fact: Fact, query: Query) -> bool:
         ends = (self._state.entities.get(fact.subject), self._state.entities.get(fact.object))
-        return query.near is None or any(e is not None and within(query, e.position) for e in ends)
+        return query.region is None or any(e is not None and within(query, e.position) for e in ends)
 
     def _true(self, key: int, record: MemoryRecord, query: Query) -> bool:
         """Whether what ``record`` says besides a position holds: "mug in tray" may have been ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Collection
 
 from robomemory.belief.carrying import CarriedPlace, Scenery, carried
 from robomemory.belief.identity import pair
@@ -117,15 +118,16 @@ class SceneViews:
             apart = [at for at in apart if at >= last and pair(one.id, other.id) in state.who.apart]
             return Moment(max(apart).run, max(apart).ns + 1) if apart else last
 
-    def inside(self, name: str) -> list[str]:
-        """Labels of the things in the thing called ``name`` now, and of the things in those, by nearness."""
+    def inside(self, name: str, relations: Collection[str] = ("in",)) -> list[str]:
+        """Labels of the things in the thing called ``name`` now, and of the things in those, by nearness;
+        ``relations`` are those that count."""
         with self._lock:
             entity = self.called(name)
             found: dict[int, str] = {}
             edge = [] if entity is None else [entity.id]
             while edge:
                 facts = (f for key in edge for f in self._state.facts_at(key, len(self._state.facts) + 1))
-                inner = [f.subject for f in facts if f.relation == "in" and f.object in edge]
+                inner = [f.subject for f in facts if f.relation in relations and f.object in edge]
                 edge = [key for key in dict.fromkeys(inner) if key not in found]
                 found.update((key, self._state.entities[key].label) for key in edge)
             if entity is not None:

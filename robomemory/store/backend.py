@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from robomemory.errors import StoreError
+from robomemory.errors import ReadOnlyError, StoreError
 from robomemory.records import MemoryKind
 from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.forks import Owner
@@ -16,6 +16,9 @@ from robomemory.store.queries import StoreReader
 from robomemory.timestamps import MAX_RUN, next_run
 from robomemory.update_protocol import Change, Ids
 from robomemory.vectors.index import Nearest
+
+OWN_FRAME = "base"
+"""The frame that positions are in where a store was made without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,13 @@ class Backend(StoreReader):
 
     ``ids`` hands out keys and ``recorded_ns`` is the time of the last update, both right while it is our turn
     to write, as is ``run``, the number of the run that the store is in. ``owner``: the process that opened
-    it. ``shared``: whether others write, too. Safe from any thread, but for one writer at a time.
+    it. ``shared``: whether others write, too; ``read_only``: whether it refuses to. ``frame``: what the
+    positions are in. Safe from any thread, but for one writer at a time.
     """
 
     shared = False
+    read_only = False
+    frame: str
     ids: Ids
     recorded_ns: int
     run: int
@@ -50,7 +56,13 @@ class Backend(StoreReader):
         Raises:
             StoreInUseError: others have been writing for too long. StoreError: the server is gone.
         """
+        self.check_writable()
         return nullcontext()
+
+    def check_writable(self) -> None:
+        """Raises ReadOnlyError where the store was opened to be read."""
+        if self.read_only:
+            raise ReadOnlyError(f"{self.path}: opened with mode 'r', which reads; nothing can be changed")
 
     def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
         """Keeps ``changes``, all or none; durable once it returns. Within :meth:`turn`."""

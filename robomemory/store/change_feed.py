@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from robomemory.records import MemoryKind
@@ -22,15 +22,31 @@ class StoreCache(Protocol):
     def apply(self, change: Change) -> None: ...
 
 
+class IndexCache(Protocol):
+    """An index of the store that a memory holds."""
+
+    def catch_up(self, seq: int) -> None:
+        """Takes in what was written up to the update ``seq``."""
+        ...
+
+
 class Follower:
     """Brings the graph and the temporal buffer up to the last committed update, before each answer.
 
     An answer therefore knows at least what was committed before it was asked for. The number of the last
     update is read each time, in one snapshot with what has changed since; a file, which nobody else writes,
-    is never asked. ``seq``: the update that the caches hold.
+    is never asked. ``seq``: the update that the caches and ``indexes`` hold.
     """
 
-    def __init__(self, store: Backend, spatial: StoreCache, temporal: StoreCache, seq: int) -> None:
+    def __init__(
+        self,
+        store: Backend,
+        spatial: StoreCache,
+        temporal: StoreCache,
+        seq: int,
+        indexes: Collection[IndexCache] = (),
+    ) -> None:
+        self._indexes = tuple(indexes)
         self._store, self._spatial, self._temporal = store, spatial, temporal
         self._lock = threading.Lock()
         self._seq = seq
@@ -58,6 +74,9 @@ class Follower:
                     news = self._store.news(self._seq)
                     self._temporal.load()
                     self._spatial.apply(news)
+                if latest.seq != self._seq:
+                    for index in self._indexes:
+                        index.catch_up(latest.seq)
             self._seq, self._checked = latest.seq, asked
 
     def commit(

@@ -7,32 +7,41 @@ them.
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Protocol
 
 import networkx as nx  # type: ignore[import-untyped, unused-ignore]
+import numpy as np
 
 from robomemory.checks import shown
+from robomemory.embed.embedder import MAX_DIM
+from robomemory.embed.pictures import decode
 from robomemory.errors import InvalidNoteError
 from robomemory.graph.scene import SceneGraph
-from robomemory.notes import Failure, StepDone
+from robomemory.notes import MAX_PICTURE, Failure, Picture, StepDone
 from robomemory.plain_text import plain, told_apart
 from robomemory.records import MemoryKind, MemoryRecord
+from robomemory.store.notes_told import PicturedRecord
 from robomemory.store.old_texts import fields_of
 
 FIELDS = (
     "kind", "text", "stamp_ns", "entities", "position", "triple", "confidence", "source", "run", "step",
-    "failures", "metadata", "frame",
+    "failures", "metadata", "frame", "picture",
 )  # fmt: skip
 BATCH = 200
-LONGEST = 1_000_000  # characters of one line: nothing that was remembered is longer
+BATCH_BYTES = 2**25  # of pictures in a batch
+LONGEST = 1_000_000 + 4 * (MAX_PICTURE + 4 * MAX_DIM) // 3
+"""Characters of one line: nothing that was remembered is longer, its picture in base64 included."""
 
 
 class RecordSource(Protocol):
     """The slice of a ``RoboMemory`` that is written out."""
 
     def notes(self) -> tuple[MemoryRecord, ...]: ...
+
+    def picture(self, record_id: int) -> Picture | None: ...
 
     def scene(self) -> SceneGraph: ...
 
@@ -45,9 +54,12 @@ class RecordSink(Protocol):
 
 def to_lines(memory: RecordSource) -> Iterator[str]:
     """Every note that was told and still counts as one line of JSON, in the order they came; the keys are
-    :data:`FIELDS`."""
+    :data:`FIELDS`. A picture is {"data": the bytes in base64, "vector": little-endian f32 in base64 or null,
+    "encoder": its name}."""
     for record in memory.notes():
-        values = {name: getattr(record, name) for name in FIELDS} | {"kind": str(record.kind)}
+        values = {name: getattr(record, name, None) for name in FIELDS} | {"kind": str(record.kind)}
+        picture = memory.picture(record.id) if record.id else None
+        values["picture"] = None if picture is None else _picture_values(picture)
         values["step"] = None if record.step is None else asdict(record.step)
         values["failures"] = [asdict(failure) for failure in record.failures]
         line = json.dumps(values, ensure_ascii=False)
@@ -66,8 +78,17 @@ def from_lines(memory: RecordSink, lines: Iterable[str]) -> int:
     """
     records = [_record(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     records = _in_order(records)
-    for start in range(0, len(records), BATCH):
-        memory.remember(records[start : start + BATCH])
+    batch: list[MemoryRecord] = []
+    size = 0
+    for record in records:
+        more = len(record.picture.data) if isinstance(record, PicturedRecord) and record.picture else 0
+        if batch and (len(batch) == BATCH or size + more > BATCH_BYTES):
+            memory.remember(batch)
+            batch, size = [], 0
+        batch.append(record)
+        size += more
+    if batch:
+        memory.remember(batch)
     return len(records)
 
 
@@ -76,6 +97,35 @@ def _in_order(records: list[MemoryRecord]) -> list[MemoryRecord]:
     them oldest first."""
     others = iter(sorted((r for r in records if r.kind != MemoryKind.SPATIAL), key=lambda r: r.moment))
     return [r if r.kind == MemoryKind.SPATIAL else next(others) for r in records]
+
+
+def _picture_values(picture: Picture) -> dict[str, str | None]:
+    numbers = None if picture.vector is None else np.asarray(picture.vector, "<f4").tobytes()
+    return {
+        "data": b64encode(picture.data).decode(),
+        "vector": None if numbers is None else b64encode(numbers).decode(),
+        "encoder": picture.encoder,
+    }
+
+
+def _picture(values: object) -> Picture | None:
+    """The picture that :func:`_picture_values` wrote.
+
+    Raises:
+        ValueError: it is none, or can't be decoded.
+    """
+    if values is None:
+        return None
+    if not isinstance(values, dict) or set(values) != {"data", "vector", "encoder"}:
+        raise ValueError(f"picture {shown(values)}, expected data, vector and encoder")
+    vector = values["vector"]
+    try:
+        data = b64decode(values["data"], validate=True)
+        numbers = None if vector is None else np.frombuffer(b64decode(vector, validate=True), "<f4")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"picture: {error}, expected data and a vector f32 in base64") from error
+    decode("picture", data, InvalidNoteError)
+    return Picture(data, None if numbers is None else tuple(map(float, numbers)), values["encoder"])
 
 
 def _record(number: int, line: str) -> MemoryRecord:
@@ -87,6 +137,7 @@ def _record(number: int, line: str) -> MemoryRecord:
             values.setdefault("run", 0)  # written before runs had numbers
             values.setdefault("metadata", {})
             values.setdefault("frame", "")
+            values.setdefault("picture", None)
             if not {"step", "failures"} & set(values):  # written before these were fields
                 _read_text(values)
         if not isinstance(values, dict) or set(values) != set(FIELDS) or values["run"] is None:
@@ -94,7 +145,10 @@ def _record(number: int, line: str) -> MemoryRecord:
             raise ValueError(f"keys {found}, expected {sorted(FIELDS)}")
         step = None if values["step"] is None else StepDone(**values["step"])
         failures = tuple(Failure(**failure) for failure in values["failures"])
-        return MemoryRecord(id=0, **(values | {"step": step, "failures": failures}))
+        picture = _picture(values["picture"])
+        told = {name: value for name, value in values.items() if name != "picture"}
+        record = MemoryRecord(id=0, **(told | {"step": step, "failures": failures}))
+        return record if picture is None else PicturedRecord.of(record, picture)
     except RecursionError as error:
         raise InvalidNoteError(f"line {number}: nested too deeply for a record") from error
     except (ValueError, TypeError) as error:

@@ -77,6 +77,11 @@ class ForgetChoice:
             )
         if query.k is not None:
             raise err(f"forget: query with k {query.k}: all records that fit are forgotten, so leave k out")
+        if query.filtered or query.box is not None or query.min_score:
+            raise err(
+                "forget: a query chooses by text, kinds, near and between; find what has that box, relation,"
+                " source, metadata or score, and forget it by ids"
+            )
         mine = frozenset(MemoryKind(kind) for kind in query.kinds or ())
         if asked and mine and not asked & mine:
             raise err("forget: the kinds of the call and of its query have none in common")

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 
 from robomemory.belief.evidence import Evidence, Told
 from robomemory.belief.relations import RELATIONS, denial
 from robomemory.graph.scene import Entity
+from robomemory.notes import Picture
 from robomemory.records import MemoryKind, MemoryRecord
 from robomemory.store.queries import StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class PicturedRecord(MemoryRecord):
+    """A record as it is told again with its ``picture``, which no record that is read brings."""
+
+    picture: Picture | None = None
+
+    @classmethod
+    def of(cls, record: MemoryRecord, picture: Picture) -> PicturedRecord:
+        """``record`` with ``picture``."""
+        return cls(**{f.name: getattr(record, f.name) for f in fields(MemoryRecord)}, picture=picture)
 
 
 def told_notes(store: StoreReader) -> tuple[MemoryRecord, ...]:
@@ -40,7 +53,7 @@ def told_notes(store: StoreReader) -> tuple[MemoryRecord, ...]:
 def _again(
     evidence: Sequence[Evidence], stands: MemoryRecord, entities: Mapping[int, Entity]
 ) -> MemoryRecord:
-    """The note that said what ``evidence`` holds, which the record ``stands`` says as well."""
+    """The note that said what ``evidence`` holds, which the record ``stands`` says as well; it has no key."""
     seen = next((e for e in evidence if e.told is Told.SEEN), None)
     fact = next((e for e in evidence if e.told in (Told.HOLDS, Told.DENIED)), None)
     named = [entities[e.subject_told].label for e in evidence if e.told is Told.NAMED]
@@ -57,7 +70,7 @@ def _again(
         named.insert(0, entities[seen.subject_told].label)
     first = evidence[0]
     return replace(
-        stands, stamp_ns=first.at.ns, run=first.at.run, entities=tuple(named), triple=triple,
+        stands, id=0, stamp_ns=first.at.ns, run=first.at.run, entities=tuple(named), triple=triple,
         position=None if seen is None else seen.position, confidence=first.confidence, source=first.source,
     )  # fmt: skip
 

@@ -10,9 +10,11 @@ from robomemory.checks import shown
 from robomemory.embed.available import default_embedder, embedder_named
 from robomemory.embed.embedder import ClosableEmbedder
 from robomemory.errors import InvalidQueryError, StoreError
-from robomemory.store.backend import Backend
+from robomemory.store.backend import OWN_FRAME, Backend
 from robomemory.store.postgres.address import is_url, with_scene
+from robomemory.store.sqlite.file import check_readable
 from robomemory.store.sqlite.file import embedder_of as _embedder_of_file
+from robomemory.store.sqlite.read_only import ReadOnlySqliteStore
 from robomemory.store.sqlite.store import SqliteStore
 
 _PATH_BYTES, _NAME_BYTES = 4_000, 255
@@ -23,20 +25,49 @@ _ADDRESS = re.compile(
 )
 
 
-def open_store(path: str | os.PathLike[str], embedder: str, dim: int) -> Backend:
+def open_store(
+    path: str | os.PathLike[str],
+    embedder: str,
+    dim: int,
+    *,
+    frame: str | None = None,
+    read_only: bool = False,
+) -> Backend:
     """The store at ``path``: a file, ``":memory:"`` or ``postgresql://...``, for vectors of ``embedder``, its
-    name, and ``dim``.
+    name, and ``dim``, with positions in ``frame`` (None: in its own, for a new one ``OWN_FRAME``).
 
     Raises:
-        StoreError: it can't be used; it says which and why. MissingDependencyError: a database needs the
-            extra ``postgres``.
+        StoreError: it can't be used, or has another frame; it says which and why. MissingDependencyError: a
+            database needs the extra ``postgres``.
     """
-    path = checked_path(path)
-    if not is_url(path):
-        return SqliteStore(path, embedder, dim)
-    from robomemory.store.postgres.store import PostgresStore
+    path, new = checked_path(path), frame or OWN_FRAME
+    store: Backend
+    if is_url(path):
+        from robomemory.store.postgres.store import PostgresStore
 
-    return PostgresStore(os.fspath(path), embedder, dim)
+        store = PostgresStore(os.fspath(path), embedder, dim, new, read_only=read_only)
+    elif read_only:
+        store = ReadOnlySqliteStore(path, embedder, dim)
+    else:
+        store = SqliteStore(path, embedder, dim, new)
+    if frame is not None and store.frame != frame:
+        store.close()
+        raise StoreError(
+            f"{store.path}: its positions are in the frame {shown(store.frame)}, opened with frame"
+            f" {shown(frame)}"
+        )
+    return store
+
+
+def reads_only(mode: object) -> bool:
+    """Whether ``mode`` ("r" or "rw") says to read only.
+
+    Raises:
+        InvalidQueryError: it is neither.
+    """
+    if mode not in ("r", "rw"):
+        raise InvalidQueryError(f"mode {shown(mode)}, expected 'rw' (read and write) or 'r' (read)")
+    return mode == "r"
 
 
 def checked_path(path: object) -> str:
@@ -122,9 +153,11 @@ def embedder_of(path: str | os.PathLike[str]) -> str | None:
     return embedder_of_url(os.fspath(path))
 
 
-def embedder_for(path: str | os.PathLike[str]) -> ClosableEmbedder:
-    """The embedder that the store at ``path`` was written with; the default one for a new store. Raises as
-    :func:`embedder_of`."""
+def embedder_for(path: str | os.PathLike[str], *, read_only: bool = False) -> ClosableEmbedder:
+    """The embedder that the store at ``path`` was written with; the default one for a new store, which
+    ``read_only`` refuses. Raises as :func:`embedder_of`."""
+    if read_only and not is_url(path) and os.fspath(path) != ":memory:":
+        check_readable(Path(path))
     name = embedder_of(path)
     found = None if name is None else embedder_named(name)
     return default_embedder() if found is None else found

@@ -6,20 +6,25 @@ Reads never wait for a write: each takes a connection of its own and sees the la
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
 
+from robomemory.belief.confirmations import EvidenceCount
 from robomemory.belief.evidence import Evidence
 from robomemory.embed.embedder import F32
 from robomemory.errors import StoreCorruptError
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.names import words
+from robomemory.pictures.stored import PictureRows
 from robomemory.records import MemoryKind, MemoryRecord, Position, Query
 from robomemory.store import rows as t
 from robomemory.store.conditions import of_facts, of_sightings
 from robomemory.store.filters import FactFilter, SightingFilter
+from robomemory.store.finding import RecordFinding, of_evidence
+from robomemory.store.past.evidence import PastReads
+from robomemory.store.past.tellings import TellingReads
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import LIVE, REMOVED, RecordRow
 
@@ -40,7 +45,7 @@ FILLERS = RECENT | frozenset(
 )
 
 
-class StoreReader:
+class StoreReader(PictureRows, PastReads, RecordFinding, TellingReads):
     """The reading half of a store; ``dim``: length of its vectors; ``seq``: number of the last update.
 
     The statements here are read by SQLite and PostgreSQL alike; where those differ, each store has its own.
@@ -119,21 +124,6 @@ class StoreReader:
             return t.record_from(row)
         except (ValueError, TypeError) as error:
             raise StoreCorruptError(f"{self.path}: record {row[0]}: {error}") from error
-
-    def live_ids(self, kind: MemoryKind, query: Query, limit: int) -> list[int]:
-        """Keys of the records of ``kind`` that stand within the query's span of time and in the box around
-        its ball, the newest first, at most ``limit``."""
-        where, values = ["kind = ?", "replaced_by = 0"], list[object]([str(kind)])
-        if query.span is not None:
-            where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
-            values += (*query.span[0], *query.span[1])
-        if query.near is not None:
-            center, radius = query.near
-            for axis, middle in zip("xyz", center, strict=True):
-                where.append(f"{axis} BETWEEN ? AND ?")
-                values += (middle - radius, middle + radius)
-        sql = f"SELECT id FROM records WHERE {' AND '.join(where)} ORDER BY run DESC, stamp_ns DESC LIMIT ?"
-        return [int(str(i)) for (i,) in self._all(sql, [*values, limit])]
 
     def vectors(self, kind: MemoryKind, since: int = -1) -> Iterator[tuple[list[int], F32]]:
         """(keys, unit rows f32 (n, dim)) of the standing records of ``kind`` that were written after the
@@ -274,8 +264,8 @@ class StoreReader:
         return list(found.values())
 
     def empty_balls(self) -> list[Evidence]:
-        """What says that a ball was empty."""
-        return self._evidence("told = 4 AND retracted_ns IS NULL", ())
+        """What says that a ball was empty, in the order of time."""
+        return self._evidence("told = 4 AND retracted_ns IS NULL ORDER BY run, stamp_ns, id", ())
 
     def claims(self) -> list[Evidence]:
         """What counts of what was said of who is who."""
@@ -304,45 +294,40 @@ class StoreReader:
             found += self._evidence(f"record_id IN ({','.join('?' * len(part))})", part)
         return found
 
+    def evidence_counts(self, since: Mapping[int, int]) -> list[EvidenceCount]:
+        """What the evidence that counts amounts to, of each record of ``since`` {record: the number of the
+        last piece that is not of interest}, several for a record where runs or sources differ."""
+        found: list[EvidenceCount] = []
+        for start in range(0, len(since), 300):
+            part = list(since.items())[start : start + 300]
+            sql = (
+                f"WITH asked (key, since) AS (VALUES {','.join(['(?, ?)'] * len(part))})"
+                " SELECT record_id, told = 1, source, run, min(stamp_ns), max(stamp_ns),"
+                " count(DISTINCT note_id), max(confidence), max(id) FROM asked JOIN evidence"
+                " ON record_id = key AND id > since WHERE retracted_ns IS NULL"
+                " GROUP BY record_id, told = 1, source, run"
+            )
+            found += [t.count_from(r) for r in self._all(sql, [number for pair in part for number in pair])]
+        return found
+
     def all_evidence(self) -> list[Evidence]:
         """All that counts, in the order it came."""
         return self._evidence("retracted_ns IS NULL ORDER BY id", ())
 
-    def seen_within(self, center: Position, radius_m: float) -> list[int]:
-        """The things that were ever seen in the box around that ball."""
-        where, values = ["told = 2"], list[object]()
-        for axis, middle in zip("xyz", center, strict=True):
-            where.append(f"{axis} BETWEEN ? AND ?")
-            values += (middle - radius_m, middle + radius_m)
-        rows = self._all(f"SELECT DISTINCT subject FROM evidence WHERE {' AND '.join(where)}", values)
-        return [int(str(key)) for (key,) in rows]
-
     def records_told(
-        self, first: Moment | None, last: Moment | None, near: tuple[Position, float] | None, limit: int
+        self, first: Moment, last: Moment, query: Query, limit: int
     ) -> list[tuple[int, Position | None]]:
-        """(record, position) of the evidence that counts, of the span and from the box around the ball, the
-        newest first."""
+        """(record, position) of the evidence that counts, of the span and from the boxes around the place of
+        ``query``, with its relation, source and metadata, the newest first."""
         where, values = ["retracted_ns IS NULL"], list[object]()
-        if first is not None and last is not None:
-            where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
-            values += (*first, *last)
-        if near is not None:
-            for axis, middle in zip("xyz", near[0], strict=True):
-                where.append(f"{axis} BETWEEN ? AND ?")
-                values += (middle - near[1], middle + near[1])
+        where.append("(run, stamp_ns) >= (?, ?) AND (run, stamp_ns) <= (?, ?)")
+        values += (*first, *last)
+        for condition, more in of_evidence(query, self._has_metadata):
+            where.append(condition)
+            values += more
         sql = f"SELECT record_id, x, y, z FROM evidence WHERE {' AND '.join(where)}"
         rows = self._all(f"{sql} ORDER BY run DESC, stamp_ns DESC, id DESC LIMIT ?", [*values, limit])
         return [(int(str(r[0])), t.position(*r[1:4])) for r in rows]  # type: ignore[arg-type]
-
-    def related(self, thing: int) -> list[tuple[int, str, int]]:
-        """The (subject, relation, object) that anything was ever said of, with ``thing`` as an end."""
-        rows = []
-        for end in ("subject", "object"):
-            rows += self._all(
-                f"SELECT DISTINCT subject, relation, object FROM evidence WHERE {end} = ? AND object != 0",
-                (thing,),
-            )
-        return [(int(str(s)), str(r), int(str(o))) for s, r, o in rows]
 
     def _evidence(self, which: str, values: Sequence[object]) -> list[Evidence]:
         try:

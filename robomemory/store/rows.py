@@ -8,10 +8,12 @@ from dataclasses import astuple
 
 import numpy as np
 
+from robomemory.belief.confirmations import EvidenceCount
 from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import F32
 from robomemory.graph.scene import Entity, Fact, Sighting
-from robomemory.notes import Failure, Plain, StepDone, Triple
+from robomemory.notes import Failure, Picture, Plain, StepDone, Triple
+from robomemory.places.regions import box_from_numbers
 from robomemory.records import MemoryKind, MemoryRecord, Position
 from robomemory.timestamps import Moment
 from robomemory.update_protocol import RecordRow
@@ -38,8 +40,9 @@ SIGHTING = (
 )
 EVIDENCE = (
     "id, note_id, record_id, told, subject, relation, object, run, stamp_ns, x, y, z, radius, confidence,"
-    " source, recorded_ns, retracted_ns, subject_told, object_told"
+    " source, recorded_ns, retracted_ns, subject_told, object_told, box"
 )
+PICTURE = "record_id, encoder, vector, data"
 
 Values = tuple[object, ...]
 
@@ -79,6 +82,31 @@ def values_of_record(row: RecordRow, recorded_ns: int, seq: int) -> Values:
     said = (r.id, str(r.kind), r.stamp_ns, r.text, names, *coordinates(r.position), triple)
     told = (r.confidence, r.source, recorded_ns, row.replaced_by, seq, r.moment.run)
     return (*said, *told, step_text(r.step), failures_text(r.failures), metadata_text(r.metadata), r.frame)
+
+
+def values_of_picture(row: RecordRow) -> Values:
+    """What a row of ``pictures`` holds, in the order of its columns; without a vector no encoder is named."""
+    picture = row.picture
+    assert picture is not None
+    if picture.vector is None:
+        return row.record.id, "", None, picture.data
+    return row.record.id, picture.encoder, blob(np.asarray(picture.vector, np.float32)), picture.data
+
+
+def picture_from(encoder: object, vector: object, data: object) -> Picture:
+    """The picture of a row of columns :data:`PICTURE`, its key aside.
+
+    Raises:
+        ValueError: the row does not hold what it should.
+    """
+    numbers = None if vector is None else np.frombuffer(_blob_of(vector), dtype="<f4")
+    return Picture(_blob_of(data), None if numbers is None else tuple(map(float, numbers)), str(encoder))
+
+
+def _blob_of(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError(f"{type(value).__name__}, expected bytes")
+    return value
 
 
 def triple_text(triple: Triple | None) -> str:
@@ -166,12 +194,21 @@ def values_of_sighting(s: Sighting) -> Values:
     return (*told, until[1], until[0], s.expired_ns, *said, json.dumps(s.sources, ensure_ascii=False))
 
 
+def count_from(r: Sequence[object]) -> EvidenceCount:
+    """The count of a row (record, denial, source, run, first and last stamp, notes, confidence, number)."""
+    key, denial, source, run, first, last, notes, sure, newest = r
+    sources = frozenset({str(source)} if source else ())
+    moments = _moment(run, first), _moment(run, last)
+    return EvidenceCount(key, bool(denial), sources, *moments, notes, sure, newest)  # type: ignore[arg-type]
+
+
 def evidence_from(e: Sequence[object]) -> Evidence:
     """The evidence of a row of columns :data:`EVIDENCE`."""
-    key, note, record, told, subject, relation, obj, run, ns, x, y, z, radius, *more = e[:19]
+    key, note, record, told, subject, relation, obj, run, ns, x, y, z, radius, *more, box = e[:20]
     return Evidence(
         key, note, record, Told(told), subject, relation, obj, _moment(run, ns),  # type: ignore[arg-type]
         position(x, y, z), radius, *more,  # type: ignore[arg-type]
+        box=box_from_numbers(json.loads(str(box))) if box else None,  # type: ignore[misc]
     )  # fmt: skip
 
 
@@ -179,7 +216,8 @@ def values_of_evidence(e: Evidence) -> Values:
     said = (e.id, e.note_id, e.record_id, int(e.told), e.subject, e.relation, e.object, e.at.run, e.at.ns)
     where = (*coordinates(e.position), e.radius_m)
     ends = (e.subject_told or e.subject, e.object_told or e.object)
-    return (*said, *where, e.confidence, e.source, e.recorded_ns, e.retracted_ns, *ends)
+    box = "" if e.box is None else json.dumps(e.box.numbers)
+    return (*said, *where, e.confidence, e.source, e.recorded_ns, e.retracted_ns, *ends, box)
 
 
 def blob(vector: F32) -> bytes:

@@ -109,3 +109,32 @@ def test_a_bench_tells_settings_and_weights_apart(tmp_path):
     write(tmp_path / "world.yaml", "type: diffusers\nmodel: ./weights\nsteps: 3\n")
     seen.add(ref_digest(ref, "world_model"))
     assert len(seen) == 3
+
+
+def test_the_memory_asks_an_endpoint_about_conflicts(tmp_path):
+    """The same settings file as for planner and critic; a server that is gone changes nothing."""
+    from robomemory import Note
+    from robomemory.errors import RoboMemoryError
+
+    ref = write(
+        tmp_path / "endpoint.yaml",
+        "type: endpoint\nendpoint: {base_url: 'http://127.0.0.1:9/v1', model: tiny}\nresolver_timeout_s: 2\n",
+    )
+    with loading.open_memory(resolver=ref) as memory:
+        for t, relation in enumerate(("leans on", "bolted to"), 1):
+            memory.remember([Note("spatial", "a", t, triple=("ladder", relation, "wall"))])
+        assert memory.settle(30)
+        assert {str(f) for f in memory.scene().facts} == {"ladder leans on wall", "ladder bolted to wall"}
+    resolve = loading.load_resolver(ref)
+    with pytest.raises(RoboMemoryError, match=r"'tiny' at http://127\.0\.0\.1:9/v1: ConnectionRefusedError"):
+        resolve(_a_graph())
+    assert loading.load_resolver() is None
+    assert loading.load_resolver("rules")(_a_graph()) == []
+    with pytest.raises(UnknownNameError, match="gpt"):
+        loading.load_resolver("gpt")
+
+
+def _a_graph():
+    from robomemory import LocalGraph
+
+    return LocalGraph((), ())

@@ -74,6 +74,13 @@ def test_out_and_in_again(file: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         (("export", "FILE", "--out", "x" * 5_000 + ".jsonl"), "can't be written"),
         (("export", "FILE", "--out", "/proc/a.jsonl"), "can't be written"),
         (("backup", "FILE"), "say which new file"),
+        (("ask", "FILE"), "say the question"),
+        (("ask", "FILE", ""), "ask: question"),
+        (("ask", "nowhere.sqlite3", "where"), "no such file"),
+        (("ask", "FILE", "where", "--allow-writes"), "--allow-writes is for 'serve' only"),
+        (("inspect", "FILE", "--name", "x"), "--name is for 'serve' only"),
+        (("serve", "FILE", "other"), "only 'backup' takes a second file"),
+        (("serve", "FILE", "--name", ""), "expected 1 to 64"),
         (("backup", "FILE", "FILE"), "overwrites nothing"),
         (("backup", "FILE", "no/such/copy.sqlite3"), "does not exist"),
         (("backup", "nowhere.sqlite3", "copy.sqlite3"), "no such file"),
@@ -111,6 +118,15 @@ def test_a_memory_that_is_open_is_not_touched(file: Path, capsys: pytest.Capture
     with RoboMemory(file, embedder=HashingEmbedder()):
         assert vista("inspect", file) == 2
     assert "in use" in capsys.readouterr().err
+
+
+def test_a_memory_that_is_open_is_asked(file: Path, capsys: pytest.CaptureFixture[str]):
+    with RoboMemory(file, embedder=HashingEmbedder()):
+        assert vista("ask", file, "Where's the mug?") == 0
+        assert vista("ask", file, "where is the unicorn") == 0
+    mug, unicorn = capsys.readouterr().out.splitlines()
+    assert mug.startswith("The blue mug is in tray, at (0.50, 0.10, 0.00) m")
+    assert unicorn == "Nothing known is called 'unicorn'."
 
 
 def test_it_forgets_by_words_age_and_number(file: Path, capsys: pytest.CaptureFixture[str]):

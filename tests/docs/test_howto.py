@@ -47,6 +47,7 @@ EXPECTED = {
     ("detector", "Look through it"): "red cube 0.9 at",
     ("detector", "Use it in the loop"): "put the red cube in the tray: success",
     ("memory", "Remember and recall"): "a blue mug in the tray",
+    ("memory", "Ask in words"): "left drawer",
     ("memory", "In a task"): "mugs slip unless they are lifted slowly",
     ("robot", "Write the contract"): "my_arm: 7 joints",
     ("robot", "Try it in the simulator"): "100.0%",
@@ -58,6 +59,7 @@ NEEDED = {
     ("robot", "Put it under ROS 2"): ("Write the contract",),
     ("data", "Look at the data"): ("Make data and train",),
     ("data", "Use the model"): ("Make data and train",),
+    ("memory", "Ask in words"): ("The front door",),
     ("memory", "Look into it, back it up, forget"): ("Remember and recall",),
 }
 

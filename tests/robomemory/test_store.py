@@ -41,7 +41,7 @@ def test_another_schema_version_is_told(path):
     with sqlite3.connect(path) as db:
         db.execute("UPDATE schema_version SET version = 99")
     db.close()
-    with pytest.raises(StoreVersionError, match="schema version 99, this RoboMemory reads version 5"):
+    with pytest.raises(StoreVersionError, match="schema version 99, this RoboMemory reads version 6"):
         opened(path)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
+import time
 
 import pytest
 
 from robomemory import (
     RELATIONS,
     HashingEmbedder,
+    Helpers,
     InvalidQueryError,
     MemoryKind,
     MemoryRecord,
@@ -447,3 +450,34 @@ def test_every_note_gets_the_key_of_the_record_that_stands_for_it(memory, note):
     assert found.stamp_ns == 5 * S
     (fact,) = memory._parts.spatial._state.facts.values()
     assert (fact.times, fact.valid_from.ns, fact.seen.ns, fact.sources) == (2, S, 5 * S, ("test",))
+
+
+def test_a_hung_model_holds_up_no_write(note):
+    """12 notes of all kinds while resolver, updater and summarizer hang: a write takes 50 ms at most."""
+    hang = threading.Event()
+
+    def longest(helpers):
+        with RoboMemory(":memory:", embedder=HashingEmbedder(), steps=2, helpers=helpers) as memory:
+            memory.remember([says(note, "ladder|leans on|wall", 0)])
+            took = []
+            for i in range(1, 13):
+                kind = ("spatial", "temporal", "episodic", "semantic")[i % 4]
+                more = {"says": ("ladder", f"bolted {i} times to", "wall")} if kind == "spatial" else {}
+                start = time.perf_counter()
+                memory.remember([note(kind, f"entry {i}", i, **more)])
+                took.append(time.perf_counter() - start)
+            start = time.perf_counter()
+            assert memory.recall(["ladder"], k=3, timeout_s=5)
+            assert memory.forget(query="entry 2") == 1
+            memory.retract(memory.records("spatial")[-1].id)
+            took.append((time.perf_counter() - start) / 3)
+            assert memory.settle(0.01) == (helpers is None)  # the helpers do hang
+            start = time.perf_counter()
+        return max(took), time.perf_counter() - start
+
+    without, _ = longest(None)  # what a busy computer adds
+    helped, closed = longest(Helpers(*3 * [lambda *_: hang.wait(60)], timeout_s=0.5))
+    hang.set()
+    print(f"longest of 12 writes: {1e3 * helped:.1f} ms, {1e3 * without:.1f} ms without helpers")
+    assert helped < 0.05 + without
+    assert closed < 2

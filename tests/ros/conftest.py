@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +33,13 @@ def ros(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     rclpy.try_shutdown()
     gc.collect()
+
+
+@pytest.fixture
+def beside(ros: None) -> Iterator[Any]:
+    """A :class:`tests.ros.beside.Beside`, closed at the end."""
+    from tests.ros.beside import Beside
+
+    each = Beside()
+    yield each
+    each.close()

@@ -17,16 +17,20 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
 
 from robomemory import (
+    Candidate,
+    Confirmation,
     Failure,
     MemoryKind,
     MemoryRecord,
     Note,
+    Picture,
     Recall,
     SceneFact,
     SceneGraph,
     SceneObject,
     StepDone,
 )
+from robomemory.timestamps import Moment
 from tests.mocks import mock_spec
 from vista.errors import InvalidValueError
 from vista.events import Event, EventKind
@@ -49,6 +53,7 @@ from vista.types import (
     SubtaskResult,
 )
 from vista_msgs import msg as m
+from vista_msgs.srv import Find
 from vista_ros import conversions as c
 
 pytestmark = pytest.mark.ros
@@ -78,12 +83,19 @@ LESSON = Note(
     "semantic", "the blue mug is kept in the left drawer", STAMP, ("blue mug",), source="planner", run=4,
     triple=("blue mug", "is usually kept in the", "left drawer"),
 )  # fmt: skip
+METADATA = {"camera": "wrist", "count": 3, "grams": 250.5, "empty": False, "owner": None, "room": ""}
+PICTURE = Picture(b"\x89PNG", (0.6, 0.8), "colours")
+KNOWN = Confirmation(12, Moment(1, 900), Moment(3, 5), ("Kim", "detector"), 0.75)
 RECALLED = Recall(
     MemoryRecord(
         17, MemoryKind.EPISODIC, STAMP, "put the mug away: failure", ("blue mug",), (0.1, 0.2, 0.3), None,
-        0.5, "agent", 3, STEP, FAILURES,
+        0.5, "agent", 3, STEP, FAILURES, METADATA, "map",
     ),
-    0.75,
+    0.75, evidence=KNOWN,
+)  # fmt: skip
+CANDIDATE = Candidate(
+    "mug", (0.1, 0.2, 0.3), STAMP, 2, "tray", ("mug in tray",), 1.5, 0.75, 100, STAMP, 12,
+    ("Kim", "detector"), (9, 4),
 )  # fmt: skip
 THING = SceneObject("mug", (0.1, 0.2, 0.3), 1, 5, 0.9, 2)
 FACT = SceneFact("mug", "in", "tray", 4, None, 0.8, 7, None, 9, 2, 0)
@@ -138,6 +150,17 @@ SAMPLES: dict[str, list[Any]] = {
         LESSON,
         Note("temporal", "the mug did not fit", 5, ("mug",), source="agent", run=2, step=STEP),
         Note("episodic", "put the mug away: failure", 5, failures=FAILURES),
+        Note("spatial", "a mug", 5, ("mug",), (0.1, 0.2, 0.3), metadata=METADATA, frame="map",
+             picture=PICTURE),
+    ],
+    "metadata_value": list(METADATA.items()),
+    "picture": [PICTURE, Picture(b"\0")],
+    "confirmation": [KNOWN, Confirmation(1, Moment(0, 0), Moment(0, 0), (), 0.0)],
+    "candidate": [CANDIDATE, replace(CANDIDATE, position=None, via="", facts=(), age_s=None, sources=())],
+    "conditions": [
+        c.Conditions("mug"),
+        c.Conditions("mug", ("spatial", "episodic"), ((0.1, 0.2, 0.3), 0.5),
+                     ((0.0, 0.0, 0.0), (1.0, 1.0, 2.0)), (5, STAMP), 0, "in", "Kim", METADATA, 7, 0.25),
     ],
     "step_done": [STEP, StepDone("grasp", "mug")],
     "failure": list(FAILURES),
@@ -154,7 +177,7 @@ SAMPLES: dict[str, list[Any]] = {
         Event(EventKind.PLANNED, subtask=SUBTASK),
         Event(EventKind.REJECTED, text="not yet", subtask=SUBTASK),
     ],
-    "memory_item": [RECALLED],
+    "memory_item": [RECALLED, replace(RECALLED, evidence=None)],
 }  # fmt: skip
 NEED_SPEC = {"joint_state", "chunk"}
 
@@ -233,6 +256,16 @@ def test_an_item_of_another_memory_is_told_too():
         3,
         True,
     )
+
+
+def test_the_frame_of_an_item_is_that_of_its_position():
+    """A consumer that knows only the message finds the position in the frame that stands beside it."""
+    msg = c.memory_item_to_msg(RECALLED, "base")
+    assert (msg.header.frame_id, msg.note.frame_id, msg.told_in) == ("base", "base", "map")
+    assert msg.header.stamp == msg.note.stamp == c.time_to_msg(STAMP)
+    assert c.memory_item_from_msg(msg).record.frame == "map"
+    assert c.memory_item_from_msg(msg).evidence == KNOWN
+    assert c.candidate_to_msg(CANDIDATE, "base").header.frame_id == "base"
 
 
 def test_a_subtask_is_described_whatever_it_holds():
@@ -328,6 +361,16 @@ def bad_messages() -> list[tuple[str, Any]]:
         ("note", m.Note(failures=[m.Failure(about="mug")])),
         ("memory_item", m.MemoryItem(note=m.Note(kind="gossip", text="so it is"))),
         ("memory_item", m.MemoryItem(score=2.0, note=m.Note(kind="semantic", text="so it is"))),
+        ("metadata_value", m.MetadataValue(name="camera", text="wrist")),
+        ("metadata_value", m.MetadataValue(type=m.MetadataValue.TEXT, text="wrist")),
+        ("note", m.Note(kind="semantic", text="so it is", metadata=[c.metadata_value_to_msg(("a", 1))] * 2)),
+        ("note", m.Note(kind="semantic", text="so it is", picture=[m.Picture()])),
+        ("picture", m.Picture(data=b"0", vector=[1.0])),
+        ("confirmation", m.Confirmation()),
+        ("candidate", m.Candidate()),
+        ("conditions", Find.Request(text="mug", box=[c.point_of(None)])),
+        ("conditions", Find.Request(text="mug", between=[c.time_to_msg(1)])),
+        ("conditions", Find.Request(text="mug", near=[c.point_of((float("nan"), 0.0, 0.0))])),
         ("scene_object", m.SceneObject()),
         ("scene_fact", m.SceneFact(subject="mug", object="tray")),
         ("pose", c.pose_to_msg(POSE).__class__(pose=type(c.pose_to_msg(POSE).pose)(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,168 +15,28 @@ pytest.importorskip("vista_msgs")
 pytest.importorskip("faiss")
 
 
-from robomemory import Failure, InvalidNoteError, MemoryKind, MemoryRecord, Note, Recall, RoboMemory, StepDone
-from robomemory.embed.embedder import HashingEmbedder
-from robomemory.planning.lessons import Lesson, LessonRelation, notes_of
-from robomemory.planning.recollection import Recollection
 from tests.mocks import MockDetector, MockRobot
+from tests.ros.beside import Beside
 from vista.errors import VistaError
 from vista.events import Event, EventKind
 from vista.graph.running import free_domain
 from vista.loop import Pursue
 from vista.perception import DetectorBase
-from vista.protocols import Detector, Memory
+from vista.protocols import Detector
 from vista.skill import Relation, Skill, Verb
 from vista.types import F32, Cause, Detection, Observation, Progress, State, Subgoal, Subtask
 from vista_msgs.action import ExecuteSubgoal
-from vista_msgs.srv import Recall as RecallSrv
 from vista_ros import conversions as c
 from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import RefusedError, RejectedError
 from vista_ros.goal_places import GoalPlaces
-from vista_ros.node_base import VistaNode
-from vista_ros.nodes.memory_node import MemoryNode
 from vista_ros.nodes.perception_node import PerceptionNode
-from vista_ros.proxies import GraphDetector, GraphMemory, GraphPursuit
-from vista_ros.spinning import Spinner
+from vista_ros.proxies import GraphDetector, GraphPursuit
 from vista_ros.stand_ins import LookingPlanner
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(120)]
 DOMAIN = free_domain()
 SUBGOAL = Subgoal(Subtask(Skill(Verb.GRASP, "blue mug")), {}, 0.5, 0, 1)
-OLD, NEW = (Lesson("blue mug", LessonRelation.KEPT_IN, place) for place in ("left drawer", "right drawer"))
-
-
-class Beside:
-    """Nodes of the graph in this process, each spun by threads of its own, and a node to call them from."""
-
-    def __init__(self) -> None:
-        self.caller = VistaNode("caller")
-        self.caller.active = True
-        self.nodes, self.errors = [self.caller], list[Exception]()
-        self._spinners = [Spinner(self.caller, 3, self.errors.append)]
-
-    def add(self, node: VistaNode, **parameters: Any) -> VistaNode:
-        for name, value in parameters.items():
-            node.param(name, value)
-        self.nodes.append(node)
-        self._spinners.append(Spinner(node, 3, self.errors.append))
-        assert node.trigger_configure().name == "SUCCESS", node._last_error
-        node.trigger_activate()
-        return node
-
-    def close(self) -> None:
-        for spinner in self._spinners:
-            spinner.close()
-        for node in self.nodes:
-            node.on_shutdown(None)  # type: ignore[arg-type]
-            node.destroy_node()
-
-
-@pytest.fixture
-def beside(ros: None) -> Iterator[Beside]:
-    each = Beside()
-    yield each
-    each.close()
-
-
-# --- memory ------------------------------------------------------------------------------------------
-
-
-def notes(memory: Memory) -> list[Note]:
-    """A lesson, a newer one, an attempt with its failures, and a step, as the loop and the planner write
-    them."""
-    run = memory.begin_run(1_000)
-    (old,), (new,) = notes_of([OLD], 2_000), notes_of([NEW], 9_000)
-    failed = (Failure("grasp", "blue mug", "in left drawer", "not_held"),)
-    attempt = Note("episodic", "put the blue mug in the tray: failure", 3_000, ("blue mug",), failures=failed)
-    step = memory.note(
-        "temporal", "the blue mug was placed in the tray", 4_000, entities=("blue mug",), source="agent",
-        run=run, step=("place", "blue mug", "in", "tray", "reached"),
-    )  # fmt: skip
-    assert isinstance(step, Note)
-    seen = memory.note(
-        "spatial", "blue mug", 5_000, entities=("blue mug",), position=(0.5, 0.1, 0.02), run=run
-    )
-    return [old, attempt, step, seen, new]
-
-
-def remembered(memory: Any) -> Any:
-    for note in notes(memory):
-        memory.remember([note])
-    return memory
-
-
-@pytest.fixture
-def memories(beside: Beside, tmp_path: Path) -> Iterator[tuple[RoboMemory, GraphMemory]]:
-    beside.add(MemoryNode(), folder=str(tmp_path), embedder="hashing")
-    graph = remembered(GraphMemory(beside.caller))
-    with RoboMemory(":memory:", embedder=HashingEmbedder()) as library:
-        yield remembered(library), graph
-    assert beside.errors == []
-
-
-def test_a_memory_over_the_graph_gives_the_same_records(memories: tuple[RoboMemory, GraphMemory]):
-    library, graph = memories
-    assert isinstance(graph, Memory)
-    queries = ["where is the blue mug", "lesson: blue mug", "put the blue mug in the tray"]
-    here, there = (each.recall(queries, k=5, timeout_s=10.0) for each in memories)
-    assert list(there) == list(here)
-    assert all(isinstance(item, Recall) and item.record.id for item in there)
-    records = {item.record.kind: item.record for item in there}
-    assert records[MemoryKind.TEMPORAL].step == StepDone("place", "blue mug", "in", "tray", "reached")
-    assert records[MemoryKind.EPISODIC].failures == (
-        Failure("grasp", "blue mug", "in left drawer", "not_held"),
-    )
-    lessons = {item.record.triple for item in there if item.record.kind is MemoryKind.SEMANTIC}
-    assert lessons == {OLD.triple, NEW.triple}
-    assert {record.run for record in records.values()} == {1}
-    assert graph.scene() == library.scene()
-    assert graph.scene().objects[0].run == library.scene().objects[0].run == 1
-
-
-def test_a_bad_note_is_the_same_error_over_the_graph(memories: tuple[RoboMemory, GraphMemory]):
-    bad = Note("spatial", "somewhere", 10)
-    for memory in memories:
-        with pytest.raises(InvalidNoteError, match=r"notes\[0\].*names neither entities nor a triple"):
-            memory.remember([bad])
-        with pytest.raises(InvalidNoteError):
-            memory.note("temporal", "it was tried", 10, step=("grasp",))  # type: ignore[arg-type]
-
-
-def test_planning_recollects_the_same_over_the_graph(memories: tuple[RoboMemory, GraphMemory]):
-    def gathered(memory: Any) -> Recollection:
-        found = Recollection(memory)
-        found.gather("put the blue mug in the tray", ["blue mug"], "Kim")
-        return found
-
-    here, there = (gathered(each) for each in memories)
-    assert there.lessons.value("blue mug", LessonRelation.KEPT_IN) == "right drawer"
-    assert there.lessons.subjects(LessonRelation.KEPT_IN) == here.lessons.subjects(LessonRelation.KEPT_IN)
-    assert there.failures == here.failures != []
-    assert there.steps == here.steps != ()
-
-
-def test_the_newest_lesson_wins_though_an_older_one_fits_better():
-    items = [
-        Recall(
-            MemoryRecord(key, MemoryKind.SEMANTIC, stamp, lesson.text, triple=lesson.triple, run=run), score
-        )
-        for key, lesson, stamp, run, score in ((1, OLD, 9_000, 1, 0.9), (2, NEW, 2_000, 2, 0.1))
-    ]
-
-    response = RecallSrv.Response(
-        items=[c.memory_item_to_msg(item) for item in items],
-        missing=["temporal"], missing_why=["it missed the deadline"],
-    )  # fmt: skip
-    memory = GraphMemory.__new__(GraphMemory)
-    memory._recall = lambda request, seconds: response  # type: ignore[assignment,return-value]
-    answer = memory.recall(["blue mug"])
-    assert answer.missing == {MemoryKind.TEMPORAL: "it missed the deadline"}
-    assert [(item.rank, item.partial) for item in answer] == [(0, True), (1, True)]
-    found = Recollection(memory)
-    found.gather("put the blue mug in the tray", ["blue mug"], "Kim")
-    assert found.lessons.value("blue mug", LessonRelation.KEPT_IN) == "right drawer"
 
 
 # --- perception --------------------------------------------------------------------------------------

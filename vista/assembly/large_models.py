@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vista.assembly.references import FileLoader, Loader
+from vista.errors import ConfigError
 from vista.files.settings import Options, from_options, read_options
 from vista.files.yaml_file import user_path
 
@@ -110,6 +111,29 @@ def language(role: str) -> Mapping[str, FileLoader]:
         )
 
     return {"endpoint": endpoint, "transformers": transformers}
+
+
+def resolvers() -> Mapping[str, FileLoader]:
+    """Resolvers of the memory by the ``type`` of a settings file."""
+
+    def endpoint(options: Options, where: str) -> object:
+        from robomemory.errors import ResolverError
+        from robomemory.resolving.endpoint import EndpointResolver
+        from vista.planner.endpoint import EndpointConfig
+        from vista.planner.endpoint_settings import key_from_environment
+
+        config = from_options(EndpointConfig, options, where)
+        said, seconds = config.endpoint, config.resolver_timeout_s
+        key_from_environment(said.api_key_env)  # from now on it is hidden in every message
+        try:
+            return EndpointResolver(
+                said.base_url, said.model, api_key_env=said.api_key_env, timeout_s=seconds,
+                max_tokens=max(said.max_tokens, 1_000),
+            )  # fmt: skip
+        except ResolverError as error:
+            raise ConfigError(f"{where}: {error}") from error
+
+    return {"endpoint": endpoint}
 
 
 def planner_in(folder: Path, name: str | None) -> Loader | None:

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from robomemory.embed.embedder import Embedder
     from robomemory.memory import RoboMemory
     from robomemory.planning.recollection import PlanningMemory
+    from robomemory.resolving.local_graph import ConflictResolver
     from vista.learning.text_encoder import TextEncoder
 
 Ref = str | Path | None
+RESOLVER_S = 120.0
+"""A resolver that has not answered by then [s] is left behind; an endpoint has a deadline of its own."""
 
 
 class PartsOracle(Protocol):
@@ -207,6 +210,19 @@ def load_preprocessor(ref: Ref = None) -> Preprocessor | None:
     return load("preprocessor", ref, Preprocessor, default="", classes={}, words={}, files=files)
 
 
+def load_resolver(ref: Ref = None) -> ConflictResolver | None:
+    """A resolver of conflicts in the memory's graph, from a settings file or ``module:Class``; None: the
+    rules alone. Word: ``rules`` (as a resolver; it changes nothing)."""
+    if ref is None:
+        return None
+    from robomemory.resolving.local_graph import ConflictResolver
+    from robomemory.resolving.rule_resolver import RuleResolver
+
+    words = {"rules": RuleResolver}
+    files = large_models.resolvers()
+    return load("resolver", ref, ConflictResolver, default="", classes={}, words=words, files=files)
+
+
 def load_detector(ref: Ref, spec: RobotSpec, *, oracle: PartsOracle | None = None) -> Detector:
     """A detector for the cameras of ``spec``. Word: ``oracle`` (where things truly are)."""
 
@@ -270,16 +286,21 @@ def embedder(name: str = "") -> Embedder:
     return default_embedder() if found is None else found
 
 
-def open_memory(folder: str | Path | None = None, scene: str = "scene") -> RoboMemory:
+def open_memory(
+    folder: str | Path | None = None, scene: str = "scene", *, resolver: Ref = None
+) -> RoboMemory:
     """The memory of ``scene`` in ``folder``, or in the database whose URL it is; None or ``":memory:"`` for
-    one that is gone once closed."""
+    one that is gone once closed. ``resolver``: see :func:`load_resolver`; it is asked in the background."""
+    from robomemory.helpers import Helpers
     from robomemory.memory import RoboMemory
     from robomemory.store.opening import embedder_of, where_scene_is
 
+    resolve = load_resolver(resolver)
+    helpers = None if resolve is None else Helpers(resolve=resolve, timeout_s=RESOLVER_S)
     if folder is None or str(folder) == ":memory:":
-        return RoboMemory(":memory:", embedder=embedder())
+        return RoboMemory(":memory:", embedder=embedder(), helpers=helpers)
     written_with = embedder_of(where_scene_is(folder, scene))
-    return RoboMemory.for_scene(folder, scene, embedder=embedder(written_with or ""))
+    return RoboMemory.for_scene(folder, scene, embedder=embedder(written_with or ""), helpers=helpers)
 
 
 def _given(what: str, oracle: PartsOracle | None) -> PartsOracle:

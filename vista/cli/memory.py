@@ -1,5 +1,5 @@
-"""Look into a memory that no graph has open: what it holds, as a table, as text, as a picture; forget; back
-up.
+"""Look into a memory that no graph has open: what it holds, as a table, as text, as a picture; ask it; serve
+it to agents; forget; back up.
 
 vista memory inspect runs/memory/scene.sqlite3
 vista memory export  runs/memory/scene.sqlite3 --out scene.jsonl      (or .graphml, .svg, .png)
@@ -7,6 +7,8 @@ vista memory import  copy.sqlite3 --from scene.jsonl
 vista memory inspect "postgresql://robot@lab/memory?scene=kitchen"      (one that several robots share)
 vista memory forget  runs/memory/scene.sqlite3 --kind episodic --older-than 30d   (--keep N, --words "mug")
 vista memory backup  runs/memory/scene.sqlite3 monday.sqlite3       (whole, also while a graph has it open)
+vista memory ask     runs/memory/scene.sqlite3 "where is the mug, since when?"
+vista memory serve   runs/memory/scene.sqlite3    (MCP on stdin and stdout; --allow-writes, --allow-forget)
 """
 
 from __future__ import annotations
@@ -23,14 +25,16 @@ from vista.errors import ConfigError, UnknownNameError, VistaError
 from vista.messages.plain_text import plain
 
 if TYPE_CHECKING:
+    from robomemory.embed.embedder import Embedder
     from robomemory.memory import RoboMemory
     from robomemory.records import MemoryRecord
 
-ACTIONS = ("inspect", "export", "import", "forget", "backup")
+ACTIONS = ("inspect", "export", "import", "forget", "backup", "ask", "serve")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ONLY_FOR = {
     "out": "export", "source": "import", "kind": "forget", "older_than": "forget", "keep": "forget",
-    "words": "forget", "everything": "forget",
+    "words": "forget", "everything": "forget", "allow_writes": "serve", "allow_forget": "serve",
+    "name": "serve",
 }  # fmt: skip
 ENDINGS = (".jsonl", ".graphml", ".svg", ".png")
 SHOWN = 12
@@ -43,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", help="the memory of one scene, such as runs/memory/scene.sqlite3 or postgresql://..."
     )
-    parser.add_argument("target", nargs="?", help="backup: the new file that the copy goes to")
+    parser.add_argument(
+        "target", nargs="?", help="backup: the new file that the copy goes to; ask: the question"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"export: a file ({', '.join(ENDINGS)})")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="import: a .jsonl to read")
     parser.add_argument(
@@ -55,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=int, metavar="N", help="forget: all but the newest N of each memory")
     parser.add_argument("--words", metavar="TEXT", help="forget: records that hold all these words")
     parser.add_argument("--everything", action="store_true", help="forget: all records, or all of --kind")
+    parser.add_argument(
+        "--allow-writes", action="store_true", help="serve: add, relate, retract, not_seen, too"
+    )
+    parser.add_argument("--allow-forget", action="store_true", help="serve: forget, too")
+    parser.add_argument("--name", help="serve: what the server calls itself (robomemory)")
     parser.add_argument("--embedder", default="", help="hashing for a memory that was made with it")
 
 
@@ -75,8 +86,13 @@ def main(args: argparse.Namespace) -> int:
         copy = backup_store(file, checked_path(args.target))
         print(f"{plain(str(copy))}: {copy.stat().st_size} bytes, a whole copy of {plain(file)}")
         return 0
-    with _open(file, args.embedder) as memory:
-        if args.action == "inspect":
+    if args.action == "serve":
+        _serve(file, args)
+        return 0
+    with _open(file, args.embedder, "r" if args.action == "ask" else "rw") as memory:
+        if args.action == "ask":
+            _ask(memory, args.target)
+        elif args.action == "inspect":
             _inspect(memory)
         elif args.action == "export":
             _export(memory, args.out)
@@ -110,7 +126,9 @@ def _check(args: argparse.Namespace, file: str) -> None:
         raise ConfigError(f"--from {args.source}: no such file; expected the .jsonl of an export")
     if args.action == "backup" and args.target is None:
         raise ConfigError("backup: say which new file the copy goes to, after the memory")
-    if args.action != "backup" and args.target is not None:
+    if args.action == "ask" and args.target is None:
+        raise ConfigError("ask: say the question, after the memory")
+    if args.action not in ("backup", "ask") and args.target is not None:
         raise ConfigError(f"{args.action}: takes one memory; only 'backup' takes a second file")
 
 
@@ -121,17 +139,36 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _open(path: str, embedder: str) -> RoboMemory:
-    from robomemory.embed.embedder import HashingEmbedder
+def _open(path: str, embedder: str, mode: str) -> RoboMemory:
     from robomemory.memory import RoboMemory
+
+    return RoboMemory(path, embedder=_embedder(path, embedder), mode=mode)
+
+
+def _embedder(path: str, name: str) -> Embedder:
+    from robomemory.embed.embedder import HashingEmbedder
+    from robomemory.store.opening import embedder_of
     from vista.assembly import loading
 
-    if embedder not in ("", "hashing"):
-        raise UnknownNameError("embedder", embedder, ["hashing"])
-    from robomemory.store.opening import embedder_of
+    if name not in ("", "hashing"):
+        raise UnknownNameError("embedder", name, ["hashing"])
+    return HashingEmbedder() if name else loading.embedder(embedder_of(path) or "")
 
-    written_with = embedder_of(path) or ""
-    return RoboMemory(path, embedder=HashingEmbedder() if embedder else loading.embedder(written_with))
+
+def _ask(memory: RoboMemory, question: str) -> None:
+    from robomemory.front.door import Memory
+
+    print(plain(Memory.over(memory).ask(question).text))
+
+
+def _serve(file: str, args: argparse.Namespace) -> None:
+    from robomemory.serving.serve import NAME, serve_memory
+    from vista import __version__
+
+    serve_memory(
+        file, embedder=_embedder(file, args.embedder), name=NAME if args.name is None else args.name,
+        version=__version__, allow_writes=args.allow_writes, allow_forget=args.allow_forget,
+    )  # fmt: skip
 
 
 def _inspect(memory: RoboMemory) -> None:

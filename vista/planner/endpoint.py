@@ -34,12 +34,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EndpointConfig:
-    """A settings file of type ``endpoint``: one server for planner, critic and preprocessor."""
+    """A settings file of type ``endpoint``: one server for planner, critic, preprocessor, and the memory's
+    resolver."""
 
     endpoint: EndpointSettings
     planner: PlannerSettings = field(default_factory=PlannerSettings)
     critic_timeout_s: float = 20.0
     preprocessor_timeout_s: float = 10.0
+    resolver_timeout_s: float = 30.0
 
 
 class EndpointModel:

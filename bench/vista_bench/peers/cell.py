@@ -99,7 +99,11 @@ class PeersCell(AnySuite):
         """What a kept row must agree in: the peers do not change with RoboMemory's code."""
         own = "" if system.package else folder_digest(Path(robomemory.__file__).parent)
         here = Path(__file__).parent
-        code = [folder_digest(here / "drivers"), file_digest(here / "corpus.py"), file_digest(here / "trial.py")]
+        code = [
+            folder_digest(here / "drivers"),
+            file_digest(here / "corpus.py"),
+            file_digest(here / "trial.py"),
+        ]
         told = {"version": version, "size": size, "seed": seed, "questions": questions, "kills": KILLS}
         return fingerprint({**told, "embedder": embedder, "code": code, "own": own})
 

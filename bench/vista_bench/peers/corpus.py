@@ -78,9 +78,7 @@ class NoteText:
     def told(self, n: int, rows: dict[str, int]) -> ToldNote:
         """Note number ``n``; ``rows`` {text: row of its vector}."""
         known = {text: rows[text] for text in self.texts()}
-        return ToldNote(
-            n, self.kind, self.text, stamp(n), self.thing, self.place, self.position, known
-        )
+        return ToldNote(n, self.kind, self.text, stamp(n), self.thing, self.place, self.position, known)
 
     def texts(self) -> tuple[str, ...]:
         """What may be needed as a vector: the sentence, and the names in it for a memory with a graph."""

@@ -33,15 +33,22 @@ class PeerDriverError(VistaError):
 
 
 class DriverProcess:
-    """The process of one system on the store in ``folder`` (made if missing), opened.
+    """The process of one system on the store in ``folder`` (made if missing), opened. ``vectors``: the file
+    of rows of length ``dim``; ``known`` {text: row} for opening; ``log`` takes what the driver says.
 
     Raises:
         PeerDriverError: it could not be started, or did not open within ``OPEN_S``.
     """
 
     def __init__(
-        self, system: ComparedSystem, folder: Path, vectors: Path, dim: int, known: Mapping[str, int], log: Path
-    ) -> None:  # fmt: skip
+        self,
+        system: ComparedSystem,
+        folder: Path,
+        vectors: Path,
+        dim: int,
+        known: Mapping[str, int],
+        log: Path,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         home = folder.resolve().parent / "home"
         home.mkdir(exist_ok=True)

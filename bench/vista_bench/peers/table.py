@@ -28,10 +28,10 @@ def markdown(rows: Sequence[Cell]) -> str:
         if "skipped" in row:
             costs.append(f"{head} {row['skipped']} |{' |' * 7}")
             continue
-        against = "–"
+        against = "-"
         if (other := base.get(row["records"])) is not None:
             add, ask = (_number(row[key]) / _number(other[key]) for key in ("add_p50_ms", "ask_p50_ms"))
-            against = f"add × {add:.2g}, ask × {ask:.2g}"
+            against = f"add x {add:.2g}, ask x {ask:.2g}"
         costs.append(
             f"{head} {_figure(row['add_p50_ms'])} / {_figure(row['add_p99_ms'])} | {row['notes_per_s']:,} |"
             f" {_figure(row['ask_p50_ms'])} / {_figure(row['ask_p95_ms'])} | {against} |"
@@ -42,7 +42,8 @@ def markdown(rows: Sequence[Cell]) -> str:
         right.append(f"{head} {' | '.join(_right(row, kind) for kind in KINDS)} |")
     measured = [row for row in rows if "date" in row]
     said = [
-        "Right answers: first of five, of those asked; in brackets where the newest sighting of the five is taken.",
+        "Right answers: first of five, of those asked; in brackets where the newest sighting of the five is"
+        " taken.",
     ]
     if measured:
         dates = sorted(str(row["date"]) for row in measured)
@@ -50,7 +51,7 @@ def markdown(rows: Sequence[Cell]) -> str:
         products = [_number(row["product_ms"]) for row in measured]
         said.append(
             f"Measured {dates[0]} to {dates[-1]} UTC; load of the machine before each row {min(loads):.1f} to"
-            f" {max(loads):.1f}; a product of two 512 × 512 matrices took {min(products):.1f} to"
+            f" {max(loads):.1f}; a product of two 512 x 512 matrices took {min(products):.1f} to"
             f" {max(products):.1f} ms."
         )
         embedding = [_number(row["embedding_ms"]) for row in measured]
@@ -62,10 +63,12 @@ def markdown(rows: Sequence[Cell]) -> str:
             )
             + "."
         )  # fmt: skip
-    said += [f"{row['method']}, {row['records']:,} notes: {row['not_opened']}." for row in measured
-             if "not_opened" in row]  # fmt: skip
-    said += [f"{row['method']}, {row['records']:,} notes: {row['lost_on_close']} lost without a kill." for row in
-             measured if row["lost_on_close"]]  # fmt: skip
+    for row in measured:
+        head = f"{row['method']}, {row['records']:,} notes"
+        if "not_opened" in row:
+            said.append(f"{head}: {row['not_opened']}.")
+        if row["lost_on_close"]:
+            said.append(f"{head}: {row['lost_on_close']} lost without a kill.")
     return "\n".join([*costs, "", *right, "", *said])
 
 

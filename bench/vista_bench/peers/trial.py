@@ -186,5 +186,3 @@ def _product_ms() -> float:
         a @ a
         times.append((time.perf_counter() - began) * 1e3)
     return round(float(np.median(times)), 2)
-
-

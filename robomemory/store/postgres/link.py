@@ -58,10 +58,11 @@ class Connection(psycopg.Connection[tuple[object, ...]]):
 
 
 class Links:
-    """Connections to ``address``, in autocommit. Safe from any thread: each connection serves one."""
+    """Connections to ``address``, in autocommit; with ``read_only`` the server refuses to write. Safe from
+    any thread: each connection serves one."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, address: Address, *, read_only: bool = False) -> None:
+        self._address, self._read_only = address, read_only
         self._idle: deque[Connection] = deque()
         self._closed = False
         self._owner = Owner(address.name)
@@ -78,6 +79,7 @@ class Links:
             f" -c idle_in_transaction_session_timeout={SILENT_S * 1e3:.0f} -c tcp_keepalives_idle=5"
             " -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
             " -c synchronous_commit=on -c client_min_messages=warning"
+            f" -c default_transaction_read_only={'on' if self._read_only else 'off'}"
         )
         with self.errors("reach"):
             try:

@@ -13,6 +13,7 @@ from robomemory.belief.old_rows import evidence_of_rows
 from robomemory.errors import StoreCorruptError, StoreError, StoreVersionError
 from robomemory.graph.scene import Sighting
 from robomemory.store import rows as t
+from robomemory.store.backend import OWN_FRAME
 from robomemory.store.old_texts import fields_of
 from robomemory.store.postgres.address import Address
 from robomemory.store.postgres.link import Connection
@@ -40,6 +41,7 @@ CREATE TABLE records (
     run bigint NOT NULL DEFAULT 0, step text NOT NULL DEFAULT 'null', failures text NOT NULL DEFAULT '[]',
     metadata text NOT NULL DEFAULT '{}', frame text NOT NULL DEFAULT '');
 CREATE INDEX records_time ON records (kind, run, stamp_ns);
+CREATE INDEX records_replaced ON records (replaced_by) WHERE replaced_by > 0;
 CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
 CREATE INDEX records_words ON records USING gin (words) WHERE replaced_by = 0;
 CREATE TABLE vectors (
@@ -61,11 +63,13 @@ CREATE TABLE facts (
     ended_by bigint NOT NULL, seq bigint NOT NULL, from_run bigint NOT NULL DEFAULT 0,
     until_run bigint NOT NULL DEFAULT 0, seen_run bigint NOT NULL DEFAULT 0,
     times bigint NOT NULL DEFAULT 1, newest_id bigint NOT NULL DEFAULT 0, sources text NOT NULL DEFAULT '[]');
-CREATE INDEX facts_subject ON facts (subject);
+CREATE INDEX facts_thing ON facts (subject, from_run, valid_from_ns);
 CREATE INDEX facts_object ON facts (object);
 CREATE INDEX facts_record ON facts (record_id);
 CREATE INDEX facts_open ON facts (id) WHERE valid_until_ns IS NULL AND expired_ns IS NULL;
 CREATE INDEX facts_from ON facts (from_run, valid_from_ns);
+CREATE INDEX facts_span ON facts (until_run, valid_until_ns, from_run, valid_from_ns)
+    WHERE valid_until_ns IS NOT NULL AND expired_ns IS NULL;
 CREATE INDEX facts_until ON facts (until_run, valid_until_ns) WHERE valid_until_ns IS NOT NULL;
 CREATE INDEX facts_seq ON facts (seq);
 CREATE TABLE sightings (
@@ -84,9 +88,11 @@ CREATE TABLE evidence (
     stamp_ns bigint NOT NULL, x double precision, y double precision, z double precision,
     radius double precision NOT NULL, confidence double precision NOT NULL, source text NOT NULL,
     recorded_ns bigint NOT NULL, retracted_ns bigint,
-    subject_told bigint NOT NULL DEFAULT 0, object_told bigint NOT NULL DEFAULT 0);
-CREATE INDEX evidence_subject ON evidence (subject);
-CREATE INDEX evidence_object ON evidence (object) WHERE object <> 0;
+    subject_told bigint NOT NULL DEFAULT 0, object_told bigint NOT NULL DEFAULT 0,
+    box text NOT NULL DEFAULT '');
+CREATE INDEX evidence_thing ON evidence (subject, run, stamp_ns, id);
+CREATE INDEX evidence_said ON evidence (subject, relation, object) WHERE object <> 0;
+CREATE INDEX evidence_held ON evidence (object, relation, subject) WHERE object <> 0;
 CREATE INDEX evidence_record ON evidence (record_id);
 CREATE INDEX evidence_time ON evidence (run, stamp_ns);
 CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4;
@@ -95,24 +101,31 @@ CREATE TABLE merges (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, gone bigint NOT NULL, kept bigint NOT NULL,
     record_id bigint NOT NULL, recorded_ns bigint NOT NULL, undone_ns bigint);
 CREATE TABLE pictures (
-    record_id bigint PRIMARY KEY, data bytea NOT NULL, vector bytea, encoder text NOT NULL DEFAULT '');
+    record_id bigint PRIMARY KEY, encoder text NOT NULL DEFAULT '', vector bytea, data bytea NOT NULL);
+CREATE INDEX pictures_encoder ON pictures (encoder);
 CREATE TABLE about (name text PRIMARY KEY, value text NOT NULL)
 """
 
 
-def open_scene(db: Connection, address: Address, embedder: str, dim: int) -> None:
-    """Makes the scene's tables where there are none, and checks that those that are there can be used.
+def open_scene(
+    db: Connection, address: Address, embedder: str, dim: int, frame: str, *, read_only: bool = False
+) -> str:
+    """Makes the scene's tables where there are none, checks that those that are there can be used, and gives
+    the frame that its positions are in: ``frame`` for a new one. With ``read_only`` nothing is made or
+    changed.
 
     Raises:
         StoreVersionError: written with another schema version or by another embedder. StoreCorruptError:
             the schema holds something else. StoreError: no right to make it, or no extension ``vector``.
     """
     with db.transaction():
-        # Robots that start together make the tables one after the other.
-        db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (address.schema,))
+        if not read_only:  # robots that start together make the tables one after the other
+            db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (address.schema,))
         found = _tables(db, address)
+        if not found and read_only:
+            raise StoreError(f"{address.name}: no memory there; mode 'r' reads what is there")
         if not found:
-            _make(db, address, embedder, dim)
+            _make(db, address, embedder, dim, frame)
         elif "schema_version" not in found:
             raise StoreCorruptError(
                 f"{address.name}: schema {address.schema} is no store of RoboMemory (tables {sorted(found)})"
@@ -123,6 +136,12 @@ def open_scene(db: Connection, address: Address, embedder: str, dim: int) -> Non
                 f"{address.name}: schema version {version}, this RoboMemory reads version {SCHEMA_VERSION}"
                 f" and brings {sorted(_MIGRATIONS)} up to it"
             )
+        if version != SCHEMA_VERSION and read_only:
+            raise StoreVersionError(
+                f"{address.name}: schema version {version}, and mode 'r' reads version"
+                f" {SCHEMA_VERSION}; open it"
+                " once without mode='r', which brings it up to that"
+            )
         for older in range(int(str(version)), SCHEMA_VERSION):
             _MIGRATIONS[older](db)
         written = db.execute("SELECT name, dim FROM embedder").fetchone()
@@ -132,6 +151,8 @@ def open_scene(db: Connection, address: Address, embedder: str, dim: int) -> Non
                 f"{address.name}: written with embedder {name!r} ({length} numbers a vector), opened with"
                 f" {embedder!r} ({dim}); open it with {name!r} or start another scene"
             )
+        said = db.execute("SELECT value FROM about WHERE name = 'frame'").fetchone()
+        return OWN_FRAME if said is None else str(said[0])
 
 
 def _number_runs(db: Connection) -> None:
@@ -218,15 +239,24 @@ def _add_frames(db: Connection) -> None:
     for column in ("subject_told", "object_told"):
         statement = f"ALTER TABLE evidence ADD COLUMN IF NOT EXISTS {column} bigint NOT NULL DEFAULT 0"
         db.execute(statement.encode())
+    db.execute("ALTER TABLE evidence ADD COLUMN IF NOT EXISTS box text NOT NULL DEFAULT ''")
     db.execute("UPDATE evidence SET subject_told = subject, object_told = object")
+    for index in ("evidence_subject", "evidence_object", "facts_subject"):
+        db.execute(f"DROP INDEX IF EXISTS {index}".encode())
+    new = (
+        "merges", "pictures", "pictures_encoder", "about", "evidence_thing", "evidence_said", "evidence_held",
+        "facts_thing",
+    )  # fmt: skip
     for statement in TABLES.split(";"):
-        if statement.split()[2] in ("merges", "pictures", "about", "evidence_claims"):
-            db.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS").encode())
+        if statement.split()[2] in (*new, "evidence_claims", "facts_span", "records_replaced"):
+            statement = statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
+            db.execute(statement.encode())
     db.execute(
         "INSERT INTO merges (gone, kept, record_id, recorded_ns) SELECT id, merged_into, 0, recorded_ns"
         " FROM entities WHERE merged_into IS NOT NULL"
     )
-    db.execute("INSERT INTO about VALUES ('store_id', %s)", (uuid.uuid4().hex,))
+    values = (uuid.uuid4().hex, OWN_FRAME)
+    db.execute("INSERT INTO about VALUES ('store_id', %s), ('frame', %s)", values)
     db.execute("UPDATE schema_version SET version = 5")
 
 
@@ -260,7 +290,7 @@ def _tables(db: Connection, address: Address) -> set[str]:
     return {str(name) for (name,) in rows}
 
 
-def _make(db: Connection, address: Address, embedder: str, dim: int) -> None:
+def _make(db: Connection, address: Address, embedder: str, dim: int, frame: str) -> None:
     try:
         if db.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone() is None:
             db.execute("CREATE EXTENSION vector SCHEMA public")
@@ -281,6 +311,6 @@ def _make(db: Connection, address: Address, embedder: str, dim: int) -> None:
         db.execute("ALTER TABLE vectors ALTER COLUMN vector SET STORAGE PLAIN")
     db.execute("INSERT INTO schema_version VALUES (%s)", (SCHEMA_VERSION,))
     db.execute("INSERT INTO embedder VALUES (%s, %s)", (embedder, dim))
-    db.execute("INSERT INTO about VALUES ('store_id', %s)", (uuid.uuid4().hex,))
+    db.execute("INSERT INTO about VALUES ('store_id', %s), ('frame', %s)", (uuid.uuid4().hex, frame))
     db.execute("INSERT INTO state VALUES (0, 0, 0, 0, 0, 0, 0)")
     register_vector(db)

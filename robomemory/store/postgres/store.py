@@ -7,6 +7,7 @@ planned on the last one. Readers wait for nobody: each call reads one committed 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -19,10 +20,12 @@ from psycopg.pq import TransactionStatus
 
 from robomemory.errors import StoreCorruptError, StoreError
 from robomemory.graph.scene import Sighting
+from robomemory.notes import Plain
 from robomemory.records import MemoryKind
 from robomemory.store import rows as t
-from robomemory.store.backend import Backend, Latest
+from robomemory.store.backend import OWN_FRAME, Backend, Latest
 from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, SightingOrder
+from robomemory.store.finding import Condition
 from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.forks import Owner
 from robomemory.store.postgres import schema, writing
@@ -40,7 +43,8 @@ _log = logging.getLogger(__name__)
 
 class PostgresStore(Backend):
     """The store of the scene at ``url`` for vectors of ``embedder``, its name, and ``dim``; made when it is
-    not there. ``path`` names host, port and database for messages, without any password.
+    not there, with positions in ``frame``. ``path`` names host, port and database for messages, without any
+    password. With ``read_only`` nothing is made or written.
 
     Raises:
         StoreError: the server can't be reached, lacks pgvector, or refuses; StoreVersionError,
@@ -49,23 +53,26 @@ class PostgresStore(Backend):
 
     shared = True
 
-    def __init__(self, url: str, embedder: str, dim: int) -> None:
+    def __init__(
+        self, url: str, embedder: str, dim: int, frame: str = OWN_FRAME, *, read_only: bool = False
+    ) -> None:
         address = Address.parse(url)
-        self.path, self.dim = address.name, dim
+        self.path, self.dim, self.read_only = address.name, dim, read_only
         self.ids, self.seq, self.recorded_ns, self.run = Ids(), 0, 0, 0
         self.owner = Owner(self.path)
-        self._links = Links(address)
+        self._links = Links(address, read_only=read_only)
         self._pinned = threading.local()  # the connection of a thread that reads one state
         self._writer: Connection | None = None  # holds the turn to write
         try:
             with self._links.use("open") as db:
-                schema.open_scene(db, address, embedder, dim)
+                self.frame = schema.open_scene(db, address, embedder, dim, frame, read_only=read_only)
         except BaseException:
             self._links.close()
             raise
 
     @contextmanager
     def turn(self) -> Iterator[None]:
+        self.check_writable()
         with self._links.use("write") as db:
             db.execute("BEGIN")
             row = db.execute(
@@ -137,7 +144,7 @@ class PostgresStore(Backend):
             writing.forget(db, gone, then, recorded_ns, seq)
         try:
             with self._links.use("clean up") as db, patience(db, LONG_S):
-                db.execute("VACUUM records, vectors, entities, facts, sightings, evidence")
+                db.execute("VACUUM records, vectors, pictures, entities, facts, sightings, evidence")
         except StoreError as error:  # what was forgotten is forgotten all the same
             _log.warning("%s", error)
 
@@ -207,6 +214,9 @@ class PostgresStore(Backend):
             cursor = db.cursor(binary=True)
             cursor.execute(sql.replace("?", "%s").encode(), [_plain(value) for value in values])
             return [tuple(_packed(value) for value in row) for row in cursor.fetchall()]
+
+    def _has_metadata(self, name: str, value: Plain) -> Condition:
+        return "metadata::jsonb @> CAST(? AS jsonb)", [json.dumps({name: value}, ensure_ascii=False)]
 
     def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
         with self._reading() as db:

@@ -25,6 +25,7 @@ def _insert(table: str, columns: str, key: str = "") -> bytes:
 
 _PUT_RECORD = _insert("records", t.RECORD_ALL)
 _PUT_VECTOR = _insert("vectors", "record_id, memory, live, vector")
+_PUT_PICTURE = _insert("pictures", t.PICTURE)
 _PUT_ENTITY = _insert("entities", f"{t.ENTITY}, vector, seq", "id")
 _PUT_FACT = _insert("facts", f"{t.FACT}, seq", "id")
 _PUT_SIGHTING = _insert("sightings", f"{t.SIGHTING}, seq", "id")
@@ -55,6 +56,7 @@ def put(db: Connection, change: Change, recorded_ns: int, seq: int) -> None:
             if row.vector is not None
         ],
     )
+    many(_PUT_PICTURE, [t.values_of_picture(row) for row in change.rows if row.picture is not None])
     updated = [(r.record, r.replaced_by) for r in change.updates]
     many(
         _SET_RECORD,
@@ -110,7 +112,7 @@ def forget(db: Connection, gone: Forgotten, then: Consequences, recorded_ns: int
         f" UNION SELECT object_told FROM evidence WHERE record_id IN {doomed}"
         f" UNION SELECT entity_id FROM sightings WHERE record_id IN {doomed}".encode()
     )
-    for table in ("facts", "sightings", "evidence", "vectors"):
+    for table in ("facts", "sightings", "evidence", "vectors", "pictures"):
         db.execute(f"DELETE FROM {table} WHERE record_id IN {doomed}".encode())
     db.execute(f"UPDATE facts SET ended_by = 0 WHERE ended_by IN {doomed}".encode())
     for table in ("facts", "sightings"):

@@ -64,6 +64,17 @@ def embedder_of(path: str | os.PathLike[str]) -> str | None:
     return None if row is None else str(row[0])
 
 
+def check_readable(path: Path) -> None:
+    """Raises StoreError where ``path`` is no file that may be read."""
+    said = plain(str(path))
+    if path.is_dir():
+        raise StoreError(f"{said}: a folder, expected a file")
+    if not path.exists():
+        raise StoreError(f"{said}: no memory there; mode 'r' reads what is there")
+    if not os.access(path, os.R_OK):
+        raise StoreError(f"{said}: no permission to read it")
+
+
 def check_access(path: Path) -> None:
     """SQLite opens what it may not write without a word, so permissions are asked first."""
     path_said = plain(str(path))

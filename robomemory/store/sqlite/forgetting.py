@@ -106,7 +106,7 @@ def _delete(db: sqlite3.Connection, seq: int) -> None:
                           ("evidence", "object"), ("evidence", "subject_told"), ("evidence", "object_told"),
                           ("sightings", "entity_id")):  # fmt: skip
         db.execute(f"INSERT OR IGNORE INTO hit SELECT {column} FROM {table} WHERE record_id IN {gone}")
-    for table in ("facts", "sightings", "evidence", "vectors"):
+    for table in ("facts", "sightings", "evidence", "vectors", "pictures"):
         db.execute(f"DELETE FROM {table} WHERE record_id IN {gone}")
     db.execute(f"UPDATE facts SET ended_by = 0 WHERE ended_by IN {gone}")
     for table in ("facts", "sightings"):

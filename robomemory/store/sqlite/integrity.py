@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -89,9 +90,15 @@ def _move_log(db: sqlite3.Connection) -> int:
     return int(pages)
 
 
-def empty_log(db: sqlite3.Connection) -> None:
-    """Moves the log into the file and leaves nothing in it; the file is then whole without it."""
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+def empty_log(db: sqlite3.Connection, wait_s: float = 2.0) -> bool:
+    """Moves the log into the file and leaves nothing in it; the file is then whole without it. Whether that
+    was done: who reads from the log keeps it, and is waited for at most ``wait_s`` [s]."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        ((busy, *_),) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if not busy or time.monotonic() > deadline:
+            return not busy
+        time.sleep(0.005)
 
 
 def close_mark(db: sqlite3.Connection) -> None:

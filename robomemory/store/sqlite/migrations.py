@@ -9,6 +9,7 @@ import uuid
 from robomemory.belief.old_rows import evidence_of_rows
 from robomemory.graph.scene import Sighting
 from robomemory.store import rows as t
+from robomemory.store.backend import OWN_FRAME
 from robomemory.store.old_texts import fields_of
 from robomemory.store.sqlite.schema import SCHEMA, WORDS, create
 from robomemory.timestamps import Moment
@@ -25,7 +26,7 @@ def migrate_1(db: sqlite3.Connection) -> None:
         db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
     db.execute("DROP TABLE schema_version")
     db.execute("DROP TABLE embedder")
-    create(db, name, dim)
+    create(db, name, dim, OWN_FRAME)
     spots: dict[int, tuple[int, tuple[float | None, ...]]] = {}
     old = db.execute(
         "SELECT id, kind, stamp_ns, text, entities, position, triple, confidence, source, vector, retired"
@@ -178,7 +179,11 @@ def migrate_5(db: sqlite3.Connection) -> None:
     for column in ("subject_told", "object_told"):
         if column not in told:
             db.execute(f"ALTER TABLE evidence ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    if "box" not in told:
+        db.execute("ALTER TABLE evidence ADD COLUMN box TEXT NOT NULL DEFAULT ''")
     db.execute("UPDATE evidence SET subject_told = subject, object_told = object")
+    for index in ("evidence_subject", "evidence_object", "facts_subject"):
+        db.execute(f"DROP INDEX IF EXISTS {index}")
     known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     for statement in SCHEMA.split(";"):
         words = statement.split()
@@ -188,7 +193,7 @@ def migrate_5(db: sqlite3.Connection) -> None:
         "INSERT INTO merges (gone, kept, record_id, recorded_ns) SELECT id, merged_into, 0, recorded_ns"
         " FROM entities WHERE merged_into IS NOT NULL"
     )
-    db.execute("INSERT INTO about VALUES ('store_id', ?)", (uuid.uuid4().hex,))
+    db.execute("INSERT INTO about VALUES ('store_id', ?), ('frame', ?)", (uuid.uuid4().hex, OWN_FRAME))
     db.execute("UPDATE schema_version SET version = 6")
 
 

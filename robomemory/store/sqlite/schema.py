@@ -26,6 +26,7 @@ CREATE TABLE records (
     metadata TEXT NOT NULL DEFAULT '{}', frame TEXT NOT NULL DEFAULT '');
 CREATE INDEX records_time ON records (kind, run, stamp_ns);
 CREATE INDEX records_live ON records (kind) WHERE replaced_by = 0;
+CREATE INDEX records_replaced ON records (replaced_by) WHERE replaced_by > 0;
 CREATE INDEX records_seq ON records (seq);
 CREATE TABLE vectors (record_id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE deleted (record_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
@@ -44,11 +45,13 @@ CREATE TABLE facts (
     until_run INTEGER NOT NULL DEFAULT 0, seen_run INTEGER NOT NULL DEFAULT 0,
     times INTEGER NOT NULL DEFAULT 1, newest_id INTEGER NOT NULL DEFAULT 0,
     sources TEXT NOT NULL DEFAULT '[]');
-CREATE INDEX facts_subject ON facts (subject);
+CREATE INDEX facts_thing ON facts (subject, from_run, valid_from_ns);
 CREATE INDEX facts_object ON facts (object);
 CREATE INDEX facts_record ON facts (record_id);
 CREATE INDEX facts_open ON facts (id) WHERE valid_until_ns IS NULL AND expired_ns IS NULL;
 CREATE INDEX facts_from ON facts (from_run, valid_from_ns);
+CREATE INDEX facts_span ON facts (until_run, valid_until_ns, from_run, valid_from_ns)
+    WHERE valid_until_ns IS NOT NULL AND expired_ns IS NULL;
 CREATE INDEX facts_until ON facts (until_run, valid_until_ns) WHERE valid_until_ns IS NOT NULL;
 CREATE TABLE sightings (
     id INTEGER PRIMARY KEY, record_id INTEGER NOT NULL, entity_id INTEGER NOT NULL, stamp_ns INTEGER NOT NULL,
@@ -64,9 +67,11 @@ CREATE TABLE evidence (
     subject INTEGER NOT NULL, relation TEXT NOT NULL, object INTEGER NOT NULL, run INTEGER NOT NULL,
     stamp_ns INTEGER NOT NULL, x REAL, y REAL, z REAL, radius REAL NOT NULL, confidence REAL NOT NULL,
     source TEXT NOT NULL, recorded_ns INTEGER NOT NULL, retracted_ns INTEGER,
-    subject_told INTEGER NOT NULL DEFAULT 0, object_told INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX evidence_subject ON evidence (subject);
-CREATE INDEX evidence_object ON evidence (object) WHERE object != 0;
+    subject_told INTEGER NOT NULL DEFAULT 0, object_told INTEGER NOT NULL DEFAULT 0,
+    box TEXT NOT NULL DEFAULT '');
+CREATE INDEX evidence_thing ON evidence (subject, run, stamp_ns);
+CREATE INDEX evidence_said ON evidence (subject, relation, object) WHERE object != 0;
+CREATE INDEX evidence_held ON evidence (object, relation, subject) WHERE object != 0;
 CREATE INDEX evidence_record ON evidence (record_id);
 CREATE INDEX evidence_time ON evidence (run, stamp_ns);
 CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4;
@@ -75,7 +80,8 @@ CREATE TABLE merges (
     id INTEGER PRIMARY KEY, gone INTEGER NOT NULL, kept INTEGER NOT NULL, record_id INTEGER NOT NULL,
     recorded_ns INTEGER NOT NULL, undone_ns INTEGER);
 CREATE TABLE pictures (
-    record_id INTEGER PRIMARY KEY, data BLOB NOT NULL, vector BLOB, encoder TEXT NOT NULL DEFAULT '');
+    record_id INTEGER PRIMARY KEY, encoder TEXT NOT NULL DEFAULT '', vector BLOB, data BLOB NOT NULL);
+CREATE INDEX pictures_encoder ON pictures (encoder);
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words_episodic USING fts5(text, content='', tokenize='porter unicode61');
 CREATE VIRTUAL TABLE words_semantic USING fts5(text, content='', tokenize='porter unicode61');
@@ -85,7 +91,7 @@ WORDS = {"episodic": "words_episodic", "semantic": "words_semantic"}
 """The memories whose texts are searched by their words, and the table that does it."""
 
 
-def create(db: sqlite3.Connection, embedder: str, dim: int) -> None:
+def create(db: sqlite3.Connection, embedder: str, dim: int, frame: str) -> None:
     """All tables, in the transaction that is open."""
     for statement in SCHEMA.split(";"):  # executescript would commit before it starts
         db.execute(statement)
@@ -93,7 +99,7 @@ def create(db: sqlite3.Connection, embedder: str, dim: int) -> None:
     db.execute("INSERT INTO embedder VALUES (?, ?)", (embedder, dim))
     db.execute("INSERT INTO state VALUES (0, 0, 0, 0, 0, 0, 0, 0)")
     db.execute("INSERT INTO whole VALUES (0)")
-    db.execute("INSERT INTO about VALUES ('store_id', ?)", (uuid.uuid4().hex,))
+    db.execute("INSERT INTO about VALUES ('store_id', ?), ('frame', ?)", (uuid.uuid4().hex, frame))
 
 
 def unindex(db: sqlite3.Connection, kind: str, texts: Sequence[tuple[int, str]]) -> None:

@@ -9,69 +9,45 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from robomemory.checks import shown
-from robomemory.errors import (
-    InvalidNoteError,
-    MemoryClosedError,
-    RoboMemoryError,
-    StoreCorruptError,
-    StoreError,
-    StoreInUseError,
-    StoreVersionError,
-)
-from robomemory.graph.scene import Sighting
-from robomemory.plain_text import plain
-from robomemory.records import MemoryKind
-from robomemory.store import rows as t
-from robomemory.store.backend import Backend
+from robomemory.errors import RoboMemoryError, StoreCorruptError, StoreError, StoreVersionError
+from robomemory.store.backend import OWN_FRAME
 from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
-from robomemory.store.forks import Owner, check_not_inherited, inherit, keep_for_ever, unwatch, watch
+from robomemory.store.forks import check_not_inherited, inherit, keep_for_ever, unwatch, watch
 from robomemory.store.sqlite import integrity, schema
 from robomemory.store.sqlite.copying import copy_into
 from robomemory.store.sqlite.file import check_access, hold, inode_of
 from robomemory.store.sqlite.forgetting import chosen, forget
 from robomemory.store.sqlite.migrations import MIGRATIONS
-from robomemory.store.sqlite.words import WordSearch, newest_with
+from robomemory.store.sqlite.reading import SqliteReading, check_embedder, frame_of, state_of, tables_of
 from robomemory.store.sqlite.writing import put
 from robomemory.update_protocol import Change, Ids
 
 _log = logging.getLogger(__name__)
 
-_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 CHECKED_BYTES = 256 * 2**20
 """A file up to this size is read through when it is opened; a larger one if it was not closed."""
 
 
-class SqliteStore(Backend):
+class SqliteStore(SqliteReading):
     """A store at ``path`` (``":memory:"``: nothing is kept after ``close``) for vectors of ``embedder``,
-    its name, and ``dim``. Made when the file does not exist; its folder must. Safe from any thread.
+    its name, and ``dim``, with positions in ``frame``. Made when the file does not exist; its folder must.
+    Safe from any thread.
 
     Raises:
         StoreError: missing folder, no permission, disk full; StoreInUseError, StoreCorruptError,
             StoreVersionError as they say. The message names the file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], embedder: str, dim: int) -> None:
-        said = os.fspath(path)
-        self.file = said if said == ":memory:" else os.path.abspath(said)  # wherever the process goes
-        self.path = plain(said)  # for messages
-        self.dim = dim
-        self.owner = Owner(self.path)
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-        self._words = WordSearch()
-        self._pinned = threading.local()  # the connection of a thread that reads one state
-        self._readers: deque[sqlite3.Connection] = deque()
+    def __init__(self, path: str | os.PathLike[str], embedder: str, dim: int, frame: str = OWN_FRAME) -> None:
+        super().__init__(path, dim)
         self._held: int | None = None
-        self._connections: list[sqlite3.Connection] = []  # all, for a child that must let none of them go
         self._moved_at, self._pages_a_change = 0, 1.0  # since when the log grows, and about how fast
-        if self.file != ":memory:":
+        if not self._in_memory:
             try:
                 check_access(Path(self.file))
             except OSError as error:
@@ -83,20 +59,11 @@ class SqliteStore(Backend):
             with self._errors("open"):
                 had_log = integrity.log_bytes(self.file) > 0
                 self._db = self._connect()
-                self._open(self._db, embedder, had_log)
+                self._open(self._db, embedder, frame, had_log)
                 self._inode = inode_of(self.file)
         except BaseException:
             self._let_go()
             raise
-
-    def _check_there(self) -> None:
-        """Raises StoreError where the file is no longer at its path: what is written would be kept nowhere,
-        and a new connection would make another file."""
-        if self._held is not None and inode_of(self.file) != self._inode:
-            raise StoreError(
-                f"{self.path}: was deleted, moved or replaced while it was open; nothing more can be kept in"
-                " it"
-            )
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(
@@ -106,34 +73,25 @@ class SqliteStore(Backend):
         db.execute("PRAGMA cache_size = -16000")  # [KiB], of each connection
         return db
 
-    def _open(self, db: sqlite3.Connection, embedder: str, had_log: bool) -> None:
+    def _open(self, db: sqlite3.Connection, embedder: str, frame: str, had_log: bool) -> None:
         integrity.prepare(db)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
-        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if names and "schema_version" not in names:
-            raise StoreCorruptError(
-                f"{self.path}: a SQLite file, but no RoboMemory store (tables {shown(sorted(names))})"
-            )
+        names = tables_of(db, self.path)
         if names:
             self._check_torn(db)
             moving = None if self._held is None else integrity.being_moved(self._held)
             integrity.check(db, self.path, had_log, moving)
         with self._transaction(db):
             if not names:
-                schema.create(db, embedder, self.dim)
+                schema.create(db, embedder, self.dim, frame)
         version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
         if version != schema.SCHEMA_VERSION and version not in MIGRATIONS:
             raise StoreVersionError(
                 f"{self.path}: schema version {shown(version)}, this RoboMemory reads version"
                 f" {schema.SCHEMA_VERSION} and brings {sorted(MIGRATIONS)} up to it"
             )
-        name, dim = db.execute("SELECT name, dim FROM embedder").fetchone() or ("none", 0)
-        if (name, dim) != (embedder, self.dim):
-            raise StoreVersionError(
-                f"{self.path}: written with embedder {shown(name)} ({shown(dim)} numbers a vector), opened"
-                f" with {embedder!r} ({self.dim}); open it with {shown(name)} or start a new file"
-            )
+        check_embedder(db, self.path, embedder, self.dim)
         while version != schema.SCHEMA_VERSION:
             try:
                 with self._transaction(db):
@@ -141,15 +99,9 @@ class SqliteStore(Backend):
             except (ValueError, TypeError, LookupError) as error:
                 raise StoreCorruptError(f"{self.path}: of version {version}, torn: {error}") from error
             version = db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
-        state = db.execute(
-            "SELECT seq, recorded_ns, run, last_record, last_entity, last_fact FROM state"
-        ).fetchone()
-        if state is None:
-            raise StoreCorruptError(f"{self.path}: torn: the table state is empty")
-        if not all(isinstance(value, int) for value in state):
-            raise StoreCorruptError(f"{self.path}: torn: the table state holds {shown(state)}")
-        self.seq, self.recorded_ns, self.run = state[:3]
-        self.ids = Ids(*state[3:])
+        self.frame = frame_of(db)
+        self.seq, self.recorded_ns, self.run, *last = state_of(db, self.path)
+        self.ids = Ids(*last)
         if self._held is not None:
             integrity.move_log(db, self._held)  # from now on the file alone says that it is not whole
 
@@ -164,22 +116,6 @@ class SqliteStore(Backend):
         (report,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if report != "ok":
             raise StoreCorruptError(f"{self.path}: torn: {report}; restore a copy or start a new file")
-
-    @contextmanager
-    def _errors(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            # The low byte is the code without its details; errors of Python itself have none.
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED:
-                raise StoreInUseError(f"{self.path}: in use by another RoboMemory; close that one") from error
-            raise StoreError(f"{self.path}: can't {doing} it: {error}") from error
-        except sqlite3.ProgrammingError as error:  # closed while it was read
-            raise MemoryClosedError(f"{self.path}: the memory is closed") from error
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise StoreCorruptError(f"{self.path}: can't {doing} it: {error}; torn, or no store") from error
-        except OverflowError as error:
-            raise InvalidNoteError(f"{self.path}: a number does not fit into 64 bits: {error}") from error
 
     @contextmanager
     def _transaction(self, db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
@@ -263,100 +199,19 @@ class SqliteStore(Backend):
     def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
         forget(self, gone, then, recorded_ns)
 
-    def size_bytes(self) -> int:
-        """Of the file and its log; in memory, of the pages."""
-        if self._held is None:
-            ((pages, size),) = self._all("SELECT * FROM pragma_page_count(), pragma_page_size()")
-            return int(str(pages)) * int(str(size))
-        files = (Path(self.file), integrity.log_of(self.file))
-        return sum(file.stat().st_size for file in files if file.exists())
-
     def scrub(self) -> None:
         """After something was deleted: takes it out of the log, too; it is gone from the disk once this
         returns."""
         self._words.forget_common()
         with self._lock, self._errors("write"):
             db = self._connection()
-            integrity.empty_log(db)
+            if not integrity.empty_log(db):
+                _log.warning(
+                    "%s: somebody reads the log; what was forgotten stays in it until then", self.path
+                )
             if self._held is not None:
                 integrity.move_log(db, self._held)
                 self._moved_at = db.total_changes
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """See ``StoreReader``. In memory, where all share one connection, writers wait for it."""
-        self.owner.check()
-        if self._held is None:
-            with self._lock:
-                yield
-            return
-        with self.reading() as db:
-            db.execute("BEGIN")
-            self._pinned.db = db
-            try:
-                yield
-            finally:
-                self._pinned.db = None
-                if self.owner.is_current:
-                    db.execute("COMMIT")
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with. It does not wait for a write, and sees the last committed state.
-
-        Raises:
-            StoreError: the disk is gone. MemoryClosedError.
-        """
-        self.owner.check()
-        if self._held is None:  # in memory there is only the one connection
-            with self._lock, self._errors("read"):
-                yield self._connection()
-            return
-        pinned = getattr(self._pinned, "db", None)
-        if pinned is not None:
-            with self._errors("read"):
-                yield pinned
-            return
-        self._connection()
-        with self._errors("read"):
-            try:
-                db = self._readers.pop()
-            except IndexError:
-                self._check_there()
-                db = self._connect()
-                db.execute("PRAGMA query_only = ON")
-            try:
-                yield db
-            finally:
-                if self._db is None and self.owner.is_current:
-                    self._shut(db)
-                else:
-                    self._readers.append(db)
-
-    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        with self.reading() as db:
-            return db.execute(sql, values).fetchall()
-
-    def last_sightings(self) -> list[Sighting]:
-        rows = self._all(
-            f"SELECT {t.SIGHTING.replace('stamp_ns', 'max(stamp_ns)', 1)} FROM sightings"
-            " WHERE expired_ns IS NULL GROUP BY entity_id, x IS NULL, run ORDER BY run"
-        )
-        newest = {(s.entity_id, s.position is None): s for s in map(t.sighting_from, rows)}
-        return [s for s in newest.values() if s.until is None]
-
-    def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        with self.reading() as db:
-            return self._words.by_words(db, kind, text, limit)
-
-    def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        with self.reading() as db:
-            return newest_with(db, kind, text, limit)
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
-            raise MemoryClosedError(f"{self.path}: the memory is closed")
-        return self._db
 
     def close(self) -> None:
         """Gives the file back. A second call, and one in a forked child, does nothing."""
@@ -383,11 +238,6 @@ class SqliteStore(Backend):
         held, self._held = self._held, None
         if held is not None:
             os.close(held)
-
-    def _shut(self, db: sqlite3.Connection) -> None:
-        with self._lock:
-            self._connections = [each for each in self._connections if each is not db]
-        db.close()
 
     def abandon(self) -> None:
         """In a forked child: the lock is the parent's, and so are the connections. Once: a child of the child

@@ -14,6 +14,7 @@ def _insert(table: str, columns: str, replace: str = "OR REPLACE ") -> str:
 
 
 _PUT_RECORD = _insert("records", t.RECORD_ALL, "")
+_PUT_PICTURE = _insert("pictures", t.PICTURE, "")
 _PUT_FACT = _insert("facts", t.FACT)
 _PUT_SIGHTING = _insert("sightings", t.SIGHTING)
 _PUT_EVIDENCE = _insert("evidence", t.EVIDENCE)
@@ -30,6 +31,7 @@ def put(db: sqlite3.Connection, change: Change, recorded_ns: int, seq: int) -> N
     db.executemany(_PUT_RECORD, (t.values_of_record(row, recorded_ns, seq) for row in change.rows))
     vectors = ((row.record.id, t.blob(row.vector)) for row in change.rows if row.vector is not None)
     db.executemany("INSERT INTO vectors VALUES (?,?)", vectors)
+    db.executemany(_PUT_PICTURE, (t.values_of_picture(row) for row in change.rows if row.picture is not None))
     for kind, table in schema.WORDS.items():
         new = [r.record for r in change.rows if r.record.kind == kind and r.replaced_by == LIVE]
         db.executemany(f"INSERT INTO {table} (rowid, text) VALUES (?,?)", ((r.id, r.text) for r in new))

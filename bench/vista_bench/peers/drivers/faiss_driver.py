@@ -1,7 +1,8 @@
 """Plain FAISS beside SQLite, as people write it: exact inner products in memory, texts in a table.
 
 The table is committed with every call. The index is a file that is written whole, which for every note would
-take longer than all else together: it is written every :data:`SAVE_EVERY` notes and on close.
+take longer than all else together: it is written every :data:`SAVE_EVERY` notes and on close. One thread:
+for one question at a time several are slower.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -22,12 +24,14 @@ class FaissSystem:
     version = f"FAISS {faiss.__version__}"
 
     def __init__(self, folder: Path, dim: int, known: Mapping[str, Vector]) -> None:
+        faiss.omp_set_num_threads(1)
         self._path = folder / "notes.faiss"
         self._db = sqlite3.connect(folder / "notes.sqlite3")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS notes"
             " (n INTEGER PRIMARY KEY, text TEXT, stamp_ns INTEGER, thing TEXT, place TEXT)"
         )
+        self._index: Any
         if self._path.exists():
             self._index = faiss.read_index(str(self._path))
         else:

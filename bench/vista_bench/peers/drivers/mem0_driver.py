@@ -1,8 +1,8 @@
 """mem0 with ``infer=False`` over its default vector store, Qdrant in a local folder.
 
-No language model is asked and no telemetry sent (the bench sets ``MEM0_TELEMETRY``). Its embedder is replaced
-by one that looks vectors up. Its keyword search and its entities need fastembed and spaCy with models that are
-downloaded when they run; they are not installed, and mem0 then ranks by vectors alone, as it says itself.
+No language model is asked and no telemetry sent (the bench sets ``MEM0_TELEMETRY``). Its embedder is
+replaced by one that looks vectors up. Its keyword search and its entities need fastembed and spaCy with
+models that are downloaded when they run; they are not installed, and mem0 then ranks by vectors alone.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ Vector = NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class ToldNote:
     """A note as the corpus tells it: ``thing`` ("" for none) was seen in ``place`` at ``position`` [m];
-    ``stamp_ns`` of the robot's clock; ``known`` {text: row} of all texts that a system may need as vectors."""
+    ``stamp_ns`` of the robot's clock; ``known`` {text: row} of all texts that a system may need as
+    vectors."""
 
     n: int
     kind: str

@@ -23,6 +23,7 @@ CELLS = {
     "learned": ("vista_bench.suites.memory.learned", "LearnedCell"),
     "again": ("vista_bench.suites.memory.again", "AgainCell"),
     "textworlds": ("vista_bench.textworlds.cell", "TextWorldsCell"),
+    "taught": ("vista_bench.suites.memory.taught", "TaughtCell"),
     "peers": ("vista_bench.peers.cell", "PeersCell"),
 }
 ASKED_FOR = ("peers",)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from robomemory import Failure, MemoryKind, Note, NoteLike, RecallResult, SceneGraph, StepDone
-from robomemory.notes import Position, Triple, failures_from, step_from
+from robomemory import (
+    Candidate,
+    Failure,
+    Found,
+    MemoryKind,
+    MemoryRecord,
+    Note,
+    NoteLike,
+    Picture,
+    RecallResult,
+    SceneGraph,
+    StepDone,
+)
+from robomemory.notes import Plain, Position, Triple, failures_from, step_from
 from robomemory.records import records_from
 from vista.errors import RobotStoppedError, VistaError
 from vista.events import Event, EventKind, Listener
@@ -23,13 +35,25 @@ from vista.types import (
     Subtask,
 )
 from vista_msgs.action import ExecuteSubgoal, ImagineSubgoal
-from vista_msgs.srv import BeginRun, Detect, DetectorInfo, Recall, Remember, Scene
+from vista_msgs.srv import (
+    BeginRun,
+    Detect,
+    DetectorInfo,
+    Find,
+    Recall,
+    Remember,
+    Retract,
+    Scene,
+    Where,
+)
 from vista_ros import conversions as c
 from vista_ros.calls import ActionCall, Service
 from vista_ros.health import Latch
 from vista_ros.node_base import VistaNode
 from vista_ros.observation import ObservationSource
 
+# Nothing moves while the memory is searched or corrected: it has as long as the memory itself gives a search.
+FIND_S = 40.0
 # Nothing moves while an image is imagined: a busy machine may take its time.
 IMAGINE_ACCEPT_S = 20.0
 DETECT_S = 20.0
@@ -123,6 +147,9 @@ class GraphMemory:
         self._begin_run = Service(node, BeginRun, "begin_run", "memory")
         self._remember = Service(node, Remember, "remember", "memory")
         self._recall = Service(node, Recall, "recall", "memory")
+        self._find = Service(node, Find, "find", "memory")
+        self._where = Service(node, Where, "where", "memory")
+        self._retract = Service(node, Retract, "retract", "memory")
         self._scene = Service(node, Scene, "scene", "memory")
 
     def scene(self) -> SceneGraph:
@@ -147,22 +174,34 @@ class GraphMemory:
         run: int = 0,
         step: StepDone | tuple[str, ...] | None = None,
         failures: Sequence[Failure | tuple[str, str, str, str]] = (),
+        metadata: Mapping[str, Plain] | None = None,
+        frame: str = "",
+        picture: Picture | None = None,
     ) -> Note:
         """As :meth:`robomemory.RoboMemory.note`."""
         done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
         return Note(
-            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed
+            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed,
+            metadata or {}, frame, picture,
         )  # fmt: skip
 
-    def remember(self, notes: Sequence[NoteLike]) -> None:
-        """Keep ``notes``, all or none. Returns once they are durable.
+    def remember(self, notes: Sequence[NoteLike]) -> list[int]:
+        """Keep ``notes``, all or none. Returns once they are durable, and gives the key of the record that
+        stands for each, as :meth:`robomemory.RoboMemory.remember`.
 
         Raises:
             InvalidNoteError: a note breaks the contract, as in the memory itself; nothing was sent.
             NodeGoneError: the node does not answer. RefusedError: its store failed.
         """
-        records = records_from(notes)
-        self._remember(Remember.Request(notes=[c.note_to_msg(record) for record in records]))
+        if isinstance(notes, Iterator):
+            notes = list(notes)
+        messages = [c.note_to_msg(record) for record in records_from(notes)]
+        for message, note in zip(messages, notes, strict=True):
+            if isinstance(note, MemoryRecord):  # its position is in the memory's own frame already
+                message.frame_id = ""
+            picture = getattr(note, "picture", None)
+            message.picture = [] if picture is None else [c.picture_to_msg(picture)]
+        return [int(key) for key in self._remember(Remember.Request(notes=messages)).ids]
 
     def recall(self, queries: Sequence[str], *, k: int = 5, timeout_s: float = 1.0) -> RecallResult:
         """What fits ``queries`` best, best first, as :meth:`robomemory.RoboMemory.recall` gives it. The
@@ -178,6 +217,43 @@ class GraphMemory:
             for rank, item in enumerate(answer.items)
         ]
         return RecallResult(items, missing)
+
+    def find(
+        self,
+        text: str = "",
+        *,
+        kinds: Sequence[str] = (),
+        near: tuple[Position, float] | None = None,
+        box: tuple[Position, Position] | None = None,
+        between: tuple[int, int] | None = None,
+        run: int | None = None,
+        relation: str | None = None,
+        source: str | None = None,
+        metadata: Mapping[str, Plain] | None = None,
+        k: int | None = None,
+        min_score: float = 0.0,
+    ) -> tuple[Found, ...]:
+        """The records that fit every given condition, best first, as :meth:`robomemory.Memory.find`.
+
+        Raises:
+            RefusedError: a condition is out of range, or there is none. NodeGoneError: no answer.
+        """
+        wanted = c.Conditions(
+            text, tuple(kinds), near, box, between, run, relation, source, metadata or {}, k, min_score
+        )
+        answer = self._find(c.conditions_to_msg(wanted), FIND_S)
+        items = [c.memory_item_from_msg(item) for item in answer.items]
+        return tuple(Found(item.record.id, item.record, item.score) for item in items)
+
+    def where(self, name: str) -> tuple[Candidate, ...]:
+        """Every thing that ``name`` may mean, as :meth:`robomemory.Memory.where`. Raises as :meth:`find`."""
+        answer = self._where(Where.Request(name=c.wire(name)), FIND_S)
+        return tuple(c.candidate_from_msg(each) for each in answer.candidates)
+
+    def retract(self, record_id: int) -> None:
+        """The record ``record_id`` was never true, as :meth:`robomemory.RoboMemory.retract`. Raises as
+        :meth:`find`."""
+        self._retract(Retract.Request(id=record_id), FIND_S)
 
 
 class GraphWorldModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -9,9 +10,11 @@ from typing import TypeVar
 from geometry_msgs.msg import Point
 
 from robomemory import (
+    Confirmation,
     Failure,
     MemoryRecord,
     Note,
+    Picture,
     Recall,
     RoboMemoryError,
     SceneFact,
@@ -19,14 +22,20 @@ from robomemory import (
     SceneObject,
     StepDone,
 )
+from robomemory.notes import Plain
+from robomemory.places.poses import Pose
+from robomemory.timestamps import Moment
 from vista import values
 from vista.errors import InvalidValueError
 from vista.protocols import MemoryItem
 from vista_msgs import msg as m
-from vista_ros.conversions.primitives import time_from_msg, time_to_msg, wire
+from vista_ros.conversions.primitives import numbered, time_from_msg, time_to_msg, wire
 
 Position = tuple[float, float, float]
 T = TypeVar("T")
+
+HERE = Pose()
+"""The pose of the memory's own frame."""
 
 
 def _checked(make: Callable[[], T]) -> T:
@@ -59,24 +68,79 @@ def failure_from_msg(msg: m.Failure) -> Failure:
     return _checked(lambda: Failure(msg.act, msg.about, msg.condition, msg.cause))
 
 
+_TYPES = {
+    "text": m.MetadataValue.TEXT, "integer": m.MetadataValue.INTEGER, "number": m.MetadataValue.NUMBER,
+    "flag": m.MetadataValue.FLAG, "nothing": m.MetadataValue.NOTHING,
+}  # fmt: skip
+
+
+def metadata_value_to_msg(named: tuple[str, Plain]) -> m.MetadataValue:
+    """``named``: (name, value)."""
+    name, value = named
+    msg = m.MetadataValue(name=wire(name), type=_TYPES["nothing"])
+    if isinstance(value, bool):
+        msg.type, msg.flag = _TYPES["flag"], value
+    elif isinstance(value, int):
+        msg.type, msg.integer = _TYPES["integer"], value
+    elif isinstance(value, float):
+        msg.type, msg.number = _TYPES["number"], value
+    elif value is not None:
+        msg.type, msg.text = _TYPES["text"], wire(value)
+    return msg
+
+
+def metadata_value_from_msg(msg: m.MetadataValue) -> tuple[str, Plain]:
+    kind = numbered(_TYPES, msg.type, f"MetadataValue.type of {msg.name!r}")
+    name = values.text("MetadataValue.name", msg.name, empty=False)
+    return name, None if kind == "nothing" else getattr(msg, kind)
+
+
+def metadata_from_msgs(where: str, msgs: Sequence[m.MetadataValue]) -> dict[str, Plain]:
+    """{name: value}; ``where`` names the field in the message of an error.
+
+    Raises:
+        InvalidValueError: a value has no type, or a name comes twice.
+    """
+    found = [metadata_value_from_msg(each) for each in msgs]
+    if len(dict(found)) != len(found):
+        twice = next(name for i, (name, _) in enumerate(found) if name in dict(found[:i]))
+        raise InvalidValueError(f"{where}: {twice!r} comes twice, expected each name once")
+    return dict(found)
+
+
+def picture_to_msg(picture: Picture) -> m.Picture:
+    vector = array("f", picture.vector or ())
+    return m.Picture(data=array("B", picture.data), vector=vector, encoder=wire(picture.encoder))
+
+
+def picture_from_msg(msg: m.Picture) -> Picture:
+    return _checked(lambda: Picture(bytes(msg.data), tuple(msg.vector) or None, msg.encoder))
+
+
 def note_to_msg(note: Note | MemoryRecord) -> m.Note:
+    """A note, or a record that is still to be kept. A picture stays with its note: a record has none."""
+    picture = note.picture if isinstance(note, Note) else None
     return m.Note(
         kind=wire(str(note.kind)),
         text=wire(note.text),
         stamp=time_to_msg(note.stamp_ns),
         entities=[wire(name) for name in note.entities],
         has_position=note.position is not None,
-        position=_point(note.position),
+        position=point_of(note.position),
+        frame_id=wire(note.frame),
         triple=[wire(word) for word in note.triple or ()],
         confidence=float(note.confidence),
         source=wire(note.source),
         run=note.run or 0,
         step=[step_done_to_msg(note.step)] if note.step is not None else [],
         failures=[failure_to_msg(failure) for failure in note.failures],
+        metadata=[metadata_value_to_msg(each) for each in note.metadata.items()],
+        picture=[] if picture is None else [picture_to_msg(picture)],
     )
 
 
-def note_from_msg(msg: m.Note) -> Note:
+def note_from_msg(msg: m.Note, own_frame: str = "") -> Note:
+    """``own_frame``: what the memory's own frame is called in the graph."""
     if len(msg.triple) not in (0, 3):
         raise InvalidValueError(
             f"Note.triple: {list(msg.triple)}, expected subject, relation, object or nothing"
@@ -94,14 +158,48 @@ def note_from_msg(msg: m.Note) -> Note:
             run=int(msg.run),
             step=step_done_from_msg(msg.step[0]) if msg.step else None,
             failures=tuple(failure_from_msg(failure) for failure in msg.failures),
+            metadata=metadata_from_msgs("Note.metadata", msg.metadata),
+            frame="" if msg.frame_id == own_frame else msg.frame_id,
+            picture=picture_from_msg(msg.picture[0]) if msg.picture else None,
         )
     )
 
 
-def memory_item_to_msg(item: MemoryItem) -> m.MemoryItem:
-    """A recalled item with its whole record; of a memory of another kind what the loop knows of it."""
+def confirmation_to_msg(known: Confirmation) -> m.Confirmation:
+    return m.Confirmation(
+        times=known.times,
+        first=time_to_msg(known.first.ns),
+        first_run=known.first.run,
+        last=time_to_msg(known.last.ns),
+        last_run=known.last.run,
+        sources=[wire(source) for source in known.sources],
+        confidence=float(known.confidence),
+    )
+
+
+def confirmation_from_msg(msg: m.Confirmation) -> Confirmation:
+    if not msg.times:
+        raise InvalidValueError("Confirmation.times: 0, expected at least 1")
+    return Confirmation(
+        int(msg.times),
+        Moment(int(msg.first_run), time_from_msg(msg.first)),
+        Moment(int(msg.last_run), time_from_msg(msg.last)),
+        tuple(msg.sources),
+        values.number("Confirmation.confidence", msg.confidence, 0.0, 1.0),
+    )
+
+
+def memory_item_to_msg(item: MemoryItem, frame: str = "", pose: Pose = HERE) -> m.MemoryItem:
+    """A recalled item with its whole record, whose position in the message is in ``frame`` (empty: the
+    memory's own), which has the ``pose``; of a memory of another kind what the loop knows of it."""
     if isinstance(item, Recall):
-        return m.MemoryItem(id=item.record.id, score=float(item.score), note=note_to_msg(item.record))
+        msg = m.MemoryItem(id=item.record.id, score=float(item.score), note=note_to_msg(item.record))
+        if item.record.position is not None and pose != HERE:
+            msg.note.position = point_of(pose.into(item.record.position))
+        msg.note.frame_id = msg.header.frame_id = wire(frame)
+        msg.header.stamp, msg.told_in = msg.note.stamp, wire(item.record.frame)
+        msg.evidence = [] if item.evidence is None else [confirmation_to_msg(item.evidence)]
+        return msg
     return m.MemoryItem(score=float(item.score), note=m.Note(kind=str(item.kind), text=wire(item.text)))
 
 
@@ -122,16 +220,19 @@ def memory_item_from_msg(msg: m.MemoryItem, rank: int = 0, *, partial: bool = Fa
             run=note.run if msg.id else note.run or None,
             step=note.step,
             failures=note.failures,
+            metadata=note.metadata,
+            frame=msg.told_in,
         )
     )
-    return Recall(record, values.number("MemoryItem.score", msg.score, 0.0, 1.0), rank, partial)
+    known = confirmation_from_msg(msg.evidence[0]) if msg.evidence else None
+    return Recall(record, values.number("MemoryItem.score", msg.score, 0.0, 1.0), rank, partial, known)
 
 
 def scene_object_to_msg(known: SceneObject) -> m.SceneObject:
     return m.SceneObject(
         name=wire(known.name),
         has_position=known.position is not None,
-        position=_point(known.position),
+        position=point_of(known.position),
         first_seen=time_to_msg(known.first_seen_ns),
         last_seen=time_to_msg(known.last_seen_ns),
         confidence=float(known.confidence),
@@ -214,16 +315,22 @@ def scene_about(scene: SceneGraph, names: Sequence[str]) -> SceneGraph:
     return replace(scene, objects=objects, facts=about(scene.facts), past=about(scene.past))
 
 
-def _point(position: Sequence[float] | None) -> Point:
+def point_of(position: Sequence[float] | None) -> Point:
+    """``position`` (3,) [m]; zeros for None."""
     x, y, z = map(float, position or (0.0, 0.0, 0.0))
     return Point(x=x, y=y, z=z)
 
 
-def _position(msg: m.Note | m.SceneObject) -> Position | None:
-    """Where the thing of ``msg`` is (3,) [m, base frame]; None where the message says that nobody knows."""
-    if not msg.has_position:
-        return None
-    x, y, z = values.position(
-        f"{type(msg).__name__}.position", [msg.position.x, msg.position.y, msg.position.z]
-    )
+def xyz_of(where: str, point: Point) -> Position:
+    """``point`` as (x, y, z) [m].
+
+    Raises:
+        InvalidValueError: it is not finite, or too far; ``where`` names it.
+    """
+    x, y, z = values.position(where, [point.x, point.y, point.z])
     return float(x), float(y), float(z)
+
+
+def _position(msg: m.Note | m.SceneObject) -> Position | None:
+    """Where the thing of ``msg`` is (3,) [m]; None where the message says that nobody knows."""
+    return xyz_of(f"{type(msg).__name__}.position", msg.position) if msg.has_position else None

@@ -1,0 +1,1 @@
+"""Where things are: poses of frames, and regions of space."""
