@@ -7,13 +7,14 @@ as far as no two things that are kept apart would become one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import heapq
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from robomemory.belief.evidence import CLAIMS, Evidence, Told
 from robomemory.belief.folding import OVERRULE
 from robomemory.belief.folds import grouped
-from robomemory.belief.sources import EvidenceSource, Relations
+from robomemory.belief.sources import EvidenceSource
 from robomemory.graph.scene import Fact, Sighting
 from robomemory.timestamps import Moment
 
@@ -101,23 +102,42 @@ def _folded(claims: Sequence[Evidence]) -> tuple[bool, Moment, float]:
 
 
 class RegroupedSource(EvidenceSource):
-    """What ``source`` knows, with its evidence as ``after`` says who is who; it is kept as ``before`` says."""
+    """What ``source`` knows, with its evidence as ``after`` says who is who; it is kept as ``before`` says.
+    ``told``: the evidence with an end in the things that are grouped anew."""
 
-    def __init__(self, source: EvidenceSource, before: WhoIsWho, after: WhoIsWho) -> None:
+    def __init__(
+        self, source: EvidenceSource, before: WhoIsWho, after: WhoIsWho, told: Iterable[Evidence]
+    ) -> None:
         self._source, self._before, self._after = source, before, after
+        self._ends = [(e.subject, e.relation, e.object) for e in map(after.moved, told) if e.object]
 
-    def evidence(self, things: Sequence[int]) -> Sequence[Evidence]:
-        wanted = set(things)
-        kept = {self._before.of(each) for key in things for each in self._after.members(key)}
-        found = map(self._after.moved, self._source.evidence(sorted(kept)))
-        return [e for e in found if e.told is Told.EMPTY or {e.subject, e.object} & wanted]
+    def _kept(self, thing: int) -> list[int]:
+        """The things for which what is told of ``thing`` counted before."""
+        return sorted({self._before.of(each) for each in self._after.members(thing)})
 
-    def believed_facts(self, things: Sequence[int]) -> Sequence[Fact]:
-        return self._source.believed_facts(things)
+    def evidence_from(self, thing: int, since: Moment) -> Iterable[Evidence]:
+        streams = [self._source.evidence_from(key, since) for key in self._kept(thing)]
+        found = map(self._after.moved, heapq.merge(*streams, key=lambda e: e.at))
+        return (e for e in found if e.subject == thing)
 
-    def believed_track(self, thing: int) -> Sequence[Sighting]:
-        return self._source.believed_track(thing)
+    def newest_told(self, thing: int) -> Moment | None:
+        found = (self._source.newest_told(key) for key in self._kept(thing))
+        return max((at for at in found if at is not None), default=None)
 
-    def related(self, thing: int) -> Relations:
-        ends = {(e.subject, e.relation, e.object) for e in self.evidence([thing]) if e.object}
-        return sorted(ends)
+    def facts_from(self, thing: int, since: Moment) -> Iterable[Fact]:
+        return self._source.facts_from(thing, since)
+
+    def facts_back(
+        self, subjects: Sequence[int], relations: Sequence[str], objects: Sequence[int] | None, by: Moment,
+        most: int,
+    ) -> Sequence[Fact]:  # fmt: skip
+        return self._source.facts_back(subjects, relations, objects, by, most)
+
+    def track_from(self, thing: int, since: Moment) -> Iterable[Sighting]:
+        return self._source.track_from(thing, since)
+
+    def track_back(self, thing: int, by: Moment, most: int) -> Sequence[Sighting]:
+        return self._source.track_back(thing, by, most)
+
+    def related(self, thing: int) -> Collection[tuple[int, str, int]]:
+        return {*self._source.related(thing), *(ends for ends in self._ends if thing in (ends[0], ends[2]))}

@@ -18,6 +18,7 @@ from robomemory.belief.believing import Believing
 from robomemory.belief.evidence import ALONE, CLAIMS, Evidence, Told
 from robomemory.belief.identity import WhoIsWho
 from robomemory.belief.folding import SAME_PLACE_M, Clock, Spell
+from robomemory.belief.folds import Folds
 from robomemory.belief.relations import SAME
 from robomemory.belief.sources import EvidenceSource, Settled, Writing
 from robomemory.graph.current_graph import SceneState
@@ -46,6 +47,10 @@ class SceneLookup(Lookup, EvidenceSource, Protocol):
 
     def records_of(self, ids: Sequence[int]) -> Mapping[int, MemoryRecord]:
         """The records of ``ids`` that stand."""
+        ...
+
+    def evidence(self, things: Sequence[int]) -> Sequence[Evidence]:
+        """What counts of ``things``, as subject or object, and what says that a ball was empty."""
         ...
 
     def mentions(self, thing: int) -> Sequence[Sighting]:
@@ -144,8 +149,9 @@ class SceneUpdate:
         writing = Writing(self._update.ids.fact, self._update.recorded_ns)
         source = self._lookup if anew is None else anew.source
         believing = Believing(
-            self._state.folds, source, self._named, clock, writing, validity=self._rules.validity
-        )
+            self._state.folds if anew is None else Folds(empty=self._state.folds.empty), source, self._named,
+            clock, writing, validity=self._rules.validity,
+        )  # fmt: skip
         known = self._state.entities.keys() | (anew.stale if anew is not None else set())
         fresh = [key for key in self._who.entities if key not in known and self._whose.of(key) == key]
         balls = [e for e in (*self._evidence, *self._update.void) if e.told is Told.EMPTY]

@@ -21,6 +21,7 @@ from robomemory.update_protocol import Move
 class RegroupingSource(EvidenceSource, Protocol):
     """What has to be known of things that are grouped anew."""
 
+    def evidence(self, things: Sequence[int]) -> Sequence[Evidence]: ...
     def mentions(self, thing: int) -> Sequence[Sighting]: ...
 
 
@@ -79,16 +80,12 @@ def regrouped(
     own |= {key: thing(key) for key in affected - own.keys()}
     moved = sorted(key for key in affected if before.of(key) != after.of(key))
     stale = {by for key in affected for by in (before.of(key), after.of(key))} if moved else set[int]()
-    if moved:
-        ours = {before.of(key) for key in moved}
-        near = [e for e in left if {before.of(end) for end in _told_of(e)} & ours]
-        stale |= {who.of(end) for e in near for end in _told_of(e) for who in (before, after)}
     return Regrouping(
         after,
         tuple(Move(key, before.of(key), after.of(key)) for key in moved),
         {key: _as_group(key, own, after) for key in affected | stale & own.keys()},
         frozenset(stale),
-        RegroupedSource(source, before, after),
+        RegroupedSource(source, before, after, told),
         tuple(_mentions(source, told, before, after, known, {e.record_id for e in gone})) if moved else (),
     )
 

@@ -42,9 +42,11 @@ seen = st.tuples(
     st.just("sees"), st.sampled_from((*THINGS, "tray")), st.just(""), st.just(""), moments,
     st.sampled_from(SPOTS), sure,
 )  # fmt: skip
+HALF_BOX = (0.15, 0.02, 0.02)
 empty = st.tuples(
-    st.just("empty"), st.just(""), st.just(""), st.just(""), moments, st.sampled_from(SPOTS), sure
-)
+    st.just("empty"), st.just(""), st.sampled_from(("", "box")), st.just(""), moments, st.sampled_from(SPOTS),
+    sure,
+)  # fmt: skip
 claims = st.tuples(
     st.sampled_from(("same", "same", "apart")), st.sampled_from(NAMES), st.just(""), st.sampled_from(NAMES),
     moments, st.none(), sure,
@@ -91,8 +93,12 @@ class Model:
                     continue
             self.notes += 1
             radius = 0.1 if what == "empty" else 0.0
-            items.append((Item(what, s, r, o, (run, at), pos, radius, how_sure), self.notes))
+            box = HALF_BOX if r == "box" else None
+            items.append((Item(what, s, r, o, (run, at), pos, radius, how_sure, box), self.notes))
             triple = ("the view", "shows nothing else within", "0.1 m") if what == "empty" else None
+            if box is not None:
+                ends = [f(v, h) for f in (float.__sub__, float.__add__) for v, h in zip(pos, box, strict=True)]
+                triple = ("the view", "shows nothing else in the box", " ".join(map(repr, ends)))
             triple = triple or ((s, WORDS.get((what, r), r), o) if o else None)
             text = f"{what} {s} {r} {o} {pos}"
             names = () if triple else (s,)
