@@ -12,6 +12,7 @@ from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import Embedder
 from robomemory.errors import MemoryClosedError
 from robomemory.fusion import collect, merge
+from robomemory.graph.removal import Without
 from robomemory.graph.scene import Entity
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.longterm import LongTermMemory
@@ -172,11 +173,15 @@ class MemoryParts:
         counted, _ = collect({kind: job}, deadline, timeout_s, "counting the evidence")
         return RecallResult(counted[kind], found.missing) if counted else found
 
-    def without(self, gone: Forgotten, ids: Ids, now_ns: int) -> Consequences:
-        """What follows once the records ``gone`` are forgotten."""
-        graph = self.spatial.without(gone.ids.get(MemoryKind.SPATIAL, ()), Update((), {}, ids, now_ns))
-        lines, emptied = self.temporal.without(gone.ids.get(MemoryKind.TEMPORAL, ()))
-        return Consequences(graph, lines, emptied)
+    def without(
+        self, gone: Forgotten, ids: Ids, now_ns: int, steps: Collection[int] = ()
+    ) -> tuple[Consequences, Without]:
+        """What follows in the store, and in the graph, once the records ``gone`` are forgotten, and before
+        long the ``steps``."""
+        mine = gone.ids.get(MemoryKind.SPATIAL, ())
+        graph = self.spatial.forgotten(mine, Update((), {}, ids, now_ns))
+        lines, emptied = self.temporal.without(gone.ids.get(MemoryKind.TEMPORAL, ()), steps)
+        return Consequences(graph.kept, lines, emptied), graph
 
     def correction(self, old: MemoryRecord, update: Update) -> Change:
         """What becomes of everything once ``old`` was never true and the one row of ``update``, of the same
@@ -235,14 +240,14 @@ class MemoryParts:
         else:
             self.spatial.load()
 
-    def drop(self, gone: Mapping[MemoryKind, Sequence[int]]) -> None:
+    def drop(self, gone: Mapping[MemoryKind, Sequence[int]], graph: Without) -> None:
         """Takes records that were forgotten out of the caches."""
         for kind, part in self.long_term.items():
             part.drop(gone.get(kind, []))
         if MemoryKind.TEMPORAL in gone:
             self.temporal.load()
         if MemoryKind.SPATIAL in gone:
-            self.spatial.load()
+            self.spatial.drop(graph)
 
     def settle(self, timeout_s: float) -> bool:
         """Whether nothing is being built in the background any more within ``timeout_s`` [s]."""

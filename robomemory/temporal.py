@@ -63,24 +63,17 @@ class TemporalMemory:
             updates=tuple(row for row in rows if row.record.id in known),
         )
 
-    def without(self, ids: Collection[int]) -> tuple[tuple[RecordRow, ...], tuple[int, ...]]:
-        """(lines drawn anew, lines that nothing is left of) once the records ``ids`` are forgotten."""
-        gone, drawn, emptied = set(ids), dict[int, RecordRow](), list[int]()
-        hit = sorted(self._store.lines_of(gone) - gone)
-        while hit:  # a line is younger than what it was drawn from
-            key, *hit = hit
-            found = self._store.drawn_into(key)
-            rows = [drawn.get(row.record.id, row) for row in found if row.record.id not in gone]
-            line = self._store.row(MemoryKind.TEMPORAL, key)
-            if line is None:
-                continue
-            if rows:
-                drawn[key] = _compress(_ordered(rows), key)
-            else:
-                gone.add(key)
-                emptied.append(key)
-            hit = sorted({*hit, *self._store.lines_of([key])} - gone - drawn.keys())
-        return tuple(drawn.values()), tuple(emptied)
+    def without(
+        self, ids: Collection[int], gone: Collection[int] = ()
+    ) -> tuple[tuple[RecordRow, ...], tuple[int, ...]]:
+        """(lines drawn anew, lines that nothing is left of) once the records ``ids``, and before long those
+        of ``gone``, are forgotten."""
+        lines, emptied, _ = LinesAnew(self._store, ids, gone).step()
+        return lines, emptied
+
+    def drawn_anew(self, ids: Collection[int], most: int) -> LinesAnew:
+        """Draws the lines anew that the records ``ids`` went into, ``most`` at a step."""
+        return LinesAnew(self._store, ids, ids, most)
 
     def apply(self, change: Change) -> None:
         new = {row.record.id: row for row in (*change.rows, *change.updates)}
@@ -112,6 +105,50 @@ class TemporalMemory:
         """What the buffer holds, oldest first."""
         with self._lock:
             return tuple(row.record for row in self._steps)
+
+
+class LinesAnew:
+    """Draws the lines that the records ``ids`` went into without those of ``gone``, ``most`` at a step (None:
+    all at once). What a step gives is committed before the next one."""
+
+    def __init__(
+        self, store: StoreReader, ids: Collection[int], gone: Collection[int], most: int | None = None
+    ) -> None:
+        self._store, self._most = store, most
+        self._gone = {*ids, *gone}
+        self._drawn: set[int] = set()
+        self._hit = store.lines_of(ids) - self._gone
+
+    def step(self) -> tuple[tuple[RecordRow, ...], tuple[int, ...], bool]:
+        """(lines drawn anew, lines that nothing will be left of, whether there are more)."""
+        now, emptied = dict[int, RecordRow](), list[int]()
+        while self._hit and (self._most is None or len(now) + len(emptied) < self._most):
+            key = min(self._hit)  # a line is younger than what it was drawn from
+            self._hit.remove(key)
+            found = self._store.drawn_into(key)
+            rows = [now.get(row.record.id, row) for row in found if row.record.id not in self._gone]
+            line = self._store.row(MemoryKind.TEMPORAL, key)
+            if line is None:
+                continue
+            if rows:
+                new = _compress(_ordered(rows), key)
+                self._drawn.add(key)
+                if _same(line, new):
+                    continue
+                now[key] = new
+            else:
+                self._gone.add(key)
+                emptied.append(key)
+            self._hit |= self._store.lines_of([key]) - self._gone - self._drawn
+        return tuple(now.values()), tuple(emptied), bool(self._hit)
+
+
+def _same(one: RecordRow, other: RecordRow) -> bool:
+    a, b = one.record, other.record
+    alike = (a.text, a.moment, a.confidence) == (b.text, b.moment, b.confidence)
+    return alike and one.vector is not None and other.vector is not None and bool(
+        np.allclose(one.vector, other.vector, atol=1e-6)
+    )  # fmt: skip
 
 
 def _ordered(rows: list[RecordRow]) -> list[RecordRow]:

@@ -46,8 +46,8 @@ class Asking:
         self._records = RecordAnswers(memory, k, min_score)
         now = memory.now()
         since = Since(memory, now, since_ns)
-        self._present = PresentAnswers(memory, now, self._names)
-        self._past = PastAnswers(memory, now, since)
+        self._present = PresentAnswers(memory, since.now, self._names)
+        self._past = PastAnswers(memory, since)
 
     def answer(self, question: str) -> Answer:
         """The answer to ``question``, which may hold several questions.

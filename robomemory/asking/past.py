@@ -21,11 +21,10 @@ MOST_CHANGES = 1_000
 
 
 class PastAnswers:
-    """Answers about the past of ``memory``, whose newest moment is ``now``."""
+    """Answers about the past of ``memory``."""
 
-    def __init__(self, memory: RoboMemory, now: Moment, since: Since) -> None:
-        self._memory, self._since = memory, since
-        self._now = since.now if since.now.run == now.run else now
+    def __init__(self, memory: RoboMemory, since: Since) -> None:
+        self._memory, self._since, self._now = memory, since, since.now
 
     def where(self, asked: AskedFor, found: Sequence[Named], present: PresentAnswers) -> Answer:
         """Where each of ``found`` was: at the asked time, at first, or before it came to where it is now."""

@@ -1,55 +1,31 @@
 """What an update makes of what is believed: new evidence is folded in, and what changed is written as rows.
 
-What is newer than all that a slot has seen is one step further; what comes late has the things that it bears
-on folded anew, from all their evidence.
+What is newer than all that a slot has seen is one step further. What comes late, or is taken out, has its
+slot folded anew from the last spell that began before, and only until a spell begins as it did before: from
+there on everything is as it was.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from typing import Generic, TypeVar
 
-from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself, slot_of
-from robomemory.belief.folding import Clock, Names, SlotFold, Spell, TrackFold, TrackStep, place_at
-from robomemory.belief.folds import (
-    Folds,
-    fold_slot,
-    fold_track,
-    grouped,
-    lost_at,
-    moves,
-    slot_steps,
-    track_of,
-)
+from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself
+from robomemory.belief.folding import SlotFold, SlotStep, Spell, TrackFold, TrackStep, Trail
+from robomemory.belief.folds import Move, grouped, lost_at, slot_steps
+from robomemory.belief.known import ALWAYS, Known, Window, ends_of, is_place, spell_of
 from robomemory.belief.relations import METRIC
-from robomemory.belief.sources import EvidenceSource, Settled, Writing
+from robomemory.belief.sources import Settled
 from robomemory.graph.scene import Fact, Sighting
-from robomemory.records import Position
-from robomemory.timestamps import Moment
+from robomemory.timestamps import FOREVER, Moment
 
 
-class Believing:
-    """Folds ``new`` evidence into ``folds`` (not touched) over what ``source`` knows. ``merged`` {gone: kept}
-    things; ``stale``: things to be folded anew whatever comes; ``fresh``: things nothing was known of."""
-
-    def __init__(
-        self,
-        folds: Folds,
-        source: EvidenceSource,
-        names: Names,
-        clock: Clock,
-        writing: Writing,
-        *,
-        validity: bool = True,
-    ) -> None:
-        self._folds, self._source, self._names, self._clock = folds, source, names, clock
-        self._writing, self._validity = writing, validity
-        self._out = Settled()
-        self._tracks: dict[int, list[Spell]] = {}
-        self._merged: Mapping[int, int] = {}
-        self._gone: dict[int, list[int]] = defaultdict(list)
-        self._without: Callable[[Evidence], bool] = lambda _: False
+class Believing(Known):
+    """Folds evidence into what is known."""
 
     def run(
         self,
@@ -60,123 +36,190 @@ class Believing:
         fresh: Iterable[int] = (),
         old: Iterable[Fact] = (),
         without: Callable[[Evidence], bool] | None = None,
+        removed: Iterable[Evidence] = (),
+        looked: Collection[int] = (),
     ) -> Settled:
-        """What ``new`` changes. ``old``: facts that may have got too old; ``without``: known evidence that no
-        longer counts."""
+        """What ``new`` evidence changes. ``merged`` {gone: kept} things; ``stale``: things to be folded anew
+        from their beginning; ``fresh``: things nothing was known of; ``old``: facts that may have got too
+        old. ``without``: known evidence that no longer counts, and what of it is ``removed`` now; ``looked``:
+        the things that were ever seen in a ball that is among the new or the removed evidence."""
         self._merged = merged or {}
         self._without = without or self._without
         for gone in self._merged:
             self._gone[self._final(gone)].append(gone)
         self._new = [e for e in map(self._moved, new) if not of_itself(e)]
-        self._fresh = {self._final(key) for key in fresh} - self._gone.keys()
-        retrack = {self._final(key) for key in (*self._merged, *stale)}
-        reslot = set(retrack)
-        self._out.folds.empty = [e for e in self._new if e.told is Told.EMPTY]
-        seen = grouped(self._new, lambda e: e.subject if e.told is Told.SEEN else 0)
-        seen.pop(0, None)
-        before = {key: self._track_last(key) for key in seen}
-        changed: dict[int, Moment] = {}
-        for key, items in seen.items():
-            if key not in retrack and not self._extend_track(key, items, changed):
-                retrack.add(key)
-        reslot |= retrack
-        for key in retrack:
-            self._retrack(key)
-            changed[key] = Moment(0, 0)
-        moved: dict[Slot, list[tuple[Moment, int, bool]]] = defaultdict(list)
-        for key, since in changed.items():
-            self._follow_moves(key, since, reslot, moved)
-        said = grouped([e for e in self._new if e.told in FACTS], self.slot)
-        for key in seen:
-            slot: Slot = ("place", key, 0)
-            if slot in self._folds.slots and slot not in said:
-                said[slot] = []
-        for slot in moved:
-            said.setdefault(slot, [])
-        for slot, items in said.items():
-            if slot[1] not in reslot and not self._extend_slot(slot, items, seen, moved[slot], before):
-                reslot.add(slot[1])
-        for fact in old:
-            slot = self._slot(fact.subject, fact.relation, fact.object)
-            if slot[1] not in reslot and slot not in self._out.folds.slots:
-                fold = self._folds.slots.get(slot)
-                if fold is None:
-                    reslot.add(slot[1])
-                else:
-                    self._write_slot(slot, replace(fold), [])
-        if reslot:
-            self._reslot(sorted(reslot))
-        self._out.folds.whole |= reslot | self._fresh
+        self._fresh = {self._final(key) for key in fresh} - self._gone.keys() - set(self._gone)
+        self._balls = self._out.folds.empty = [e for e in self._new if e.told is Told.EMPTY]
+        self._tracks: dict[int, Window] = {}
+        self._slots: dict[Slot, Window] = {}
+        for key in {self._final(key) for key in (*self._merged, *stale)}:
+            self._tracks[key] = ALWAYS
+            for end in self._related(key):
+                self._slots[self._slot(*end)] = ALWAYS
+        taken = [e for e in map(self._moved, removed) if not of_itself(e)]
+        self._take_out(taken, looked)
+        moved: dict[Slot, list[Move]] = defaultdict(list)
+        seen = grouped((e for e in self._new if e.told is Told.SEEN), lambda e: e.subject)
+        self._place(seen, looked, moved)
+        self._settle_slots(seen, moved, old)
         return self._out
+
+    def _take_out(self, removed: Iterable[Evidence], looked: Collection[int]) -> None:
+        for e in removed:
+            if e.told is Told.SEEN:
+                _widen(self._tracks, e.subject, e.at, e.at)
+                _widen(self._slots, ("place", e.subject, 0), e.at, e.at)
+            elif e.told in FACTS:
+                _widen(self._slots, self.slot(e), e.at, e.at)
+            elif e.told is Told.EMPTY:
+                for key in looked:
+                    _widen(self._tracks, self._final(key), e.at, e.at)
 
     # Tracks
 
-    def _track_last(self, key: int) -> Moment | None:
-        fold = self._folds.tracks.get(key)
-        return None if fold is None else fold.last
+    def _place(
+        self,
+        seen: Mapping[int, list[Evidence]],
+        looked: Collection[int],
+        moved: dict[Slot, list[Move]],
+    ) -> None:
+        """Where things were, and what depends on it."""
+        changed: dict[int, Window] = {}
+        near = {self._final(key) for key in looked} if self._balls else set()
+        for key in (*seen, *sorted(near - seen.keys())):
+            items = seen.get(key, [])
+            balls = self._balls if key in near else []
+            late = key in self._tracks or not self._extend_track(key, items, balls, changed)
+            if late:
+                times = [e.at for e in (*items, *balls)]
+                _widen(self._tracks, key, min(times), max(times))
+        for key, window in self._tracks.items():
+            if (span := self._retrack(key, window)) is not None:
+                changed[key] = span
+        for key, span in changed.items():
+            self._follow_moves(key, span, moved)
 
-    def _extend_track(self, key: int, items: list[Evidence], changed: dict[int, Moment]) -> bool:
+    def _track_fold(self, key: int) -> TrackFold:
+        """The fold of ``key`` as it was before this update."""
         fold = self._folds.tracks.get(key)
-        if fold is None and key not in self._folds.whole and key not in self._fresh:
+        if fold is not None and not self._merged:
+            return fold
+        back = self._track_back(key, FOREVER, 1)
+        fold = TrackFold(last=self._newest((key,)))
+        if back and back[0].until is None:
+            fold.open, fold.row = self._restored(back[0]), back[0]
+        elif back and back[0].until is not None:
+            fold.last = max(back[0].until, fold.last or back[0].until)
+        return fold
+
+    def _extend_track(
+        self,
+        key: int,
+        items: Sequence[Evidence],
+        balls: Sequence[Evidence],
+        changed: dict[int, Window],
+    ) -> bool:
+        fold = replace(self._track_fold(key))
+        last = fold.last
+        if last is not None and any(e.at <= last for e in (*items, *balls)):
             return False
-        fold = TrackFold() if fold is None else replace(fold)
-        moments = grouped(items, lambda e: e.at)
-        empty = [*self._folds.empty, *self._out.folds.empty]
-        if fold.last is not None and min(moments) <= fold.last:
-            return False
-        if any(fold.last is None or e.at > fold.last for e in empty):
-            return False
+        times = [e.at for e in (*items, *balls)]
+        later = self._balls_from(min(times) if last is None else last)
+        steps = grouped((*items, *(b for b in later if last is None or b.at > last)), lambda e: e.at)
         closed: list[Spell] = []
-        for at in sorted(moments):
+        for at in sorted(steps):
             was = fold.open
-            closed += fold.add(at, TrackStep(moments[at]))
-            if fold.open is not None and (was is None or fold.open.began != was.began):
-                changed.setdefault(key, at)
+            looks = [e for e in steps[at] if e.told is Told.EMPTY]
+            if not items and was is None:
+                continue
+            closed += fold.add(at, TrackStep([e for e in steps[at] if e.told is Told.SEEN], looks))
+            if (None if was is None else was.began) != (None if fold.open is None else fold.open.began):
+                changed.setdefault(key, Window(at, FOREVER))
         self._write_track(key, fold, closed)
         return True
-
-    def _retrack(self, key: int) -> None:
-        evidence = self._evidence(key)
-        fold, closed = fold_track(e for e in evidence if e.subject in (key, 0))
-        rows = [
-            replace(r, entity_id=key)
-            for each in (key, *self._gone.get(key, ()))
-            for r in ([] if key in self._fresh else self._source.believed_track(each))
-        ]
-        wanted = [*closed, *([] if fold.open is None else [fold.open])]
-        self._tracks[key] = wanted
-        known = {(r.at, r.position, lost_at(r.until, None)): r for r in rows}
-        kept: set[int] = set()
-        for place, spell in enumerate(wanted):
-            following = wanted[place + 1].began if place + 1 < len(wanted) else None
-            until = lost_at(spell.until, following)
-            row = known.get((spell.began, spell.position, until))
-            new = self._sighting(key, spell, until, row)
-            if row is not None:
-                kept.add(row.id)
-            if new != row:
-                self._out.sightings[new.id] = new
-            if spell is fold.open:
-                fold.row = new
-        for row in rows:
-            if row.id not in kept:
-                self._out.sightings[row.id] = replace(row, expired_ns=self._writing.now_ns)
-        self._out.folds.tracks[key] = fold
-        self._out.spells[key] = wanted
 
     def _write_track(self, key: int, fold: TrackFold, closed: Sequence[Spell]) -> None:
         spells = [*closed, *([] if fold.open is None else [fold.open])]
         row = fold.row
+        fold.row = None
         for place, spell in enumerate(spells):
             following = spells[place + 1].began if place + 1 < len(spells) else None
             mine = row if row is not None and row.at == spell.began else None
             new = self._sighting(key, spell, lost_at(spell.until, following), mine)
             if new != mine:
-                self._out.sightings[new.id] = new
+                self._put_row(new)
             if spell is fold.open:
                 fold.row = new
         self._out.folds.tracks[key] = fold
         self._out.spells[key] = spells
+
+    def _track_steps(self, key: int, since: Moment) -> Iterator[tuple[Moment, TrackStep]]:
+        told = ((at, e) for at, items in self._told((key,), since) for e in items if e.told is Told.SEEN)
+        balls = ((e.at, e) for e in self._balls_from(since))
+        for at, found in groupby(heapq.merge(told, balls, key=lambda pair: pair[0]), lambda pair: pair[0]):
+            items = [e for _, e in found]
+            empty = [e for e in items if e.told is Told.EMPTY]
+            yield at, TrackStep([e for e in items if e.told is Told.SEEN], empty)
+
+    def _retrack(self, key: int, window: Window) -> Window | None:
+        """Folds the places of ``key`` anew that ``window`` bears on. Gives from when until when they differ;
+        None: they do not."""
+        fold = TrackFold()
+        start, fold.open = self._resume_track(key, window.first)
+        began = start if fold.open is None else fold.open.began
+        rows = _Rows(self._track_from(key, began), lambda r: r.at)
+        closed, same = list[Spell](), None
+        for at, step in self._track_steps(key, start):
+            if step.seen or fold.open is not None:
+                closed += fold.add(at, step)
+            row = rows.at(at)
+            if at > window.last and row is not None and _begins(fold.open, row.at, row.record_id):
+                assert fold.open is not None
+                if row.position == fold.open.position:
+                    same = row
+                    break
+        wanted = [*closed, *([] if fold.open is None or same is not None else [fold.open])]
+        before = rows.taken if same is not None else rows.all()
+        known = {(r.at, r.position, r.until): r for r in before}
+        kept: set[int] = set()
+        now: set[tuple[object, ...]] = set()
+        for place, spell in enumerate(wanted):
+            after = wanted[place + 1].began if place + 1 < len(wanted) else None if same is None else same.at
+            until = lost_at(spell.until, after)
+            now.add((spell.began, spell.position, until))
+            row = known.get((spell.began, spell.position, until))
+            new = self._sighting(key, spell, until, row)
+            kept.update(() if row is None else (row.id,))
+            if new != row:
+                self._put_row(new)
+            if spell is fold.open:
+                fold.row = new
+        for row in before:
+            if row.id not in kept:
+                self._put_row(replace(row, expired_ns=self._writing.now_ns))
+        self._out.spells[key] = wanted
+        if same is None:
+            if fold.last is None:
+                fold.last = self._newest((key,))
+            self._out.folds.tracks[key] = fold
+        elif key in self._folds.tracks:
+            self._out.folds.tracks[key] = replace(self._folds.tracks[key], trail=())
+        differ = [at for at, *_ in now ^ known.keys()]
+        if window == ALWAYS:
+            return ALWAYS
+        return Window(min(differ), FOREVER if same is None else same.at) if differ else None
+
+    def _resume_track(self, key: int, first: Moment) -> tuple[Moment, Spell | None]:
+        """From when on ``key`` is folded anew if something changed at ``first``, and the spell that was open
+        before."""
+        fold = None if self._merged else self._folds.tracks.get(key)
+        if fold is not None and (state := _before(fold.trail, first)) is not None:
+            return first, state[1]
+        back = self._track_back(key, first, 2)
+        if not back or (back[0].until is not None and back[0].until < first):
+            return first, None
+        before = self._restored(back[1]) if len(back) > 1 and back[1].until is None else None
+        return back[0].at, before
 
     def _sighting(self, key: int, s: Spell, until: Moment | None, row: Sighting | None) -> Sighting:
         number, since = (
@@ -187,81 +230,66 @@ class Believing:
             s.newest_id, s.sources,
         )  # fmt: skip
 
-    def track(self, key: int) -> list[Spell]:
-        """Where ``key`` was, with this update."""
-        if key not in self._tracks:
-            rows = {} if key in self._fresh else {r.id: r for r in self._source.believed_track(key)}
-            rows |= {i: r for i, r in self._out.sightings.items() if r.entity_id == key}
-            self._tracks[key] = track_of(r for r in rows.values() if r.expired_ns is None)
-        return self._tracks[key]
-
-    def place_of(self, key: int, at: Moment) -> Position | None:
-        """Where ``key`` was at ``at`` [m]."""
-        fold = self._out.folds.tracks.get(key) or self._folds.tracks.get(key)
-        if fold is not None and fold.open is not None and fold.open.began <= at:
-            return fold.open.position
-        spell = place_at(self.track(key), at)
-        return None if spell is None else spell.position
-
-    def _follow_moves(
-        self, key: int, since: Moment, reslot: set[int], moved: dict[Slot, list[tuple[Moment, int, bool]]]
-    ) -> None:
-        """What depends on where ``key`` was from ``since`` on."""
-        related = [] if key in self._fresh else [
-            t for each in (key, *self._gone.get(key, ())) for t in self._source.related(each)
-        ]  # fmt: skip
-        related += [(e.subject, e.relation, e.object) for e in self._new if e.told in FACTS]
-        for subject, relation, obj in {(self._final(s), r, self._final(o)) for s, r, o in related}:
+    def _follow_moves(self, key: int, span: Window, moved: dict[Slot, list[Move]]) -> None:
+        """What depends on where ``key`` was within ``span``."""
+        own = ("place", key, 0)
+        slots: dict[Slot, bool] = {own: False}  # {slot: whether it is held by key}
+        for subject, relation, obj in sorted(self._related(key)):
             slot = self._slot(subject, relation, obj)
-            holder = slot[0] == "place" and obj == key
-            metric = self._validity and relation in METRIC
-            if not holder and not (metric and key in (subject, obj)):
-                continue
-            fold = self._folds.slots.get(slot)
-            known = fold is not None or slot[1] in self._fresh or slot[1] in self._folds.whole
-            if not known or since == Moment(0, 0) or (fold is not None and (fold.last or since) >= since):
-                reslot.add(slot[1])
-            elif fold is not None and not holder:
-                moved[slot] += [m for m in moves(self.track(key)) if m[0] >= since]
+            if is_place(slot) and obj == key:
+                slots[slot] = True
+            elif self._validity and relation in METRIC:
+                slots.setdefault(slot, False)
+        for slot, holder in slots.items():
+            late = span.last != FOREVER or slot in self._slots or span == ALWAYS
+            if not late and (last := self._slot_fold(slot).last) is not None:
+                late = last >= span.first
+            if late:
+                _widen(self._slots, slot, *span)
+            elif not holder:
+                moved[slot] += (m for m in self._moves_from(key, span.first) if m.lost or slot != own)
 
     # Slots
 
-    def slot(self, e: Evidence) -> Slot:
-        """The slot that ``e`` is about."""
-        return self._slot(e.subject, e.relation, e.object)
-
-    def _slot(self, subject: int, relation: str, obj: int) -> Slot:
-        if not self._validity:  # nothing contradicts anything
-            return f"fact {relation}", subject, obj
-        return slot_of(subject, relation, obj, self._names(obj))
-
-    def _extend_slot(
-        self,
-        slot: Slot,
-        items: list[Evidence],
-        seen: Mapping[int, list[Evidence]],
-        moved: Sequence[tuple[Moment, int, bool]],
-        before: Mapping[int, Moment | None],
-    ) -> bool:
-        owner = slot[1]
+    def _slot_fold(self, slot: Slot) -> SlotFold:
+        """The fold of ``slot`` as it was before this update."""
         fold = self._folds.slots.get(slot)
-        if fold is None and owner not in self._folds.whole and owner not in self._fresh:
+        if fold is not None and not self._merged:
+            return fold
+        fold = SlotFold(last=self._newest(ends_of(slot)))
+        for end in ends_of(slot):
+            lost = self._track_back(end, FOREVER, 1)
+            if lost and lost[0].until is not None:
+                fold.last = max(lost[0].until, fold.last or lost[0].until)
+        back = self._slot_back(slot, FOREVER, 1)
+        if back:
+            row, until = back[0], back[0].valid_until
+            if until is None or self._clock.end_of(row.seen, self._clock.now) == until:
+                fold.open, fold.row = spell_of(row), row
+        return fold
+
+    def _settle_slots(
+        self, seen: Mapping[int, list[Evidence]], moved: dict[Slot, list[Move]], old: Iterable[Fact]
+    ) -> None:
+        said = grouped((e for e in self._new if e.told in FACTS), self.slot)
+        for slot in (*(("place", key, 0) for key in seen), *moved):
+            said.setdefault(slot, [])
+        for slot, items in said.items():
+            mine = seen.get(slot[1], []) if is_place(slot) else []
+            steps = slot_steps(items, mine, moved.get(slot, ()))
+            if steps and (slot in self._slots or not self._extend_slot(slot, steps)):
+                _widen(self._slots, slot, min(steps), max(steps))
+        for fact in old:
+            slot = self._slot_of(fact)
+            if slot not in self._slots and slot not in self._out.folds.slots:
+                self._write_slot(slot, replace(self._slot_fold(slot)), [])
+        for slot in sorted(self._slots, key=str):
+            self._reslot(slot, self._slots[slot])
+
+    def _extend_slot(self, slot: Slot, steps: Mapping[Moment, SlotStep]) -> bool:
+        fold = replace(self._slot_fold(slot))
+        if fold.last is not None and min(steps) <= fold.last:
             return False
-        mine = seen.get(owner, []) if slot[0] == "place" else []
-        steps = slot_steps(items, mine, moved)
-        if not steps:
-            return True
-        first = min(steps)
-        if fold is None:
-            fold = SlotFold()
-            for end in {owner, *(x for e in items for x in (e.subject, e.object))}:
-                last = before[end] if end in before else self._track_last(end)
-                unknown = end not in self._folds.whole and end not in self._fresh
-                if unknown or (last is not None and last >= first) or (slot[0] != "place" and end in seen):
-                    return False
-        elif fold.last is not None and first <= fold.last:
-            return False
-        fold = replace(fold)
         closed: list[Spell] = []
         for at in sorted(steps):
             closed += fold.add(at, steps[at], self._names, self._clock, self.place_of)
@@ -269,104 +297,138 @@ class Believing:
         return True
 
     def _write_slot(self, slot: Slot, fold: SlotFold, closed: Sequence[Spell]) -> None:
+        before = [] if fold.row is None else [fold.row]
+        self._write_facts(slot, fold, closed, before)
+
+    def _slot_steps(self, slot: Slot, since: Moment) -> Iterator[tuple[Moment, SlotStep]]:
+        ends = sorted(ends_of(slot))
+        told = ((at, e) for at, items in self._told(ends, since) for e in items)
+        tracks: list[Iterable[tuple[Moment, Move]]] = []
+        if is_place(slot):
+            tracks = [((m.at, m) for m in self._moves_from(slot[1], since) if m.lost)]
+        elif self._validity and slot[0] in METRIC:
+            tracks = [((m.at, m) for m in self._moves_from(end, since)) for end in ends]
+        merged: Iterator[tuple[Moment, Evidence | Move]] = heapq.merge(told, *tracks, key=lambda p: p[0])
+        for at, found in groupby(merged, lambda pair: pair[0]):
+            items = [each for _, each in found]
+            evidence = [e for e in items if isinstance(e, Evidence)]
+            said = [e for e in evidence if e.told in FACTS and self.slot(e) == slot]
+            seen = [e for e in evidence if e.told is Told.SEEN] if is_place(slot) else []
+            steps = slot_steps(said, seen, [m for m in items if isinstance(m, Move)])
+            if steps:
+                yield at, steps[at]
+
+    def _reslot(self, slot: Slot, window: Window) -> None:
+        """Folds ``slot`` anew where ``window`` bears on it."""
+        fold = SlotFold()
+        start, fold.open = self._resume_slot(slot, window.first)
+        began = start if fold.open is None else fold.open.began
+        rows = _Rows(self._slot_from(slot, began), lambda f: f.valid_from)
+        closed, same = list[Spell](), None
+        for at, step in self._slot_steps(slot, start):
+            closed += fold.add(at, step, self._names, self._clock, self.place_of)
+            row = rows.at(at)
+            if at > window.last and row is not None and _begins(fold.open, row.valid_from, row.record_id):
+                assert fold.open is not None
+                if _words(row) == _words_of(fold.open):
+                    same = row
+                    break
+        if same is None:
+            if fold.last is None:
+                fold.last = self._newest(ends_of(slot))
+            self._write_facts(slot, fold, closed, rows.all())
+            return
+        spare = SlotFold(last=fold.last)
+        self._write_facts(slot, spare, closed, rows.taken)
+        del self._out.folds.slots[slot]
+        if slot in self._folds.slots:
+            self._out.folds.slots[slot] = replace(self._folds.slots[slot], trail=())
+
+    def _resume_slot(self, slot: Slot, first: Moment) -> tuple[Moment, Spell | None]:
+        """As :meth:`_resume_track`."""
+        fold = None if self._merged else self._folds.slots.get(slot)
+        if fold is not None and (state := _before(fold.trail, first)) is not None:
+            return first, state[1]
+        back = self._slot_back(slot, first, 2)
+        if not back or (back[0].valid_until is not None and back[0].valid_until < first):
+            return first, None
+        before = spell_of(back[1]) if len(back) > 1 and back[1].valid_until == back[0].valid_from else None
+        return back[0].valid_from, before
+
+    def _write_facts(self, slot: Slot, fold: SlotFold, closed: Sequence[Spell], before: Sequence[Fact]) -> None:
+        """Has the rows say what the spells of ``fold`` say, in the place of the rows ``before``."""
         tail = fold.seen_by(self._clock.now, self._clock)
         spells = [*closed, *([] if tail is None else [tail])]
-        row, fold.row, used = fold.row, None, False
+        left: dict[tuple[object, ...], list[Fact]] = {}
+        for row in before:
+            left.setdefault(_words(row), []).append(row)
+        fold.row = None
         for spell in spells:
-            mine = row if row is not None and _words(row) == _words_of(spell) else None
-            used = used or mine is not None
+            rows = left.get(_words_of(spell), [])
+            mine = next((r for r in rows if r.valid_until == spell.until), None)
+            if mine is not None:
+                rows.remove(mine)
             new = self._fact(spell, mine)
             if new != mine:
-                self._put_fact(mine, new)
+                self._out.facts[new.id] = new
             if spell is tail:
-                fold.row = self._out.facts.get(new.id, new)
-        if row is not None and not used:
+                fold.row = new
+        for row in (row for rows in left.values() for row in rows):
             self._out.facts[row.id] = replace(row, expired_ns=self._writing.now_ns)
         self._out.folds.slots[slot] = fold
         self._out.spells[slot] = spells
 
     def _fact(self, s: Spell, row: Fact | None) -> Fact:
         """``s`` as a row: in place of ``row``, if only how often it was said differs."""
-        same = row is not None and row.valid_until == s.until
-        number = row.id if row is not None and same else self._writing.number()
-        since = row.recorded_ns if row is not None and same else self._writing.now_ns
+        number = self._writing.number() if row is None else row.id
+        since = self._writing.now_ns if row is None else row.recorded_ns
         return Fact(
             number, s.subject, s.relation, s.object, s.began, s.until, since, None, s.seen, s.confidence,
             s.record_id, s.ended_by, s.times, s.newest_id, s.sources,
         )  # fmt: skip
 
-    def _put_fact(self, before: Fact | None, now: Fact) -> None:
-        if before is not None and before.id != now.id:
-            self._out.facts[before.id] = replace(before, expired_ns=self._writing.now_ns)
-        self._out.facts[now.id] = now
 
-    def _reslot(self, owners: Sequence[int]) -> None:
-        for owner in owners:
-            if owner not in self._out.folds.tracks and owner not in self._folds.tracks:
-                self._retrack(owner)
-        every = [e for owner in owners for e in self._evidence(owner)]
-        facts = {e.id: e for e in every if e.told in FACTS and self.slot(e)[1] in owners}
-        seen = grouped({e.id: e for e in every if e.told is Told.SEEN}.values(), lambda e: e.subject)
-        slots = grouped(facts.values(), self.slot)
-        keys = [k for owner in owners if owner not in self._fresh for k in (owner, *self._gone[owner])]
-        rows = [
-            replace(f, subject=self._final(f.subject), object=self._final(f.object))
-            for f in (self._source.believed_facts(keys) if keys else ())
-        ]
-        known = grouped(rows, lambda f: self._slot(f.subject, f.relation, f.object))
-        for slot in sorted({*slots, *(s for s in known if s[1] in owners)}, key=str):
-            fold, closed = self._refold(slot, slots.get(slot, []), seen)
-            tail = fold.seen_by(self._clock.now, self._clock)
-            spells = [*closed, *([] if tail is None else [tail])]
-            left = {(_words(f), f.valid_until): f for f in known.get(slot, ())}
-            extra = [f for f in known.get(slot, ()) if left[_words(f), f.valid_until] is not f]
-            for spell in spells:
-                mine = left.pop((_words_of(spell), spell.until), None)
-                new = self._fact(spell, mine)
-                if new != mine:
-                    self._out.facts[new.id] = new
-                if spell is tail:
-                    fold.row = new
-            for row in (*left.values(), *extra):
-                self._out.facts[row.id] = replace(row, expired_ns=self._writing.now_ns)
-            self._out.folds.slots[slot] = fold
-            self._out.spells[slot] = spells
+R = TypeVar("R")
 
-    def _refold(
-        self, slot: Slot, items: Sequence[Evidence], seen: Mapping[int, Sequence[Evidence]]
-    ) -> tuple[SlotFold, list[Spell]]:
-        ends = {x for e in items for x in (e.subject, e.object)} if items else set()
-        if slot[0] == "place":
-            events = [m for m in moves(self.track(slot[1])) if m[2]]
-            steps = slot_steps(items, seen.get(slot[1], ()), events)
-        elif self._validity and items and items[0].relation in METRIC:
-            steps = slot_steps(items, (), [m for end in sorted(ends) for m in moves(self.track(end))])
-        else:
-            steps = slot_steps(items, (), ())
-        return fold_slot(steps, self._names, self._clock, self.place_of)
 
-    # What is known
+class _Rows(Generic[R]):
+    """``rows`` in the order of the moments that ``began`` gives, taken one after the other."""
 
-    def _final(self, key: int) -> int:
-        while key in self._merged:
-            key = self._merged[key]
-        return key
+    def __init__(self, rows: Iterable[R], began: Callable[[R], Moment]) -> None:
+        self._rows, self._began = iter(rows), began
+        self._next = next(self._rows, None)
+        self.taken: list[R] = []
 
-    def _moved(self, e: Evidence) -> Evidence:
-        if not self._merged:
-            return e
-        return replace(e, subject=self._final(e.subject), object=self._final(e.object))
+    def at(self, moment: Moment) -> R | None:
+        """The row that began at ``moment``, once those before are taken."""
+        while self._next is not None and self._began(self._next) < moment:
+            self.taken.append(self._next)
+            self._next = next(self._rows, None)
+        begins = self._next is not None and self._began(self._next) == moment
+        return self._next if begins else None
 
-    def _evidence(self, key: int) -> list[Evidence]:
-        found: dict[int, Evidence] = {}
-        if key not in self._fresh:
-            keys = [key, *self._gone.get(key, ())]
-            found = {e.id: self._moved(e) for e in self._source.evidence(keys) if not self._without(e)}
-        else:
-            found = {e.id: e for e in self._folds.empty}
-        mine = (e for e in self._new if key in (e.subject, e.object) or e.told is Told.EMPTY)
-        found.update((e.id, e) for e in mine)
-        return [e for e in found.values() if not of_itself(e)]
+    def all(self) -> list[R]:
+        """Every row."""
+        return [*self.taken, *([] if self._next is None else [self._next]), *self._rows]
+
+
+def _begins(spell: Spell | None, at: Moment, record: int) -> bool:
+    return spell is not None and spell.began == at and spell.record_id == record
+
+
+def _before(trail: Trail, first: Moment) -> tuple[Moment, Spell | None] | None:
+    """The last state of ``trail`` before ``first``; None where it does not reach so far back."""
+    return next((state for state in reversed(trail) if state[0] < first), None)
+
+
+K = TypeVar("K")
+
+
+def _widen(windows: dict[K, Window], key: K, first: Moment, last: Moment) -> None:
+    known = windows.get(key)
+    if known is not None:
+        first, last = min(known.first, first), max(known.last, last)
+    windows[key] = Window(first, last)
 
 
 def _words(f: Fact) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from robomemory.belief.evidence import Evidence, Slot, Told
 from robomemory.belief.folding import Clock, Names, PlaceOf, SlotFold, SlotStep, Spell, TrackFold, TrackStep
@@ -17,18 +17,16 @@ V = TypeVar("V")
 
 @dataclass(slots=True)
 class Folds:
-    """The folds of slots and tracks; ``whole``: the things of which all that exist are among them;
-    ``empty``: the balls that were said to be empty."""
+    """The folds of slots and tracks that are at hand; ``empty``: the balls that were said to be empty, in the
+    order of time."""
 
     slots: dict[Slot, SlotFold] = field(default_factory=dict)
     tracks: dict[int, TrackFold] = field(default_factory=dict)
-    whole: set[int] = field(default_factory=set)
     empty: list[Evidence] = field(default_factory=list)
 
     def clear(self) -> None:
         self.slots.clear()
         self.tracks.clear()
-        self.whole.clear()
 
 
 def fold_track(evidence: Iterable[Evidence]) -> tuple[TrackFold, list[Spell]]:
@@ -55,9 +53,9 @@ def fold_slot(
 
 
 def slot_steps(
-    said: Iterable[Evidence], seen: Iterable[Evidence], moved: Iterable[tuple[Moment, int, bool]]
+    said: Iterable[Evidence], seen: Iterable[Evidence], moved: Iterable[Move]
 ) -> dict[Moment, SlotStep]:
-    """{moment: what bears on a slot}; ``moved``: (moment, record, whether it was lost)."""
+    """{moment: what bears on a slot}."""
     told, looked = grouped(said, lambda e: e.at), grouped(seen, lambda e: e.at)
     gone = {at: record for at, record, lost in moved if lost}
     went = {at: record for at, record, lost in moved if not lost}
@@ -67,13 +65,21 @@ def slot_steps(
     }
 
 
-def moves(track: Sequence[Spell]) -> list[tuple[Moment, int, bool]]:
-    """(moment, record, whether it was lost) of each change of place in ``track``."""
-    found = [(s.began, s.record_id, False) for s in track[1:]]
+class Move(NamedTuple):
+    """A change of place at the moment ``at``, by the record ``record``; ``lost``: it was missed there."""
+
+    at: Moment
+    record: int
+    lost: bool
+
+
+def moves(track: Sequence[Spell]) -> list[Move]:
+    """Each change of place in ``track``."""
+    found = [Move(s.began, s.record_id, False) for s in track[1:]]
     for place, s in enumerate(track):
         following = track[place + 1].began if place + 1 < len(track) else None
         if (until := lost_at(s.until, following)) is not None:
-            found.append((until, s.ended_by or s.record_id, True))
+            found.append(Move(until, s.ended_by or s.record_id, True))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,29 +11,58 @@ from robomemory.belief.evidence import Evidence, Slot
 from robomemory.belief.folding import Spell
 from robomemory.belief.folds import Folds
 from robomemory.graph.scene import Fact, Sighting
-
-Relations = Sequence[tuple[int, str, int]]
+from robomemory.timestamps import Moment
 
 
 class EvidenceSource(Protocol):
-    """Where what is known already is looked up."""
+    """Where what is known already is looked up. All but :meth:`related` tell of one thing, in the order of
+    time, without what was retracted or is no longer believed."""
 
-    def evidence(self, things: Sequence[int]) -> Sequence[Evidence]:
-        """What bears on ``things``, as subject or object, and what says that a ball was empty; without what
-        was retracted."""
+    def evidence_from(self, thing: int, since: Moment) -> Iterable[Evidence]:
+        """What is told of ``thing`` as subject, from ``since`` on."""
         ...
 
-    def believed_facts(self, things: Sequence[int]) -> Sequence[Fact]:
-        """The facts that are believed, ended or not, with an end in ``things``."""
+    def newest_told(self, thing: int) -> Moment | None:
+        """The newest moment at which anything is told of ``thing`` as subject."""
         ...
 
-    def believed_track(self, thing: int) -> Sequence[Sighting]:
-        """The places of ``thing`` that are believed, oldest first."""
+    def facts_from(self, thing: int, since: Moment) -> Iterable[Fact]:
+        """The facts with the subject ``thing`` that began at ``since`` or later."""
         ...
 
-    def related(self, thing: int) -> Relations:
+    def facts_back(
+        self,
+        subjects: Sequence[int],
+        relations: Sequence[str],
+        objects: Sequence[int] | None,
+        by: Moment,
+        most: int,
+    ) -> Sequence[Fact]:
+        """The last ``most`` facts with these ends and ``relations`` that began at ``by`` or before, the newest
+        first; ``objects`` None: whatever the object."""
+        ...
+
+    def track_from(self, thing: int, since: Moment) -> Iterable[Sighting]:
+        """The places of ``thing`` that began at ``since`` or later."""
+        ...
+
+    def track_back(self, thing: int, by: Moment, most: int) -> Sequence[Sighting]:
+        """The last ``most`` places of ``thing`` that began at ``by`` or before, the newest first."""
+        ...
+
+    def related(self, thing: int) -> Collection[tuple[int, str, int]]:
         """The (subject, relation, object) that anything was ever said of, with ``thing`` as an end."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """From the moment ``first`` to the moment ``last`` something was told of a thing, at best with
+    ``confidence`` [0, 1]."""
+
+    first: Moment
+    last: Moment
+    confidence: float
 
 
 @dataclass(slots=True)

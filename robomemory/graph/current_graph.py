@@ -150,6 +150,38 @@ class SceneState:
             kept[key] = sighting
             self.graph.add_node(key)
 
+    def put_mention(self, key: int, mention: Sighting | None) -> None:
+        """``mention`` names the thing ``key`` last without a place; None: nothing does."""
+        if mention is not None:
+            self.mentions[key] = mention
+        elif self.mentions.pop(key, None) is not None:
+            self._drop_if_isolated(key)
+
+    def remove(self, key: int) -> None:
+        """Nothing is known of the thing ``key`` any more."""
+        entity = self.entities.pop(key)
+        for fact in self.out_of(key):
+            self._unlink(fact)
+        for name in [name for name, keys in self.by_name.items() if key in keys]:
+            self.by_name[name].remove(key)
+            if not self.by_name[name]:
+                del self.by_name[name]
+        words = content(entity.name)
+        if not self.by_name.get(name_key(entity.name)):
+            self._names[words].discard(entity.name)
+            for word in words:
+                self._by_word[word].discard(entity.name)
+        if entity.position is not None:
+            self._cells[_cell(entity.position)].discard(key)
+            self._rooms[_cell(entity.position, ROOM_M)].discard(key)
+        self.last.pop(key, None)
+        self.mentions.pop(key, None)
+        self.folds.tracks.pop(key, None)
+        for slot in [slot for slot in self.folds.slots if key in slot[1:]]:
+            del self.folds.slots[slot]
+        if key in self.graph:
+            self.graph.remove_node(key)
+
     def _drop_if_isolated(self, key: int) -> None:
         if key in self.graph and self.graph.degree(key) == 0 and not self.placed(key):
             self.graph.remove_node(key)

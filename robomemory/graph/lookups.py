@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from robomemory.belief.evidence import Evidence
+from robomemory.belief.sources import Touched
 from robomemory.graph.scene import Fact, Sighting
 from robomemory.records import MemoryRecord, Position
-from robomemory.store.filters import FactFilter, SightingFilter, SightingOrder
+from robomemory.store.filters import SightingFilter
 from robomemory.store.queries import StoreReader
+from robomemory.timestamps import FOREVER, Moment
 
 
 class SceneLookups:
-    """The lookups over ``_store``; see :class:`robomemory.belief.believing.EvidenceSource`."""
+    """The lookups over ``_store``; see :class:`robomemory.belief.sources.EvidenceSource`."""
 
     _store: StoreReader
 
@@ -29,39 +31,55 @@ class SceneLookups:
         """The records of ``ids`` that stand."""
         return self._store.by_id(ids) if ids else {}
 
-    def evidence(self, things: Sequence[int]) -> list[Evidence]:
-        """See :class:`robomemory.belief.believing.EvidenceSource`, as the methods that follow."""
-        return self._store.evidence(things)
+    def evidence_from(self, thing: int, since: Moment) -> Iterable[Evidence]:
+        """See :class:`robomemory.belief.sources.EvidenceSource`, as the methods that follow."""
+        return self._store.evidence_from(thing, since)
 
-    def believed_facts(self, things: Sequence[int]) -> list[Fact]:
-        found: dict[int, Fact] = {}
-        for start in range(0, len(things), 400):
-            part = things[start : start + 400]
-            for asked in (FactFilter(subjects=part), FactFilter(objects=part)):
-                found |= {f.id: f for f in self._store.facts(asked)}
-        return list(found.values())
+    def newest_told(self, thing: int) -> Moment | None:
+        return self._store.newest_told(thing)
 
-    def believed_track(self, thing: int) -> list[Sighting]:
-        asked = SightingFilter(things=(thing,), placed=True, order=SightingOrder.TIME)
-        return self._store.sightings(asked)
+    def facts_from(self, thing: int, since: Moment) -> Iterable[Fact]:
+        return self._store.facts_from(thing, since)
+
+    def facts_back(
+        self,
+        subjects: Sequence[int],
+        relations: Sequence[str],
+        objects: Sequence[int] | None,
+        by: Moment,
+        most: int,
+    ) -> list[Fact]:
+        return self._store.facts_back(subjects, relations, objects, by, most)
+
+    def track_from(self, thing: int, since: Moment) -> Iterable[Sighting]:
+        return self._store.track_from(thing, since)
+
+    def track_back(self, thing: int, by: Moment, most: int) -> list[Sighting]:
+        return self._store.track_back(thing, by, most)
 
     def mentions(self, thing: int) -> list[Sighting]:
         """What only named ``thing``, as it is believed."""
         return [s for s in self._store.sightings(SightingFilter(things=(thing,))) if s.position is None]
 
-    def related(self, thing: int) -> list[tuple[int, str, int]]:
+    def related(self, thing: int) -> Collection[tuple[int, str, int]]:
         return self._store.related(thing)
 
     def evidence_of(self, records: Sequence[int]) -> list[Evidence]:
         return self._store.evidence_of(records)
 
-    def newest_without(self, records: Collection[int]) -> dict[int, int]:
-        """{run: the newest stamp [ns] of what counts of it}, without ``records``."""
-        newest: dict[int, int] = {}
-        for e in self._store.all_evidence():
-            if e.record_id not in records:
-                newest[e.at.run] = max(newest.get(e.at.run, 0), e.at.ns)
-        return newest
+    def newest_without(self, run: int, records: Collection[int]) -> int | None:
+        """The newest stamp [ns] of what counts of ``run``, without ``records``; None where nothing does."""
+        return self._store.newest_without(run, records)
+
+    def touched(self, thing: int, records: Collection[int], confidence: float) -> Touched | None:
+        """When ``thing`` was told of, without ``records``; None where it was not. ``confidence`` is the
+        highest that may be found."""
+        return self._store.touched(thing, records, confidence)
+
+    def last_mention(self, thing: int, records: Collection[int]) -> Sighting | None:
+        """What named ``thing`` last without a place, without ``records``."""
+        rows = self._store.track_back(thing, FOREVER, len(records) + 1, placed=False)
+        return next((row for row in rows if row.record_id not in records), None)
 
     def seen_within(self, center: Position, radius_m: float) -> list[int]:
         """The things that were ever seen in the box around that ball."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from robomemory.belief.believing import Believing
 from robomemory.belief.evidence import ALONE, Evidence, Told
 from robomemory.belief.folding import Clock
-from robomemory.belief.sources import EvidenceSource, Writing
+from robomemory.belief.sources import EvidenceSource, Settled, Touched, Writing
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.entity_merging import Rules
 from robomemory.graph.note_rules import placed
@@ -23,58 +23,111 @@ class RemovalSource(EvidenceSource, Protocol):
     """What has to be known of what is removed."""
 
     def evidence_of(self, records: Sequence[int]) -> Sequence[Evidence]: ...
-    def newest_without(self, records: Collection[int]) -> dict[int, int]: ...
+    def newest_without(self, run: int, records: Collection[int]) -> int | None: ...
+    def touched(self, thing: int, records: Collection[int], confidence: float) -> Touched | None: ...
+    def last_mention(self, thing: int, records: Collection[int]) -> Sighting | None: ...
     def mentions(self, thing: int) -> Sequence[Sighting]: ...
     def began_ns(self, run: int) -> int: ...
     def seen_within(self, center: Position, radius_m: float) -> Sequence[int]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Without:
+    """The graph without some records. ``kept``: what the store has to write; ``graph``: what becomes of the
+    graph as it stands; ``lost``: the things of which nothing is left; ``mentions`` {thing: what names it now
+    without a place, None: nothing}; ``newest`` {run: newest stamp known of it [ns]}."""
+
+    kept: Change
+    graph: Change
+    lost: tuple[int, ...] = ()
+    mentions: Mapping[int, Sighting | None] = field(default_factory=dict)
+    newest: Mapping[int, int] | None = None
+
+
 class Removal:
-    """Works out what is believed without the records ``ids``, on top of ``state`` without touching it."""
+    """Works out what is believed without the records ``ids``, on top of ``state`` without touching it.
+    ``again``: evidence that they had taken back."""
 
     def __init__(
-        self, state: SceneState, source: RemovalSource, rules: Rules, ids: Collection[int], update: Update
+        self,
+        state: SceneState,
+        source: RemovalSource,
+        rules: Rules,
+        ids: Collection[int],
+        update: Update,
+        again: Sequence[Evidence] = (),
     ) -> None:
         self._state, self._source, self._rules = state, source, rules
-        self._ids, self._update = frozenset(ids), update
+        self._ids, self._update, self._again = frozenset(ids), update, tuple(again)
 
-    def run(self, *, retract: bool) -> Change:
-        """The change; with ``retract`` the evidence stays, and tells until when it was believed."""
+    def run(self, *, retract: bool) -> Without:
+        """What changes; with ``retract`` the evidence stays, and tells until when it was believed."""
         gone = self._source.evidence_of(sorted(self._ids))
         if not gone:
-            return Change()
+            return Without(Change(), Change())
         known = self._state.entities.keys()
         hit = {end for e in gone for end in (e.subject, e.object)} & known
-        stale = set(hit)
+        looked: set[int] = set()
         for ball in gone:
             if ball.told is Told.EMPTY and ball.position is not None:
-                stale |= set(self._source.seen_within(ball.position, ball.radius_m)) & known
-        newest = self._state.newest
-        if self._rules.expire_ns is not None:
-            newest = self._source.newest_without(self._ids)
-            if newest != self._state.newest:  # what was too old may be so no longer
-                stale = set(known)
+                looked |= set(self._source.seen_within(ball.position, ball.radius_m)) & known
+        newest = self._newest(gone)
+        stale = set() if newest == self._state.newest else set(known)  # what was too old may be so no longer
         clock = Clock(self._rules.expire_ns, newest, self._source.began_ns)
         now = self._update.recorded_ns
         writing = Writing(self._update.ids.fact, now)
         believing = Believing(
             self._state.folds, self._source, self._named, clock, writing, validity=self._rules.validity
         )
-        settled = believing.run([], stale=stale, without=lambda e: e.record_id in self._ids)
-        entities = {key: self._left(self._state.entities[key]) for key in sorted(hit)}
+        ids = {e.id for e in gone}
+        settled = believing.run(
+            self._again, stale=stale, without=lambda e: e.id in ids, removed=gone, looked=sorted(looked)
+        )
+        entities: dict[int, Entity] = {}
+        lost: list[int] = []
+        for key in sorted(hit):
+            entity = self._left(self._state.entities[key])
+            entities[key] = entity or replace(
+                self._state.entities[key], position=None, position_at=Moment(0, 0)
+            )
+            lost += [] if entity else [key]
         for key, fold in settled.folds.tracks.items():
             entities[key] = placed(entities.get(key) or self._state.entities[key], fold.open)
-        seen = tuple(s for s in settled.sightings.values() if retract or s.record_id not in self._ids)
-        return Change(
-            entities=tuple(entities.values()),
-            facts=tuple(f for f in settled.facts.values() if retract or f.record_id not in self._ids),
-            sightings=(*seen, *(self._mentions(gone, now) if retract else ())),
-            evidence=tuple(replace(e, retracted_ns=now) for e in gone) if retract else (),
+        facts, seen = tuple(settled.facts.values()), tuple(settled.sightings.values())
+        named = sorted({e.subject for e in gone if e.relation == ALONE} & known)
+        void = tuple(replace(e, retracted_ns=now) for e in gone)
+        graph = Change(
+            entities=tuple(entities.values()), facts=facts, sightings=(*seen, *_last(settled)),
+            evidence=(*void, *self._again), folds=settled.folds,
+        )  # fmt: skip
+        if retract:
+            mentions = self._mentions(named, now)
+            kept = replace(graph, sightings=(*seen, *mentions))
+            return Without(kept, replace(graph, sightings=(*graph.sightings, *mentions)), newest=newest)
+        kept = replace(
+            graph,
+            facts=tuple(f for f in facts if f.record_id not in self._ids),
+            sightings=tuple(s for s in seen if s.record_id not in self._ids),
+            evidence=(),
         )
+        said = {key: self._source.last_mention(key, self._ids) for key in named}
+        return Without(kept, graph, tuple(lost), said, newest)
 
-    def _mentions(self, gone: Sequence[Evidence], now_ns: int) -> list[Sighting]:
-        """The rows of what ``gone`` only named, ended."""
-        named = sorted({e.subject for e in gone if e.relation == ALONE})
+    def _newest(self, gone: Sequence[Evidence]) -> dict[int, int]:
+        """{run: the newest stamp [ns] of what counts of it} without ``gone``; asked for only where facts get
+        old by it."""
+        newest = dict(self._state.newest)
+        if self._rules.expire_ns is None:
+            return newest
+        for run in {e.at.run for e in gone if e.at.ns >= newest.get(e.at.run, 0)}:
+            left = self._source.newest_without(run, self._ids)
+            newest.pop(run, None)
+            if left is not None:
+                newest[run] = left
+        return newest
+
+    def _mentions(self, named: Sequence[int], now_ns: int) -> list[Sighting]:
+        """The rows of what only named things, ended."""
         rows = [row for key in named for row in self._source.mentions(key)]
         return [replace(row, expired_ns=now_ns) for row in rows if row.record_id in self._ids]
 
@@ -82,11 +135,14 @@ class Removal:
         entity = self._state.entities.get(key)
         return "" if entity is None else entity.label
 
-    def _left(self, entity: Entity) -> Entity:
-        """``entity`` as what is left knows it."""
-        left = [e for e in self._source.evidence([entity.id]) if e.record_id not in self._ids and e.subject]
-        if not left:
-            return replace(entity, position=None, position_at=Moment(0, 0))
-        moments = [e.at for e in left]
-        sure = max(e.confidence for e in left)
-        return replace(entity, first_seen=min(moments), last_seen=max(moments), confidence=sure)
+    def _left(self, entity: Entity) -> Entity | None:
+        """``entity`` as what is left knows it; None where nothing is left."""
+        left = self._source.touched(entity.id, self._ids, entity.confidence)
+        if left is None:
+            return None
+        return replace(entity, first_seen=left.first, last_seen=left.last, confidence=left.confidence)
+
+
+def _last(settled: Settled) -> Iterator[Sighting]:
+    """The last places of the things that were folded to the end, which may have been there before."""
+    return (fold.row for fold in settled.folds.tracks.values() if fold.row is not None)

@@ -15,7 +15,7 @@ from robomemory.graph.finding import SceneFinding
 from robomemory.graph.history import History
 from robomemory.graph.lookups import SceneLookups
 from robomemory.graph.note_rules import SceneUpdate
-from robomemory.graph.removal import Removal
+from robomemory.graph.removal import Removal, Without
 from robomemory.graph.scene import (
     Fact,
 )
@@ -137,6 +137,23 @@ class SpatialMemory(SceneLookups, SceneViews, SceneFinding):
         """What the graph becomes once the records ``ids`` are forgotten, or (``retract``) were never true;
         ``again`` is evidence that they had taken back."""
         return Removal(self._state, self, self._rules, ids, update, again).run(retract=retract).kept
+
+    def forgotten(self, ids: Collection[int], update: Update) -> Without:
+        """What becomes of the graph once the records ``ids`` are forgotten."""
+        return Removal(self._state, self, self._rules, ids, update).run(retract=False)
+
+    def drop(self, without: Without) -> None:
+        """Takes what was forgotten out of the graph."""
+        self.known.clear()
+        with self._lock:
+            self.apply(without.graph)
+            for key, mention in without.mentions.items():
+                self._state.put_mention(key, mention)
+            for key in without.lost:
+                self._state.remove(key)
+            self._names.remove(without.lost)
+            if without.newest is not None:
+                self._state.newest = dict(without.newest)
 
     def local_graph(self, raised: Raised) -> LocalGraph | None:
         """The local graph around what was ``raised`` (paper, Algorithm 2, steps 1 to 5); None: nothing of it

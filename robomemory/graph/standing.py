@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from robomemory.belief.evidence import Evidence, Told, turned
-from robomemory.belief.folding import Spell
+from robomemory.belief.folding import Spell, Trail
 from robomemory.belief.sources import Settled
 from robomemory.records import MemoryRecord
 from robomemory.update_protocol import RecordRow
@@ -35,13 +35,21 @@ class Standing:
         self._final = final
         self.stands_for = self._find(mentioned)
         for slot in settled.folds.slots.values():
-            now, fact = slot.open, slot.row
-            slot.open = None if now is None else replace(now, newest_id=self.of(now.newest_id))
-            slot.row = None if fact is None else replace(fact, newest_id=self.of(fact.newest_id))
+            slot.row = None if slot.row is None else replace(slot.row, newest_id=self.of(slot.row.newest_id))
+            slot.open, slot.trail = self._known(slot.open), self._trail(slot.trail)
         for track in settled.folds.tracks.values():
-            last, row = track.open, track.row
-            track.open = None if last is None else replace(last, newest_id=self.of(last.newest_id))
+            row = track.row
             track.row = None if row is None else replace(row, newest_id=self.of(row.newest_id))
+            track.open, track.trail = self._known(track.open), self._trail(track.trail)
+
+    def _known(self, spell: Spell | None) -> Spell | None:
+        """``spell`` with the record that stands for what said it last."""
+        if spell is None or spell.newest_id not in self.stands_for:
+            return spell
+        return replace(spell, newest_id=self.of(spell.newest_id))
+
+    def _trail(self, trail: Trail) -> Trail:
+        return tuple((at, self._known(spell)) for at, spell in trail)
 
     def of(self, note: int) -> int:
         """The record that stands for ``note``."""

@@ -77,6 +77,14 @@ class Backend(StoreReader):
         :meth:`turn`."""
         raise NotImplementedError
 
+    def merge_words(self, kind: MemoryKind, pages: int) -> bool:
+        """Goes on taking the words of forgotten texts out of the index of words, about so many ``pages`` of
+        it (below 0: begins to). Whether there are more."""
+        return False
+
+    def scrub(self) -> None:
+        """After something was forgotten: takes it out of whatever else holds it."""
+
     def begin_run(self, start_ns: int, recorded_ns: int) -> int:
         """Begins a run, whose clock stands at ``start_ns`` [ns], and gives its number; durable once it
         returns. Within :meth:`turn`."""

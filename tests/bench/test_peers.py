@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,15 +150,14 @@ def test_the_cell_measures_what_is_here_and_names_what_is_not(tmp_path: Path, no
     assert "| 300 | mem0 | not installed; ./run setup peers |" in text
     assert "x 1, ask x 1" in text
     assert not list(tmp_path.glob("store-*"))
-    # A finished row is not measured again.
-    assert [row.get("date") for row in cell.measure(settings, tmp_path, BenchProgress())] == [
-        row.get("date") for row in rows
-    ]
+    # A finished row is not measured again; one of other figures' making is.
     kept = tmp_path / "rows" / "faiss-300.json"
     told = json.loads(kept.read_text())
-    kept.write_text(json.dumps(told | {"row": told["row"] | {"date": "never"}}))
-    again = cell.measure(settings, tmp_path, BenchProgress())
-    assert [row.get("date") for row in again if row["method"] == "faiss"] == ["never"]
+    alone = replace(settings, methods=("faiss",))
+    for mark, dates in ((told["mark"], ["never"]), ("another", [])):
+        kept.write_text(json.dumps({"mark": mark, "row": told["row"] | {"date": "never"}}))
+        again = cell.measure(alone, tmp_path, BenchProgress())
+        assert [row["date"] for row in again if row["date"] == "never"] == dates
 
 
 def test_nothing_installed_is_one_sentence(tmp_path: Path, nobody: None, capsys: pytest.CaptureFixture[str]):

@@ -138,10 +138,12 @@ class PostgresStore(Backend):
             return writing.chosen(db, choice)
 
     def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
-        """As ``Backend`` says. The tables are vacuumed; when the bytes leave the server's disk, log and
-        copies is the server's affair."""
         with self._update(recorded_ns, rebuilt=True) as (db, seq), patience(db, LONG_S):
             writing.forget(db, gone, then, recorded_ns, seq)
+
+    def scrub(self) -> None:
+        """The tables are vacuumed; when the bytes leave the server's disk, log and copies is the server's
+        affair."""
         try:
             with self._links.use("clean up") as db, patience(db, LONG_S):
                 db.execute("VACUUM records, vectors, pictures, entities, facts, sightings, evidence")

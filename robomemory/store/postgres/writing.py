@@ -130,16 +130,13 @@ def forget(db: Connection, gone: Forgotten, then: Consequences, recorded_ns: int
         if row.vector is not None:
             values = (np.asarray(row.vector, np.float32), r.id)
             db.execute("UPDATE vectors SET vector = %s WHERE record_id = %s", values)
-    left = (
-        "SELECT subject FROM evidence UNION SELECT object FROM evidence UNION SELECT entity_id FROM sightings"
-        " UNION SELECT merged_into FROM entities WHERE merged_into IS NOT NULL"
-    )
-    hit = "IN (SELECT id FROM hit)"
-    db.execute(f"DELETE FROM facts WHERE subject {hit} AND subject NOT IN ({left})".encode())
-    db.execute(f"DELETE FROM entities WHERE id {hit} AND id NOT IN ({left})".encode())
-    db.execute(
-        "DELETE FROM aliases WHERE entity_id NOT IN (SELECT id FROM entities WHERE merged_into IS NULL)"
-    )
+    for table, column, more in (("evidence", "subject", ""), ("evidence", "object", " AND object <> 0"),
+                                ("sightings", "entity_id", ""), ("entities", "merged_into", "")):  # fmt: skip
+        rows = f"SELECT 1 FROM {table} WHERE {column} = hit.id{more}"
+        db.execute(f"DELETE FROM hit WHERE EXISTS ({rows})".encode())
+    db.execute("DELETE FROM facts WHERE subject IN (SELECT id FROM hit)")
+    db.execute("DELETE FROM aliases WHERE entity_id IN (SELECT id FROM hit)")
+    db.execute("DELETE FROM entities WHERE id IN (SELECT id FROM hit)")
 
 
 def _choose(db: Connection, choice: ForgetChoice) -> list[int]:

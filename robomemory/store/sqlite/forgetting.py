@@ -57,8 +57,6 @@ def forget(store: ForgettingStore, gone: Forgotten, then: Consequences, recorded
                 texts = [(key, text) for key, k, text, by in rows if k == kind and by == LIVE]
                 if texts:
                     unindex(db, kind, texts)
-                    # Else the words of what is gone would stay in the index until it is next merged.
-                    db.execute(f"INSERT INTO {WORDS[kind]} ({WORDS[kind]}) VALUES ('optimize')")
             _delete(db, seq)
             put(db, then.graph, recorded_ns, seq)
             for row in then.lines:
@@ -66,7 +64,15 @@ def forget(store: ForgettingStore, gone: Forgotten, then: Consequences, recorded
             _tidy(db)
         finally:
             db.execute("DROP TABLE temp.doomed")
-    store.scrub()
+
+
+def merge_words(db: sqlite3.Connection, kind: MemoryKind, pages: int) -> bool:
+    """Merges about so many ``pages`` of the index of words of ``kind``, in which the words of what is gone
+    stay until then; fewer than none: begins to merge all of it. Whether anything is left to merge."""
+    before = db.total_changes
+    table = WORDS[kind]
+    db.execute(f"INSERT INTO {table} ({table}, rank) VALUES ('merge', ?)", (pages,))
+    return db.total_changes - before >= 2
 
 
 def _choose(db: sqlite3.Connection, choice: ForgetChoice) -> None:
@@ -126,12 +132,11 @@ def _draw_anew(db: sqlite3.Connection, row: RecordRow, seq: int) -> None:
 
 def _tidy(db: sqlite3.Connection) -> None:
     """Things of which nothing is left go."""
-    left = (
-        "SELECT subject FROM evidence UNION SELECT object FROM evidence UNION SELECT entity_id FROM sightings"
-        " UNION SELECT merged_into FROM entities WHERE merged_into IS NOT NULL"
-    )
-    rest = "SELECT id FROM entities WHERE merged_into IS NULL"
-    db.execute(f"DELETE FROM facts WHERE subject IN (SELECT id FROM hit) AND subject NOT IN ({left})")
-    db.execute(f"DELETE FROM entities WHERE id IN (SELECT id FROM hit) AND id NOT IN ({left})")
-    db.execute(f"DELETE FROM aliases WHERE entity_id NOT IN ({rest})")
+    for table, column, more in (("evidence", "subject", ""), ("evidence", "object", " AND object != 0"),
+                                ("sightings", "entity_id", ""), ("entities", "merged_into", "")):  # fmt: skip
+        rows = f"SELECT 1 FROM {table} WHERE {column} = hit.id{more}"
+        db.execute(f"DELETE FROM hit WHERE EXISTS ({rows})")
+    db.execute("DELETE FROM facts WHERE subject IN (SELECT id FROM hit)")
+    db.execute("DELETE FROM aliases WHERE entity_id IN (SELECT id FROM hit)")
+    db.execute("DELETE FROM entities WHERE id IN (SELECT id FROM hit)")
     db.execute("DROP TABLE temp.hit")

@@ -91,6 +91,8 @@ def migrate_2(db: sqlite3.Connection) -> None:
             db.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
     for index in ("records_time", "facts_from", "facts_until", "sightings_entity", "sightings_time"):
         db.execute(f"DROP INDEX {index}")
+    for index in ("facts_thing", "facts_span"):
+        db.execute(f"DROP INDEX IF EXISTS {index}")
     known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     for statement in SCHEMA.split(";"):
         words = statement.split()

@@ -21,7 +21,7 @@ from robomemory.store.forks import check_not_inherited, inherit, keep_for_ever, 
 from robomemory.store.sqlite import integrity, schema
 from robomemory.store.sqlite.copying import copy_into
 from robomemory.store.sqlite.file import check_access, hold, inode_of
-from robomemory.store.sqlite.forgetting import chosen, forget
+from robomemory.store.sqlite.forgetting import chosen, forget, merge_words
 from robomemory.store.sqlite.migrations import MIGRATIONS
 from robomemory.store.sqlite.reading import SqliteReading, check_embedder, frame_of, state_of, tables_of
 from robomemory.store.sqlite.writing import put
@@ -198,6 +198,12 @@ class SqliteStore(SqliteReading):
 
     def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
         forget(self, gone, then, recorded_ns)
+
+    def merge_words(self, kind: MemoryKind, pages: int) -> bool:
+        self.owner.check()
+        with self._lock, self._errors("write"):
+            self._check_there()
+            return merge_words(self._connection(), kind, pages)
 
     def scrub(self) -> None:
         """After something was deleted: takes it out of the log, too; it is gone from the disk once this
