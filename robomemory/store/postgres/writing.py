@@ -128,10 +128,13 @@ def forget(db: Connection, gone: Forgotten, then: Consequences, recorded_ns: int
         if row.vector is not None:
             values = (np.asarray(row.vector, np.float32), r.id)
             db.execute("UPDATE vectors SET vector = %s WHERE record_id = %s", values)
-    for table, column, more in (("evidence", "subject", ""), ("evidence", "subject_told", ""),
-                                ("evidence", "object_told", ""), ("evidence", "object", " AND object <> 0"),
+    for table, column, more in (("evidence", "subject", ""), ("evidence", "object", " AND object <> 0"),
                                 ("sightings", "entity_id", ""), ("entities", "merged_into", "")):  # fmt: skip
         rows = f"SELECT 1 FROM {table} WHERE {column} = hit.id{more}"
+        db.execute(f"DELETE FROM hit WHERE EXISTS ({rows})".encode())
+    for end in ("subject", "object"):  # another thing stands for it
+        told = f"e.{end} = m.merged_into AND e.{end} <> 0 AND e.{end}_told = m.id"
+        rows = f"SELECT 1 FROM entities m JOIN evidence e ON {told} WHERE m.id = hit.id"
         db.execute(f"DELETE FROM hit WHERE EXISTS ({rows})".encode())
     db.execute("DELETE FROM facts WHERE subject IN (SELECT id FROM hit)")
     db.execute("DELETE FROM aliases WHERE entity_id IN (SELECT id FROM hit)")

@@ -133,10 +133,13 @@ def _draw_anew(db: sqlite3.Connection, row: RecordRow, seq: int) -> None:
 
 def _tidy(db: sqlite3.Connection) -> None:
     """Things of which nothing is left go."""
-    for table, column, more in (("evidence", "subject", ""), ("evidence", "subject_told", ""),
-                                ("evidence", "object_told", ""), ("evidence", "object", " AND object != 0"),
+    for table, column, more in (("evidence", "subject", ""), ("evidence", "object", " AND object != 0"),
                                 ("sightings", "entity_id", ""), ("entities", "merged_into", "")):  # fmt: skip
         rows = f"SELECT 1 FROM {table} WHERE {column} = hit.id{more}"
+        db.execute(f"DELETE FROM hit WHERE EXISTS ({rows})")
+    for end in ("subject", "object"):  # another thing stands for it
+        told = f"e.{end} = m.merged_into AND e.{end} != 0 AND e.{end}_told = m.id"
+        rows = f"SELECT 1 FROM entities m JOIN evidence e ON {told} WHERE m.id = hit.id"
         db.execute(f"DELETE FROM hit WHERE EXISTS ({rows})")
     db.execute("DELETE FROM facts WHERE subject IN (SELECT id FROM hit)")
     db.execute("DELETE FROM aliases WHERE entity_id IN (SELECT id FROM hit)")

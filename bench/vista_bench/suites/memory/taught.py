@@ -69,17 +69,17 @@ class TaughtCell(AnySuite):
         self.check(settings)
         count = settings.episodes or self.default_episodes
         methods = tuple(dict.fromkeys(settings.methods or self.methods))
-        progress.start(2 * count + len(SIZES), 0)
         encoders = {method: ENCODERS[method]() for method in methods if method in ENCODERS}
+        sizes = (settings.records or SIZES) if "search" in methods else ()
+        progress.start((2 * count if encoders else 0) + len(sizes), 0)
         found: list[Cell] = []
         if encoders:
             own = load_objects(settings.objects or OBJECTS)
             for cell, specs in (("colours", own), ("one colour", _grey(own))):
                 found += _known(cell, specs, encoders, settings, count, progress)
-        if "search" in methods:
-            for size in settings.records or SIZES:
-                found.append(_searched(size))
-                progress.step(EpisodeJob("taught", "search", size), True)
+        for size in sizes:
+            found.append(_searched(size))
+            progress.step(EpisodeJob("taught", "search", size), True)
         return found
 
 
@@ -120,8 +120,7 @@ def _known(
     return [
         {
             "cell": "taught", "method": method, "n": len(told), "success_rate": float(np.mean(told)),
-            "interval": wilson(sum(told), len(told)), "look": look, "neighbours": k, "pictures": PICTURES,
-            "things": sorted(specs),
+            "interval": list(wilson(sum(told), len(told))), "look": look, "neighbours": k, "pictures": PICTURES,
         }
         for (method, k), told in right.items()
     ]  # fmt: skip
@@ -182,6 +181,6 @@ def _searched(size: int) -> Cell:
     p50, p95 = (round(float(v) * 1e3, 2) for v in np.percentile(spent, (50, 95)))
     return {
         "cell": "taught", "method": "search", "n": ASKED, "success_rate": right / ASKED,
-        "interval": wilson(right, ASKED), "records": size, "p50_ms": p50, "p95_ms": p95,
+        "interval": list(wilson(right, ASKED)), "records": size, "p50_ms": p50, "p95_ms": p95,
         "loading_s": round(loading_s, 2),
     }  # fmt: skip
