@@ -45,7 +45,6 @@ class SceneState:
             int
         )  # {thing: facts that hold and say what it is in, on, ...}
         self.by_name: dict[str, list[int]] = defaultdict(list)
-        self.ordinals: dict[str, int] = defaultdict(int)
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
         self._by_word: dict[str, set[str]] = defaultdict(set)
         self._longest = 1
@@ -58,7 +57,7 @@ class SceneState:
         self.claims: list[Evidence] = []  # what was said of who is who
         self.links: list[Pair] = []  # merges that no claim tells
         self.who = WhoIsWho()
-        self._firsts: dict[str, set[int]] = defaultdict(set)  # {name: things with it and no number}
+        self._numbers: dict[str, dict[int, int]] = defaultdict(dict)  # {name: {thing: its ordinal}}
 
     def put_entity(self, entity: Entity) -> None:
         known = self.entities.get(entity.id)
@@ -84,12 +83,9 @@ class SceneState:
         self.merged[entity.id] = entity
 
     def _count(self, entity: Entity, known: Entity | None) -> None:
-        said = name_key(entity.name)
-        self.ordinals[said] = max(self.ordinals[said], entity.ordinal)
         if known is not None:
-            self._firsts[name_key(known.name)].discard(entity.id)
-        if entity.ordinal == 1:
-            self._firsts[said].add(entity.id)
+            self._numbers[name_key(known.name)].pop(entity.id, None)
+        self._numbers[name_key(entity.name)][entity.id] = entity.ordinal
 
     def put_claims(self, claims: Iterable[Evidence], links: Iterable[Pair]) -> None:
         """What was said of who is who; every thing is there already."""
@@ -120,7 +116,11 @@ class SceneState:
     def spelled_alike(self, name: str) -> frozenset[int]:
         """The things without a number whose names differ from ``name`` in spelling at most: they are one
         unless somebody keeps them apart."""
-        return frozenset(self._firsts.get(name_key(name), ()))
+        return frozenset(key for key, number in self._numbers.get(name_key(name), {}).items() if number == 1)
+
+    def last_ordinal(self, said: str) -> int:
+        """The highest number of the things whose names are spelled like ``said``; 0: there are none."""
+        return max(self._numbers.get(said, {}).values(), default=0)
 
     def called(self, name: str) -> list[int]:
         """The things called ``name``. Where things are kept apart that are spelled alike, those with that
@@ -220,7 +220,7 @@ class SceneState:
     def remove(self, key: int) -> None:
         """Nothing is known of the thing ``key`` any more."""
         entity = self.entities.pop(key)
-        self._firsts[name_key(entity.name)].discard(key)
+        self._numbers[name_key(entity.name)].pop(key, None)
         for fact in self.out_of(key):
             self._unlink(fact)
         for name in [name for name, keys in self.by_name.items() if key in keys]:

@@ -125,7 +125,7 @@ class Identities:
         said = name_key(name)
         new = (self.thing(k) for k in self._new_names.get(said, ()))
         alike = [e.ordinal for e in new if name_key(e.name) == said]
-        return self._add(name, max([self._state.ordinals.get(said, 0), *alike]) + 1, record)
+        return self._add(name, max([self._state.last_ordinal(said), *alike]) + 1, record)
 
     def _add(self, name: str, ordinal: int, record: MemoryRecord) -> Entity:
         moment, now = record.moment, self._update.recorded_ns
