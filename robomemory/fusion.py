@@ -72,7 +72,10 @@ def merge(
             for answer in answers.values()
             for place, recall in enumerate(answer[i])
         ]
-        ranked.sort(key=lambda entry: entry[:2])
+        if question.query.text:
+            ranked.sort(key=lambda entry: entry[:2])
+        else:  # all fit equally well, whatever memory they are of
+            ranked.sort(key=lambda entry: (entry[1], *_newest_first(entry[2].record)))
         for _, _, recall in ranked[: question.k]:
             known = best.get(recall.record.id)
             if known is None or recall.score > known.score:

@@ -24,6 +24,14 @@ class Item:
     pos: tuple[float, float, float] | None = None
     radius: float = 0.0
     sure: float = 1.0
+    box: tuple[float, float, float] | None = None  # half its sides, with ``pos`` in the middle
+
+
+def covers(empty, pos):
+    """Whether the ball or box that was ``empty`` has ``pos`` in it."""
+    if empty.box is None or pos is None:
+        return dist(pos, empty.pos) <= empty.radius
+    return all(c - h <= v <= c + h for v, c, h in zip(pos, empty.pos, empty.box, strict=True))
 
 
 def dist(a, b):
@@ -53,8 +61,8 @@ def track(items, thing):
     for at in sorted({i.at for i in items if i.what == "empty" or (i.what == "sees" and i.s == thing)}):
         seen = [i for i in items if i.what == "sees" and i.s == thing and i.at == at]
         for ball in sorted((i for i in items if i.what == "empty" and i.at == at), key=lambda i: -i.sure):
-            there = any(dist(i.pos, ball.pos) <= ball.radius for i in seen)
-            if last and dist(last, ball.pos) <= ball.radius and ball.sure >= 0.25 * sure and not there:
+            there = any(covers(ball, i.pos) for i in seen)
+            if last and covers(ball, last) and ball.sure >= 0.25 * sure and not there:
                 stops[-1][1], stops[-1][3] = at, not seen  # seen elsewhere it has moved, and is not lost
                 last = None
         if not seen:

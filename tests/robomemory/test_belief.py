@@ -38,9 +38,11 @@ seen = st.tuples(
     st.just("sees"), st.sampled_from((*THINGS, "tray")), st.just(""), st.just(""), moments,
     st.sampled_from(SPOTS), sure,
 )  # fmt: skip
+HALF_BOX = (0.15, 0.02, 0.02)
 empty = st.tuples(
-    st.just("empty"), st.just(""), st.just(""), st.just(""), moments, st.sampled_from(SPOTS), sure
-)
+    st.just("empty"), st.just(""), st.sampled_from(("", "box")), st.just(""), moments, st.sampled_from(SPOTS),
+    sure,
+)  # fmt: skip
 note = st.one_of(facts, facts, states, taken, seen, seen, empty)
 call = st.one_of(
     st.tuples(st.just("tell"), st.lists(st.tuples(note, st.booleans()), min_size=1, max_size=4)),
@@ -82,8 +84,13 @@ class Model:
                     continue
             self.notes += 1
             radius = 0.1 if what == "empty" else 0.0
-            items.append((Item(what, s, r, o, (run, at), pos, radius, how_sure), self.notes))
+            box = HALF_BOX if r == "box" else None
+            items.append((Item(what, s, r, o, (run, at), pos, radius, how_sure, box), self.notes))
             triple = ("the view", "shows nothing else within", "0.1 m") if what == "empty" else None
+            if box is not None:
+                both = list(zip(pos, box, strict=True))
+                ends = [v - h for v, h in both] + [v + h for v, h in both]
+                triple = ("the view", "shows nothing else in the box", " ".join(map(repr, ends)))
             triple = triple or (
                 (s, WORDS.get((what, r), "is not" if what == "denies" else r), o) if r else None
             )
@@ -149,7 +156,7 @@ class Model:
 
     def _named(self, i):
         s, o = self.names.get(i.s, i.s), self.names.get(i.o, i.o)
-        return Item(i.what, s, i.r, o, i.at, i.pos, i.radius, i.sure)
+        return Item(i.what, s, i.r, o, i.at, i.pos, i.radius, i.sure, i.box)
 
     def check(self):
         items = list(self.items())
