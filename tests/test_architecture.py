@@ -215,8 +215,9 @@ def test_files_and_folders_stay_small():
 
 
 # A message and the value that it carries share a name; so do a store's two kinds. The memory's front door is
-# called what users of such libraries look for, and what the loop's protocol is called.
-SHARED_NAMES = {"Note", "Memory"}
+# called what users of such libraries look for, and what the loop's protocol is called. The memory stands
+# alone, so that it has a pose of its own.
+SHARED_NAMES = {"Note", "Memory", "Pose"}
 
 
 def test_a_class_name_means_one_thing():

@@ -48,15 +48,20 @@ _OPENINGS = re.compile(
     r"know|"
     r"robot(?=$| (?:where|what|who|when|since|how|which|why|is|are|can|could|please|tell))|if|whether)(?: |$)"
 )
-_CLOSINGS = re.compile(r" (?:please|pls|thanks|thank you)$")
+_CLOSINGS = re.compile(r" (?:please|pls|thanks|thank you|for the (?:last|first) time)$")
 _DOUBTFUL = re.compile(r" (?:for me|exactly|again|do you know|you know|by any chance)$")
 _ARTICLES = {"teh": "the", "hte": "the", "th": "the", "thee": "the", "tha": "the"}
 _SHORT = (
     (r"\bwhere ?abouts?\b(?= (?:is|are|was|were))", "where"),
+    (r"\b(where|what|who|when|how)'d\b", r"\1 did"),
+    (r"\bhow long's\b", "how long has"),
+    (r" (?:possibly|perhaps|actually|maybe|even)\b", ""),
+    (r"\beverything (?:that|which) is\b|\beverything that's\b", "everything"),
+    (r"^where (?:on earth|in the world|the hell|the heck|exactly|else)\b", "where"),
     (r"\b(where|what|who|when|how|that|it|there|here|which)'s\b", r"\1 is"),
     (r"\b(where|what|who|when)s\b", r"\1 is"), (r"\bwhere're\b", "where are"), (r"\bi've\b", "i have"),
     (r"\b(you)'ve\b", r"\1 have"), (r"\bi'm\b", "i am"), (r"\byou're\b", "you are"),
-    (r"\b(did|is|was|has|have|are|does|do|were)n'?t\b", r"\1 not"), (r"\bu\b", "you"),
+    (r"\b(did|is|was|has|have|are|does|do|were|could|would)n'?t\b", r"\1 not"), (r"\bu\b", "you"),
     (r"\bwats\b", "what is"),
 )  # fmt: skip
 _TYPOS = (
@@ -179,6 +184,11 @@ def _parsed(text: str) -> AskedFor | None:
             said = found.groupdict()
             past = text.startswith(("was", "were", "did"))
             relation = "in" if pattern is CONTAINS else said["rel"]
+            if said["thing"] in ("anything", "something"):  # "does it hold anything"
+                kind = Kind.INSIDE_BEFORE if past else Kind.INSIDE
+                return AskedFor(kind, "", relation, _name(said["holder"]), past)
+            if " or " in said["holder"]:  # "in the tray or in the drawer"
+                return AskedFor(Kind.WHERE_BEFORE if past else Kind.WHERE, _name(said["thing"]), past=past)
             if said["thing"] not in ("there anything", "there something", "there"):
                 return AskedFor(Kind.IS_IT, _name(said["thing"]), relation, _name(said["holder"]), past)
     for pattern, kind, past in FORMS:
@@ -189,6 +199,8 @@ def _parsed(text: str) -> AskedFor | None:
         thing = next((groups[n] for n in ("thing", "thing2", "thing3") if n in groups), "")
         holder = next((groups[n] for n in ("holder", "holder2") if n in groups), "")
         relation = groups.get("rel", "")
+        if "state" in groups:
+            relation, holder = "is", groups["state"]
         if "around" in groups:
             relation = "near"
         if "side" in groups:

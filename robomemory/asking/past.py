@@ -115,6 +115,8 @@ class PastAnswers:
     def since_when(self, asked: AskedFor, found: Sequence[Named], names: ThingNames) -> Answer:
         """Since when each of ``found`` is where it is, or in the asked relation."""
         others = {n.label for n in names.meant(asked.holder)} if asked.holder else set[str]()
+        if asked.relation == "is":
+            others = {asked.holder}
         facts, stays, texts = list[SceneFact](), list[Stay](), []
         for n in found:
             told = [f for f in self._memory.past.told_of(n.thing) if f.subject == n.label]

@@ -5,47 +5,46 @@ from __future__ import annotations
 import re
 
 from robomemory.asking.answers import AnswerKind as Kind
-from robomemory.belief.relations import METRIC, PLACE, RELATIONS
-
-
-def _alternatives(wordings: set[str]) -> str:
-    return "|".join(re.escape(w) for w in sorted(wordings, key=lambda w: (-len(w), w)))
-
-
-_SAID = {
-    w: m
-    for w, m in RELATIONS.meanings.items()
-    if m.relation in PLACE | METRIC and not m.turned and not m.denied
-}
-_REL = rf"(?P<rel>{_alternatives(set(_SAID))})"
-_PLACE = rf"(?P<rel>{_alternatives({w for w, m in _SAID.items() if m.relation in PLACE})})"
-_T, _H = r"(?P<thing>.+?)", r"(?P<holder>.+?)"
-_BE, _WAS = r"(?:is|are)", r"(?:was|were)"
-_SOMEBODY = r"(?:i|we|you|u|one|he|she|they|someone|somebody|anyone|anybody)"
-_THINGS = r"(?:things?|objects?|items?|stuff|else|all|everything)"
-_ING = r"(?:lying|sitting|standing|located|kept|stored|placed|found|hidden|put|left|hiding|supposed to be)"
+from robomemory.asking.wordings import (
+    ING,
+    PLACED,
+    REL,
+    SAID,
+    SOMEBODY,
+    STATE_WORD,
+    THINGS,
+    H,
+    T,
+    alternatives,
+)
+from robomemory.belief.relations import METRIC
 
 # (pattern of the whole question without its time, kind, whether it asks for the past)
 _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
     # what changed
     (
-        rf"what (?:all )?(?:has |have |had |was |were |is |got |did )?(?:been )?(?:changed?|new|different|"
-        rf"moved|rearranged)(?: (?:{_REL}|with|about|for) {_T})?",
+        rf"(?:what|(?:what|which) (?:things|objects)) (?:all )?(?:has |have |had |was |were |is |got |did "
+        rf")?(?:been )?(?:changed?|new|different|"
+        rf"moved|rearranged)(?: (?:{REL}|with|about|for) {T})?",
         Kind.CHANGES, False,
     ),
     (
         rf"(?:any|what|which|list|list all|all|the)? ?(?:the )?(?:recent |latest )?(?:changes?|news)(?: "
-        rf"(?:were|are|have) there| happened)?(?: (?:{_REL}|with|about|for|to) {_T})?",
+        rf"(?:were|are|have) there| happened)?(?: (?:{REL}|with|about|for|to) {T})?",
         Kind.CHANGES, False,
     ),
     (
         rf"(?:is |has |did |was )?(?:there )?(?:anything|something)(?: been)? (?:new|changed?|different|"
-        rf"moved?|happen(?:ed)?)(?: (?:{_REL}|with|about) {_T})?",
+        rf"moved?|happen(?:ed)?)(?: (?:{REL}|with|about) {T})?",
         Kind.CHANGES, False,
     ),
     (
         r"what (?:did|have|do) i miss(?:ed)?|what (?:has )?happened|what (?:things|objects) (?:have )"
         r"?(?:been )?(?:moved|changed)|what is going on",
+        Kind.CHANGES, False,
+    ),
+    (
+        rf"(?:has|have|had|was|were|did) {T} (?:been |get |got )?(?:moved?|changed?)(?: places?)?",
         Kind.CHANGES, False,
     ),
     # what was done, why it failed
@@ -61,18 +60,23 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
     ),
     (
         r"why (?:did|has|have|had|do|does) (?P<thing>.+?) (?:not )?(?:fail(?:ed)?|work(?:ed)?|go(?:ne)? "
-        r"wrong|succeed(?:ed)?)|why (?:did|could) (?:you|it|that) (?:not|fail)(?: .*)?|what (?:went|has "
+        r"wrong|succeed(?:ed)?)|why (?:did|could) (?:not (?:you|it|that)|(?:you|it|that) (?:not|fail))(?: "
+        r"\w+ (?P<thing2>.+?))?|what (?:went|has "
         r"gone|is going) wrong(?: (?:with|when) (?P<holder>.+?))?|what (?:has )?failed|(?:did|has) "
         r"(?:anything|something) (?:go wrong|fail(?:ed)?)|what was the (?:cause|reason|problem|failure)",
         Kind.WHY_FAILED, True,
     ),
     # since when, how long
     (
-        rf"since when (?:is|are|has|have|was|were) {_T}(?: been)?(?: {_ING})? {_REL} {_H}",
+        rf"(?:since when|(?:for )?how long) (?:is|are|has|have|was|were) {T} (?:been )?{STATE_WORD}",
         Kind.SINCE_WHEN, False,
     ),
     (
-        rf"since when (?:is|are|has|have|was|were) {_T}(?: been)?(?: {_ING})?(?: (?:there|here|like that|so))"
+        rf"since when (?:is|are|has|have|was|were) {T}(?: been)?(?: {ING})? {REL} {H}",
+        Kind.SINCE_WHEN, False,
+    ),
+    (
+        rf"since when (?:is|are|has|have|was|were) {T}(?: been)?(?: {ING})?(?: (?:there|here|like that|so))"
         rf"?",
         Kind.SINCE_WHEN, False,
     ),
@@ -81,53 +85,53 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
         Kind.SINCE_WHEN, False,
     ),
     (
-        rf"(?:for )?how long (?:has|have|had|is|are) {_T}(?: been)?(?: {_ING})? {_REL} {_H}(?: already)?",
+        rf"(?:for )?how long (?:has|have|had|is|are) {T}(?: been)?(?: {ING})? {REL} {H}(?: already)?",
         Kind.SINCE_WHEN, False,
     ),
     (
-        rf"(?:for )?how long (?:has|have|had|is|are) {_T}(?: been)?(?: {_ING})?(?: (?:there|here))?(?: "
+        rf"(?:for )?how long (?:has|have|had|is|are) {T}(?: been)?(?: {ING})?(?: (?:there|here))?(?: "
         rf"already)?",
         Kind.SINCE_WHEN, False,
     ),
     (
-        rf"when (?:did|was|were|has|have) (?:you |i |we |someone |anyone )?(?:see |last )?{_T}(?: been)? "
+        rf"when (?:did|was|were|has|have) (?:you |i |we |someone |anyone )?(?:see |last )?{T}(?: been)? "
         rf"?(?:get|got|come|came|go|gone|arrive|arrived|move|moved|put|placed|laid|stored|left|end up) "
-        rf"(?:{_REL} {_H}|there|here|to (?P<holder2>.+?))",
+        rf"(?:{REL} {H}|there|here|to (?P<holder2>.+?))",
         Kind.SINCE_WHEN, False,
     ),
     (
         rf"when (?:did|have|has) (?:you|i|we|someone|anyone) (?:put|place|placed|move|moved|lay|leave|left|"
-        rf"store|stored) {_T} (?:{_REL} {_H}|there|here)",
+        rf"store|stored) {T} (?:{REL} {H}|there|here)",
         Kind.SINCE_WHEN, False,
     ),
     (
-        rf"when (?:did {_T} (?:last )?(?:move|get moved|change)|(?:was|were) (?P<thing2>.+?) (?:last )"
+        rf"when (?:did {T} (?:last )?(?:move|get moved|change)|(?:was|were) (?P<thing2>.+?) (?:last )"
         rf"?(?:moved|put away|placed|put there))",
         Kind.SINCE_WHEN, False,
     ),
     # when seen
     (
-        rf"when (?:did|have|had) (?:{_SOMEBODY}) (?:last |first )?(?:see|seen|notice|noticed|spot|spotted|"
-        rf"observe|observed|detect|detected) {_T}(?: last)?",
+        rf"when (?:did|have|had) (?:{SOMEBODY}) (?:last |first )?(?:see|seen|notice|noticed|spot|spotted|"
+        rf"observe|observed|detect|detected) {T}(?: last)?",
         Kind.WHEN_SEEN, False,
     ),
     (
-        rf"when (?:was|were|is|has|have) {_T} (?:been )?(?:last |first )?(?:seen|noticed|spotted|observed|"
+        rf"when (?:was|were|is|has|have) {T} (?:been )?(?:last |first )?(?:seen|noticed|spotted|observed|"
         rf"detected|there)(?: last)?",
         Kind.WHEN_SEEN, False,
     ),
     (
-        rf"when (?:was|is) the (?:last|latest|most recent) time (?:that )?(?:{_SOMEBODY}) (?:saw|have seen|"
-        rf"noticed|spotted) {_T}",
+        rf"when (?:was|is) the (?:last|latest|most recent) time (?:that )?(?:{SOMEBODY}) (?:saw|have seen|"
+        rf"noticed|spotted) {T}",
         Kind.WHEN_SEEN, False,
     ),
     (
-        rf"(?:have|did|had|has) (?:{_SOMEBODY}) (?:ever |already |recently |just )?(?:see|seen|notice|"
-        rf"noticed|spot|spotted|come across|find|found) {_T}(?: (?:anywhere|somewhere|around|lately))?",
+        rf"(?:have|did|had|has) (?:{SOMEBODY}) (?:ever |already |recently |just )?(?:see|seen|notice|"
+        rf"noticed|spot|spotted|come across|find|found) {T}(?: (?:anywhere|somewhere|around|lately))?",
         Kind.WHEN_SEEN, False,
     ),
     (
-        rf"(?:was|has|were) {_T} (?:ever |been )(?:seen|spotted|noticed)(?: (?:anywhere|lately))?",
+        rf"(?:was|has|were) {T} (?:ever |been )(?:seen|spotted|noticed)(?: (?:anywhere|lately))?",
         Kind.WHEN_SEEN, False,
     ),
     (
@@ -136,13 +140,14 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
     ),
     # who
     (
-        rf"who (?:all )?(?:has |have |had )?(?:last )?(?:saw|seen|noticed|spotted|found|detected|observed|"
-        rf"sees) {_T}(?: {_REL} {_H})?(?: last)?",
+        rf"who (?:was the last (?:one |person )?(?:to|who|that) )?(?:all )?(?:has |have |had )?(?:last "
+        rf")?(?:saw|see|seen|noticed|spotted|found|detected|observed|"
+        rf"sees) {T}(?: {REL} {H})?(?: last)?",
         Kind.WHO, False,
     ),
     (
         rf"who (?:says|said|told|claims|claimed|thinks|believes|knows|reported|noted|mentioned)(?: (?:you|us|"
-        rf"me))?(?: (?:that|so|this|it|about(?: it| that)?))*(?: {_T} (?:is|are|was|were) {_REL} {_H})",
+        rf"me))?(?: (?:that|so|this|it|about(?: it| that)?))*(?: {T} (?:is|are|was|were) {REL} {H})",
         Kind.WHO, False,
     ),
     (
@@ -154,50 +159,51 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
     ),
     (
         rf"(?:who (?:told|said|says|reported|mentioned|noted|knows)(?: (?:you|us))?(?: (?:anything|something)"
-        rf")?(?: about)?|how do you know(?: about)?|(?:from )?(?:which|what) (?:camera|sensor|source|person|"
-        rf"robot) (?:saw|has seen|reported|told you about)) {_T}(?: (?:is|are) {_REL} {_H})?",
+        rf")?(?: about)?|how (?:do|did) you (?:know|learn|hear|find out)(?: about| of)?|(?:from "
+        rf")?(?:which|what) (?:camera|sensor|source|person|"
+        rf"robot) (?:saw|has seen|reported|told you about)) {T}(?: (?:is|are) {REL} {H})?",
         Kind.WHO, False,
     ),
     (
         rf"who (?:has |have |had )?(?:put|placed|moved|took|taken|left|stored|hid|hidden|brought|laid) "
-        rf"{_T}(?: (?:{_REL} {_H}|there|here|away))?",
+        rf"{T}(?: (?:{REL} {H}|there|here|away))?",
         Kind.WHO, False,
     ),
     # history
     (
-        rf"where (?:all )?(?:has|have|had) {_T} (?:all )?been(?: all| everywhere)?",
+        rf"where (?:all )?(?:has|have|had) {T} (?:all )?been(?: all| everywhere)?",
         Kind.HISTORY, True,
     ),
     (
-        rf"(?:what (?:is|was) )?(?:the )?(?:history|path|journey|past|trail|whereabouts over time) of {_T}",
+        rf"(?:what (?:is|was) )?(?:the )?(?:history|path|journey|past|trail|whereabouts over time) of {T}",
         Kind.HISTORY, True,
     ),
     (
-        rf"(?:what (?:has )?happened (?:to|with)|trace|track) {_T}|how (?:did|has) (?P<thing2>.+?) (?:move|"
+        rf"(?:what (?:has )?happened (?:to|with)|trace|track) {T}|how (?:did|has) (?P<thing2>.+?) (?:move|"
         rf"moved|get there)",
         Kind.HISTORY, True,
     ),
     (
         rf"(?:list |show )?(?:all |every )?(?:the )?(?:places|positions|spots|locations) (?:of|where) "
-        rf"{_T}(?: (?:has|have) been| was| were)?",
+        rf"{T}(?: (?:has|have) been| was| were)?",
         Kind.HISTORY, True,
     ),
     (
-        rf"how (?:often|many times) (?:has|have|was|were|did) {_T} (?:been )?(?:moved?|change places?)",
+        rf"how (?:often|many times) (?:has|have|was|were|did) {T} (?:been )?(?:moved?|change places?)",
         Kind.HISTORY, True,
     ),
     # how many
     (
         rf"how many (?P<thing>.+?) (?:do you (?:know|remember|see|have)(?: (?:of|about))?|are there|exist|"
-        rf"have you seen|did you see|are (?:known|there in total)|do we have)(?: {_REL} {_H})?(?: in total)?",
+        rf"have you seen|did you see|are (?:known|there in total)|do we have)(?: {REL} {H})?(?: in total)?",
         Kind.COUNT, False,
     ),
     (
-        rf"how many (?P<thing>.+?) (?:is|are|lie|stand) (?:there )?{_REL} {_H}",
+        rf"how many (?P<thing>.+?) (?:is|are|lie|stand) (?:there )?{REL} {H}",
         Kind.COUNT, False,
     ),
     (
-        rf"(?:count|the number of|number of|what is the number of) {_T}(?: {_REL} {_H})?",
+        rf"(?:count|the number of|number of|what is the number of) {T}(?: {REL} {H})?",
         Kind.COUNT, False,
     ),
     (
@@ -207,40 +213,40 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
     ),
     # what is in, on, held by
     (
-        rf"(?:what|which) (?:other )?{_THINGS}? ?(?:is|are|lies|lie|sits|sit|stands|stand)(?: there)?(?: "
-        rf"(?:all|else|{_ING}))? {_PLACE} {_H}",
+        rf"(?:what|which) (?:other )?{THINGS}? ?(?:is|are|lies|lie|sits|sit|stands|stand)(?: there)?(?: "
+        rf"(?:all|else|{ING}))? {PLACED} {H}",
         Kind.INSIDE, False,
     ),
     (
-        rf"(?:what|which) (?:other )?{_THINGS}? ?(?:was|were|used to be|has been|have been|had been|lay|sat|"
-        rf"stood)(?: there)?(?: (?:all|else|{_ING}))? {_PLACE} {_H}",
+        rf"(?:what|which) (?:other )?{THINGS}? ?(?:was|were|used to be|has been|have been|had been|lay|sat|"
+        rf"stood)(?: there)?(?: (?:all|else|{ING}))? {PLACED} {H}",
         Kind.INSIDE_BEFORE, True,
     ),
     (
-        rf"(?:what|which) {_THINGS}? ?(?:does|do|can) {_H} (?:contain|hold|have (?:in|inside) it|have)",
+        rf"(?:what|which) {THINGS}? ?(?:does|do|can) {H} (?:contain|hold|have (?:in|inside) it|have)",
         Kind.INSIDE, False,
     ),
     (
-        rf"(?:what|which) {_THINGS}? ?did {_H} (?:contain|hold|have (?:in|inside) it|have|use to (?:contain|"
+        rf"(?:what|which) {THINGS}? ?did {H} (?:contain|hold|have (?:in|inside) it|have|use to (?:contain|"
         rf"hold))",
         Kind.INSIDE_BEFORE, True,
     ),
     (
-        rf"(?:what|which) {_THINGS}? ?(?:do|have|can|could|did) (?:{_SOMEBODY})(?: (?:have|find|got|keep|see|"
-        rf"store|put|know of))? {_PLACE} {_H}",
+        rf"(?:what|which) {THINGS}? ?(?:do|have|can|could|did) (?:{SOMEBODY})(?: (?:have|find|got|keep|see|"
+        rf"store|put|know of))? {PLACED} {H}",
         Kind.INSIDE, False,
     ),
     (
         rf"(?:list |show |give me |name )?(?:what is |what are )?(?:the |all |all the )?(?:contents?|things|"
-        rf"objects|items|everything) (?:of|{_PLACE}) {_H}",
+        rf"objects|items|everything) (?:of|{PLACED}) {H}",
         Kind.INSIDE, False,
     ),
     (
-        rf"(?:is|are) there (?:anything|something|things)(?: (?:else|left))? {_PLACE} {_H}",
+        rf"(?:is there |are there |is |are )?(?:anything|something|things)(?: (?:else|left))? {PLACED} {H}",
         Kind.INSIDE, False,
     ),
     (
-        rf"(?:was|were) there (?:anything|something) {_PLACE} {_H}",
+        rf"(?:was|were) there (?:anything|something) {PLACED} {H}",
         Kind.INSIDE_BEFORE, True,
     ),
     (
@@ -254,95 +260,96 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
     ),
     # near
     (
-        rf"(?:what|which) {_THINGS}? ?(?:is|are|was|were|lies|stands)(?: there)?(?: (?:all|{_ING}|right|"
+        rf"(?:what|which) {THINGS}? ?(?:is|are|was|were|lies|stands|stood|lay|sat)(?: there)?(?: (?:all|"
+        rf"{ING}|right|"
         rf"directly|just))? "
-        rf"(?:(?P<rel>{_alternatives({w for w, m in _SAID.items() if m.relation in METRIC})})|(?:all )"
+        rf"(?:(?P<rel>{alternatives({w for w, m in SAID.items() if m.relation in METRIC})})|(?:all )"
         rf"?(?P<around>around|nearest|nearest to|closest to|surrounding|in the vicinity of|the nearest thing "
-        rf"to|the closest thing to)|(?:to|on) the (?P<side>left|right)(?: side)? of) {_H}",
+        rf"to|the closest thing to)|(?:to|on) the (?P<side>left|right)(?: side)? of) {H}",
         Kind.NEAR, False,
     ),
     (
-        rf"what (?:is|are) {_T} (?P<rel>next to|near|close to|beside|adjacent to|left of|right of|behind|in "
+        rf"what (?:is|are) {T} (?P<rel>next to|near|close to|beside|adjacent to|left of|right of|behind|in "
         rf"front of|above|below|under|over)",
         Kind.NEAR, False,
     ),
     (
-        rf"what surrounds {_H}|(?:the )?(?:neighbou?rs|surroundings) of (?P<holder2>.+?)",
+        rf"what surrounds {H}|(?:the )?(?:neighbou?rs|surroundings) of (?P<holder2>.+?)",
         Kind.NEAR, False,
     ),
     # where it was
     (
-        rf"where (?:did|do) {_T} (?:use|used) to (?:be|stand|lie|live)(?: (?:{_ING}))?",
+        rf"where (?:did|do) {T} (?:use|used) to (?:be|stand|lie|live)(?: (?:{ING}))?",
         Kind.WHERE_BEFORE, True,
     ),
     (
-        rf"where (?:did) {_T} (?:come from|get moved from|move from)|from where (?:did|was) (?P<thing2>.+?) "
+        rf"where (?:did) {T} (?:come from|get moved from|move from)|from where (?:did|was) (?P<thing2>.+?) "
         rf"(?:come|taken|moved)",
         Kind.WHERE_BEFORE, True,
     ),
     (
-        rf"where (?:was|were|had) {_T}(?: (?:been|{_ING}))?",
+        rf"where (?:was|were|had) {T}(?: (?:been|{ING}))?",
         Kind.WHERE_BEFORE, True,
     ),
     (
-        rf"where {_T} (?:was|were|used to be)",
+        rf"where {T} (?:was|were|used to be)",
         Kind.WHERE_BEFORE, True,
     ),
     (
-        rf"(?:the )?(?:previous|former|last|old|earlier) (?:place|position|location|spot) of {_T}|what was "
+        rf"(?:the )?(?:previous|former|last|old|earlier) (?:place|position|location|spot) of {T}|what was "
         rf"the (?:previous|former|old|earlier|original) (?:place|position|location|spot) of (?P<thing2>.+?)",
         Kind.WHERE_BEFORE, True,
     ),
     (
-        rf"(?:in|on) (?:which|what) (?:\w+ )?(?:was|were) {_T}|what was (?P<thing2>.+?) (?:in|on)",
+        rf"(?:in|on) (?:which|what) (?:\w+ )?(?:was|were) {T}|what was (?P<thing2>.+?) (?:in|on)",
         Kind.WHERE_BEFORE, True,
     ),
     # where it is
     (
-        rf"where (?:did|have|has|had) (?:{_SOMEBODY}) (?:last )?(?:put|leave|left|place|placed|store|stored|"
-        rf"see|seen|lay|laid|drop|dropped|keep|kept|hide|hidden|hid|find|found) {_T}(?: last)?",
+        rf"where (?:did|have|has|had) (?:{SOMEBODY}) (?:last )?(?:put|leave|left|place|placed|store|stored|"
+        rf"see|seen|lay|laid|drop|dropped|keep|kept|hide|hidden|hid|find|found) {T}(?: last)?",
         Kind.WHERE, False,
     ),
     (
-        rf"where (?:can|could|do|would|should|might|may|will|shall|must) (?:{_SOMEBODY}) (?:find|get|see|"
-        rf"look for|search for|pick up|grab|keep|put|store) {_T}",
+        rf"where (?:can|could|do|would|should|might|may|will|shall|must) (?:{SOMEBODY}) (?:find|get|see|"
+        rf"look for|search for|pick up|grab|keep|put|store) {T}",
         Kind.WHERE, False,
     ),
     (
-        rf"where (?:can|could|might|may|should|would|does|do|must) {_T} (?:be|be found|lie|live|belong|stand|"
-        rf"sit|hide)(?: {_ING})?",
+        rf"where (?:can|could|might|may|should|would|does|do|must) {T} (?:be|be found|lie|live|belong|stand|"
+        rf"sit|hide)(?: {ING})?",
         Kind.WHERE, False,
     ),
     (
-        rf"where (?:has|have) {_T} (?:gone|ended up|got to|gotten to|been put|been placed|been left)|where "
+        rf"where (?:has|have) {T} (?:gone|ended up|got to|gotten to|been put|been placed|been left)|where "
         rf"did (?P<thing2>.+?) (?:go|end up|get to|disappear to)",
         Kind.WHERE, False,
     ),
     (
-        rf"where (?:is|are|lies|be) {_T}(?: (?:to be found|at|{_ING}))?",
+        rf"where (?:is|are|lies|be) {T}(?: (?:to be found|at|{ING}))?",
         Kind.WHERE, False,
     ),
     (
-        rf"where {_T} (?:is|are|lies|can be found|might be|could be)(?: (?:{_ING}))?",
+        rf"where {T} (?:is|are|lies|can be found|might be|could be)(?: (?:{ING}))?",
         Kind.WHERE, False,
     ),
     (
-        rf"(?:in|on) (?:which|what) (?:\w+ )?(?:is|are) {_T}|(?:which|what) \w+ (?:is|are) (?P<thing2>.+?) "
+        rf"(?:in|on) (?:which|what) (?:\w+ )?(?:is|are) {T}|(?:which|what) \w+ (?:is|are) (?P<thing2>.+?) "
         rf"(?:in|on)|what (?:is|are) (?P<thing3>.+?) (?:in|on|inside)",
         Kind.WHERE, False,
     ),
     (
         rf"(?:what (?:is|are) )?(?:the )?(?:current |present |exact )?(?:location|position|whereabouts|place|"
-        rf"coordinates|pose|spot) (?:of|for) {_T}",
+        rf"coordinates|pose|spot) (?:of|for) {T}",
         Kind.WHERE, False,
     ),
     (
         rf"(?:find|locate|search for|look for|get|i(?: am|) (?:looking for|look for|need|lost|have lost|"
-        rf"cannot find|can't find|cant find|am searching for|search)|looking for|help me find) {_T}",
+        rf"cannot find|can't find|cant find|am searching for|search)|looking for|help me find) {T}",
         Kind.WHERE, False,
     ),
     (
-        rf"(?:is|are) there (?:a|an|any|some) {_T}(?: (?:around|here|somewhere|anywhere))?|do (?:you|we) "
+        rf"(?:is|are) there (?:a|an|any|some) {T}(?: (?:around|here|somewhere|anywhere))?|do (?:you|we) "
         rf"(?:know of|have) (?:a|an|any|some) (?P<thing2>.+?)",
         Kind.WHERE, False,
     ),
@@ -350,25 +357,31 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
         r"do you know (?!about|of)(?P<thing>.+?)(?:'s)? (?:location|position|place|whereabouts)",
         Kind.WHERE, False,
     ),
+    (
+        rf"(?:what (?:is|are) )?(?:the )?{T}'s? (?:current |present |exact )?"
+        rf"(?:location|position|place|whereabouts|coordinates|pose|spot)",
+        Kind.WHERE, False,
+    ),
+    (rf"(?:the )?{H}(?:'s)? contents?", Kind.INSIDE, False),
+    (rf"(?:list|name|enumerate|show) (?:all |every )?{T}(?: you know(?: of)?)?", Kind.COUNT, False),
     # what is known of it
     (
         rf"(?:what (?:do|can|else do) you (?:know|remember|recall|tell me|say)(?: (?:about|of))|(?:do you "
         rf"(?:know|remember) )?(?:everything|anything|something|all|more)? ?(?:you know )?about|describe|do "
-        rf"you know(?: about| of)?) {_T}",
+        rf"you know(?: about| of)?) {T}",
         Kind.ABOUT, False,
     ),
     (
-        rf"(?:what|how) (?:is|are) (?:the )?(?:state|status|condition|colou?r) of {_T}|(?:what|which) "
+        rf"(?:what|how) (?:is|are) (?:the )?(?:state|status|condition|colou?r) of {T}|(?:what|which) "
         rf"colou?r (?:is|are|has) (?P<thing2>.+?)",
         Kind.ABOUT, False,
     ),
 )  # fmt: skip
 FORMS = tuple((re.compile(pattern), kind, past) for pattern, kind, past in _GRAMMAR)
-IS_IT = re.compile(
-    rf"(?P<be>is|are|was|were) {_T} (?:still |already |now |really |ever |{_ING} )*{_REL} {_H}"
-)
+IS_IT = re.compile(rf"(?P<be>is|are|was|were) {T} (?:still |already |now |really |ever |{ING} )*{REL} {H}")
 IS_THERE = re.compile(
-    rf"(?P<be>is|are|was|were) (?:there (?:a|an|any|some|still a|still an) )(?P<thing>.+?) {_REL} {_H}"
+    rf"(?P<be>is|are|was|were) (?:there (?:ever |still |already )?(?:been )?(?:a|an|any|some) "
+    rf")(?P<thing>.+?) {REL} {H}"
 )
-CONTAINS = re.compile(rf"(?:does|do|did) {_H} (?:still |already )?(?P<rel>contain|hold|have) {_T}(?: in it)?")
-IS_STATE = re.compile(r"(?P<be>is|are|was|were) (?P<thing>.+) (?:still |now |really )?(?P<state>[\w-]+)")
+CONTAINS = re.compile(rf"(?:does|do|did) {H} (?:still |already )?(?P<rel>contain|hold|have) {T}(?: in it)?")
+IS_STATE = re.compile(r"(?P<be>is|are|was|were) (?P<thing>.+?) (?:still |now |really )?(?P<state>[\w-]+)")

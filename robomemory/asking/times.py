@@ -77,7 +77,8 @@ _TAILS: tuple[tuple[str, TimeKind, bool], ...] = (
     (r"before(?:hand)?(?: that| this| now| then)?|previously|earlier(?: on)?|until (?:recently|now)|"
      r"last time|formerly|in the past|a while ago|some time ago", TimeKind.BEFORE, False),
     (r"ever|at (?:some|any) (?:point|time)", TimeKind.EVER, False),
-    (r"(?:right |just )?now|at the moment|currently|at present|presently|these days|by now|anymore|any more|"
+    (r"(?:right |just )?now|at the moment|currently|at present|presently|"
+     r"these days|by now|anymore|any more|"
      r"again|still|today please|lately seen", TimeKind.NOW, False),
 )  # fmt: skip
 _RECENT = re.compile(r"(?:lately|recently|of late|in the meantime|meanwhile)$")

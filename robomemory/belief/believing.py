@@ -12,15 +12,16 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Generic, TypeVar
 
 from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself
-from robomemory.belief.folding import SlotFold, SlotStep, Spell, TrackFold, TrackStep, Trail
+from robomemory.belief.folding import SlotFold, SlotStep, Spell, TrackFold, TrackStep
 from robomemory.belief.folds import Move, grouped, lost_at, slot_steps
-from robomemory.belief.known import ALWAYS, Known, Window, ends_of, is_place, spell_of
+from robomemory.belief.known import Known, ends_of, is_place, spell_of
 from robomemory.belief.relations import METRIC
 from robomemory.belief.sources import Settled
+from robomemory.belief.windows import ALWAYS, RowsInOrder, Window, state_before, widen
 from robomemory.graph.scene import Fact, Sighting
+from robomemory.records import Position
 from robomemory.timestamps import FOREVER, Moment
 
 
@@ -67,13 +68,13 @@ class Believing(Known):
     def _take_out(self, removed: Iterable[Evidence], looked: Collection[int]) -> None:
         for e in removed:
             if e.told is Told.SEEN:
-                _widen(self._tracks, e.subject, e.at, e.at)
-                _widen(self._slots, ("place", e.subject, 0), e.at, e.at)
+                widen(self._tracks, e.subject, e.at, e.at)
+                widen(self._slots, ("place", e.subject, 0), e.at, e.at)
             elif e.told in FACTS:
-                _widen(self._slots, self.slot(e), e.at, e.at)
+                widen(self._slots, self.slot(e), e.at, e.at)
             elif e.told is Told.EMPTY:
                 for key in looked:
-                    _widen(self._tracks, self._final(key), e.at, e.at)
+                    widen(self._tracks, self._final(key), e.at, e.at)
 
     # Tracks
 
@@ -89,10 +90,9 @@ class Believing(Known):
         for key in (*seen, *sorted(near - seen.keys())):
             items = seen.get(key, [])
             balls = self._balls if key in near else []
-            late = key in self._tracks or not self._extend_track(key, items, balls, changed)
-            if late:
+            if key in self._tracks or not self._extend_track(key, items, balls, changed):
                 times = [e.at for e in (*items, *balls)]
-                _widen(self._tracks, key, min(times), max(times))
+                widen(self._tracks, key, min(times), max(times))
         for key, window in self._tracks.items():
             if (span := self._retrack(key, window)) is not None:
                 changed[key] = span
@@ -167,7 +167,7 @@ class Believing(Known):
         fold = TrackFold()
         start, fold.open = self._resume_track(key, window.first)
         began = start if fold.open is None else fold.open.began
-        rows = _Rows(self._track_from(key, began), lambda r: r.at)
+        rows = RowsInOrder(self._track_from(key, began), lambda r: r.at)
         closed, same = list[Spell](), None
         for at, step in self._track_steps(key, start):
             if step.seen or fold.open is not None:
@@ -182,7 +182,7 @@ class Believing(Known):
         before = rows.taken if same is not None else rows.all()
         known = {(r.at, r.position, r.until): r for r in before}
         kept: set[int] = set()
-        now: set[tuple[object, ...]] = set()
+        now: set[tuple[Moment, Position | None, Moment | None]] = set()
         for place, spell in enumerate(wanted):
             after = wanted[place + 1].began if place + 1 < len(wanted) else None if same is None else same.at
             until = lost_at(spell.until, after)
@@ -213,7 +213,7 @@ class Believing(Known):
         """From when on ``key`` is folded anew if something changed at ``first``, and the spell that was open
         before."""
         fold = None if self._merged else self._folds.tracks.get(key)
-        if fold is not None and (state := _before(fold.trail, first)) is not None:
+        if fold is not None and (state := state_before(fold.trail, first)) is not None:
             return first, state[1]
         back = self._track_back(key, first, 2)
         if not back or (back[0].until is not None and back[0].until < first):
@@ -245,7 +245,7 @@ class Believing(Known):
             if not late and (last := self._slot_fold(slot).last) is not None:
                 late = last >= span.first
             if late:
-                _widen(self._slots, slot, *span)
+                widen(self._slots, slot, *span)
             elif not holder:
                 moved[slot] += (m for m in self._moves_from(key, span.first) if m.lost or slot != own)
 
@@ -274,11 +274,11 @@ class Believing(Known):
         said = grouped((e for e in self._new if e.told in FACTS), self.slot)
         for slot in (*(("place", key, 0) for key in seen), *moved):
             said.setdefault(slot, [])
-        for slot, items in said.items():
+        for slot, items in sorted(said.items(), key=lambda pair: str(pair[0])):
             mine = seen.get(slot[1], []) if is_place(slot) else []
             steps = slot_steps(items, mine, moved.get(slot, ()))
             if steps and (slot in self._slots or not self._extend_slot(slot, steps)):
-                _widen(self._slots, slot, min(steps), max(steps))
+                widen(self._slots, slot, min(steps), max(steps))
         for fact in old:
             slot = self._slot_of(fact)
             if slot not in self._slots and slot not in self._out.folds.slots:
@@ -298,7 +298,7 @@ class Believing(Known):
 
     def _write_slot(self, slot: Slot, fold: SlotFold, closed: Sequence[Spell]) -> None:
         before = [] if fold.row is None else [fold.row]
-        self._write_facts(slot, fold, closed, before)
+        self._put_facts(slot, fold, closed, before)
 
     def _slot_steps(self, slot: Slot, since: Moment) -> Iterator[tuple[Moment, SlotStep]]:
         ends = sorted(ends_of(slot))
@@ -323,7 +323,7 @@ class Believing(Known):
         fold = SlotFold()
         start, fold.open = self._resume_slot(slot, window.first)
         began = start if fold.open is None else fold.open.began
-        rows = _Rows(self._slot_from(slot, began), lambda f: f.valid_from)
+        rows = RowsInOrder(self._slot_from(slot, began), lambda f: f.valid_from)
         closed, same = list[Spell](), None
         for at, step in self._slot_steps(slot, start):
             closed += fold.add(at, step, self._names, self._clock, self.place_of)
@@ -336,10 +336,10 @@ class Believing(Known):
         if same is None:
             if fold.last is None:
                 fold.last = self._newest(ends_of(slot))
-            self._write_facts(slot, fold, closed, rows.all())
+            self._put_facts(slot, fold, closed, rows.all())
             return
         spare = SlotFold(last=fold.last)
-        self._write_facts(slot, spare, closed, rows.taken)
+        self._put_facts(slot, spare, closed, rows.taken)
         del self._out.folds.slots[slot]
         if slot in self._folds.slots:
             self._out.folds.slots[slot] = replace(self._folds.slots[slot], trail=())
@@ -347,7 +347,7 @@ class Believing(Known):
     def _resume_slot(self, slot: Slot, first: Moment) -> tuple[Moment, Spell | None]:
         """As :meth:`_resume_track`."""
         fold = None if self._merged else self._folds.slots.get(slot)
-        if fold is not None and (state := _before(fold.trail, first)) is not None:
+        if fold is not None and (state := state_before(fold.trail, first)) is not None:
             return first, state[1]
         back = self._slot_back(slot, first, 2)
         if not back or (back[0].valid_until is not None and back[0].valid_until < first):
@@ -355,25 +355,25 @@ class Believing(Known):
         before = spell_of(back[1]) if len(back) > 1 and back[1].valid_until == back[0].valid_from else None
         return back[0].valid_from, before
 
-    def _write_facts(self, slot: Slot, fold: SlotFold, closed: Sequence[Spell], before: Sequence[Fact]) -> None:
-        """Has the rows say what the spells of ``fold`` say, in the place of the rows ``before``."""
+    def _put_facts(self, slot: Slot, fold: SlotFold, closed: Sequence[Spell], rows: Sequence[Fact]) -> None:
+        """Has the rows say what the spells of ``fold`` say, in the place of ``rows``."""
         tail = fold.seen_by(self._clock.now, self._clock)
         spells = [*closed, *([] if tail is None else [tail])]
         left: dict[tuple[object, ...], list[Fact]] = {}
-        for row in before:
+        for row in rows:
             left.setdefault(_words(row), []).append(row)
         fold.row = None
         for spell in spells:
-            rows = left.get(_words_of(spell), [])
-            mine = next((r for r in rows if r.valid_until == spell.until), None)
+            alike = left.get(_words_of(spell), [])
+            mine = next((r for r in alike if r.valid_until == spell.until), None)
             if mine is not None:
-                rows.remove(mine)
+                alike.remove(mine)
             new = self._fact(spell, mine)
             if new != mine:
                 self._out.facts[new.id] = new
             if spell is tail:
                 fold.row = new
-        for row in (row for rows in left.values() for row in rows):
+        for row in (row for alike in left.values() for row in alike):
             self._out.facts[row.id] = replace(row, expired_ns=self._writing.now_ns)
         self._out.folds.slots[slot] = fold
         self._out.spells[slot] = spells
@@ -388,47 +388,8 @@ class Believing(Known):
         )  # fmt: skip
 
 
-R = TypeVar("R")
-
-
-class _Rows(Generic[R]):
-    """``rows`` in the order of the moments that ``began`` gives, taken one after the other."""
-
-    def __init__(self, rows: Iterable[R], began: Callable[[R], Moment]) -> None:
-        self._rows, self._began = iter(rows), began
-        self._next = next(self._rows, None)
-        self.taken: list[R] = []
-
-    def at(self, moment: Moment) -> R | None:
-        """The row that began at ``moment``, once those before are taken."""
-        while self._next is not None and self._began(self._next) < moment:
-            self.taken.append(self._next)
-            self._next = next(self._rows, None)
-        begins = self._next is not None and self._began(self._next) == moment
-        return self._next if begins else None
-
-    def all(self) -> list[R]:
-        """Every row."""
-        return [*self.taken, *([] if self._next is None else [self._next]), *self._rows]
-
-
 def _begins(spell: Spell | None, at: Moment, record: int) -> bool:
     return spell is not None and spell.began == at and spell.record_id == record
-
-
-def _before(trail: Trail, first: Moment) -> tuple[Moment, Spell | None] | None:
-    """The last state of ``trail`` before ``first``; None where it does not reach so far back."""
-    return next((state for state in reversed(trail) if state[0] < first), None)
-
-
-K = TypeVar("K")
-
-
-def _widen(windows: dict[K, Window], key: K, first: Moment, last: Moment) -> None:
-    known = windows.get(key)
-    if known is not None:
-        first, last = min(known.first, first), max(known.last, last)
-    windows[key] = Window(first, last)
 
 
 def _words(f: Fact) -> tuple[object, ...]:

@@ -12,7 +12,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself, slot_of
 from robomemory.belief.folding import Clock, Names, Spell
@@ -21,17 +20,7 @@ from robomemory.belief.relations import PLACE, STATE, opposite
 from robomemory.belief.sources import EvidenceSource, Settled, Writing
 from robomemory.graph.scene import Fact, Sighting
 from robomemory.records import Position
-from robomemory.timestamps import FOREVER, Moment
-
-
-class Window(NamedTuple):
-    """The moments from ``first`` to ``last``, inclusive, at which something changed."""
-
-    first: Moment
-    last: Moment
-
-
-ALWAYS = Window(Moment(0, 0), FOREVER)
+from robomemory.timestamps import Moment
 
 
 class Known:

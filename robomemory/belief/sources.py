@@ -38,8 +38,8 @@ class EvidenceSource(Protocol):
         by: Moment,
         most: int,
     ) -> Sequence[Fact]:
-        """The last ``most`` facts with these ends and ``relations`` that began at ``by`` or before, the newest
-        first; ``objects`` None: whatever the object."""
+        """The last ``most`` facts with these ends and ``relations`` that began at ``by`` or before, the
+        newest first; ``objects`` None: whatever the object."""
         ...
 
     def track_from(self, thing: int, since: Moment) -> Iterable[Sighting]:

@@ -35,6 +35,9 @@ from robomemory.store.filters import FactFilter, FactOrder, SightingFilter, Sigh
 from robomemory.store.queries import StoreReader
 from robomemory.timestamps import FOREVER, Moment
 
+PAST = 1_000
+"""Most facts that had ended in a past scene, those that ended last."""
+
 
 class History:
     """The past of ``store``'s graph."""
@@ -73,20 +76,22 @@ class History:
         labels = {key: e.label for key, e in entities.items()}
         merged = {key for key, e in entities.items() if e.merged_into is not None}
         if known_ns is None:
-            believed = self._store.facts(FactFilter(began_by=at, order=FactOrder.BEGAN_LAST_FIRST))
-            sightings = self._store.sightings(SightingFilter(by=at, order=SightingOrder.PLACED_LAST))
+            facts = self._store.facts_at(at)
+            asked = FactFilter(ended=True, ended_by=at, order=FactOrder.ENDED_LAST_FIRST, limit=PAST)
+            past = self._store.facts(asked)
+            sightings = self._store.sightings_at(at)
         else:
             believed, sightings, who = self._known(known_ns, at, labels)
             merged = {key for key in entities if who.of(key) != key}
-        facts = [f for f in believed if f.valid_until is None or f.valid_until > at]
-        past = [f for f in believed if f.valid_until is not None and f.valid_until <= at][:1000]
+            facts = [f for f in believed if f.valid_until is None or f.valid_until > at]
+            past = [f for f in believed if f.valid_until is not None and f.valid_until <= at][:PAST]
         tracks: dict[int, list[Sighting]] = {}
         for s in sightings:
             tracks.setdefault(s.entity_id, []).append(s)
         seen = {key: found[-1] for key, found in tracks.items()}
         linked = {end for f in facts for end in (f.subject, f.object)}
         linked |= {key for key, s in seen.items() if s.until is None or s.until > at}
-        scenery = _scenery(tracks, facts, at)
+        scenery = _scenery(tracks, facts, at, self.place if known_ns is None else None)
         objects = (
             _object(e, seen.get(e.id), carried(e.id, scenery) if e.id in seen else None, at)
             for e in sorted(entities.values(), key=lambda e: (e.name, e.ordinal))
@@ -166,8 +171,8 @@ class History:
 
     def place(self, key: int, at: Moment) -> Position | None:
         """Where ``key`` was seen last, as of ``at`` [m]."""
-        found = [s for s in self.sightings_of([key], at, at) if s.position is not None]
-        return max(found, key=lambda s: s.at).position if found else None
+        back = self._store.track_back(key, at, 1)
+        return back[0].position if back and (back[0].until is None or back[0].until > at) else None
 
     def stays(self, entity: Entity) -> tuple[Stay, ...]:
         """Where ``entity`` has been, oldest first: its places, and its positions until the next one."""
@@ -199,8 +204,8 @@ class History:
         labels, said, seen = self._labels(), list[Fact](), list[tuple[int, Sighting]]()
         here, visited = entity.id, {entity.id}
         while True:
-            sightings = [s for s in self.sightings_of([here], at, at) if s.position is not None]
-            seen += [(here, s) for s in sorted(sightings, key=lambda s: s.at)[-1:]]
+            back = self._store.track_back(here, at, 1)
+            seen += [(here, s) for s in back if s.until is None or s.until > at]
             facts = [f for f in self.facts_of([here], at, at) if f.subject == here]
             said += [f for f in facts if f.relation in PLACE | METRIC]
             holder = next((f.object for f in facts if f.relation in PLACE), None)

@@ -24,6 +24,13 @@ class _RefusedEditError(ValueError):
     """The edit can't be made of this graph; the message says why."""
 
 
+def whole(answer: object) -> object:
+    """``answer`` with the edits that it gives one by one laid out: what hangs or fails does so here."""
+    if isinstance(answer, str | bytes) or not isinstance(answer, Iterable):
+        return answer
+    return list(islice(answer, MOST_EDITS + 1))
+
+
 def changing(edits: object, local: LocalGraph, name: str) -> list[Edit]:
     """The ``edits`` that change ``local`` and may do so, in plain form: relations as the table has them. Each
     other one is logged with the reason, under the ``name`` of the resolver, and left out."""

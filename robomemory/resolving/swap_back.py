@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from robomemory.belief.evidence import FACTS, Evidence, Told, turned
+from robomemory.belief.evidence import CLAIMS, FACTS, Evidence, Told, turned
 from robomemory.belief.relations import SAME, denial
 from robomemory.checks import MAX_TEXT
 from robomemory.embed.embedder import Embedder
@@ -253,9 +253,10 @@ def _is_meant(change: Change, note: int, draft: _Draft) -> bool:
     """Whether ``change`` keeps the note as a record of its own, about the things that the edit is about."""
     if not any(row.record.id == note for row in change.rows):
         return False
-    merged = dict(change.merges)
-    if draft.record.triple is not None and draft.record.triple[1] == SAME:
-        return merged.get(draft.touched[0]) == draft.touched[1]
-    told = [e for e in change.evidence if e.note_id == note and e.told in FACTS]
-    ends = {merged.get(end, end) for end in draft.touched[:2]}
+    now = {move.thing: move.now for move in change.moves}
+    ends = {now.get(end, end) for end in draft.touched[:2]}
+    told = [e for e in change.evidence if e.note_id == note and e.told in (*FACTS, *CLAIMS)]
+    if told and told[0].told in CLAIMS:
+        said = {told[0].subject_told, told[0].object_told}
+        return len(ends) == 1 and said == {*draft.touched[:2]}
     return len(told) == 1 and {told[0].subject, told[0].object} == ends

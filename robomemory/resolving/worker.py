@@ -17,7 +17,7 @@ from robomemory.errors import MemoryClosedError, RoboMemoryError
 from robomemory.helpers import Helpers, Revision, RevisionAction
 from robomemory.plain_text import short
 from robomemory.records import MemoryKind
-from robomemory.resolving.checking import changing
+from robomemory.resolving.checking import changing, whole
 from robomemory.resolving.gathering import Raised, raised_by
 from robomemory.resolving.provenance import name_of
 from robomemory.resolving.swap_back import SwapBack
@@ -161,7 +161,7 @@ class HelperWorker:
             local = self._bench.local_graph(raised)
             if local is None:
                 return
-            answer = self._ask("resolver", name, lambda local=local: resolve(local))  # type: ignore[misc]
+            answer = self._ask("resolver", name, lambda local=local: whole(resolve(local)))  # type: ignore[misc]
             edits = [] if answer is None else changing(answer, local, name)
             if not edits or self._bench.swap(local, edits, name):
                 return

@@ -17,7 +17,6 @@ from robomemory.store.backend import Backend
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.locks import FairLock
-from robomemory.timestamps import Moment
 from robomemory.update_protocol import Change
 
 TURN_S = 0.03

@@ -19,6 +19,8 @@ _FACT_ORDER = {
     FactOrder.ANY: "",
     FactOrder.TOLD: " ORDER BY id",
     FactOrder.TOLD_LAST_FIRST: " ORDER BY id DESC",
+    FactOrder.ENDED_LAST_FIRST: " ORDER BY until_run DESC, valid_until_ns DESC, from_run DESC,"
+    " valid_from_ns DESC, id DESC",
     FactOrder.BEGAN_LAST_FIRST: " ORDER BY from_run DESC, valid_from_ns DESC, id DESC",
 }
 _SIGHTING_ORDER = {

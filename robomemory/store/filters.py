@@ -16,6 +16,7 @@ class FactOrder(Enum):
     TOLD = auto()  # as they were told
     TOLD_LAST_FIRST = auto()
     BEGAN_LAST_FIRST = auto()
+    ENDED_LAST_FIRST = auto()
 
 
 class SightingOrder(Enum):

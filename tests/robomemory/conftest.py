@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from robomemory import HashingEmbedder, Note, RoboMemory
+from robomemory import HashingEmbedder, Helpers, Note, RoboMemory
 from tests.postgres import server
 
 S = 1_000_000_000
@@ -57,3 +57,17 @@ def both(memory, reopen) -> Callable[[], Iterator[RoboMemory]]:
 @pytest.fixture
 def memory(reopen) -> RoboMemory:
     return reopen()
+
+
+@pytest.fixture
+def helped(path) -> Iterator[Callable[..., RoboMemory]]:
+    """Opens a memory in a file with the helpers that are given by name."""
+    opened = []
+
+    def make(at=path, **helpers):
+        opened.append(RoboMemory(at, embedder=HashingEmbedder(), helpers=Helpers(**helpers)))
+        return opened[-1]
+
+    yield make
+    for memory in opened:
+        memory.close()

@@ -69,6 +69,9 @@ WHERE = [
     ("location of the fork", FORK), ("what is the position of the fork?", FORK), ("fork?", FORK),
     ("which drawer is the fork in?", FORK), ("Where is the mug?", MUGS), ("where are the mugs", MUGS),
     ("where are my mugs", MUGS), ("is there a fork somewhere?", FORK), ("where did I leave the fork", FORK),
+    ("hey, where'd you put the red mug?", RED), ("where on earth is the red mug", RED),
+    ("what's the red mug's location?", RED), ("any idea where the fork might be?", FORK),
+    ("Where do you keep the forks?", FORK), ("is the fork in the tray or in the drawer", FORK),
     ("i'm looking for the fork", FORK), ("where are the fork and the red mug?", ["fork", "red mug"]),
 ]  # fmt: skip
 
@@ -105,6 +108,14 @@ INSIDE = [
     ("what was in the drawer at 5 s", AnswerKind.INSIDE_BEFORE, ["red mug", "spoon"]),
     ("what was on the shelf in the last run", AnswerKind.INSIDE_BEFORE, ["teapot"]),
     ("an hour ago what was in the drawer?", AnswerKind.INSIDE_BEFORE, []),
+    ("Anything on the tray?", AnswerKind.INSIDE, ["red mug"]),
+    ("Is anything in the drawer?", AnswerKind.INSIDE, ["fork", "spoon"]),
+    ("tell me everything that's in the drawer", AnswerKind.INSIDE, ["fork", "spoon"]),
+    ("does the tray hold anything", AnswerKind.INSIDE, ["red mug"]),
+    ("what stood next to the red mug", AnswerKind.NEAR, ["blue mug"]),
+    ("drawer contents?", AnswerKind.INSIDE, ["fork", "spoon"]),
+    ("What do we have in the drawer?", AnswerKind.INSIDE, ["fork", "spoon"]),
+    ("list the mugs", AnswerKind.COUNT, ["blue mug", "red mug"]),
     ("what is next to the blue mug", AnswerKind.NEAR, ["red mug"]),
     ("what's near the red mug?", AnswerKind.NEAR, ["blue mug"]),
     ("what is the red mug next to", AnswerKind.NEAR, ["blue mug"]),
@@ -129,8 +140,10 @@ IS_IT = [
     ("does the drawer contain a fork", True), ("are the mugs in the tray", True),
     ("was the red mug ever in the drawer", True), ("was the fork in the tray", False),
     ("was the red mug in the drawer 20 seconds ago", True), ("is the drawer open", True),
+    ("is the drawer still open?", True),
     ("is the drawer closed now?", False), ("was the drawer open 15 s ago", False),
     ("is the drawer empty?", False), ("is the blue mug next to the red mug", True),
+    ("was there ever a mug in the drawer?", True), ("is my fork in the drawer", True),
     ("is the red mug dirty", None), ("is the blue mug in the drawer", None),
 ]  # fmt: skip
 
@@ -181,6 +194,7 @@ def test_nothing_was_before(house: Memory):
 
 CHANGES = [
     "what changed since I left?", "What has changed since I left the kitchen", "anything new since i left",
+    "which things changed since I left", "Any news since I left?", "what's been moved since I went out?",
     "did anything change while I was away", "what changed in my absence?", "since I left what changed",
 ]  # fmt: skip
 
@@ -217,10 +231,13 @@ def test_since_when_who_and_when_seen(house: Memory):
                      "who put the fork in the drawer", "How do you know about the fork"):  # fmt: skip
         answer = house.ask(question)
         assert (answer.kind, [t.source for t in answer.tellers]) == (AnswerKind.WHO, ["anna"]), question
+    assert house.ask("Since when has the drawer been open?").moment == Moment(2, 32 * S)
+    assert house.ask("How long's the red mug been there?").moment == Moment(2, 30 * S)
     who = house.ask("who saw the red mug?").tellers
     assert [(t.source, t.saw) for t in who] == [("lidar", 1), ("camera", 1), ("ben", 1)]
     for question in ("when did you last see the red mug", "When was the red mug last seen?",
-                     "have you seen the red mug", "have you ever seen the red mug?"):  # fmt: skip
+                     "when did you see the red mug for the last time", "have you seen the red mug",
+                     "have you ever seen the red mug?"):  # fmt: skip
         answer = house.ask(question)
         assert (answer.kind, answer.moment) == (AnswerKind.WHEN_SEEN, Moment(2, 40 * S)), question
     stays = house.ask("where has the red mug been?")

@@ -97,7 +97,8 @@ class Model:
             items.append((Item(what, s, r, o, (run, at), pos, radius, how_sure, box), self.notes))
             triple = ("the view", "shows nothing else within", "0.1 m") if what == "empty" else None
             if box is not None:
-                ends = [f(v, h) for f in (float.__sub__, float.__add__) for v, h in zip(pos, box, strict=True)]
+                both = list(zip(pos, box, strict=True))
+                ends = [v - h for v, h in both] + [v + h for v, h in both]
                 triple = ("the view", "shows nothing else in the box", " ".join(map(repr, ends)))
             triple = triple or ((s, WORDS.get((what, r), r), o) if o else None)
             text = f"{what} {s} {r} {o} {pos}"

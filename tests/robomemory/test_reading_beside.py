@@ -162,7 +162,9 @@ def test_every_call_that_writes_is_refused(where):
             lambda: reader.robo.merge("mug", "mug"), lambda: reader.robo.remember([]),
             lambda: reader.robo.remember([Note("semantic", "a", 1)]),
         ):  # fmt: skip
-            with pytest.raises(ReadOnlyError, match="opened with mode 'r', which reads; nothing can be changed"):
+            with pytest.raises(
+                ReadOnlyError, match="opened with mode 'r', which reads; nothing can be changed"
+            ):
                 call()
         assert reader.get(key) is not None
 
@@ -180,7 +182,7 @@ def test_what_can_not_be_read_is_told(tmp_path):
     with sqlite3.connect(path) as db:
         db.execute("UPDATE schema_version SET version = 5")
     db.close()
-    with pytest.raises(StoreVersionError, match="version 5, .*open it once without mode='r'"):
+    with pytest.raises(StoreVersionError, match=r"version 5, .*open it once without mode='r'"):
         opened(path, mode="r")
 
 

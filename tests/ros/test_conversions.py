@@ -158,8 +158,8 @@ SAMPLES: dict[str, list[Any]] = {
     "confirmation": [KNOWN, Confirmation(1, Moment(0, 0), Moment(0, 0), (), 0.0)],
     "candidate": [CANDIDATE, replace(CANDIDATE, position=None, via="", facts=(), age_s=None, sources=())],
     "conditions": [
-        c.Conditions("mug"),
-        c.Conditions("mug", ("spatial", "episodic"), ((0.1, 0.2, 0.3), 0.5),
+        c.Wanted("mug"),
+        c.Wanted("mug", ("spatial", "episodic"), ((0.1, 0.2, 0.3), 0.5),
                      ((0.0, 0.0, 0.0), (1.0, 1.0, 2.0)), (5, STAMP), 0, "in", "Kim", METADATA, 7, 0.25),
     ],
     "step_done": [STEP, StepDone("grasp", "mug")],

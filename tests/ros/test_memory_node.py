@@ -194,6 +194,9 @@ def test_positions_come_and_go_in_the_frame_that_is_named(together):
             (item,) = together.call(kind, name, kind.Request(frame_id=frame, **more)).items
             assert (item.id, item.note.frame_id, item.told_in) == (key, frame or "base", "map")
             assert xyz(item.note) == at
+    close = {"near": [c.point_of((0.5, 0.0, 0.0))], "radius_m": 0.2}
+    for frame, n in (("", 0), ("map", 1)):
+        assert len(together.call(Find, "find", Find.Request(frame_id=frame, **close)).items) == n
     answer = together.call(Where, "where", Where.Request(name="mug", frame_id="moon"))
     assert answer.reason == "frame_id: unknown frame 'moon'; known are 'base', 'map'"
     unknown = c.note_to_msg(seen("mug", 0.5, frame="moon"))

@@ -14,7 +14,7 @@ _STATES = (*CUTS.values(), *HEATS.values(), "raw", "burned")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenInText:
     """What a text tells: ``facts``, ``looked`` (places shown whole) and ``kinds`` {name: type}."""
 
     facts: frozenset[Triple]
@@ -49,11 +49,11 @@ def listed(text: str) -> list[str]:
     return [part for part in re.split(r",? and (?=an? |some )|, ", text.strip()) if part]
 
 
-def room_text(text: str) -> Seen:
+def room_text(text: str) -> SeenInText:
     """The facts of a room's description, the robot being in that room."""
     match = re.match(r"You are in the ([^.]+)\. ?(.*)", text, re.S)
     if match is None:
-        return Seen(frozenset(), frozenset(), {})
+        return SeenInText(frozenset(), frozenset(), {})
     room = match[1].casefold()
     facts: set[Triple] = {(ROBOT, "in", room)}
     looked, kinds = {room}, {room: "room"}
@@ -64,7 +64,7 @@ def room_text(text: str) -> Seen:
             r"(?:In (?:one|another) part of the room you see|There is also|You also see) (.+)", sentence
         ):
             _thing(found[1].strip().casefold(), room, facts, looked, kinds)
-    return Seen(frozenset(facts), frozenset(looked), kinds)
+    return SeenInText(frozenset(facts), frozenset(looked), kinds)
 
 
 def _exit(text: str, room: str, facts: set[Triple], looked: set[str], kinds: dict[str, str]) -> None:
@@ -130,7 +130,7 @@ def kind_of(name: str) -> str:
     return {"knife": "knife", "cookbook": "text", "map": "text", "meal": "dish"}.get(name, "food")
 
 
-def inventory_text(text: str) -> Seen:
+def inventory_text(text: str) -> SeenInText:
     """What the robot holds; all of it is told."""
     facts: set[Triple] = set()
     kinds: dict[str, str] = {}
@@ -138,7 +138,7 @@ def inventory_text(text: str) -> Seen:
         if line.strip() and "currently empty" not in line:
             name, states = bare(line)
             _item(name, (name, HELD, ROBOT), states, facts, kinds)
-    return Seen(frozenset(facts), frozenset({ROBOT}), kinds)
+    return SeenInText(frozenset(facts), frozenset({ROBOT}), kinds)
 
 
 def recipe_text(text: str) -> frozenset[Triple]:

@@ -59,7 +59,7 @@ class PastReads:
         return _moment(rows[0]) if rows else None
 
     def newest_without(self, run: int, records: Collection[int]) -> int | None:
-        """The newest stamp [ns] of what counts of ``run``, without the ``records``; None where nothing does."""
+        """The newest stamp [ns] of what counts of ``run``, without ``records``; None where nothing does."""
         rows = self._all(
             f"SELECT stamp_ns FROM evidence WHERE run = ? AND retracted_ns IS NULL AND {_but(records)}"
             " ORDER BY stamp_ns DESC LIMIT 1",
@@ -68,8 +68,8 @@ class PastReads:
         return int(str(rows[0][0])) if rows else None
 
     def touched(self, thing: int, records: Collection[int], confidence: float) -> Touched | None:
-        """When ``thing`` was told of, and how sure it is, without the ``records``; ``confidence``: the highest
-        that may be found. None where it was not told of."""
+        """When ``thing`` was told of, and how sure it is, without the ``records``; ``confidence``: the
+        highest that may be found. None where it was not told of."""
         found: list[tuple[Moment, Moment]] = []
         sure = 0.0
         for end in ("subject", "object"):
@@ -129,6 +129,35 @@ class PastReads:
             )
             found += [t.fact_from(r) for r in rows]
         return sorted(found, key=lambda f: (f.valid_from, f.id), reverse=True)[:most]
+
+    def facts_at(self, at: Moment) -> list[Fact]:
+        """The facts that held at ``at``, as they are believed now."""
+        found: list[Fact] = []
+        for open_or_later, values in (
+            ("valid_until_ns IS NULL", ()),
+            ("valid_until_ns IS NOT NULL AND (until_run, valid_until_ns) > (?, ?)", (at.run, at.ns)),
+        ):
+            rows = self._all(
+                f"SELECT {t.FACT} FROM facts WHERE expired_ns IS NULL AND {open_or_later}"
+                " AND (from_run, valid_from_ns) <= (?, ?)",
+                (*values, *at),
+            )
+            found += [t.fact_from(r) for r in rows]
+        return found
+
+    def sightings_at(self, at: Moment) -> list[Sighting]:
+        """What named each thing last at ``at`` without a place, then where each had been seen last."""
+        found: list[Sighting] = []
+        for placed in ("NULL", "NOT NULL"):
+            columns = ", ".join(f"s.{name}" for name in t.SIGHTING.split(", "))
+            rows = self._all(
+                f"SELECT {columns} FROM entities e JOIN sightings s ON s.id = (SELECT p.id FROM sightings p"
+                f" WHERE p.entity_id = e.id AND p.x IS {placed} AND p.expired_ns IS NULL"
+                " AND (p.run, p.stamp_ns) <= (?, ?) ORDER BY p.run DESC, p.stamp_ns DESC, p.id DESC LIMIT 1)",
+                at,
+            )
+            found += [t.sighting_from(r) for r in rows]
+        return found
 
     def track_from(self, thing: int, since: Moment) -> Iterator[Sighting]:
         """The believed places of ``thing`` that began at ``since`` or later, oldest first."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from robomemory.checks import shown
 from robomemory.errors import RoboMemoryError, StoreCorruptError, StoreError, StoreVersionError
+from robomemory.records import MemoryKind
 from robomemory.store.backend import OWN_FRAME
 from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.forks import check_not_inherited, inherit, keep_for_ever, unwatch, watch

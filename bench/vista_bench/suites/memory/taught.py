@@ -120,7 +120,8 @@ def _known(
     return [
         {
             "cell": "taught", "method": method, "n": len(told), "success_rate": float(np.mean(told)),
-            "interval": list(wilson(sum(told), len(told))), "look": look, "neighbours": k, "pictures": PICTURES,
+            "interval": list(wilson(sum(told), len(told))), "look": look, "neighbours": k,
+            "pictures": PICTURES,
         }
         for (method, k), told in right.items()
     ]  # fmt: skip

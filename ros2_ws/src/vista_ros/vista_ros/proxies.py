@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from robomemory import (
     Candidate,
@@ -238,17 +239,17 @@ class GraphMemory:
         Raises:
             RefusedError: a condition is out of range, or there is none. NodeGoneError: no answer.
         """
-        wanted = c.Conditions(
+        wanted = c.Wanted(
             text, tuple(kinds), near, box, between, run, relation, source, metadata or {}, k, min_score
         )
         answer = self._find(c.conditions_to_msg(wanted), FIND_S)
         items = [c.memory_item_from_msg(item) for item in answer.items]
-        return tuple(Found(item.record.id, item.record, item.score) for item in items)
+        return tuple(Found(item.record.id, item.record, item.score, item.record.position) for item in items)
 
-    def where(self, name: str) -> tuple[Candidate, ...]:
+    def where(self, name: str, *, frame: str = "") -> tuple[Candidate, ...]:
         """Every thing that ``name`` may mean, as :meth:`robomemory.Memory.where`. Raises as :meth:`find`."""
-        answer = self._where(Where.Request(name=c.wire(name)), FIND_S)
-        return tuple(c.candidate_from_msg(each) for each in answer.candidates)
+        answer = self._where(Where.Request(name=c.wire(name), frame_id=c.wire(frame)), FIND_S)
+        return tuple(replace(c.candidate_from_msg(each), frame=frame) for each in answer.candidates)
 
     def retract(self, record_id: int) -> None:
         """The record ``record_id`` was never true, as :meth:`robomemory.RoboMemory.retract`. Raises as

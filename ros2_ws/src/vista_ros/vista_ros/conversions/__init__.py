@@ -32,7 +32,7 @@ from vista_ros.conversions.detections import (
 )
 from vista_ros.conversions.events import event_from_msg, event_to_msg
 from vista_ros.conversions.finding import (
-    Conditions,
+    Wanted,
     candidate_from_msg,
     candidate_to_msg,
     conditions_from_msg,
@@ -92,13 +92,13 @@ from vista_ros.conversions.results import (
 )
 
 __all__ = [
-    "HERE", "IDLE", "MOST_JOINT", "NS", "Conditions", "GuardReport", "JointReading",
-    "candidate_from_msg", "candidate_to_msg", "chunk_from_msg", "chunk_to_msg", "conditions_from_msg",
-    "conditions_to_msg", "confirmation_from_msg", "confirmation_to_msg", "controller_commands",
-    "depth_from_msg", "depth_to_msg", "detection_from_msg", "detection_to_msg", "detections_from_msg",
-    "detections_to_msg", "episode_result_from_msg", "episode_result_to_msg", "event_from_msg",
-    "event_to_msg", "evidence_from_msg", "evidence_to_msg", "failure_from_msg", "failure_to_msg",
-    "gripper_points", "guard_report_from_msg", "guard_report_to_msg", "image_from_msg", "image_to_msg",
+    "HERE", "IDLE", "MOST_JOINT", "NS", "GuardReport", "JointReading", "Wanted", "candidate_from_msg",
+    "candidate_to_msg", "chunk_from_msg", "chunk_to_msg", "conditions_from_msg", "conditions_to_msg",
+    "confirmation_from_msg", "confirmation_to_msg", "controller_commands", "depth_from_msg",
+    "depth_to_msg", "detection_from_msg", "detection_to_msg", "detections_from_msg", "detections_to_msg",
+    "episode_result_from_msg", "episode_result_to_msg", "event_from_msg", "event_to_msg",
+    "evidence_from_msg", "evidence_to_msg", "failure_from_msg", "failure_to_msg", "gripper_points",
+    "guard_report_from_msg", "guard_report_to_msg", "image_from_msg", "image_to_msg",
     "joint_state_from_msg", "joint_state_to_msg", "marker_array", "memory_item_from_msg",
     "memory_item_to_msg", "metadata_value_from_msg", "metadata_value_to_msg", "note_from_msg",
     "note_to_msg", "observation_from_msg", "observation_to_msg", "picture_from_msg", "picture_to_msg",

@@ -14,7 +14,6 @@ from vista.errors import InvalidValueError
 from vista_msgs import msg as m
 from vista_msgs.srv import Find
 from vista_ros.conversions.memory import (
-    HERE,
     Position,
     metadata_from_msgs,
     metadata_value_to_msg,
@@ -25,7 +24,7 @@ from vista_ros.conversions.primitives import time_from_msg, time_to_msg, wire
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class Wanted:
     """The conditions of :meth:`robomemory.Memory.find`, with its names, units and meanings."""
 
     text: str = ""
@@ -41,31 +40,31 @@ class Conditions:
     min_score: float = 0.0
 
 
-def conditions_to_msg(sought: Conditions) -> Find.Request:
-    near, box, span = sought.near, sought.box or (), sought.between or ()
+def conditions_to_msg(wanted: Wanted) -> Find.Request:
+    near, box, span = wanted.near, wanted.box or (), wanted.between or ()
     return Find.Request(
-        text=wire(sought.text),
-        kinds=[wire(kind) for kind in sought.kinds],
+        text=wire(wanted.text),
+        kinds=[wire(kind) for kind in wanted.kinds],
         near=[] if near is None else [point_of(near[0])],
         radius_m=0.0 if near is None else float(near[1]),
         box=[point_of(corner) for corner in box],
         between=[time_to_msg(stamp) for stamp in span],
-        run=[] if sought.run is None else [sought.run],
-        relation=wire(sought.relation or ""),
-        source=wire(sought.source or ""),
-        metadata=[metadata_value_to_msg(each) for each in sought.metadata.items()],
-        k=sought.k or 0,
-        min_score=float(sought.min_score),
+        run=[] if wanted.run is None else [wanted.run],
+        relation=wire(wanted.relation or ""),
+        source=wire(wanted.source or ""),
+        metadata=[metadata_value_to_msg(each) for each in wanted.metadata.items()],
+        k=wanted.k or 0,
+        min_score=float(wanted.min_score),
     )
 
 
-def conditions_from_msg(msg: Find.Request) -> Conditions:
+def conditions_from_msg(msg: Find.Request) -> Wanted:
     box, span = msg.box, msg.between
     if len(box) not in (0, 2):
         raise InvalidValueError(f"Find.box: {len(box)} corner, expected the low and the high one, or none")
     if len(span) not in (0, 2):
         raise InvalidValueError(f"Find.between: {len(span)} stamp, expected the first and the last, or none")
-    return Conditions(
+    return Wanted(
         msg.text,
         tuple(msg.kinds),
         (xyz_of("Find.near", msg.near[0]), float(msg.radius_m)) if msg.near else None,
@@ -106,12 +105,12 @@ def poses_from_json(text: str) -> dict[str, Pose]:
     return poses
 
 
-def candidate_to_msg(thing: Candidate, frame: str = "", pose: Pose = HERE) -> m.Candidate:
-    """``frame``: that of its position in the message (empty: the memory's own), which has the ``pose``."""
+def candidate_to_msg(thing: Candidate, frame: str = "") -> m.Candidate:
+    """``frame``: what the frame of its position is called in the graph (empty: as the candidate says)."""
     msg = m.Candidate(
         name=wire(thing.name),
         has_position=thing.position is not None,
-        position=point_of(thing.position and pose.into(thing.position)),
+        position=point_of(thing.position),
         run=thing.run,
         via=wire(thing.via),
         facts=[wire(fact) for fact in thing.facts],
@@ -124,7 +123,7 @@ def candidate_to_msg(thing: Candidate, frame: str = "", pose: Pose = HERE) -> m.
         sources=[wire(source) for source in thing.sources],
         record_ids=list(thing.record_ids),
     )
-    msg.header.frame_id, msg.header.stamp = wire(frame), time_to_msg(thing.stamp_ns)
+    msg.header.frame_id, msg.header.stamp = wire(frame or thing.frame), time_to_msg(thing.stamp_ns)
     return msg
 
 
@@ -143,4 +142,5 @@ def candidate_from_msg(msg: m.Candidate) -> Candidate:
         int(msg.times),
         tuple(msg.sources),
         tuple(int(key) for key in msg.record_ids),
+        msg.header.frame_id,
     )
