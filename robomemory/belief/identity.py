@@ -55,9 +55,7 @@ class WhoIsWho:
         return e if (e.subject, e.object) == (subject, obj) else replace(e, subject=subject, object=obj)
 
 
-def who_is_who(
-    claims: Iterable[Evidence], ruled: Iterable[Pair], rank: Callable[[int], Rank]
-) -> WhoIsWho:
+def who_is_who(claims: Iterable[Evidence], ruled: Iterable[Pair], rank: Callable[[int], Rank]) -> WhoIsWho:
     """What ``claims`` say; the pairs ``ruled`` are one unless somebody says otherwise."""
     told = grouped(
         (c for c in claims if c.told in CLAIMS and c.subject_told != c.object_told),

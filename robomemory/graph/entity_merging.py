@@ -161,9 +161,7 @@ class Identities:
         if called != entity.name and key in self._state.entities:
             self.named_now.add(key)
         first, last = min(entity.first_seen, at), max(entity.last_seen, at)
-        self.entities[key] = replace(
-            entity, name=called, first_seen=first, last_seen=last, confidence=sure
-        )
+        self.entities[key] = replace(entity, name=called, first_seen=first, last_seen=last, confidence=sure)
 
     def _spelling(self, entity: Entity, name: str, at: Moment) -> str:
         """What ``entity`` is called: of several spellings the one that was used first."""

@@ -165,9 +165,7 @@ class History:
         for e in told if ruled or ends or links else ():
             for end in (e.subject_told, e.object_told):
                 first[end] = min(first.get(end, e.at), e.at)
-        return who_is_who(
-            claims, links | ruled, lambda key: (first.get(key, FOREVER), labels.get(key, ""))
-        )
+        return who_is_who(claims, links | ruled, lambda key: (first.get(key, FOREVER), labels.get(key, "")))
 
     def place(self, key: int, at: Moment) -> Position | None:
         """Where ``key`` was seen last, as of ``at`` [m]."""

@@ -106,9 +106,7 @@ def _own(entity: Entity, told: Sequence[Evidence], *, old: bool) -> Entity:
         return replace(entity, merged_into=None) if old else unknown(entity)
     moments = [e.at for e in told]
     sure = entity.confidence if entity.position is not None else max(e.confidence for e in told)
-    return replace(
-        entity, first_seen=min(moments), last_seen=max(moments), confidence=sure, merged_into=None
-    )
+    return replace(entity, first_seen=min(moments), last_seen=max(moments), confidence=sure, merged_into=None)
 
 
 def unknown(entity: Entity) -> Entity:
