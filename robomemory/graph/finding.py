@@ -76,8 +76,12 @@ class SceneFinding:
             said = {key for _, keys in self._state.mentioned(query.text) for key in keys}
             known = {key for keys in things.values() for key in keys if key in self._state.entities}
             like = {key: max(self._likeness(key, asked), 0.95 if key in said else 0.0) for key in known}
+            rows = [r for key in known for r in (self._state.last.get(key), self._state.mentions.get(key))]
+        now = {row.record_id for row in rows if row is not None}
         scored: list[tuple[float, MemoryRecord, int]] = []
         for record in records:
+            if query.span is None and record.triple is None and record.id not in now:
+                continue  # the thing has been seen elsewhere since, or is not there
             ends = [(like[key], key) for key in things.get(record.id, ()) if key in like]
             if ends:
                 score, key = max(ends)
