@@ -48,7 +48,8 @@ class SceneFinding:
 
     def _fitting_keys(self, query: Query, k: int) -> list[int]:
         """The keys of the records that fit the conditions of ``query``, the newest first, at most ``k``: of
-        a span everything that was told in it; of a place the things that are there now; else all that stand."""
+        a span everything that was told in it; of a place the things that are there now; else all that
+        stand."""
         if query.span is not None:
             told = self._store.records_told(*query.span, query, MOST_TOLD)
             keys = [key for key, spot in told if within(query, spot)]
