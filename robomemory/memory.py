@@ -116,7 +116,8 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         store = open_store(path, embedder.name, embedder.dim, frame=frame, read_only=read_only)
         self._store, self.frames.own = store, store.frame
         try:
-            saved = IndexFiles(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
+            where = ":memory:" if store.shared else path
+            saved = IndexFiles(where, embedder.name, embedder.dim, store.about("store_id") or "")
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
             with store.snapshot():  # one state, whatever others write meanwhile
                 seq = store.latest().seq

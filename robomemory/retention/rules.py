@@ -29,7 +29,7 @@ class RetentionRule:
 
 
 def rule_from(kind: str, said: object) -> RetentionRule:
-    """The rule that ``said`` gives for ``kind``: a time such as "90s", "30m", "12h", "7d" or "2w", or a count.
+    """The rule that ``said`` gives for ``kind``: a time such as "90s", "12h", "7d" or "2w", or a count.
 
     Raises:
         InvalidQueryError: it is neither.
