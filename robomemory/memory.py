@@ -43,6 +43,8 @@ from robomemory.records import (
 from robomemory.resolving.swap_back import SwapBack
 from robomemory.resolving.worker import HelperWorker
 from robomemory.retention.forgetter import Forgetter
+from robomemory.retention.keeper import RetentionKeeper
+from robomemory.retention.rules import rules_from
 from robomemory.store.change_feed import Follower
 from robomemory.store.forgetting import ForgetChoice
 from robomemory.store.locks import FairLock
@@ -114,7 +116,8 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         store = open_store(path, embedder.name, embedder.dim, frame=frame, read_only=read_only)
         self._store, self.frames.own = store, store.frame
         try:
-            saved = IndexFiles(":memory:" if store.shared else path, self._embedder.name, self._embedder.dim)
+            where = ":memory:" if store.shared else path
+            saved = IndexFiles(where, embedder.name, embedder.dim, store.about("store_id") or "")
             expire_ns = None if expire_s is None else round(expire_s * 1e9)
             with store.snapshot():  # one state, whatever others write meanwhile
                 seq = store.latest().seq
@@ -131,6 +134,8 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         self._parts = parts
         self._follower = Follower(store, parts.spatial, parts.temporal, seq, parts.long_term.values())
         self._questions = SceneQuestions(parts.spatial, self._run, self._up_to_date)
+        self._forgetter = Forgetter(store, parts, self._follower, self._writing, self._now, self._check_open)
+        self._keeper = None if read_only else RetentionKeeper(store, self._forgetter)
         bench = SwapBack(store, parts, self._follower, self._writing, self._now, self._embedder)
         self._worker = HelperWorker(helpers, bench) if helpers and not read_only else None
 
@@ -268,10 +273,25 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         self._check_open()
         placed = None if choice.query is None else self._placed(choice.query)
         choice = replace(choice, kinds=choice.kinds or None, query=placed)
-        forgetter = Forgetter(
-            self._store, self._parts, self._follower, self._writing, self._now, self._check_open
-        )
-        return forgetter.forget(choice)
+        return self._forgetter.forget(choice)
+
+    def retain(self, **rules: str | int | None) -> dict[str, str | int]:
+        """Sets how long, or how many, records of each memory are kept from now on, and gives all rules:
+        ``retain(temporal="7d", episodic=10_000)``; None lifts one. Times are text ("90s", "30m", "12h",
+        "7d", "2w") by the robot's clock; see :class:`robomemory.retention.keeper.RetentionKeeper`. The store
+        keeps the rules, and a thread forgets by them while others write.
+
+        Raises:
+            InvalidQueryError: an unknown memory, or no time or count. StoreError. MemoryClosedError.
+        """
+        given = rules_from(rules)
+        self._check_open()
+        if given and self._keeper is not None:
+            with self._writing, self._store.turn():
+                self._check_open()
+                self._follower.follow()
+                self._keeper.change(given)
+        return {} if self._keeper is None else self._keeper.rules
 
     def steps(self) -> tuple[MemoryRecord, ...]:
         """The temporal buffer, oldest first."""
@@ -315,7 +335,8 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         have answered all that they were to be asked."""
         deadline = time.monotonic() + timeout_s
         asked = self._worker is None or self._worker.settle(timeout_s)
-        return self._parts.settle(max(0.0, deadline - time.monotonic())) and asked
+        kept = self._keeper is None or self._keeper.settle(max(0.0, deadline - time.monotonic()))
+        return self._parts.settle(max(0.0, deadline - time.monotonic())) and asked and kept
 
     def close(self) -> None:
         """Waits for a running ``remember``, then gives the file back; what helpers were still to be asked is
@@ -324,6 +345,8 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
             return
         if self._worker is not None:
             self._worker.close()
+        if self._keeper is not None:
+            self._keeper.close()
         with self._writing:
             if self._closed:
                 return

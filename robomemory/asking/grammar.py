@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 from robomemory.asking.answers import AnswerKind as Kind
-from robomemory.asking.patterns import CONTAINS, FORMS, IS_IT, IS_STATE, IS_THERE
+from robomemory.asking.patterns import CONTAINS, FORMS, IS_IT, IS_SO, IS_STATE, IS_THERE
 from robomemory.asking.times import TimeKind, TimeSaid, split_time
 
 LONGEST = 500
@@ -37,7 +37,8 @@ class AskedFor:
 
 
 _OPENINGS = re.compile(
-    r"^(?:please|pls|hey|hi|hello|ok|okay|excuse me|sorry|so|and|well|um|uh|tell me|show me|remind "
+    r"^(?:please|pls|hey|hi|hello|ok|okay|excuse me|sorry|so|and|well|um|uh|tell me|telling me|would you "
+    r"mind|give me|show me|remind "
     r"me|let me know|"
     r"(?:can|could|would|will) (?:you|u) (?:please |pls |kindly )?(?:tell me|show me|say|remind me|check|"
     r"look up|find out|help me find|find|locate)"
@@ -64,6 +65,21 @@ _SHORT = (
     (r"\b(did|is|was|has|have|are|does|do|were|could|would)n'?t\b", r"\1 not"), (r"\bu\b", "you"),
     (r"\bwats\b", "what is"),
 )  # fmt: skip
+_QUESTION_WORDS = (
+    "where",
+    "what",
+    "who",
+    "when",
+    "which",
+    "why",
+    "how",
+    "since",
+    "if",
+    "do",
+    "did",
+    "has",
+    "have",
+)
 _TYPOS = (
     "where", "what", "when", "who", "which", "since", "changed", "before", "inside", "yesterday", "minutes",
     "happened", "history", "location", "contents", "near",
@@ -210,6 +226,9 @@ def _parsed(text: str) -> AskedFor | None:
         if kind is Kind.INSIDE and not holder and re.search(r"hold|carry|grip|grasp", text):
             holder, relation = HAND, "held by"
         return AskedFor(kind, _name(thing), relation, _name(holder), past)
+    if not text.startswith(_QUESTION_WORDS) and (found := IS_SO.fullmatch(text)) is not None:
+        past = found["be"] in ("was", "were")  # "whether the fork is in the drawer"
+        return AskedFor(Kind.IS_IT, _name(found["thing"]), found["rel"], _name(found["holder"]), past)
     if (found := IS_STATE.fullmatch(text)) is not None and not found["thing"].startswith("there"):
         return AskedFor(Kind.IS_IT, _name(found["thing"]), "is", found["state"], text.startswith("w"))
     return None

@@ -138,6 +138,7 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
         r"when(?: was (?:that|it|this))?",
         Kind.WHEN_SEEN, False,
     ),
+    (rf"when (?:you|i|we) (?:last |first )?(?:saw|noticed|spotted) {T}(?: last)?", Kind.WHEN_SEEN, False),
     # who
     (
         rf"who (?:was the last (?:one |person )?(?:to|who|that) )?(?:all )?(?:has |have |had )?(?:last "
@@ -242,7 +243,8 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
         Kind.INSIDE, False,
     ),
     (
-        rf"(?:is there |are there |is |are )?(?:anything|something|things)(?: (?:else|left))? {PLACED} {H}",
+        rf"(?:is there |are there |is |are )?(?:still )?(?:anything|something|things)(?: (?:else|left))? "
+        rf"{PLACED} {H}",
         Kind.INSIDE, False,
     ),
     (
@@ -330,7 +332,7 @@ _GRAMMAR: tuple[tuple[str, Kind, bool], ...] = (
         Kind.WHERE, False,
     ),
     (
-        rf"where {T} (?:is|are|lies|can be found|might be|could be)(?: (?:{ING}))?",
+        rf"where {T} (?:is|are|went|ended up|lies|can be found|might be|could be)(?: (?:{ING}))?",
         Kind.WHERE, False,
     ),
     (
@@ -384,4 +386,5 @@ IS_THERE = re.compile(
     rf")(?P<thing>.+?) {REL} {H}"
 )
 CONTAINS = re.compile(rf"(?:does|do|did) {H} (?:still |already )?(?P<rel>contain|hold|have) {T}(?: in it)?")
+IS_SO = re.compile(rf"{T} (?P<be>is|are|was|were) (?:still |already |now |{ING} )*{REL} {H}")
 IS_STATE = re.compile(r"(?P<be>is|are|was|were) (?P<thing>.+?) (?:still |now |really )?(?P<state>[\w-]+)")

@@ -20,7 +20,7 @@ from robomemory.belief.relations import PLACE, STATE, opposite
 from robomemory.belief.sources import EvidenceSource, Settled, Writing
 from robomemory.graph.scene import Fact, Sighting
 from robomemory.records import Position
-from robomemory.timestamps import Moment
+from robomemory.timestamps import FOREVER, Moment
 
 
 class Known:
@@ -48,6 +48,7 @@ class Known:
         self._without: Callable[[Evidence], bool] = lambda _: False
         self._rows: dict[int, dict[int, Sighting]] = defaultdict(dict)  # of this update, by thing
         self._last_told: dict[int, Moment | None] = {}
+        self._stops: dict[int, tuple[Moment, Moment, Sighting | None]] = {}  # the last one asked for
 
     # Things
 
@@ -109,6 +110,7 @@ class Known:
     def _put_row(self, row: Sighting) -> None:
         self._out.sightings[row.id] = row
         self._rows[row.entity_id][row.id] = row
+        self._stops.pop(row.entity_id, None)
 
     def _track_back(self, key: int, at: Moment, most: int) -> list[Sighting]:
         """The last ``most`` believed places of ``key`` that began at ``at`` or before, the newest first."""
@@ -155,8 +157,15 @@ class Known:
         fold = self._out.folds.tracks.get(key) or self._folds.tracks.get(key)
         if fold is not None and fold.open is not None and fold.open.began <= at:
             return fold.open.position
-        back = self._track_back(key, at, 1)
-        return back[0].position if back and (back[0].until is None or at < back[0].until) else None
+        known = self._stops.get(key)
+        if known is None or not known[0] <= at < known[1]:
+            back = self._track_back(key, at, 1)
+            later = next(self._track_from(key, Moment(at.run, at.ns + 1)), None)
+            began = back[0].at if back else Moment(0, 0)
+            known = (began, FOREVER if later is None else later.at, back[0] if back else None)
+            self._stops[key] = known
+        row = known[2]
+        return None if row is None or (row.until is not None and row.until <= at) else row.position
 
     def _restored(self, row: Sighting) -> Spell:
         """The spell that ``row`` holds, as it was when it was last said."""

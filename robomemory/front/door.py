@@ -291,6 +291,10 @@ class Memory:
             rules["ids"] = [id]
         return self.robo.forget(**rules)
 
+    def retain(self, **rules: str | int | None) -> dict[str, str | int]:
+        """How long, or how many, records of each memory are kept; see :meth:`RoboMemory.retain`."""
+        return self.robo.retain(**rules)
+
     def at(self, stamp_ns: int, *, known: int | None = None, run: int | None = None) -> Then:
         """The memory as of ``stamp_ns`` [ns, the robot's clock], as it was known at ``known`` [ns, the
         computer's clock; None: now].

@@ -6,7 +6,6 @@ import threading
 from dataclasses import replace
 
 from robomemory.belief.carrying import CarriedPlace
-from robomemory.belief.evidence import Evidence, Told
 from robomemory.graph.current_graph import SceneState
 from robomemory.places.regions import Box
 from robomemory.records import MemoryKind, MemoryRecord, Position, Query, Recall
@@ -42,8 +41,15 @@ class SceneFinding:
         return {key: place for key, place in found.items() if within(query, place.position)}
 
     def fitting(self, query: Query, k: int) -> list[MemoryRecord]:
-        """The records that fit the conditions of ``query``, the newest first, at most ``k``: of a span
-        everything that was told in it; of a place the things that are there now; else all that stand."""
+        """The records that fit the conditions of ``query``, the newest first, at most ``k``."""
+        keys = self._fitting_keys(query, k)
+        records = self._store.by_id(keys)
+        return [records[key] for key in keys if key in records]
+
+    def _fitting_keys(self, query: Query, k: int) -> list[int]:
+        """The keys of the records that fit the conditions of ``query``, the newest first, at most ``k``: of
+        a span everything that was told in it; of a place the things that are there now; else all that
+        stand."""
         if query.span is not None:
             told = self._store.records_told(*query.span, query, MOST_TOLD)
             keys = [key for key, spot in told if within(query, spot)]
@@ -60,37 +66,40 @@ class SceneFinding:
         if query.filtered and query.region is not None and query.span is None:
             telling = self._store.telling(query, keys)
             keys = [key for key in keys if key in telling]
-        records = self._store.by_id(keys[:k])
-        return [records[key] for key in keys[:k] if key in records]
+        return keys[:k]
 
     def alike(self, asked: Asked) -> list[Recall]:
         """Of the records that fit the conditions of the query, those whose things are most like its text;
         what they say holds."""
         query = asked.query
-        records = self.fitting(replace(query, text=""), MOST_FOUND)
-        things: dict[int, set[int]] = {}
-        for e in self._store.evidence_of([record.id for record in records]):
-            if e.told is not Told.EMPTY:
-                things.setdefault(e.record_id, set()).update(_ends(e))
+        keys = self._fitting_keys(replace(query, text=""), MOST_FOUND)
+        told = self._store.ends_of(keys)
         with self._lock:
-            said = {key for _, keys in self._state.mentioned(query.text) for key in keys}
-            known = {key for keys in things.values() for key in keys if key in self._state.entities}
+            said = {key for _, named in self._state.mentioned(query.text) for key in named}
+            known = {end for _, ends in told.values() for end in ends if end in self._state.entities}
             like = {key: max(self._likeness(key, asked), 0.95 if key in said else 0.0) for key in known}
-        scored: list[tuple[float, MemoryRecord, int]] = []
-        for record in records:
-            ends = [(like[key], key) for key in things.get(record.id, ()) if key in like]
-            if ends:
-                score, key = max(ends)
-                scored.append((weighed(score, record.confidence), record, key))
-        scored.sort(key=lambda each: (each[0], each[1].moment, each[1].id), reverse=True)
+            rows = [r for key in known for r in (self._state.last.get(key), self._state.mentions.get(key))]
+        now = {row.record_id for row in rows if row is not None}
+        scored: list[tuple[float, int, int]] = []  # (score, record, thing)
+        for key in keys:
+            sure, ends = told.get(key, (0.0, set()))
+            if near := [(like[end], end) for end in ends if end in like]:
+                score, thing = max(near)
+                scored.append((weighed(score, sure), key, thing))
+        scored.sort(key=lambda each: -each[0])  # of equal ones the newest stays first
         answer: list[Recall] = []
-        for score, record, key in scored:
+        size = 4 * asked.k + 16
+        for start in range(0, len(scored), size):
+            part = scored[start : start + size]
+            records = self._store.by_id([key for _, key, _ in part])
+            for score, key, thing in part:
+                record = records.get(key)
+                if record is None or len(answer) >= asked.k:
+                    continue
+                if query.span is None and record.triple is None and key not in now:
+                    continue  # the thing has been seen elsewhere since, or is not there
+                if self._true(thing, record, query):
+                    answer.append(Recall(record, score))
             if len(answer) >= asked.k:
                 break
-            if self._true(key, record, query):
-                answer.append(Recall(record, score))
         return answer
-
-
-def _ends(e: Evidence) -> set[int]:
-    return {e.subject, e.object} - {0}

@@ -77,6 +77,11 @@ class Backend(StoreReader):
         :meth:`turn`."""
         raise NotImplementedError
 
+    def set_about(self, name: str, value: str) -> None:
+        """Has the store say ``value`` of itself under ``name``; durable once it returns. Within
+        :meth:`turn`."""
+        raise NotImplementedError
+
     def merge_words(self, kind: MemoryKind, pages: int) -> bool:
         """Goes on taking the words of forgotten texts out of the index of words, about so many ``pages`` of
         it (below 0: begins to). Whether there are more."""

@@ -67,6 +67,22 @@ class RecordFinding:
             found |= {int(str(key)) for (key,) in rows}
         return found
 
+    def ends_of(self, keys: Sequence[int]) -> dict[int, tuple[float, set[int]]]:
+        """{record: (its confidence, the things that it is about)} of the spatial records ``keys``."""
+        found: dict[int, tuple[float, set[int]]] = {}
+        for start in range(0, len(keys), 400):
+            part = list(keys[start : start + 400])
+            rows = self._all(
+                "SELECT DISTINCT e.record_id, e.subject, e.object, r.confidence FROM evidence e"
+                f" JOIN records r ON r.id = e.record_id WHERE e.record_id IN ({','.join('?' * len(part))})"
+                " AND e.told <> 4 AND e.retracted_ns IS NULL",
+                part,
+            )
+            for key, subject, obj, sure in rows:
+                _, ends = found.setdefault(int(str(key)), (float(str(sure)), set()))
+                ends |= {int(str(subject)), int(str(obj))} - {0}
+        return found
+
     def _told(self, kind: MemoryKind, query: Query) -> list[Condition]:
         """What ``query`` says of relation, source and metadata. A spatial record stands for all notes that
         said the same, so whoever told one of them is its source."""

@@ -16,14 +16,15 @@ from pathlib import Path
 from robomemory.store.forks import Owner
 from robomemory.vectors.ivf_index import IvfIndex
 
-VERSION = 2
+VERSION = 3
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """What a saved index is: of the memory ``kind``, with vectors up to the update ``seq``. ``newest_ns`` is
-    when the newest record in it was recorded: in the history of another store it was not."""
+    when the newest record in it was recorded: in a copy of the store that went on by itself it was not;
+    ``store_id`` tells it from the index of another store."""
 
     kind: str
     seq: int
@@ -34,15 +35,16 @@ class Label:
     crc32: int
     file: str
     newest_ns: int
+    store_id: str
     version: int = VERSION
 
 
 class IndexFiles:
     """The saved indices of the store at ``path``, in a folder beside it; None for a store in memory."""
 
-    def __init__(self, path: str, embedder: str, dim: int) -> None:
+    def __init__(self, path: str, embedder: str, dim: int, store_id: str) -> None:
         self._folder = None if path == ":memory:" else Path(f"{os.path.abspath(path)}-index")
-        self._embedder, self._dim = embedder, dim
+        self._embedder, self._dim, self._store_id = embedder, dim, store_id
         self._owner = Owner(str(self._folder))
 
     def save(self, kind: str, lists: IvfIndex, seq: int, newest_ns: int) -> None:
@@ -59,7 +61,8 @@ class IndexFiles:
             size, crc = _sum(scratch)
             _sync(scratch)
             os.replace(scratch, self._folder / name)
-            label = Label(kind, seq, self._embedder, self._dim, lists.trained_for, size, crc, name, newest_ns)
+            made_for = (self._embedder, self._dim, lists.trained_for)
+            label = Label(kind, seq, *made_for, size, crc, name, newest_ns, self._store_id)
             note = self._folder / f"{kind}.json.part"
             note.write_text(json.dumps(asdict(label)), encoding="utf-8")
             _sync(note)
@@ -83,6 +86,8 @@ class IndexFiles:
             path = self._folder / label.file
             if (label.version, label.embedder, label.dim) != (VERSION, self._embedder, self._dim):
                 raise ValueError(f"made for {label.embedder!r}, {label.dim} numbers, version {label.version}")
+            if label.store_id != self._store_id:
+                raise ValueError("it is the index of another store")
             if label.file != f"{kind}-{label.seq}.faiss" or _sum(path) != (label.size, label.crc32):
                 raise ValueError(f"{label.file} is not the file that was saved")
             return IvfIndex.read(path, label.trained_for), label.seq, label.newest_ns

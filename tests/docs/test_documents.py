@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,13 +44,22 @@ def test_every_recipe_is_there():
     assert {f"{name}.md" for name in RECIPES} <= listed
 
 
-def test_the_readme_shows_the_example_as_it_is():
-    shown = next(block.text for block in blocks(README) if block.language == "python")
-    example = (ROOT / "examples" / "lockstep.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("place", "name"), [(0, "lockstep.py"), (1, "memory.py")])
+def test_the_readme_shows_the_examples_as_they_are(place: int, name: str):
+    shown = [block.text for block in blocks(README) if block.language == "python"][place]
+    example = (ROOT / "examples" / name).read_text(encoding="utf-8")
     code = re.sub(r'\A""".*?"""\s*', "", example, flags=re.DOTALL)
     assert shown.strip() == code.strip()
     assert len([line for line in shown.splitlines() if line.startswith(("from ", "import "))]) <= 3
     assert len([line for line in shown.splitlines() if line.strip()]) <= 10
+
+
+def test_the_example_of_the_memory_answers(tmp_path: Path):
+    run = [sys.executable, str(ROOT / "examples" / "memory.py")]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert "left drawer" in done.stdout
+    assert "right" not in done.stdout
+    assert "camera" in done.stdout
 
 
 @pytest.mark.parametrize("path", OURS, ids=names)

@@ -71,6 +71,7 @@ WHERE = [
     ("where are my mugs", MUGS), ("is there a fork somewhere?", FORK), ("where did I leave the fork", FORK),
     ("hey, where'd you put the red mug?", RED), ("where on earth is the red mug", RED),
     ("what's the red mug's location?", RED), ("any idea where the fork might be?", FORK),
+    ("give me the position of the red mug", RED),
     ("Where do you keep the forks?", FORK), ("is the fork in the tray or in the drawer", FORK),
     ("i'm looking for the fork", FORK), ("where are the fork and the red mug?", ["fork", "red mug"]),
 ]  # fmt: skip
@@ -144,6 +145,7 @@ IS_IT = [
     ("is the drawer closed now?", False), ("was the drawer open 15 s ago", False),
     ("is the drawer empty?", False), ("is the blue mug next to the red mug", True),
     ("was there ever a mug in the drawer?", True), ("is my fork in the drawer", True),
+    ("could you check whether the fork is in the drawer", True),
     ("is the red mug dirty", None), ("is the blue mug in the drawer", None),
 ]  # fmt: skip
 

@@ -136,6 +136,16 @@ def test_one_frame_pairs_things_and_ends_what_is_not_there(memory):
     assert memory.where("mug")[0].position == (0.1, 0, 0)
 
 
+def test_words_with_a_source_find_what_is_so_now(memory):
+    for stamp, x in ((1, 0.0), (2, 1.0)):
+        memory.add(f"mug at {x}", about=["mug"], position=(x, 0, 0), stamp_ns=stamp * S, source="me")
+    assert texts(memory.find("mug", source="me")) == ["mug at 1.0"]
+    assert set(texts(memory.find("mug", source="me", between=(S, 2 * S)))) == {"mug at 0.0", "mug at 1.0"}
+    memory.not_seen(((1, 0, 0), 0.5), stamp_ns=3 * S)
+    assert memory.find("mug", source="me") == ()
+    assert len(memory.find(source="me")) == 2  # without words: all that was told
+
+
 def test_a_frame_is_kept_whole_or_not_at_all(memory):
     with pytest.raises(ValueError, match="position"):
         memory.add_frame([Seen("a", (0, 0, 0)), Seen("b", (0, 0, math.nan))], stamp_ns=1)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import threading
 from functools import partial
 
@@ -146,13 +147,16 @@ def test_a_saved_index_that_is_not_whole_is_rebuilt(large, harm):
         from robomemory.vectors.index_files import IndexFiles
 
         lists = IvfIndex.trained(512, 10, HashingEmbedder().embed([f"text {i}" for i in range(10)]))
-        IndexFiles(str(large), "hashing-512", 512).save("episodic", lists, 10**6, 0)
+        (store_id,) = sqlite3.connect(large).execute(
+            "SELECT value FROM about WHERE name = 'store_id'"
+        ).fetchone()
+        IndexFiles(str(large), "hashing-512", 512, store_id).save("episodic", lists, 10**6, 0)
     with opened(large) as memory:
         assert len(index_of(memory)) == 1_500
         assert all(finds(memory, i).startswith(f"moved box {i} ") for i in range(0, 1_500, 300))
 
 
-def test_an_index_beside_another_history_of_equal_length_is_rebuilt(large, note, tmp_path):
+def test_an_index_beside_another_history_of_equal_length_is_rebuilt(large, note, tmp_path, caplog):
     other = tmp_path / "other" / "scene.sqlite3"
     other.parent.mkdir()
     with RoboMemory(other, embedder=HashingEmbedder(), make_parts=SMALL) as memory:
@@ -160,6 +164,7 @@ def test_an_index_beside_another_history_of_equal_length_is_rebuilt(large, note,
         assert index_of(memory).wait(60)
     shutil.rmtree(f"{other}-index")
     shutil.copytree(f"{large}-index", f"{other}-index")
-    with opened(other) as memory:
+    with caplog.at_level("WARNING"), opened(other) as memory:
+        assert "it is the index of another store" in caplog.text
         found = memory.recall([Query("washed cup 7 in sink 49", kinds={"episodic"}, k=1)])[0]
         assert (found.text, round(found.score, 2)) == ("washed cup 7 in sink 49", 1.0)

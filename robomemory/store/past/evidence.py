@@ -215,6 +215,27 @@ class PastReads:
                 found[int(str(key))] = (MemoryKind(str(kind)), _moment((run, ns)), int(str(count)))
         return found
 
+    def stored(self, kind: MemoryKind) -> int:
+        """How many records of ``kind`` are there, replaced ones too."""
+        ((n,),) = self._all("SELECT count(*) FROM records WHERE kind = ?", (str(kind),))
+        return int(str(n))
+
+    def newest_stamp(self, run: int) -> int | None:
+        """The newest stamp of ``run`` [ns]; None where nothing was told in it."""
+        found: list[int] = []
+        for kind in MemoryKind:
+            rows = self._all(
+                "SELECT stamp_ns FROM records WHERE kind = ? AND run = ? ORDER BY stamp_ns DESC LIMIT 1",
+                (str(kind), run),
+            )
+            found += [int(str(ns)) for (ns,) in rows]
+        return max(found, default=None)
+
+    def about(self, name: str) -> str | None:
+        """What the store says of itself under ``name``; None where it says nothing."""
+        rows = self._all("SELECT value FROM about WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
     def labels(self, things: Sequence[int]) -> dict[int, str]:
         """{key: the name by which people tell it apart} of ``things``."""
         return {e.id: e.label for e in self.entities_of(things)}

@@ -141,6 +141,13 @@ class PostgresStore(Backend):
         with self._update(recorded_ns, rebuilt=True) as (db, seq), patience(db, LONG_S):
             writing.forget(db, gone, then, recorded_ns, seq)
 
+    def set_about(self, name: str, value: str) -> None:
+        with self._update(self.recorded_ns + 1, rebuilt=False) as (db, _):
+            db.execute(
+                "INSERT INTO about VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
     def scrub(self) -> None:
         """The tables are vacuumed; when the bytes leave the server's disk, log and copies is the server's
         affair."""

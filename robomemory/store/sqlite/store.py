@@ -200,6 +200,10 @@ class SqliteStore(SqliteReading):
     def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
         forget(self, gone, then, recorded_ns)
 
+    def set_about(self, name: str, value: str) -> None:
+        with self.writing(self.recorded_ns + 1) as (db, _):
+            db.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
+
     def merge_words(self, kind: MemoryKind, pages: int) -> bool:
         self.owner.check()
         with self._lock, self._errors("write"):

@@ -1,0 +1,107 @@
+"""Forgetting while the robot goes on, by call and by rule."""
+
+import threading
+import time
+
+import pytest
+
+from robomemory import InvalidQueryError, MemoryKind
+
+S = 10**9
+
+
+def episodes(memory, note, first, last, step=1):
+    memory.remember([note("episodic", f"moved box {i}", i) for i in range(first, last, step)])
+
+
+def test_writers_go_first_between_the_turns(memory, note):
+    """No write waits for all of a long forgetting: many are kept while it runs."""
+    for start in range(0, 600, 200):
+        memory.remember(
+            [note("spatial", f"mug {i}", i, "mug", at=(i, 0, 0)) for i in range(start, start + 200)]
+        )
+    kept, done = [], threading.Event()
+
+    def write():
+        while not done.is_set():
+            kept.append(memory.remember([note("episodic", f"extra {len(kept)}", 5_000 + len(kept))])[0])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not kept:
+        time.sleep(0.001)
+    before = len(kept)
+    assert memory.forget(before_ns=300 * S, kinds={"spatial"}) == 300
+    during = len(kept) - before
+    done.set()
+    writer.join()
+    assert during >= 5
+    assert memory.history("mug")[0].from_ns == 300 * S
+    assert len(memory.records(MemoryKind.EPISODIC)) == len(kept)
+
+
+def test_what_is_said_again_meanwhile_is_not_old(memory, note, monkeypatch):
+    memory.remember([note("spatial", "a mug", 1, "mug", at=(0, 0, 0))])
+    memory.remember([note("spatial", "a box", 1, "box", at=(1, 0, 0))])
+    weights, calls = memory._store.weights, []
+
+    def between(keys):
+        found = weights(keys)
+        if not calls:  # what is forgotten is chosen, and nothing is forgotten yet
+            calls.append(keys)
+            memory.remember([note("spatial", "a mug", 50, "mug", at=(0, 0, 0))])
+        return found
+
+    monkeypatch.setattr(memory._store, "weights", between)
+    assert memory.forget(before_ns=10 * S) == 1
+    assert memory.where_is("box") is None
+    assert memory.where_is("mug").stamp_ns == 50 * S
+
+
+def test_the_words_of_what_is_forgotten_leave_the_index(memory, note, both):
+    episodes(memory, note, 0, 300)
+    memory.forget(before_ns=290 * S)
+    for m in both():
+        assert len(list(m.recall(["moved box 5"], k=50))) == 10
+
+
+def test_rules_are_kept_and_applied(reopen, note):
+    memory = reopen()
+    episodes(memory, note, 0, 100)
+    memory.remember([note("semantic", "mugs are grasped at the rim", 5)])
+    assert memory.retain(episodic=10, semantic="1h") == {"episodic": 10, "semantic": "1h"}
+    assert memory.settle(20)
+    assert len(memory.records(MemoryKind.EPISODIC)) == 10
+    assert len(memory.records(MemoryKind.SEMANTIC)) == 1
+    memory = reopen()
+    assert memory.retain() == {"episodic": 10, "semantic": "1h"}
+    episodes(memory, note, 5_000, 5_030)
+    assert memory.retain(semantic="30m", temporal=None) == {"episodic": 10, "semantic": "30m"}
+    assert memory.settle(20)
+    assert memory.records(MemoryKind.SEMANTIC) == ()
+    assert {r.stamp_ns // S for r in memory.records()} == set(range(5_020, 5_030))
+    assert memory.retain(episodic=None, semantic=None) == {}
+
+
+def test_an_earlier_run_goes_once_this_one_has_lasted_as_long(memory, note):
+    memory.begin_run(0)
+    episodes(memory, note, 0, 50)
+    memory.begin_run(0)
+    memory.remember([note("episodic", "began again", 1)])
+    memory.retain(episodic="60s")
+    assert memory.settle(20)
+    assert len(memory.records()) == 51
+    memory.remember([note("episodic", "goes on", 100)])
+    memory.retain(episodic="60s")
+    assert memory.settle(20)
+    assert [r.text for r in memory.records()] == ["goes on"]
+
+
+@pytest.mark.parametrize(
+    "rules", [{"dreams": 5}, {"episodic": "7"}, {"episodic": "7 y"}, {"episodic": -1}, {"episodic": True},
+              {"episodic": 1.5}, {"episodic": "0d"}, {"episodic": "9" * 12 + "w"}],
+)  # fmt: skip
+def test_a_rule_that_is_none_is_told(memory, rules):
+    with pytest.raises(InvalidQueryError, match="retain"):
+        memory.retain(**rules)
+    assert memory.retain() == {}
