@@ -38,7 +38,7 @@ class RecordRow:
     picture: Picture | None = None
 
 
-class Move(NamedTuple):
+class Standee(NamedTuple):
     """What is told of ``thing`` counts for ``now``, and no longer for ``before``."""
 
     thing: int
@@ -50,9 +50,9 @@ class Move(NamedTuple):
 class Change:
     """What one update sets. ``rows`` are new, ``updates`` known ones with another stamp, confidence or
     ``replaced_by``; an entity, fact or sighting replaces the one of the same key. ``names`` holds the
-    vector of each new entity's name, ``moves`` which entities stand for others
-    than before; ``folds`` (None: others wrote it) are what the caches of belief become; ``stands`` {note: the known record that says
-    it already}."""
+    vector of each new entity's name, ``moves`` which entities stand for others than before; ``folds`` (None:
+    others wrote it) are what the caches of belief become; ``stands`` {note: the known record that says it
+    already}."""
 
     rows: tuple[RecordRow, ...] = ()
     updates: tuple[RecordRow, ...] = ()
@@ -60,7 +60,7 @@ class Change:
     names: tuple[tuple[int, F32], ...] = ()
     facts: tuple[Fact, ...] = ()
     sightings: tuple[Sighting, ...] = ()
-    moves: tuple[Move, ...] = ()
+    moves: tuple[Standee, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     folds: Folds | None = None
     stands: Mapping[int, int] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Who is who as one pure function of the claims: the same for every order in which they came.
 
-A claim says of two things that they are one, or that they are two. Of each pair the claims count as those of a
-fact do: the newest, unless it is much less sure. Pairs that are one are drawn together, the newest claim first,
-as far as no two things that are kept apart would become one.
+A claim says of two things that they are one, or that they are two. Of each pair the claims count as those of
+a fact do: the newest, unless it is much less sure. Pairs that are one are drawn together, the newest claim
+first, as far as no two things that are kept apart would become one.
 """
 
 from __future__ import annotations

@@ -113,10 +113,16 @@ class SceneState:
     def __contains__(self, key: int) -> bool:
         return key in self.entities or key in self.merged
 
-    def spelled_alike(self, name: str) -> frozenset[int]:
-        """The things without a number whose names differ from ``name`` in spelling at most: they are one
-        unless somebody keeps them apart."""
-        return frozenset(key for key, number in self._numbers.get(name_key(name), {}).items() if number == 1)
+    def without_number(self, name: str) -> list[int]:
+        """The things without a number whose names are spelled like ``name``."""
+        return [key for key, number in self._numbers.get(name_key(name), {}).items() if number == 1]
+
+    @property
+    def spelled_alike(self) -> set[Pair]:
+        """The pairs of things without a number whose names differ in spelling alone: they are one unless
+        somebody keeps them apart."""
+        firsts = ([k for k, number in each.items() if number == 1] for each in self._numbers.values())
+        return {pair(a, b) for keys in firsts if len(keys) > 1 for a in keys for b in keys if a < b}
 
     def last_ordinal(self, said: str) -> int:
         """The highest number of the things whose names are spelled like ``said``; 0: there are none."""

@@ -16,14 +16,13 @@ from typing import Protocol
 
 from robomemory.belief.believing import Believing
 from robomemory.belief.evidence import ALONE, CLAIMS, Evidence, Told
-from robomemory.belief.identity import WhoIsWho
 from robomemory.belief.folding import SAME_PLACE_M, Clock, Spell
 from robomemory.belief.folds import Folds
+from robomemory.belief.identity import WhoIsWho
 from robomemory.belief.relations import SAME
 from robomemory.belief.sources import EvidenceSource, Settled, Writing
 from robomemory.graph.current_graph import SceneState
-from robomemory.graph.entity_merging import Identities, Lookup, Rules, primary_name
-from robomemory.graph.regrouping import Regrouping, regrouped
+from robomemory.graph.entity_merging import Identities, Lookup, Regrouping, Rules, primary_name, regrouped
 from robomemory.graph.scene import Entity, Sighting
 from robomemory.graph.standing import Standing
 from robomemory.names import name_key, said_of, thing_name

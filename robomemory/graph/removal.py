@@ -12,9 +12,8 @@ from robomemory.belief.folding import Clock
 from robomemory.belief.folds import Folds
 from robomemory.belief.sources import EvidenceSource, Settled, Touched, Writing
 from robomemory.graph.current_graph import SceneState
-from robomemory.graph.entity_merging import Rules
+from robomemory.graph.entity_merging import Rules, regrouped, unknown
 from robomemory.graph.note_rules import placed
-from robomemory.graph.regrouping import regrouped, unknown
 from robomemory.graph.scene import Entity, Sighting
 from robomemory.names import name_key
 from robomemory.records import Position

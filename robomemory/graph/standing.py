@@ -17,8 +17,8 @@ Rows = tuple[RecordRow, ...]
 
 class Standing:
     """Of ``evidence``, and of what ``settled`` made of it. ``kept``: notes that are records of their own in
-    any case; ``mentioned`` gives the record that named a thing last (0: none), ``alike`` whether a record says
-    what it says of the very things that a piece of evidence is told of.
+    any case; ``mentioned`` gives the record that named a thing last (0: none), ``alike`` whether a record
+    says what it says of the very things that a piece of evidence is told of.
 
     ``stands_for`` {note: the record that stands for it}: of the notes that only say again what a record says.
     """
