@@ -158,11 +158,10 @@ class History:
         """Who is who if no more than ``told`` is known."""
         claims = [e for e in told if e.told in CLAIMS]
         links = {pair(*link) for link in self._store.links()}
-        ends = {end for e in claims for end in (e.subject_told, e.object_told)}
-        alike = grouped(sorted(labels), lambda key: name_key(labels[key])) if ends else {}
+        alike = grouped(sorted(labels), lambda key: name_key(labels[key]))
         ruled = {two for keys in alike.values() for two in combinations(keys, 2)}
         first: dict[int, Moment] = {}
-        for e in told if ruled or ends or links else ():
+        for e in told if ruled or claims or links else ():
             for end in (e.subject_told, e.object_told):
                 first[end] = min(first.get(end, e.at), e.at)
         return who_is_who(claims, links | ruled, lambda key: (first.get(key, FOREVER), labels.get(key, "")))
