@@ -1,5 +1,7 @@
 """Forgetting while the robot goes on, by call and by rule."""
 
+import math
+import random
 import threading
 import time
 
@@ -105,3 +107,23 @@ def test_a_rule_that_is_none_is_told(memory, rules):
     with pytest.raises(InvalidQueryError, match="retain"):
         memory.retain(**rules)
     assert memory.retain() == {}
+
+
+def test_a_ball_holds_what_was_carried_into_it_after_any_change(memory, note):
+    """Only what changed is looked at again; compared with looking at everything."""
+    rng, names = random.Random(7), [f"thing {i}" for i in range(12)]
+    for t in range(1, 60):
+        name, other = rng.sample(names, 2)
+        spot = (rng.choice((0.0, 0.4, 3.0)), rng.choice((0.0, 3.0)), 0.0)
+        at, says = rng.choice(
+            ((spot, None), (None, (name, "in", other)), (None, (name, "no longer in", other)))
+        )
+        key = memory.remember([note("spatial", f"{name} {t}", t, name, at=at, says=says)])[0]
+        if t % 9 == 0:
+            memory.forget(ids=[key])
+        spatial = memory._parts.spatial
+        places = {e.label: spatial.whereabouts(e) for e in spatial._state.entities.values()}
+        for center in ((0, 0, 0), (3, 3, 0)):
+            near = {n for n, p in places.items() if p.position and math.dist(p.position, center) <= 1}
+            found = spatial.places_within(center, 1.0)
+            assert {spatial._state.entities[k].label for k in found} == near, t
