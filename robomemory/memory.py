@@ -286,6 +286,8 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         """
         given = rules_from(rules)
         self._check_open()
+        if given:
+            self._store.check_writable()
         if given and self._keeper is not None:
             with self._writing, self._store.turn():
                 self._check_open()

@@ -12,7 +12,7 @@ from robomemory.belief.evidence import Evidence, Told
 from robomemory.embed.embedder import Embedder
 from robomemory.errors import MemoryClosedError
 from robomemory.fusion import collect, merge
-from robomemory.graph.removal import Without
+from robomemory.graph.removal import GraphWithout
 from robomemory.graph.scene import Entity
 from robomemory.graph.spatial import SpatialMemory
 from robomemory.longterm import LongTermMemory
@@ -175,7 +175,7 @@ class MemoryParts:
 
     def without(
         self, gone: Forgotten, ids: Ids, now_ns: int, steps: Collection[int] = ()
-    ) -> tuple[Consequences, Without]:
+    ) -> tuple[Consequences, GraphWithout]:
         """What follows in the store, and in the graph, once the records ``gone`` are forgotten, and before
         long the ``steps``."""
         mine = gone.ids.get(MemoryKind.SPATIAL, ())
@@ -240,7 +240,7 @@ class MemoryParts:
         else:
             self.spatial.load()
 
-    def drop(self, gone: Mapping[MemoryKind, Sequence[int]], graph: Without) -> None:
+    def drop(self, gone: Mapping[MemoryKind, Sequence[int]], graph: GraphWithout) -> None:
         """Takes records that were forgotten out of the caches."""
         for kind, part in self.long_term.items():
             part.drop(gone.get(kind, []))

@@ -93,6 +93,7 @@ class AsyncMemory(_Twin):
     update = _twin(Memory.update)
     retract = _twin(Memory.retract)
     forget = _twin(Memory.forget)
+    retain = _twin(Memory.retain)
     at = _twin(Memory.at)
     changes = _twin(Memory.changes)
     not_seen = _twin(Memory.not_seen)

@@ -291,7 +291,7 @@ class Memory:
             rules["ids"] = [id]
         return self.robo.forget(**rules)
 
-    def retain(self, **rules: str | int | None) -> dict[str, str | int]:
+    def retain(self, /, **rules: str | int | None) -> dict[str, str | int]:
         """How long, or how many, records of each memory are kept; see :meth:`RoboMemory.retain`."""
         return self.robo.retain(**rules)
 

@@ -44,6 +44,8 @@ class SceneState:
         self.held: dict[int, int] = defaultdict(
             int
         )  # {thing: facts that hold and say what it is in, on, ...}
+        self.stirred: set[int] = set()  # whose place may have changed by what holds them
+        self.away: dict[int, Position] = {}  # where things are that are not where they were seen
         self.by_name: dict[str, list[int]] = defaultdict(list)
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
         self._by_word: dict[str, set[str]] = defaultdict(set)
@@ -69,6 +71,8 @@ class SceneState:
         if known is None or known.name != entity.name:
             self.put_alias(entity.name, entity.id)
         self.entities[entity.id] = entity
+        if known is None or known.position != entity.position:
+            self.stirred.add(entity.id)
         if known is not None and known.position is not None:
             self._cells[_cell(known.position)].discard(entity.id)
             self._rooms[_cell(known.position, ROOM_M)].discard(entity.id)
@@ -148,10 +152,10 @@ class SceneState:
 
     def may_be_within(self, spot: Position, radius_m: float) -> set[int]:
         """The things that may be within ``radius_m`` [m] of ``spot``: those last seen near it, and those that
-        others may have carried there."""
+        others have carried there, once nothing is ``stirred``."""
         low = _cell((spot[0] - radius_m, spot[1] - radius_m, spot[2] - radius_m), ROOM_M)
         high = _cell((spot[0] + radius_m, spot[1] + radius_m, spot[2] + radius_m), ROOM_M)
-        found = {key for key, count in self.held.items() if count}
+        found = {key for key, place in self.away.items() if math.dist(place, spot) <= radius_m}
         if math.prod(b - a + 1 for a, b in zip(low, high, strict=True)) > len(self._rooms):
             return found.union(*self._rooms.values())
         spans = (range(a, b + 1) for a, b in zip(low, high, strict=True))
@@ -191,16 +195,28 @@ class SceneState:
             for end in {known.subject, known.object}:
                 self._drop_if_isolated(end)
 
+    def _stir(self, key: int) -> None:
+        """The place of ``key``, and of what it holds, may be another one."""
+        todo, seen = [key], {key}
+        while todo:
+            held = (self.facts[f] for f in self._into.get(todo.pop(), _NONE))
+            inner = {f.subject for f in held if f.relation in PLACE} - seen
+            seen |= inner
+            todo += inner
+        self.stirred |= seen
+
     def _link(self, fact: Fact) -> None:
         self.facts[fact.id] = fact
         if fact.relation in PLACE:
             self.held[fact.subject] += 1
+            self._stir(fact.subject)
         self.graph.add_edge(fact.subject, fact.object, key=fact.id)
         self._out[fact.subject][fact.id] = self._into[fact.object][fact.id] = None
 
     def _unlink(self, fact: Fact) -> None:
         if fact.relation in PLACE:
             self.held[fact.subject] -= 1
+            self._stir(fact.subject)
         del self.facts[fact.id], self._out[fact.subject][fact.id], self._into[fact.object][fact.id]
         self.graph.remove_edge(fact.subject, fact.object, key=fact.id)
 
@@ -208,6 +224,8 @@ class SceneState:
         kept = self.mentions if sighting.position is None else self.last
         key = sighting.entity_id
         before = kept.get(key)
+        if sighting.position is not None and (before is None or before.id != sighting.id or sighting.until):
+            self._stir(key)
         if sighting.expired_ns is not None or sighting.until is not None:
             if before is not None and before.id == sighting.id:
                 del kept[key]
@@ -242,6 +260,8 @@ class SceneState:
             self._cells[_cell(entity.position)].discard(key)
             self._rooms[_cell(entity.position, ROOM_M)].discard(key)
         self.last.pop(key, None)
+        self.away.pop(key, None)
+        self.stirred.discard(key)
         self.mentions.pop(key, None)
         self.folds.tracks.pop(key, None)
         for slot in [slot for slot in self.folds.slots if key in slot[1:]]:

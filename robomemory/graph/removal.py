@@ -34,7 +34,7 @@ class RemovalSource(EvidenceSource, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Without:
+class GraphWithout:
     """The graph without some records. ``kept``: what the store has to write; ``graph``: what becomes of the
     graph as it stands; ``lost``: the things of which nothing is left; ``mentions`` {thing: what names it now
     without a place, None: nothing}; ``newest`` {run: newest stamp known of it [ns]}."""
@@ -62,11 +62,11 @@ class Removal:
         self._state, self._source, self._rules = state, source, rules
         self._ids, self._update, self._again = frozenset(ids), update, tuple(again)
 
-    def run(self, *, retract: bool) -> Without:
+    def run(self, *, retract: bool) -> GraphWithout:
         """What changes; with ``retract`` the evidence stays, and tells until when it was believed."""
         gone = self._source.evidence_of(sorted(self._ids))
         if not gone:
-            return Without(Change(), Change())
+            return GraphWithout(Change(), Change())
         known = self._state.entities.keys()
         hit = {end for e in gone for end in (e.subject, e.object)} & known
         looked: set[int] = set()
@@ -113,7 +113,7 @@ class Removal:
         if retract:
             mentions = self._mentions(named, now)
             kept = replace(graph, sightings=(*seen, *mentions))
-            return Without(kept, replace(graph, sightings=(*graph.sightings, *mentions)), newest=newest)
+            return GraphWithout(kept, replace(graph, sightings=(*graph.sightings, *mentions)), newest=newest)
         kept = replace(
             graph,
             facts=tuple(f for f in facts if f.record_id not in self._ids),
@@ -121,7 +121,7 @@ class Removal:
             evidence=(),
         )
         said = {key: self._source.last_mention(key, self._ids) for key in named}
-        return Without(kept, graph, tuple(lost), said, newest)
+        return GraphWithout(kept, graph, tuple(lost), said, newest)
 
     def _newest(self, gone: Sequence[Evidence]) -> dict[int, int]:
         """{run: the newest stamp [ns] of what counts of it} without ``gone``; asked for only where facts get

@@ -15,7 +15,7 @@ from robomemory.graph.finding import SceneFinding
 from robomemory.graph.history import History
 from robomemory.graph.lookups import SceneLookups
 from robomemory.graph.note_rules import SceneUpdate
-from robomemory.graph.removal import Removal, Without
+from robomemory.graph.removal import GraphWithout, Removal
 from robomemory.graph.scene import (
     Fact,
 )
@@ -142,11 +142,11 @@ class SpatialMemory(SceneLookups, SceneViews, SceneFinding):
         ``again`` is evidence that they had taken back."""
         return Removal(self._state, self, self._rules, ids, update, again).run(retract=retract).kept
 
-    def forgotten(self, ids: Collection[int], update: Update) -> Without:
+    def forgotten(self, ids: Collection[int], update: Update) -> GraphWithout:
         """What becomes of the graph once the records ``ids`` are forgotten."""
         return Removal(self._state, self, self._rules, ids, update).run(retract=False)
 
-    def drop(self, without: Without) -> None:
+    def drop(self, without: GraphWithout) -> None:
         """Takes what was forgotten out of the graph."""
         self.known.clear()
         with self._lock:

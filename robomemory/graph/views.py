@@ -74,8 +74,15 @@ class SceneViews:
     def places_within(self, center: Position, radius_m: float) -> dict[int, CarriedPlace]:
         """Where each thing is now that is within ``radius_m`` [m] of ``center``."""
         with self._lock:
-            scenery = self._scenery()
-            keys = self._state.may_be_within(center, radius_m)
+            scenery, state = self._scenery(), self._state
+            while state.stirred:
+                key = state.stirred.pop()
+                place = carried(key, scenery) if state.held.get(key) else None
+                if place is None or place.position == state.entities[key].position:
+                    state.away.pop(key, None)
+                else:
+                    state.away[key] = place.position
+            keys = state.may_be_within(center, radius_m)
             found = ((key, carried(key, scenery)) for key in keys)
             return {k: p for k, p in found if p is not None and math.dist(p.position, center) <= radius_m}
 

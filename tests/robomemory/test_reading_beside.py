@@ -157,7 +157,8 @@ def test_every_call_that_writes_is_refused(where):
         for call in (
             lambda: reader.add("a"), lambda: reader.relate("a", "in", "b"), lambda: reader.retract(key),
             lambda: reader.update(key, text="b"), lambda: reader.update(key, metadata={"a": 1}),
-            lambda: reader.forget(key), lambda: reader.not_seen(((0, 0, 0), 1), stamp_ns=2),
+            lambda: reader.forget(key), lambda: reader.retain(episodic=1),
+            lambda: reader.not_seen(((0, 0, 0), 1), stamp_ns=2),
             lambda: reader.add_frame([], stamp_ns=1), lambda: reader.robo.begin_run(5),
             lambda: reader.robo.merge("mug", "mug"), lambda: reader.robo.remember([]),
             lambda: reader.robo.remember([Note("semantic", "a", 1)]),

@@ -1,5 +1,7 @@
 """Forgetting while the robot goes on, by call and by rule."""
 
+import math
+import random
 import threading
 import time
 
@@ -105,3 +107,51 @@ def test_a_rule_that_is_none_is_told(memory, rules):
     with pytest.raises(InvalidQueryError, match="retain"):
         memory.retain(**rules)
     assert memory.retain() == {}
+
+
+def test_a_ball_holds_what_was_carried_into_it_after_any_change(memory, note):
+    """Only what changed is looked at again; compared with looking at everything."""
+    rng, names = random.Random(7), [f"thing {i}" for i in range(12)]
+    for t in range(1, 60):
+        name, other = rng.sample(names, 2)
+        spot = (rng.choice((0.0, 0.4, 3.0)), rng.choice((0.0, 3.0)), 0.0)
+        at, says = rng.choice(
+            ((spot, None), (None, (name, "in", other)), (None, (name, "no longer in", other)))
+        )
+        key = memory.remember([note("spatial", f"{name} {t}", t, name, at=at, says=says)])[0]
+        if t % 9 == 0:
+            memory.forget(ids=[key])
+        spatial = memory._parts.spatial
+        places = {e.label: spatial.whereabouts(e) for e in spatial._state.entities.values()}
+        for center in ((0, 0, 0), (3, 3, 0)):
+            near = {n for n, p in places.items() if p.position and math.dist(p.position, center) <= 1}
+            found = spatial.places_within(center, 1.0)
+            assert {spatial._state.entities[k].label for k in found} == near, t
+
+
+def rows_read_to_forget_half(memory, note, first, frames):
+    """Rows that the store gives while the older half of ``frames`` at 5 Hz goes."""
+    notes = []
+    for i in range(frames):
+        t, name, place = first + i / 5, f"mug {i % 3}", ("tray", "shelf")[i // 90 % 2]
+        notes.append(note("spatial", name, t, name, at=(i // 60 * 0.1, i % 3, 0)))
+        notes.append(note("spatial", f"{name} in {place}", t, says=(name, "in", place)))
+    for start in range(0, len(notes), 200):
+        memory.remember(notes[start : start + 200])
+    read, count = memory._store._all, [0]
+
+    def counted(sql, values=()):
+        rows = read(sql, values)
+        count[0] += len(rows)
+        return rows
+
+    memory._store._all = counted
+    assert memory.forget(before_ns=round((first + frames / 10) * S)) > 0
+    memory._store._all = read
+    return count[0]
+
+
+def test_forgetting_the_older_half_is_linear(memory, note):
+    one = rows_read_to_forget_half(memory, note, 0, 900)
+    two = rows_read_to_forget_half(memory, note, 10_000, 1_800)
+    assert two < 3 * one
