@@ -170,7 +170,8 @@ class SceneUpdate:
         return settled
 
     def _named(self, key: int) -> str:
-        return name_key(self._who.thing(key).label) if key else ""
+        known = key in self._who.entities or key in self._state  # else nothing of it counts any more
+        return name_key(self._who.thing(key).label) if known else ""
 
     def _told_alike(self, e: Evidence, record: int) -> bool:
         """Whether ``record`` says what it says of the things that ``e`` is told of, by their own names."""
