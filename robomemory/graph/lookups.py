@@ -61,6 +61,10 @@ class SceneLookups:
         """What counts of ``things``, as subject or object, and what says that a ball was empty."""
         return self._store.evidence(things)
 
+    def was_told(self, thing: int, records: Collection[int]) -> bool:
+        """Whether anything but the ``records`` ever told of ``thing``, taken back or not."""
+        return self._store.was_told(thing, records)
+
     def mentions(self, thing: int) -> list[Sighting]:
         """What only named ``thing``, as it is believed."""
         return [s for s in self._store.sightings(SightingFilter(things=(thing,))) if s.position is None]

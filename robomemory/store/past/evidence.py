@@ -95,6 +95,12 @@ class PastReads:
             return None
         return Touched(min(f for f, _ in found), max(last for _, last in found), sure)
 
+    def was_told(self, thing: int, records: Collection[int]) -> bool:
+        """Whether anything but the ``records`` ever told of ``thing``, taken back or not."""
+        ends = ("subject = ?", "object = ? AND object != 0")
+        which = (f"SELECT 1 FROM evidence WHERE {end} AND {_but(records)} LIMIT 1" for end in ends)
+        return any(self._all(sql, (thing, *records)) for sql in which)
+
     def facts_from(self, thing: int, since: Moment) -> Iterator[Fact]:
         """The believed facts of ``thing`` as subject that began at ``since`` or later, oldest first."""
         sql = (
