@@ -155,9 +155,12 @@ class SpatialMemory(SceneLookups, SceneViews, SceneFinding):
                 return
             for key, mention in without.mentions.items():
                 self._state.put_mention(key, mention)
-            for key in without.lost:
+            # What was retracted, or another one stands for, stays in the store.
+            kept = {entity.id for entity in self._store.entities_of(without.lost)}
+            lost = [key for key in without.lost if key not in kept]
+            for key in lost:
                 self._state.remove(key)
-            self._names.remove(without.lost)
+            self._names.remove(lost)
             if without.newest is not None:
                 self._state.newest = dict(without.newest)
 
