@@ -86,9 +86,9 @@ def test_scenes_of_another_time(told, both):
 
 def test_what_was_known_at_another_time(memory, note, both):
     memory.remember([says(note, "mug|in|tray", 1)])
-    known = memory._store.recorded_ns
+    known = memory._store.latest().recorded_ns
     (wrong,) = memory.remember([says(note, "mug|in|sink", 2)])
-    error = memory._store.recorded_ns
+    error = memory._store.latest().recorded_ns
     memory.retract(wrong)
     for m in both():
         assert facts(m.scene()) == {"mug in tray"}
@@ -139,7 +139,7 @@ def test_a_merge_and_its_undoing(memory, note, both):
     for m in both():
         assert facts(m.scene()) == {"mug on table"}
         assert m.where_is("cup") == m.where_is("mug")
-    known = m._store.recorded_ns
+    known = m._store.latest().recorded_ns
     m.remember([says(note, "cup|not the same as|mug", 9)])
     assert facts(m.scene()) == {"mug in drawer", "cup on table"}
     assert facts(m.scene(known_ns=known)) == {"mug on table"}
