@@ -136,7 +136,8 @@ class Memory:
         """Remembers that ``subject`` ``relation`` ``object`` ("mug", "in", "drawer"; "mug", "no longer in",
         "drawer") and gives the key of the record that says so. ``position`` [m, in ``frame``] of the subject.
         Raises as :meth:`add`."""
-        checks.names("relate", (subject, relation, object), InvalidNoteError)
+        for name, value in (("subject", subject), ("relation", relation), ("object", object)):
+            checks.text(f"relate: {name}", value, InvalidNoteError)
         text = f"{subject} {relation} {object}"[: checks.MAX_TEXT]
         note = Note(
             "spatial", text, self._stamp(stamp_ns), (), position, (subject, relation, object), confidence,

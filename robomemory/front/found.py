@@ -82,7 +82,7 @@ def find(
 ) -> tuple[Found, ...]:
     """The records that fit; see :meth:`robomemory.Memory.find`."""
     pose = pose_at(robo, "find: frame", frame, stamp_ns)
-    query = asked.query(text, k or BEST if text else k, pose)
+    query = asked.query(text, BEST if text and k is None else k, pose)
     found = robo.recall([query], timeout_s=TIMEOUT_S)
     for kind, why in found.missing.items():
         raise StoreError(f"find: the {kind} memory gave no answer: {why}")
@@ -102,7 +102,7 @@ def find_pictures(
     pose = pose_at(robo, "find: frame", frame, stamp_ns)
     query = asked.query("picture", k, pose)
     alike = robo.alike(
-        picture, name=name, kinds=asked.kinds, k=k or BEST, min_score=asked.min_score, within=query
+        picture, name=name, kinds=asked.kinds, k=BEST if k is None else k, min_score=asked.min_score, within=query
     )
     return Compared((_found(each, pose, frame) for each in alike), alike.not_comparable)
 
