@@ -198,8 +198,8 @@ class Believing(Known):
             if fold.last is None:
                 fold.last = self._newest((key,))
             self._out.folds.tracks[key] = fold
-        elif key in self._folds.tracks:
-            self._out.folds.tracks[key] = replace(self._folds.tracks[key], trail=())
+        else:
+            self._out.folds.tracks[key] = replace(self._track_fold(key), trail=())
         differ = [at for at, *_ in now ^ known.keys()]
         if window == ALWAYS:
             return ALWAYS

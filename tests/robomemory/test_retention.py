@@ -155,3 +155,13 @@ def test_forgetting_the_older_half_is_linear(memory, note):
     one = rows_read_to_forget_half(memory, note, 0, 900)
     two = rows_read_to_forget_half(memory, note, 10_000, 1_800)
     assert two < 3 * one
+
+
+def test_what_was_lost_stays_lost_when_an_earlier_sighting_comes_late(reopen, note):
+    memory = reopen()
+    memory.remember([note("spatial", "a mug", 10, "mug", at=(0, 0, 0))])
+    memory.not_seen(((0, 0, 0), 0.1), 11 * S)
+    memory = reopen()  # nothing is at hand of what was folded
+    memory.remember([note("spatial", "a mug there", 2, "mug", at=(0.5, 0, 0))])
+    assert memory.where_is("mug").position is None
+    assert [s.from_ns // S for s in memory.history("mug")] == [2, 10]
