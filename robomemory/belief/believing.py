@@ -32,7 +32,6 @@ class Believing(Known):
         self,
         new: Sequence[Evidence],
         *,
-        merged: Mapping[int, int] | None = None,
         stale: Iterable[int] = (),
         fresh: Iterable[int] = (),
         old: Iterable[Fact] = (),
@@ -40,24 +39,21 @@ class Believing(Known):
         removed: Iterable[Evidence] = (),
         looked: Collection[int] = (),
     ) -> Settled:
-        """What ``new`` evidence changes. ``merged`` {gone: kept} things; ``stale``: things to be folded anew
+        """What ``new`` evidence changes. ``stale``: things to be folded anew
         from their beginning; ``fresh``: things nothing was known of; ``old``: facts that may have got too
         old. ``without``: known evidence that no longer counts, and what of it is ``removed`` now; ``looked``:
         the things that were ever seen in a ball that is among the new or the removed evidence."""
-        self._merged = merged or {}
         self._without = without or self._without
-        for gone in self._merged:
-            self._gone[self._final(gone)].append(gone)
-        self._new = [e for e in map(self._moved, new) if not of_itself(e)]
-        self._fresh = {self._final(key) for key in fresh} - self._gone.keys() - set(self._gone)
+        self._new = [e for e in new if not of_itself(e)]
+        self._fresh = set(fresh)
         self._balls = self._out.folds.empty = [e for e in self._new if e.told is Told.EMPTY]
         self._tracks: dict[int, Window] = {}
         self._slots: dict[Slot, Window] = {}
-        for key in {self._final(key) for key in (*self._merged, *stale)}:
+        for key in set(stale):
             self._tracks[key] = ALWAYS
             for end in self._related(key):
                 self._slots[self._slot(*end)] = ALWAYS
-        taken = [e for e in map(self._moved, removed) if not of_itself(e)]
+        taken = [e for e in removed if not of_itself(e)]
         self._take_out(taken, looked)
         moved: dict[Slot, list[Move]] = defaultdict(list)
         seen = grouped((e for e in self._new if e.told is Told.SEEN), lambda e: e.subject)
@@ -74,7 +70,7 @@ class Believing(Known):
                 widen(self._slots, self.slot(e), e.at, e.at)
             elif e.told is Told.EMPTY:
                 for key in looked:
-                    widen(self._tracks, self._final(key), e.at, e.at)
+                    widen(self._tracks, key, e.at, e.at)
 
     # Tracks
 
@@ -86,7 +82,7 @@ class Believing(Known):
     ) -> None:
         """Where things were, and what depends on it."""
         changed: dict[int, Window] = {}
-        near = {self._final(key) for key in looked} if self._balls else set()
+        near = set(looked) if self._balls else set()
         for key in (*seen, *sorted(near - seen.keys())):
             items = seen.get(key, [])
             balls = self._balls if key in near else []
@@ -102,7 +98,7 @@ class Believing(Known):
     def _track_fold(self, key: int) -> TrackFold:
         """The fold of ``key`` as it was before this update."""
         fold = self._folds.tracks.get(key)
-        if fold is not None and not self._merged:
+        if fold is not None:
             return fold
         back = self._track_back(key, FOREVER, 1)
         fold = TrackFold(last=self._newest((key,)))
@@ -212,7 +208,7 @@ class Believing(Known):
     def _resume_track(self, key: int, first: Moment) -> tuple[Moment, Spell | None]:
         """From when on ``key`` is folded anew if something changed at ``first``, and the spell that was open
         before."""
-        fold = None if self._merged else self._folds.tracks.get(key)
+        fold = self._folds.tracks.get(key)
         if fold is not None and (state := state_before(fold.trail, first)) is not None:
             return first, state[1]
         back = self._track_back(key, first, 2)
@@ -254,7 +250,7 @@ class Believing(Known):
     def _slot_fold(self, slot: Slot) -> SlotFold:
         """The fold of ``slot`` as it was before this update."""
         fold = self._folds.slots.get(slot)
-        if fold is not None and not self._merged:
+        if fold is not None:
             return fold
         fold = SlotFold(last=self._newest(ends_of(slot)))
         for end in ends_of(slot):
@@ -346,7 +342,7 @@ class Believing(Known):
 
     def _resume_slot(self, slot: Slot, first: Moment) -> tuple[Moment, Spell | None]:
         """As :meth:`_resume_track`."""
-        fold = None if self._merged else self._folds.slots.get(slot)
+        fold = self._folds.slots.get(slot)
         if fold is not None and (state := state_before(fold.trail, first)) is not None:
             return first, state[1]
         back = self._slot_back(slot, first, 2)

@@ -10,7 +10,7 @@ import heapq
 import itertools
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself, slot_of
@@ -24,8 +24,7 @@ from robomemory.timestamps import FOREVER, Moment
 
 
 class Known:
-    """What ``source`` and ``folds`` know, with the evidence and the merges of one update. Folds are not
-    touched."""
+    """What ``source`` and ``folds`` know, with the evidence of one update. Folds are not touched."""
 
     def __init__(
         self,
@@ -42,8 +41,6 @@ class Known:
         self._out = Settled()
         self._new: list[Evidence] = []
         self._balls: list[Evidence] = []  # new ones
-        self._merged: Mapping[int, int] = {}
-        self._gone: dict[int, list[int]] = defaultdict(list)
         self._fresh: set[int] = set()
         self._without: Callable[[Evidence], bool] = lambda _: False
         self._rows: dict[int, dict[int, Sighting]] = defaultdict(dict)  # of this update, by thing
@@ -52,20 +49,9 @@ class Known:
 
     # Things
 
-    def _final(self, key: int) -> int:
-        while key in self._merged:
-            key = self._merged[key]
-        return key
-
     def _keys(self, key: int) -> tuple[int, ...]:
-        """The keys under which something may be stored of ``key``."""
-        mine = () if key in self._fresh else (key,)
-        return (*mine, *self._gone.get(key, ()))
-
-    def _moved(self, e: Evidence) -> Evidence:
-        if not self._merged:
-            return e
-        return replace(e, subject=self._final(e.subject), object=self._final(e.object))
+        """``key``, if anything may be stored of it."""
+        return () if key in self._fresh else (key,)
 
     # Evidence
 
@@ -74,7 +60,7 @@ class Known:
         streams: list[Iterable[Evidence]] = [
             self._source.evidence_from(key, since) for thing in things for key in self._keys(thing)
         ]
-        stored = (self._moved(e) for e in heapq.merge(*streams, key=lambda e: e.at) if not self._without(e))
+        stored = (e for e in heapq.merge(*streams, key=lambda e: e.at) if not self._without(e))
         new = sorted((e for e in self._new if e.subject in things and e.at >= since), key=lambda e: e.at)
         for at, items in itertools.groupby(heapq.merge(stored, new, key=lambda e: e.at), lambda e: e.at):
             if found := [e for e in items if not of_itself(e)]:
@@ -102,8 +88,7 @@ class Known:
         """The (subject, relation, object) that anything was ever said of, with ``key`` as an end."""
         found = [t for each in self._keys(key) for t in self._source.related(each)]
         found += [(e.subject, e.relation, e.object) for e in self._new if e.told in FACTS]
-        ends = {(self._final(s), r, self._final(o)) for s, r, o in found}
-        return {t for t in ends if key in (t[0], t[2])}
+        return {t for t in found if key in (t[0], t[2])}
 
     # Tracks
 
@@ -116,9 +101,7 @@ class Known:
         """The last ``most`` believed places of ``key`` that began at ``at`` or before, the newest first."""
         mine = self._rows.get(key, {})
         rows = {
-            r.id: replace(r, entity_id=key)
-            for each in self._keys(key)
-            for r in self._source.track_back(each, at, most + len(mine))
+            r.id: r for each in self._keys(key) for r in self._source.track_back(each, at, most + len(mine))
         }
         found = [r for r in (rows | mine).values() if r.expired_ns is None and r.at <= at]
         return sorted(found, key=lambda r: (r.at, r.id), reverse=True)[:most]
@@ -127,9 +110,7 @@ class Known:
         """The believed places of ``key`` that began at ``since`` or later, oldest first."""
         mine = self._rows.get(key, {})
         streams = [self._source.track_from(each, since) for each in self._keys(key)]
-        stored = (
-            replace(r, entity_id=key) for r in heapq.merge(*streams, key=lambda r: r.at) if r.id not in mine
-        )
+        stored = (r for r in heapq.merge(*streams, key=lambda r: r.at) if r.id not in mine)
         new = sorted((r for r in mine.values() if r.expired_ns is None and r.at >= since), key=lambda r: r.at)
         return heapq.merge(stored, new, key=lambda r: r.at)
 
@@ -203,7 +184,7 @@ class Known:
         size, found = 4 * most, list[Fact]()
         while keys:
             rows = self._source.facts_back(keys, relations, keys if len(ends) > 1 else None, at, size)
-            found = [f for f in map(self._fact_moved, rows) if self._slot_of(f) == slot]
+            found = [f for f in rows if self._slot_of(f) == slot]
             if len(found) >= most or len(rows) < size:
                 break
             size *= 8
@@ -212,7 +193,7 @@ class Known:
     def _slot_from(self, slot: Slot, since: Moment) -> Iterator[Fact]:
         """The facts of ``slot`` that are believed and began at ``since`` or later, oldest first."""
         streams = [self._source.facts_from(key, since) for end in ends_of(slot) for key in self._keys(end)]
-        rows = map(self._fact_moved, heapq.merge(*streams, key=lambda f: f.valid_from))
+        rows = heapq.merge(*streams, key=lambda f: f.valid_from)
         return (f for f in rows if self._slot_of(f) == slot)
 
     def _relations(self, slot: Slot) -> tuple[str, ...]:
@@ -224,11 +205,6 @@ class Known:
         relation = slot[0] if self._validity else slot[0].removeprefix("fact ")
         other = opposite(relation)
         return (relation, other) if other else (relation,)
-
-    def _fact_moved(self, f: Fact) -> Fact:
-        if not self._merged:
-            return f
-        return replace(f, subject=self._final(f.subject), object=self._final(f.object))
 
 
 def is_place(slot: Slot) -> bool:
