@@ -40,12 +40,13 @@ class Candidate:
 
 
 def candidates_of(memory: RoboMemory, name: str) -> tuple[Candidate, ...]:
-    """Every thing of ``memory`` that ``name`` may mean, seen last first.
+    """Every thing of ``memory`` that ``name`` may mean: those of that name, then those whose names say
+    more ("my mug" of "mug"), seen last first.
 
     Raises:
         InvalidQueryError: ``name`` is empty.
     """
-    return tuple(candidate_of(thing, *memory.told_of(thing)) for thing in memory.named(name))
+    return tuple(candidate_of(thing, *memory.told_of(thing)) for thing in memory.candidates(name))
 
 
 def candidate_of(

@@ -52,6 +52,10 @@ class SceneAnswers:
         """See :meth:`SceneQuestions.named`."""
         return self._questions.named(name)
 
+    def candidates(self, name: str) -> list[Entity]:
+        """See :meth:`SceneQuestions.candidates`."""
+        return self._questions.candidates(name)
+
     def now(self) -> Moment:
         """See :meth:`SceneQuestions.now`."""
         return self._questions.now()

@@ -148,6 +148,12 @@ class SceneQuestions:
         found = self._spatial.all_called(Query(name).text)
         return sorted(found, key=lambda e: (e.last_seen, -e.ordinal), reverse=True)
 
+    def candidates(self, name: str) -> list[Entity]:
+        """As :meth:`named`, then the things whose names say more, seen last first."""
+        found = self.named(name)
+        more = [e for e in self._spatial.may_mean(Query(name).text) if e not in found]
+        return [*found, *sorted(more, key=lambda e: (e.last_seen, -e.ordinal), reverse=True)]
+
     def now(self) -> Moment:
         """The newest moment of the current run that anything is known of; its stamp 0, if nothing is."""
         self._up_to_date()

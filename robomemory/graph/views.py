@@ -11,7 +11,7 @@ from robomemory.belief.identity import pair
 from robomemory.graph.current_graph import SceneState
 from robomemory.graph.history import History
 from robomemory.graph.scene import Entity, Fact, SceneFact, SceneGraph, SceneObject, Whereabouts, scene_fact
-from robomemory.names import METRIC, PLACE, content, name_key, thing_name
+from robomemory.names import METRIC, PLACE, content, name_key, owner, thing_name
 from robomemory.records import Position
 from robomemory.timestamps import Moment
 
@@ -108,6 +108,21 @@ class SceneViews:
                 k for n in state.names_holding(content(wanted)) for k in state.by_name[name_key(n)]
             ]
             return [state.entities[k] for k in dict.fromkeys(keys)]
+
+    def may_mean(self, name: str) -> list[Entity]:
+        """As :meth:`all_called`, then the things whose names say more than ``name`` does: "blue mug" and "my
+        mug" of "mug", but not "mug rack"; nobody else's where ``name`` says whose it is."""
+        wanted = thing_name(name)
+        with self._lock:
+            state, said = self._state, content(name_key(wanted))
+            longer = [
+                key
+                for each in state.names_holding(said)
+                if said and content(name_key(each))[-1:] == said[-1:] and owner(wanted) in ("", owner(each))
+                for key in state.by_name[name_key(each)]
+            ]
+            found = [*(e.id for e in self.all_called(name)), *longer]
+            return [state.entities[key] for key in dict.fromkeys(found)]
 
     def told_of(self, name: str, entity: Entity) -> Entity:
         """Of the things that ``entity`` stands for, the one that ``name`` means."""

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from robomemory import HashingEmbedder, InvalidQueryError, MemoryKind, RoboMemory
+from robomemory import HashingEmbedder, InvalidQueryError, Memory, MemoryKind, RoboMemory
 
 
 def facts(memory):
@@ -234,3 +234,13 @@ def test_newer_truths_replace_older_ones_by_rule(memory, note, both):
             "the top drawer does not stick",
         }
         assert len(m.records(MemoryKind.SEMANTIC)) == 6  # nothing is erased
+
+
+def test_a_name_gives_every_candidate():
+    with Memory(embedder=HashingEmbedder()) as memory:
+        for i, name in enumerate(("mug", "my mug", "your mug", "blue mug", "mug rack"), 1):
+            memory.add(name, about=[name], position=(i, 0, 0), stamp_ns=i)
+        assert [c.name for c in memory.where("mug")] == ["mug", "blue mug", "your mug", "my mug"]
+        assert [c.name for c in memory.where("my mugs")] == ["my mug"]
+        assert [c.name for c in memory.where("blue mug")] == ["blue mug"]
+        assert memory.where("unicorn") == ()
