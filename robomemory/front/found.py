@@ -102,8 +102,9 @@ def find_pictures(
     pose = pose_at(robo, "find: frame", frame, stamp_ns)
     query = asked.query("picture", k, pose)
     alike = robo.alike(
-        picture, name=name, kinds=asked.kinds, k=BEST if k is None else k, min_score=asked.min_score, within=query
-    )
+        picture, name=name, kinds=asked.kinds, k=BEST if k is None else k, min_score=asked.min_score,
+        within=query,
+    )  # fmt: skip
     return Compared((_found(each, pose, frame) for each in alike), alike.not_comparable)
 
 
