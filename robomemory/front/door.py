@@ -149,8 +149,8 @@ class Memory:
     def where(self, name: str, *, frame: str = "", stamp_ns: int | None = None) -> tuple[Candidate, ...]:
         """Every thing that ``name`` may mean, with where it is and how that is known: those of that name,
         then those whose names say more ("my mug" of "mug"), each part seen last first; empty if nothing is
-        known of that name. Positions are in ``frame`` (empty: the memory's own) as it was at ``stamp_ns`` [ns]
-        (None: at the newest moment known of).
+        known of that name. Positions are in ``frame`` (empty: the memory's own) as it was at ``stamp_ns``
+        [ns] (None: at the newest moment known of).
 
         Raises:
             InvalidQueryError: ``name`` is empty, or the frame unknown.
