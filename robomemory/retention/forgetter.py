@@ -1,15 +1,16 @@
 """Forgetting while the robot goes on: in small transactions, between which whoever waits to write does.
 
-What is chosen is worked off from the oldest on. After each transaction the store is consistent, and holds
+What is chosen is worked off thing by thing, each from its oldest record on: what is left of a thing is folded
+anew once for many of its records. After each transaction the store is consistent, and holds
 what it would hold if what is left were all that was ever told. A process that is killed in between has
 forgotten a part; the same rule finds the rest.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from time import perf_counter
 
 from robomemory.memory_parts import MemoryParts
 from robomemory.records import MemoryKind
@@ -19,7 +20,7 @@ from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.locks import FairLock
 from robomemory.update_protocol import Change
 
-TURN_S = 0.03
+TURN_S = 0.04
 """One transaction should take about so long [s]."""
 
 LINES = 40
@@ -27,15 +28,16 @@ LINES = 40
 
 
 class Doomed:
-    """The records of a choice with the moments that they had, oldest first, and how much rests on each."""
+    """The records of a choice with the moments that they had, and how much rests on each; those of one thing
+    together, oldest first."""
 
     def __init__(self, store: Backend, gone: Forgotten) -> None:
         self.ids = gone.every
         found = store.weights(self.ids)
-        self._moments = {key: moment for key, (_, moment, _) in found.items()}
-        self._kinds = {key: kind for key, (kind, _, _) in found.items()}
-        self._weights = {key: 1 + weight for key, (_, _, weight) in found.items()}
-        self._left = sorted(found, key=lambda key: (self._moments[key], key), reverse=True)
+        self._moments = {key: each.moment for key, each in found.items()}
+        self._kinds = {key: each.kind for key, each in found.items()}
+        self._weights = {key: 1 + each.evidence for key, each in found.items()}
+        self._left = sorted(found, key=lambda k: (found[k].thing, found[k].moment, k), reverse=True)
 
     def of(self, kind: MemoryKind) -> list[int]:
         return [key for key, mine in self._kinds.items() if mine is kind]
@@ -51,9 +53,9 @@ class Doomed:
     def standing(self, store: Backend, part: list[int], *, unmoved: bool) -> Forgotten:
         """Those of ``part`` that are still there; ``unmoved``: and that nobody has said again since."""
         ids: dict[MemoryKind, list[int]] = {}
-        for key, (kind, moment, _) in store.weights(part).items():
-            if not unmoved or moment == self._moments[key]:
-                ids.setdefault(kind, []).append(key)
+        for key, now in store.weights(part).items():
+            if not unmoved or now.moment == self._moments[key]:
+                ids.setdefault(now.kind, []).append(key)
         return Forgotten(ids)
 
 
@@ -92,9 +94,9 @@ class Forgetter:
         try:
             emptied = list(self._draw_lines(doomed))
             while part := doomed.part(weight):
-                began = time.perf_counter()
+                began = perf_counter()
                 count += self._turn(doomed, part, unmoved=unmoved)
-                spent = time.perf_counter() - began
+                spent = perf_counter() - began
                 weight = min(max(weight * min(max(TURN_S / spent, 0.5), 2.0), 1.0), 5_000.0)
             if emptied:
                 self._commit(Forgotten({MemoryKind.TEMPORAL: emptied}), Consequences(Change()))

@@ -1,5 +1,6 @@
 """Forgetting while the robot goes on, by call and by rule."""
 
+import itertools
 import math
 import random
 import threading
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from robomemory import InvalidQueryError, MemoryKind
+from robomemory.retention import forgetter
 
 S = 10**9
 
@@ -157,7 +159,9 @@ def rows_read_to_forget_half(memory, note, first, frames):
     return count[0]
 
 
-def test_forgetting_the_older_half_is_linear(memory, note):
+def test_forgetting_the_older_half_is_linear(memory, note, monkeypatch):
+    steady = itertools.count(0.0, forgetter.TURN_S).__next__  # every turn takes as long as it should
+    monkeypatch.setattr(forgetter, "perf_counter", steady)
     one = rows_read_to_forget_half(memory, note, 0, 900)
     two = rows_read_to_forget_half(memory, note, 10_000, 1_800)
     assert two < 3 * one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from robomemory.belief.evidence import Evidence
 from robomemory.belief.sources import Touched
@@ -18,6 +18,16 @@ FIRST, MOST = 64, 2048
 
 Row = tuple[object, ...]
 R = TypeVar("R")
+
+
+class RecordWeight(NamedTuple):
+    """A record's ``kind`` and ``moment``, how much evidence it stands for, and a ``thing`` that this is of
+    (0: none)."""
+
+    kind: MemoryKind
+    moment: Moment
+    evidence: int
+    thing: int
 
 
 class PastReads:
@@ -208,17 +218,21 @@ class PastReads:
         rows = self._all(f"SELECT DISTINCT entity_id FROM sightings WHERE {' AND '.join(where)}", values)
         return [int(str(key)) for (key,) in rows]
 
-    def weights(self, records: Sequence[int]) -> dict[int, tuple[MemoryKind, Moment, int]]:
-        """{key: (kind, moment, pieces of evidence that it stands for)} of the ``records`` that are there."""
-        found: dict[int, tuple[MemoryKind, Moment, int]] = {}
+    def weights(self, records: Sequence[int]) -> dict[int, RecordWeight]:
+        """{key: what it weighs} of the ``records`` that are there."""
+        found: dict[int, RecordWeight] = {}
         for start in range(0, len(records), 400):
             part = list(records[start : start + 400])
             sql = (
-                "SELECT id, kind, run, stamp_ns, (SELECT count(*) FROM evidence WHERE record_id = records.id)"
+                "SELECT id, kind, run, stamp_ns,"
+                " (SELECT count(*) FROM evidence WHERE record_id = records.id),"
+                " (SELECT coalesce(max(subject), 0) FROM evidence WHERE record_id = records.id)"
                 f" FROM records WHERE id IN ({_marks(part)})"
             )
-            for key, kind, run, ns, count in self._all(sql, part):
-                found[int(str(key))] = (MemoryKind(str(kind)), _moment((run, ns)), int(str(count)))
+            for key, kind, run, ns, count, thing in self._all(sql, part):
+                moment = _moment((run, ns))
+                weight = RecordWeight(MemoryKind(str(kind)), moment, int(str(count)), int(str(thing)))
+                found[int(str(key))] = weight
         return found
 
     def stored(self, kind: MemoryKind) -> int:
