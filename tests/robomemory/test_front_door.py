@@ -112,7 +112,8 @@ def test_what_is_not_seen(memory):
     "call",
     [
         lambda m: m.find(), lambda m: m.find("a", k=0), lambda m: m.find("a", k=True),
-        lambda m: m.find(box=5),         lambda m: m.find(box=((1, 1, 1), (0, 0, 0))), lambda m: m.find("", near=((0, 0, 0), -1)),
+        lambda m: m.find(box=5), lambda m: m.find(box=((1, 1, 1), (0, 0, 0))),
+        lambda m: m.find("", near=((0, 0, 0), -1)),
         lambda m: m.get(-1), lambda m: m.get("1"), lambda m: m.where(""), lambda m: m.at(-1),
         lambda m: m.at(1, known="now"), lambda m: m.retract(99), lambda m: m.retract(None),
         lambda m: m.forget(), lambda m: m.add(""), lambda m: m.add("a", kind="dream"),
