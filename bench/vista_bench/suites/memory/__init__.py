@@ -24,6 +24,7 @@ CELLS = {
     "again": ("vista_bench.suites.memory.again", "AgainCell"),
     "textworlds": ("vista_bench.textworlds.cell", "TextWorldsCell"),
     "taught": ("vista_bench.suites.memory.taught", "TaughtCell"),
+    "retention": ("vista_bench.suites.memory.retention", "RetentionCell"),
     "peers": ("vista_bench.peers.cell", "PeersCell"),
 }
 ASKED_FOR = ("peers",)
