@@ -32,6 +32,9 @@ CHUNK = 4096
 COMMON = 300
 """A word that stands in more records than this tells nothing apart, and scoring it would take long."""
 
+HOLDERS = 300
+"""So many records that hold rare words are looked at for the other words of a question."""
+
 RECENT = frozenset({"last", "latest", "newest", "recent", "recently", "lately"})
 """Words that ask for the newest of what fits."""
 
@@ -371,6 +374,16 @@ class StoreReader(PictureRows, PastReads, RecordFinding, TellingReads):
 def tokens(text: str) -> list[str]:
     """The words of ``text`` as the index of words sees them, before stemming."""
     return words(text.replace("_", " "))
+
+
+def others(asked: Collection[str], rare: Collection[str]) -> frozenset[str]:
+    """The words of ``asked`` that are common here and yet say something."""
+    return frozenset(asked) - FILLERS - frozenset(rare)
+
+
+def held(text: str, common: frozenset[str]) -> int:
+    """How many of the words ``common`` a text holds: each counts for less than a rare one."""
+    return len(common.intersection(tokens(text)))
 
 
 def _bytes(value: object) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -339,7 +339,8 @@ def test_since_i_left_without_a_record(memory: Memory):
 
 
 def test_a_wall_clock_knows_yesterday(tmp_path):
-    now = time.time_ns()
+    noon = datetime.now().replace(hour=12, minute=0, second=0, microsecond=0)  # "yesterday" ends at midnight
+    now = int(noon.timestamp()) * S
     with Memory(tmp_path / "wall.sqlite3", embedder=HashingEmbedder(), clock_ns=lambda: now) as memory:
         memory.relate("mug", "in", "drawer", stamp_ns=now - 30 * 3600 * S)
         memory.relate("mug", "in", "tray", stamp_ns=now - 60 * S)

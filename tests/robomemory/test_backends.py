@@ -188,3 +188,13 @@ def test_metadata(memory, note, both):
         assert m.record(key).metadata == {"room": "kitchen", "floor": 2}
     with pytest.raises(InvalidQueryError, match="no record that stands"):
         m.annotate(key + 1, {})
+
+
+def test_common_words_decide_among_many_that_hold_a_rare_one(memory, note, both):
+    """Word by word "red" is too common to be looked up, and "torch" is held by sixty."""
+    texts = [f"a red box number {i}" for i in range(320)] + [f"a blue torch number {i}" for i in range(59)]
+    for start in range(0, len(texts), 100):
+        memory.remember([note("episodic", text, start + 1) for text in texts[start : start + 100]])
+    (key,) = memory.remember([note("episodic", "quite a long text on how one red torch was found", 500)])
+    for m in both():
+        assert m._store.by_words(MemoryKind.EPISODIC, "where is the red torch", 18)[0] == key

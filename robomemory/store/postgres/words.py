@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from robomemory.records import MemoryKind
 from robomemory.store.postgres.link import Connection
-from robomemory.store.queries import COMMON, FILLERS, tokens
+from robomemory.store.queries import COMMON, FILLERS, HOLDERS, held, others, tokens
 
 _STANDS = "kind = %s AND replaced_by = 0 AND words @@ plainto_tsquery('english', w.word)"
 
@@ -26,12 +26,20 @@ def by_words(db: Connection, kind: MemoryKind, text: str, limit: int) -> list[in
         holders[int(str(place))].append((int(str(key)), int(str(size))))
     score: dict[int, float] = defaultdict(float)
     length: dict[int, int] = {}
-    for found in holders.values():
+    rare: list[str] = []
+    for place, found in holders.items():
         if len(found) <= COMMON:
+            rare.append(words[place - 1])
             for key, size in found:
                 score[key] += 1.0 + math.log(COMMON / len(found))
                 length[key] = size
-    return sorted(score, key=lambda key: (-score[key], length[key], -key))[:limit]
+    best = sorted(score, key=lambda key: (-score[key], length[key], -key))[: max(limit, HOLDERS)]
+    common = others(words, rare)
+    if len(best) <= limit or not common:
+        return best[:limit]
+    told = db.execute("SELECT id, text FROM records WHERE id = ANY(%s::bigint[])", (best,)).fetchall()
+    texts = {int(str(key)): str(text) for key, text in told}
+    return sorted(best, key=lambda key: (-score[key] - held(texts[key], common), length[key], -key))[:limit]
 
 
 def newest_with(db: Connection, kind: MemoryKind, text: str, limit: int) -> list[int]:

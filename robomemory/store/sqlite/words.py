@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from robomemory.records import MemoryKind
-from robomemory.store.queries import COMMON, FILLERS, tokens
+from robomemory.store.queries import COMMON, FILLERS, HOLDERS, held, others, tokens
 from robomemory.store.sqlite.schema import WORDS
 
 
@@ -17,14 +17,22 @@ class WordSearch:
         self._common = {table: set[str]() for table in WORDS.values()}
 
     def by_words(self, db: sqlite3.Connection, kind: MemoryKind, text: str, limit: int) -> list[int]:
-        """Keys of standing records of ``kind`` that hold rare words of ``text``, best first (BM25)."""
+        """Keys of standing records of ``kind`` that hold rare words of ``text``, best first (BM25); the other
+        words decide where many hold the same rare ones."""
         table = WORDS[kind]
-        rare = [w for w in dict.fromkeys(tokens(text)) if self._rare(db, table, w)]
+        asked = list(dict.fromkeys(tokens(text)))
+        rare = [w for w in asked if self._rare(db, table, w)]
         if not rare:
             return []
         said = " OR ".join(map(_quoted, rare))
-        sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT ?"
-        return [int(key) for (key,) in db.execute(sql, (said, limit))]
+        sql = f"SELECT rowid, rank FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT ?"
+        found = {int(key): -float(rank) for key, rank in db.execute(sql, (said, max(limit, HOLDERS)))}
+        common = others(asked, rare)
+        if len(found) <= limit or not common:
+            return list(found)[:limit]
+        marks = ",".join("?" * len(found))
+        texts = dict(db.execute(f"SELECT id, text FROM records WHERE id IN ({marks})", list(found)))
+        return sorted(found, key=lambda key: -found[key] - held(texts.get(key, ""), common))[:limit]
 
     def _rare(self, db: sqlite3.Connection, table: str, word: str) -> bool:
         common = self._common[table]
