@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -29,7 +30,7 @@ from robomemory.timestamps import Moment
 from robomemory.update_protocol import Change, RecordRow, Update, stands_for
 
 
-class Amending:
+class Amending(ABC):
     """The half of ``RoboMemory`` that amends; the other half keeps ``_store`` and its caches."""
 
     _store: Backend
@@ -40,17 +41,21 @@ class Amending:
     _embedder: CachedEmbedder
     frames: Frames
 
+    @abstractmethod
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _check_open(self) -> None:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _up_to_date(self) -> None:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _now(self) -> int:
-        raise NotImplementedError
+        ...
 
     def merge(self, name: str, other: str, *, stamp_ns: int = 0, run: int | None = None) -> None:
         """``name`` and ``other`` are the same thing from now on; what is known of both is kept under the

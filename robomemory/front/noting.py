@@ -13,7 +13,7 @@ from robomemory.update_protocol import RecordRow, Update
 
 
 class Noting:
-    """The part of ``RoboMemory`` that makes notes."""
+    """What makes notes: a part of ``RoboMemory``, and of whatever stands for one."""
 
     def note(
         self,
@@ -30,6 +30,7 @@ class Noting:
         step: StepDone | tuple[str, ...] | None = None,
         failures: Sequence[Failure | tuple[str, str, str, str]] = (),
         metadata: Mapping[str, Plain] | None = None,
+        frame: str = "",
         picture: Picture | None = None,
     ) -> Note:
         """A :class:`Note`, for callers that know this memory only by its protocol. ``step``: (verb, thing,
@@ -43,7 +44,7 @@ class Noting:
         more = {} if metadata is None else metadata
         return Note(
             kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed, more,
-            picture=picture,
+            frame, picture,
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -79,7 +80,7 @@ class Recognition:
     record_ids: tuple[int, ...]
 
 
-class PictureAnswers:
+class PictureAnswers(ABC):
     """The part of ``RoboMemory`` that keeps and compares pictures, with the ``_encoder`` for those that come
     without a vector (None: they are kept without one)."""
 
@@ -87,20 +88,25 @@ class PictureAnswers:
     _parts: MemoryParts
     _encoder: PictureEmbedder | None
 
+    @abstractmethod
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def clock_ns(self) -> int:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _check_open(self) -> None:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _up_to_date(self) -> None:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _placed(self, query: Query) -> Query:
-        raise NotImplementedError
+        ...
 
     def _encode_with(self, encoder: PictureEmbedder | None) -> None:
         if encoder is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from robomemory.belief.carrying import CarriedPlace
@@ -16,21 +17,24 @@ MOST_TOLD = 100_000  # pieces of evidence of a span that are looked at
 MOST_FOUND = 20_000  # records that fit the conditions and are compared with the words
 
 
-class SceneFinding:
+class SceneFinding(ABC):
     """Reads ``_state`` under ``_lock``, and what is not in it from ``_store``."""
 
     _state: SceneState
     _lock: threading.RLock
     _store: StoreReader
 
+    @abstractmethod
     def places_within(self, center: Position, radius_m: float) -> dict[int, CarriedPlace]:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _likeness(self, key: int, asked: Asked) -> float:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _true(self, key: int, record: MemoryRecord, query: Query) -> bool:
-        raise NotImplementedError
+        ...
 
     def places_in(self, query: Query) -> dict[int, CarriedPlace]:
         """Where each thing is now that is in the ball and the box of ``query``, which has one of them."""

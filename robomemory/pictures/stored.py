@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -30,13 +31,14 @@ class Shown:
     exemplar_of: str
 
 
-class PictureRows:
+class PictureRows(ABC):
     """The part of a store's reading half that reads pictures; no other part does."""
 
     path: str
 
+    @abstractmethod
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        raise NotImplementedError
+        ...
 
     def picture(self, record_id: int) -> Picture | None:
         """The picture of the record ``record_id``, whether it stands or not; None if it has none.

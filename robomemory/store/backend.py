@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -62,25 +63,28 @@ class Backend(StoreReader):
     def check_writable(self) -> None:
         """Raises ReadOnlyError where the store was opened to be read."""
         if self.read_only:
-            raise ReadOnlyError(f"{self.path}: opened with mode 'r', which reads; nothing can be changed")
+            raise self._refusal()
 
+    def _refusal(self) -> ReadOnlyError:
+        return ReadOnlyError(f"{self.path}: opened with mode 'r', which reads; nothing can be changed")
+
+    @abstractmethod
     def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
         """Keeps ``changes``, all or none; durable once it returns. Within :meth:`turn`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chosen(self, choice: ForgetChoice) -> Forgotten:
         """The records that ``choice`` chooses. Within :meth:`turn`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
         """Deletes the records ``gone`` and writes what follows; durable once it returns. Within
         :meth:`turn`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_about(self, name: str, value: str) -> None:
         """Has the store say ``value`` of itself under ``name``; durable once it returns. Within
         :meth:`turn`."""
-        raise NotImplementedError
 
     def merge_words(self, kind: MemoryKind, pages: int) -> bool:
         """Goes on taking the words of forgotten texts out of the index of words, about so many ``pages`` of
@@ -90,10 +94,10 @@ class Backend(StoreReader):
     def scrub(self) -> None:
         """After something was forgotten: takes it out of whatever else holds it."""
 
+    @abstractmethod
     def begin_run(self, start_ns: int, recorded_ns: int) -> int:
         """Begins a run, whose clock stands at ``start_ns`` [ns], and gives its number; durable once it
         returns. Within :meth:`turn`."""
-        raise NotImplementedError
 
     def _next_run(self, start_ns: int) -> int:
         """The number for a run that begins at ``start_ns``.
@@ -106,25 +110,25 @@ class Backend(StoreReader):
             raise StoreError(f"{self.path}: {self.run} runs, no more can be numbered")
         return number
 
+    @abstractmethod
     def backup(self, target: str | os.PathLike[str]) -> Path:
         """See ``RoboMemory.backup``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Gives everything back. A second call does nothing."""
-        raise NotImplementedError
 
     def latest(self) -> Latest:
         """The state that this thread reads; see :class:`Latest`."""
         return Latest(self.seq, self.recorded_ns, 0, self.run)
 
+    @abstractmethod
     def size_bytes(self) -> int:
         """Room that the store takes on the disk [bytes]."""
-        raise NotImplementedError
 
     def news(self, since: int) -> Change:
         """What the updates after ``since`` changed in the graph, records aside. Only where ``shared``."""
-        raise NotImplementedError
+        return Change()
 
     def nearest(self, kind: MemoryKind) -> Nearest | None:
         """The search among the vectors of ``kind`` that the store brings itself; None: it brings none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 
 from robomemory.belief.relations import RELATIONS
@@ -17,15 +18,16 @@ Condition = tuple[str, list[object]]
 PAGE = 4_096  # most rows looked at in one go
 
 
-class RecordFinding:
+class RecordFinding(ABC):
     """The half of a store that finds records; the other half has ``_all`` and says how metadata are asked."""
 
+    @abstractmethod
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _has_metadata(self, name: str, value: Plain) -> Condition:
         """The condition that the column ``metadata`` of ``records`` holds ``value`` under ``name``."""
-        raise NotImplementedError
 
     def fitting(self, kind: MemoryKind, query: Query, limit: int) -> list[int]:
         """Keys of the standing records of ``kind`` that fit every condition of ``query`` but its text, the

@@ -6,6 +6,7 @@ Reads never wait for a write: each takes a connection of its own and sees the la
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -58,13 +59,13 @@ class StoreReader(PictureRows, PastReads, RecordFinding, TellingReads):
     dim: int
     seq: int
 
+    @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
         """Within it, this thread reads one committed state, whatever is written meanwhile."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """The rows that ``sql`` gives; ``?`` marks each of ``values`` in it."""
-        raise NotImplementedError
 
     def records(self, kind: MemoryKind | None = None) -> tuple[MemoryRecord, ...]:
         """The records as they stand in the store, replaced ones too, in the order they came."""
@@ -339,18 +340,18 @@ class StoreReader(PictureRows, PastReads, RecordFinding, TellingReads):
         except (ValueError, TypeError) as error:
             raise StoreCorruptError(f"{self.path}: evidence: {error}") from error
 
+    @abstractmethod
     def last_sightings(self) -> list[Sighting]:
         """The newest sighting of each thing with a position, and without one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def by_words(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
         """Keys of standing records of ``kind`` that hold rare words of ``text``, best first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def newest_with(self, kind: MemoryKind, text: str, limit: int) -> list[int]:
         """Keys of the newest standing records of ``kind`` that hold every word of ``text`` that is known
         here, fillers aside; none if fewer than two words are known."""
-        raise NotImplementedError
 
     def recorded_at(self, key: int) -> int | None:
         """When the record ``key`` was recorded [ns]; None if it is not there."""

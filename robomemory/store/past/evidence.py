@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -30,14 +31,14 @@ class RecordWeight(NamedTuple):
     thing: int
 
 
-class PastReads:
+class PastReads(ABC):
     """The statements are read by SQLite and PostgreSQL alike."""
 
     path: str
 
+    @abstractmethod
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """The rows that ``sql`` gives; ``?`` marks each of ``values`` in it."""
-        raise NotImplementedError
 
     def _pieces(self, sql: str, values: Sequence[object], place: tuple[int, int, int]) -> Iterator[Row]:
         """The rows of ``sql``, whose first columns are (run, stamp, key), after the ``place`` of these three,

@@ -3,6 +3,7 @@ of evidence for every frame."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -22,12 +23,12 @@ class Telling:
     last: Moment
 
 
-class TellingReads:
+class TellingReads(ABC):
     """A part of a store; the others have ``_all``. The statements are read by SQLite and PostgreSQL alike."""
 
+    @abstractmethod
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """The rows that ``sql`` gives; ``?`` marks each of ``values`` in it."""
-        raise NotImplementedError
 
     def tellings(self, thing: int, others: Collection[int] | None = None) -> list[Telling]:
         """What was told of ``thing`` and not retracted, by source and run; ``others``: only what relates it

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from robomemory.errors import StoreCorruptError, StoreError, StoreVersionError
 from robomemory.store.backend import Latest
+from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.forks import check_not_inherited, inherit, keep_for_ever, unwatch, watch
 from robomemory.store.sqlite import integrity, schema
 from robomemory.store.sqlite.copying import copy_into
 from robomemory.store.sqlite.file import check_readable, inode_of
 from robomemory.store.sqlite.reading import SqliteReading, check_embedder, frame_of, state_of, tables_of
-from robomemory.update_protocol import Ids
+from robomemory.update_protocol import Change, Ids
 
 WHOLE_S = 5.0
 """While the writer moves its log into the file [s], the file says that it is not whole."""
@@ -99,6 +101,21 @@ class ReadOnlySqliteStore(SqliteReading):
         self.seq, self.recorded_ns, self.run = int(str(seq)), int(str(recorded)), int(str(run))
         return Latest(self.seq, self.recorded_ns, self.seq, self.run)
 
+    def commit(self, changes: Sequence[Change], recorded_ns: int) -> None:
+        raise self._refusal()
+
+    def chosen(self, choice: ForgetChoice) -> Forgotten:
+        raise self._refusal()
+
+    def forget(self, gone: Forgotten, then: Consequences, recorded_ns: int) -> None:
+        raise self._refusal()
+
+    def set_about(self, name: str, value: str) -> None:
+        raise self._refusal()
+
+    def begin_run(self, start_ns: int, recorded_ns: int) -> int:
+        raise self._refusal()
+
     def backup(self, target: str | os.PathLike[str]) -> Path:
         with self.reading() as db:
             return copy_into(db, target)
@@ -108,14 +125,6 @@ class ReadOnlySqliteStore(SqliteReading):
         if self.owner.is_current:
             with self._lock:
                 self._let_go()
-
-    def _let_go(self) -> None:
-        unwatch(self)
-        db, self._db = self._db, None
-        while self._readers:
-            self._shut(self._readers.pop())
-        if db is not None:
-            self._shut(db)
 
     def abandon(self) -> None:
         """In a forked child: the connections are the parent's."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from robomemory.records import MemoryKind
 from robomemory.store import rows as t
 from robomemory.store.backend import OWN_FRAME, Backend
 from robomemory.store.finding import Condition
-from robomemory.store.forks import Owner
+from robomemory.store.forks import Owner, unwatch
 from robomemory.store.sqlite import integrity
 from robomemory.store.sqlite.file import Inode, inode_of
 from robomemory.store.sqlite.words import WordSearch, newest_with
@@ -108,9 +109,9 @@ class SqliteReading(Backend):
         self._readers: deque[sqlite3.Connection] = deque()
         self._connections: list[sqlite3.Connection] = []  # all, for a child that must let none of them go
 
+    @abstractmethod
     def _connect(self) -> sqlite3.Connection:
         """A new connection, one of ``_connections``."""
-        raise NotImplementedError
 
     def _check_there(self) -> None:
         """Raises StoreError where the file is no longer at its path: what is written would be kept nowhere,
@@ -229,6 +230,19 @@ class SqliteReading(Backend):
         if self._db is None:
             raise MemoryClosedError(f"{self.path}: the memory is closed")
         return self._db
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """In a forked child: what is open is the parent's."""
+
+    def _let_go(self) -> None:
+        """Gives the connections back."""
+        unwatch(self)
+        db, self._db = self._db, None
+        while self._readers:
+            self._shut(self._readers.pop())
+        if db is not None:
+            self._shut(db)
 
     def _shut(self, db: sqlite3.Connection) -> None:
         with self._lock:

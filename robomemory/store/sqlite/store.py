@@ -240,12 +240,7 @@ class SqliteStore(SqliteReading):
             self._let_go()
 
     def _let_go(self) -> None:
-        unwatch(self)
-        db, self._db = self._db, None
-        while self._readers:
-            self._shut(self._readers.pop())
-        if db is not None:
-            self._shut(db)
+        super()._let_go()
         held, self._held = self._held, None
         if held is not None:
             os.close(held)

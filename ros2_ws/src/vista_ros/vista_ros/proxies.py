@@ -7,18 +7,15 @@ from dataclasses import replace
 
 from robomemory import (
     Candidate,
-    Failure,
     Found,
     MemoryKind,
     MemoryRecord,
-    Note,
     NoteLike,
-    Picture,
     RecallResult,
     SceneGraph,
-    StepDone,
 )
-from robomemory.notes import Plain, Position, Triple, failures_from, step_from
+from robomemory.front.noting import Noting
+from robomemory.notes import Plain, Position
 from robomemory.records import records_from
 from vista.errors import RobotStoppedError, VistaError
 from vista.events import Event, EventKind, Listener
@@ -141,7 +138,7 @@ class GraphDetector:
         return self._ask(Detect.Request(observation=[c.observation_to_msg(obs)], **asked), DETECT_S)
 
 
-class GraphMemory:
+class GraphMemory(Noting):
     """The memory node; a :class:`vista.protocols.Memory` that gives the same records as the memory itself."""
 
     def __init__(self, node: VistaNode) -> None:
@@ -160,31 +157,6 @@ class GraphMemory:
     def begin_run(self, start_ns: int) -> int:
         """The number of the run that begins at ``start_ns`` [ns, robot clock]; notes carry it."""
         return int(self._begin_run(BeginRun.Request(stamp=c.time_to_msg(start_ns))).run)
-
-    def note(
-        self,
-        kind: str,
-        text: str,
-        stamp_ns: int,
-        *,
-        entities: tuple[str, ...] = (),
-        position: Position | None = None,
-        triple: Triple | None = None,
-        confidence: float = 1.0,
-        source: str = "",
-        run: int = 0,
-        step: StepDone | tuple[str, ...] | None = None,
-        failures: Sequence[Failure | tuple[str, str, str, str]] = (),
-        metadata: Mapping[str, Plain] | None = None,
-        frame: str = "",
-        picture: Picture | None = None,
-    ) -> Note:
-        """As :meth:`robomemory.RoboMemory.note`."""
-        done, failed = step_from("Note.step", step), failures_from("Note.failures", failures)
-        return Note(
-            kind, text, stamp_ns, entities, position, triple, confidence, source, run, done, failed,
-            metadata or {}, frame, picture,
-        )  # fmt: skip
 
     def remember(self, notes: Sequence[NoteLike]) -> list[int]:
         """Keep ``notes``, all or none. Returns once they are durable, and gives the key of the record that
