@@ -239,7 +239,7 @@ class RoboMemory(SceneAnswers, Amending, PictureAnswers, Noting):
         Raises:
             InvalidQueryError: an empty text, ``k`` or ``timeout_s`` out of range. MemoryClosedError.
         """
-        check_k("recall: k", k)
+        k = check_k("recall: k", k)
         if not isinstance(timeout_s, int | float) or not 0 < timeout_s <= threading.TIMEOUT_MAX:
             raise InvalidQueryError(f"recall: timeout_s {shown(timeout_s)}, expected seconds > 0")
         questions = queries_from(queries)

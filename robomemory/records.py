@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, SupportsIndex
 
 from robomemory import checks
 from robomemory.errors import InvalidNoteError, InvalidQueryError, RoboMemoryError
@@ -239,7 +239,7 @@ class Query:
         if self.kinds is not None:
             object.__setattr__(self, "kinds", check_kinds("Query.kinds", self.kinds))
         if self.k is not None:
-            check_k("Query.k", self.k)
+            object.__setattr__(self, "k", check_k("Query.k", self.k))
         if self.near is not None:
             object.__setattr__(self, "near", ball("Query.near", self.near))
         if self.between is not None:
@@ -314,14 +314,14 @@ def _query(index: int, query: object) -> Query:
 
 
 def check_k(where: str, k: object) -> int:
-    """``k`` if it is a whole number from 1 to ``MAX_K``.
+    """``k`` if it is a whole number from 1 to ``MAX_K``, of Python or of numpy.
 
     Raises:
         InvalidQueryError: it is not.
     """
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MAX_K:
+    if isinstance(k, bool) or not isinstance(k, SupportsIndex) or not 1 <= k.__index__() <= MAX_K:
         raise InvalidQueryError(f"{where}: {checks.shown(k)}, expected a whole number from 1 to {MAX_K}")
-    return k
+    return k.__index__()
 
 
 @dataclass(frozen=True, slots=True)

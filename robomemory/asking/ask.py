@@ -38,7 +38,7 @@ class Asking:
     def __init__(self, memory: RoboMemory, since_ns: int | None, k: int, min_score: float | None) -> None:
         if since_ns is not None:
             checks.stamp("ask: since_ns", since_ns, InvalidQueryError)
-        check_k("ask: k", k)
+        k = check_k("ask: k", k)
         if min_score is not None:
             (min_score,) = checks.numbers("ask: min_score", (min_score,), 1, InvalidQueryError)
         self._memory = memory

@@ -96,9 +96,11 @@ class ThingNames:
     def _called(self, name: str) -> list[Named]:
         """The things of that name, or whose names hold all its words; those of the same noun, if there are
         some, and never one that is another person's."""
-        if not content(name):
+        if not any(c.isprintable() and not c.isspace() for c in name):
             return []
         found = self._pairs(name)
+        if not content(name):  # such as "\u2615"
+            return [n for n in found if name_key(thing_name(name)) == name_key(n.thing.name)]
         found = [n for n in found if not _anothers(n.thing.name, thing_name(name))]
         nearer = [
             n for n in found if kin(n.thing.name, name) or name_key(thing_name(name)) == name_key(n.label)

@@ -62,7 +62,7 @@ class Conditions:
             InvalidQueryError: a condition is out of range, or there is none.
         """
         if k is not None:
-            check_k("find: k", k)
+            k = check_k("find: k", k)
         near = None if self.near is None else ball("find: near", self.near)
         shape = None if self.box is None else box("find: box", self.box, pose)
         given = (near, shape, self.between, self.relation, self.source, self.metadata)

@@ -145,7 +145,7 @@ class PictureAnswers(ABC):
             InvalidQueryError: no picture, no encoder for it, or a condition out of range. EmbeddingError: the
                 encoder failed. MissingDependencyError: Pillow is not installed. MemoryClosedError.
         """
-        check_k("find: k", k)
+        k = check_k("find: k", k)
         asked = check_kinds("find: kinds", kinds)
         self._up_to_date()
         placed = None if within is None else self._placed(within)
@@ -187,7 +187,7 @@ class PictureAnswers(ABC):
     def know(self, picture: AnyPicture, k: int = 3) -> Compared[Recognition]:
         """Which of the taught things ``picture`` shows: every name, the best first, scored by the mean cosine
         of its ``k`` most similar exemplars, or of all if there are fewer. Raises as :meth:`alike`."""
-        check_k("know: k", k)
+        k = check_k("know: k", k)
         self._up_to_date()
         encoder, vector = self._vector_of("know: picture", picture)
         index = self._index(encoder, len(vector))

@@ -191,13 +191,14 @@ class SceneUpdate:
                 frames[row.record.moment, primary_name(row.record)].append(i)
                 named[row.record.moment].add(primary_name(row.record))
         meant: dict[int, int] = {}
+        void = {(e.at, e.subject) for e in self._update.void if e.told is Told.SEEN}
         for (moment, name), members in sorted(frames.items()):
             spots = {i: rows[i].record.position or (0.0, 0.0, 0.0) for i in members}
             pairs = sorted(
                 (0.0 if e.position is None else math.dist(e.position, spot), i, e.id)
                 for i, spot in spots.items()
                 for e in self._who.meant(name)
-                if _may_be(e, spot, moment)
+                if (moment, e.id) in void or _may_be(e, spot, moment)
             )
             taken: set[int] = set()
             for _, i, key in pairs:

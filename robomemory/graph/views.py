@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from robomemory.belief.carrying import CarriedPlace, Scenery, carried
 from robomemory.belief.identity import pair
@@ -13,7 +13,7 @@ from robomemory.graph.history import History
 from robomemory.graph.scene import Entity, Fact, SceneFact, SceneGraph, SceneObject, Whereabouts, scene_fact
 from robomemory.names import METRIC, PLACE, content, name_key, owner, thing_name
 from robomemory.records import Position
-from robomemory.timestamps import Moment
+from robomemory.timestamps import FOREVER, Moment
 
 PAST = 1_000  # most facts that ended in a scene
 
@@ -104,10 +104,14 @@ class SceneViews:
                     for k in state.by_name.get(name_key(plain), ())
                     if state.entities[k].ordinal == int(number)
                 ]
-            keys = keys or [
+            keys = self._known(keys) or [
                 k for n in state.names_holding(content(wanted)) for k in state.by_name[name_key(n)]
             ]
-            return [state.entities[k] for k in dict.fromkeys(keys)]
+            return [state.entities[k] for k in self._known(keys)]
+
+    def _known(self, keys: Iterable[int]) -> list[int]:
+        """Those of ``keys`` of which something counts: what was told of the others was all taken back."""
+        return [key for key in dict.fromkeys(keys) if self._state.entities[key].first_seen != FOREVER]
 
     def may_mean(self, name: str) -> list[Entity]:
         """As :meth:`all_called`, then the things whose names say more than ``name`` does: "blue mug" and "my
@@ -122,7 +126,7 @@ class SceneViews:
                 for key in state.by_name[name_key(each)]
             ]
             found = [*(e.id for e in self.all_called(name)), *longer]
-            return [state.entities[key] for key in dict.fromkeys(found)]
+            return [state.entities[key] for key in self._known(found)]
 
     def told_of(self, name: str, entity: Entity) -> Entity:
         """Of the things that ``entity`` stands for, the one that ``name`` means."""

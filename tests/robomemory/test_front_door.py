@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 
 from robomemory import HashingEmbedder, InvalidNoteError, InvalidQueryError, Memory, MemoryClosedError
@@ -82,6 +83,30 @@ def test_a_record_is_corrected(memory):
         with pytest.raises((InvalidQueryError, InvalidNoteError)):
             call()
     assert memory.where("mug")[0].facts == ("mug in tray",)
+
+
+def test_a_corrected_position_is_of_the_same_thing(memory):
+    one = memory.add("a cup", about=["cup"], position=(0.1, 0, 0), stamp_ns=5 * S)
+    two = memory.update(one, position=(9, 9, 9))
+    (cup,) = memory.where("cup")
+    assert (cup.name, cup.position, cup.record_ids) == ("cup", (9, 9, 9), (two,))
+    assert [stay.position for stay in memory.history("cup")] == [(9, 9, 9)]
+
+
+def test_of_what_was_taken_back_nothing_is_known(memory):
+    memory.retract(memory.add("a cup", about=["cup"], position=(0.1, 0, 0), stamp_ns=5 * S))
+    assert memory.where("cup") == ()
+    assert memory.robo.where_is("cup") is None
+    assert not memory.ask("where is the cup?").known
+    memory.add("a cup", about=["cup"], position=(1, 0, 0), stamp_ns=6 * S)
+    assert [c.name for c in memory.where("cup")] == ["cup"]
+
+
+def test_numbers_of_numpy_and_names_without_letters(memory):
+    memory.add("coffee", about=["\u2615"], position=np.float32([0.5, 0, 0]), stamp_ns=np.int64(5))
+    memory.add("coffee is brewed at nine")
+    assert len(memory.find("coffee is brewed", k=np.int64(1))) == 1
+    assert memory.ask("where is the \u2615?").candidates[0].position == (0.5, 0, 0)
 
 
 def test_nothing_fits_is_an_answer(memory):
