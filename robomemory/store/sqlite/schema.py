@@ -72,6 +72,7 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_thing ON evidence (subject, run, stamp_ns);
 CREATE INDEX evidence_said ON evidence (subject, relation, object) WHERE object != 0;
 CREATE INDEX evidence_held ON evidence (object, relation, subject) WHERE object != 0;
+CREATE INDEX evidence_holder ON evidence (object, run, stamp_ns) WHERE object != 0;
 CREATE INDEX evidence_record ON evidence (record_id);
 CREATE INDEX evidence_time ON evidence (run, stamp_ns);
 CREATE INDEX evidence_empty ON evidence (told) WHERE told = 4;

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,12 @@ SIZES = (55_000, 220_000)
 BATCH = 1_000  # notes of one call
 ASKED = 100  # questions whose time is taken
 PAUSE_S = 0.1  # of the writer between its notes
+DAY = {
+    "records": "notes", "hours": "hours", "filling_s": "remember [s]", "forget_s": "forget half [s]",
+    "forget_ratio": "forget a note / remember one", "write_p95_ms": "write meanwhile, p95 [ms]",
+    "write_longest_ms": "longest [ms]", "scene_p95_ms": "scene, p95 [ms]", "history_p95_ms": "history [ms]",
+    "mb_before": "disk [MB]", "mb_after": "after [MB]",
+}  # fmt: skip
 BALLS = 10_000  # things among which balls are asked for
 
 
@@ -53,6 +59,19 @@ class RetentionCell(AnySuite):
                 found.append(_day(size, rng, Path(folder)) if method == "day" else _balls(size, rng))
             progress.step(EpisodeJob("retention", method, size), True)
         return found
+
+    def markdown(self, cells: Sequence[Cell]) -> str:
+        """A table of days and one of balls."""
+        days = [cell for cell in cells if cell["method"] == "day"]
+        balls = [cell for cell in cells if cell["method"] == "balls"]
+        lines = []
+        if days:
+            lines += ["| " + " | ".join(DAY.values()) + " |", "|---" * len(DAY) + "|"]
+            lines += ["| " + " | ".join(str(cell[key]) for key in DAY) + " |" for cell in days]
+        for cell in balls:
+            lines += ["", f"Balls among {cell['records']} things: {cell['success_rate']:.0%} right,"
+                      f" p50 {cell['p50_ms']} ms, p95 {cell['p95_ms']} ms."]  # fmt: skip
+        return "\n".join(lines).strip() + "\n"
 
 
 def frames(rng: np.random.Generator) -> Iterator[list[Note]]:
