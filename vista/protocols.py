@@ -15,8 +15,7 @@ from vista.types import (
     ActionSpace,
     Detection,
     Digest,
-    Done,
-    Impossible,
+    NextStep,
     Observation,
     Progress,
     RobotSpec,
@@ -113,9 +112,10 @@ class Planner(Protocol):
         instruction: str,
         recall: Sequence[MemoryItem],
         last: SubtaskResult | None = None,
-    ) -> Subtask | Done | Impossible:
+    ) -> NextStep:
         """The next subtask. ``recall``: what the memory says, remarks of the loop first; ``last``: how the
-        subtask before this one ended, None for the first and after one that was rejected."""
+        subtask before this one ended, None for the first and after one that was rejected. A question or an
+        answer ends the task; before the first subtask nothing has moved."""
         ...
 
 

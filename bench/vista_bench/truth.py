@@ -171,7 +171,7 @@ class Witness:
         if result.outcome is Outcome.STOPPED:
             return "stopped"
         if not result.subtasks:
-            return "planner refused"
+            return "planner asked" if result.outcome is Outcome.QUESTION else "planner refused"
         if all(r.cause is Cause.REFUSED for r in result.subtasks):
             return "nothing imagined"
         timed_out = "timed out" if result.subtasks[-1].state is State.TIMED_OUT else ""

@@ -16,7 +16,7 @@ from vista.errors import VistaError
 from vista.graph import running
 from vista.graph.session import Interrupt, TaskRequest, carry_out, orderly
 from vista.graph.supervision import INTERRUPTED
-from vista.types import EpisodeResult, Outcome
+from vista.types import Ask, EpisodeResult, Outcome, Question
 
 SENTENCE = "put the blue mug in the tray"
 
@@ -32,7 +32,11 @@ class Client:
     def run_task(self, instruction: str, **_: object) -> EpisodeResult:
         if isinstance(self._how, BaseException):
             raise self._how
-        return EpisodeResult(instruction, self._how, "for a reason", 0, 1.0)
+        return EpisodeResult(
+            instruction, self._how, "for a reason", 0, 1.0,
+            question=Question(Ask.WHICH, "the mug", "Which mug?") if self._how is Outcome.QUESTION else None,
+            answer="in the tray" if self._how is Outcome.ANSWERED else "",
+        )  # fmt: skip
 
     def truth(self, instruction: str) -> bool | None:
         return self._truth
@@ -64,7 +68,8 @@ def written(folder: Path) -> dict[str, object]:
         (Outcome.SUCCESS, True, 0),
         (Outcome.SUCCESS, False, 1),
         (Outcome.SUCCESS, None, 1),
-        *((each, True, 1) for each in Outcome if each is not Outcome.SUCCESS),
+        (Outcome.ANSWERED, None, 0),
+        *((each, True, 1) for each in Outcome if each not in (Outcome.SUCCESS, Outcome.ANSWERED)),
     ],
 )
 def test_only_a_confirmed_success_ends_with_0(

@@ -38,15 +38,19 @@ from vista.skill import Relation, Skill, Verb
 from vista.types import (
     ActionChunk,
     ActionSpace,
+    Ask,
     Cause,
     Decision,
     Detection,
     EpisodeResult,
     ObjectKind,
     Observation,
+    Option,
     Outcome,
     Pose,
     Progress,
+    Question,
+    Refusal,
     State,
     Subgoal,
     Subtask,
@@ -73,6 +77,10 @@ POSE = Pose(np.array([0.1, -0.2, 0.3]), np.array([0.1, 0.7, -0.7, 0.1]) / 1.0, "
 PLACE = Skill(Verb.PLACE, "blue mug", Relation.IN, "left drawer")
 SUBTASK = Subtask(PLACE, 2, "the mug is in the hand")
 RESULT = SubtaskResult(SUBTASK, 0.5, 2.25, State.TIMED_OUT, "nothing moved", 0.75, Cause.OUT_OF_TIME)
+ASKED = Question(
+    Ask.WHICH, "the mug", "Which mug: the blue one or the red one?",
+    (Option("blue mug", "on the left", np.array([0.4, 0.1, 0.02]), 7), Option("red mug")),
+)  # fmt: skip
 SAID = SubtaskResult(Subtask("lift it"), 0.0, 1.0, State.FAILED, "the guard held", 0.0, Cause.STOPPED)
 STEP = StepDone("place", "blue mug", "in", "left drawer", "failed", "not_held")
 FAILURES = (
@@ -140,9 +148,13 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "subtask_result": [RESULT, SAID],
     "episode_result": [
-        EpisodeResult("put it away", outcome, "done", 12, 3.5, (RESULT, SAID), {"imagine": (0.1, 0.2)})
-        for outcome in Outcome
+        EpisodeResult("put it away", outcome, "done", 12, 3.5, (RESULT, SAID), {"imagine": (0.1, 0.2)},
+                      question=ASKED if outcome is Outcome.QUESTION else None,
+                      answer="in the tray" if outcome is Outcome.ANSWERED else "", refusal=refusal)
+        for outcome in Outcome for refusal in (None, *Refusal)
     ],
+    "question": [replace(ASKED, kind=kind) for kind in Ask] + [Question(Ask.MISSING, "it", "What is it?")],
+    "option": list(ASKED.options),
     "note": [
         Note("semantic", "mugs are for drinking", STAMP),
         Note("spatial", "the mug is in the tray", 5, ("mug", "tray"), (0.1, 0.2, 0.3), ("mug", "in", "tray"),

@@ -7,7 +7,7 @@ from vista.errors import InstructionError, InvalidValueError, StaleObservationEr
 from vista.events import EventKind, fan_out
 from vista.guard import SafetyGuard
 from vista.loop import Budget, MotionParts, Parts, run_task
-from vista.types import Cause, Impossible, Outcome, Progress, State
+from vista.types import Answered, Ask, Cause, Impossible, Option, Outcome, Progress, Question, Refusal, State
 
 
 class BrokenPolicy(mocks.MockPolicy):
@@ -116,6 +116,27 @@ def test_impossible_is_a_failure_with_the_planners_reason():
     world = World(planner=mocks.MockPlanner(answer=Impossible("no red mug; seen: blue mug, tray")))
     result = world.run()
     assert (result.outcome, result.cause) == (Outcome.FAILURE, "no red mug; seen: blue mug, tray")
+    assert world.robot.sent == []
+
+
+def test_a_refusal_says_why_as_a_field():
+    world = World(planner=mocks.MockPlanner(answer=Impossible("that says what not to do", Refusal.NEGATION)))
+    assert world.run().refusal is Refusal.NEGATION
+    assert world.robot.sent == []
+
+
+def test_a_planner_that_must_ask_ends_the_task_with_its_question():
+    question = Question(Ask.WHICH, "the mug", "Which mug?", (Option("blue mug"), Option("red mug")))
+    world = World(planner=mocks.MockPlanner(answer=question))
+    result = world.run()
+    assert (result.outcome, result.question, result.cause) == (Outcome.QUESTION, question, "Which mug?")
+    assert world.robot.sent == []
+
+
+def test_a_planner_that_was_asked_ends_the_task_with_its_answer():
+    world = World(planner=mocks.MockPlanner(answer=Answered("the mug is in the tray")))
+    result = world.run()
+    assert (result.outcome, result.answer) == (Outcome.ANSWERED, "the mug is in the tray")
     assert world.robot.sent == []
 
 

@@ -167,6 +167,8 @@ def test_a_share_is_a_number_from_0_to_1(kind: type, field: str, value: object):
         (words.Verdict, {"chunk": "no"}),
         (words.Subtask, {"step": 3}), (words.Subtask, {"index": -1}), (words.Subtask, {"index": 0.5}),
         (words.Done, {"reason": 3}), (words.Impossible, {"reason": None}),
+        (words.Impossible, {"why": "tired"}), (words.EpisodeResult, {"outcome": "question"}),
+        (words.EpisodeResult, {"answer": "yes"}), (words.EpisodeResult, {"refusal": "no"}),
         (words.Subgoal, {"subtask": "grasp it"}), (words.Subgoal, {"seed": 2**64}),
         (words.Subgoal, {"source_stamp_ns": 1.5}), (words.Subgoal, {"images": None}),
         (words.Subgoal, {"images": {3: np.zeros((2, 2, 3), np.uint8)}}),

@@ -121,7 +121,8 @@ def carry_out(
         ended: Says why the graph is no longer there, or None.
 
     Returns:
-        The exit status: 0 only when outcome and truth are both success, 130 after an interrupt, else 1.
+        The exit status: 0 only when outcome and truth are both success, or a question was answered; 130 after
+        an interrupt, else 1.
     """
 
     def should_stop() -> str | None:
@@ -140,7 +141,8 @@ def carry_out(
         )  # fmt: skip
         view.stage("judging")
         time.sleep(SETTLE_S)
-        truth = client.truth(request.instruction)
+        if result.outcome is not Outcome.ANSWERED:  # nothing was to be done
+            truth = client.truth(request.instruction)
     except BaseException as error:
         if result is None:
             cause = interrupt.cause or describe(error)
@@ -156,11 +158,17 @@ def carry_out(
         view.say(f"report: {page}")
     if interrupt.cause is not None:
         return INTERRUPTED
+    if result.outcome is Outcome.ANSWERED:
+        return 0
     return 0 if result.outcome is Outcome.SUCCESS and truth is True else 1
 
 
 def ending(result: EpisodeResult, truth: bool | None) -> tuple[str, str]:
     """How a task ended, in one line, and the style to print it in."""
+    if result.outcome is Outcome.ANSWERED:
+        return result.answer, "bold green"
+    if result.question is not None:
+        return result.question.text, "bold yellow"
     told = {True: "the simulator confirms it", False: "but the simulator says it is not done", None: ""}[
         truth
     ]

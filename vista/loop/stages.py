@@ -31,12 +31,13 @@ from vista.types import (
     Cause,
     Detection,
     Digest,
-    Done,
     EpisodeResult,
-    Impossible,
+    NextStep,
     Observation,
     Outcome,
     Progress,
+    Question,
+    Refusal,
     State,
     Subgoal,
     Subtask,
@@ -95,6 +96,17 @@ class Parts:
     detector: Detector | None = None
     critic: Critic | None = None
     preprocessor: Preprocessor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a task ended: see :class:`vista.types.EpisodeResult`."""
+
+    outcome: Outcome
+    cause: str
+    question: Question | None = None
+    answer: str = ""
+    refusal: Refusal | None = None
 
 
 class TaskRun:
@@ -176,7 +188,7 @@ class TaskRun:
         self.emit(Event(EventKind.RECALLED, recall=items))
         return items
 
-    def plan(self, obs: Observation, recall: Sequence[MemoryItem]) -> Subtask | Done | Impossible:
+    def plan(self, obs: Observation, recall: Sequence[MemoryItem]) -> NextStep:
         """The next subtask. The critic may reject it once; what a new plan begins with is not questioned,
         so that planner and critic can't turn each other down for ever."""
         heard = [*self._remarks, *recall]
@@ -249,10 +261,11 @@ class TaskRun:
         last = self.results[-1]
         self._remember([self._note("temporal", outcome_line(last), _about(last.subtask), obs.stamp_ns, last)])
 
-    def end(self, outcome: Outcome, cause: str) -> EpisodeResult:
+    def end(self, ending: Ending) -> EpisodeResult:
         """Latch how the task ended, note it down as far as that is still possible, and tell it."""
         steps = "; ".join(f"{r.text} ({r.state})" for r in self.results) or "none"
-        text = f"{self.instruction}: {outcome}. Steps: {steps}. {cause}".rstrip(". ")
+        told = ending.answer or ending.cause
+        text = f"{self.instruction}: {ending.outcome}. Steps: {steps}. {told}".rstrip(". ")
         if self.parts.memory is not None:
             try:
                 self.parts.memory.remember([self._note("episodic", text, (self.instruction,), self._now_ns)])
@@ -260,8 +273,8 @@ class TaskRun:
                 _log.warning("the episode could not be remembered: %s", describe(error))
                 self.emit(Event(EventKind.WARNING, text=f"not remembered: {describe(error)}"))
         result = EpisodeResult(
-            self.instruction, outcome, cause, self._steps, self.seconds(),
-            tuple(self.results), self.timings.as_mapping(),
+            self.instruction, ending.outcome, ending.cause, self._steps, self.seconds(), tuple(self.results),
+            self.timings.as_mapping(), question=ending.question, answer=ending.answer, refusal=ending.refusal,
         )  # fmt: skip
         self.emit(Event(EventKind.TASK_ENDED, result=result))
         return result

@@ -9,11 +9,11 @@ import logging
 
 from vista.errors import EmptyInstructionError, InstructionError
 from vista.events import Event, EventKind, Listener, ignore
-from vista.loop.stages import Budget, Parts, TaskRun
+from vista.loop.stages import Budget, Ending, Parts, TaskRun
 from vista.loop.stopping import Halt, halt_robot, never
 from vista.messages.describe import describe, on_purpose
 from vista.protocols import ShouldStop
-from vista.types import Done, EpisodeResult, Impossible, Outcome
+from vista.types import Answered, Done, EpisodeResult, Impossible, Outcome, Question
 
 _log = logging.getLogger(__name__)
 
@@ -36,9 +36,10 @@ def run_task(
         seed: Of the first image that is imagined; each further attempt counts up.
 
     Returns:
-        ``SUCCESS`` when the planner says Done; ``FAILURE`` when it says Impossible, the instruction names
-        nothing that is seen, or the budget is spent; ``STOPPED`` when something outside the plan ended
-        the task (cancelled, guard, a silent robot, an exception), in which case the robot was stopped.
+        ``SUCCESS`` when the planner says Done; ``QUESTION`` when it asks and ``ANSWERED`` when it was asked;
+        ``FAILURE`` when it says Impossible, the instruction names nothing that is seen, or the budget is
+        spent; ``STOPPED`` when something outside the plan ended the task (cancelled, guard, a silent robot,
+        an exception), in which case the robot was stopped.
 
     Raises:
         InstructionError: the instruction is empty.
@@ -54,25 +55,25 @@ def run_task(
         seed=seed,
     )
     try:
-        outcome, cause = _run(task)
+        ending = _run(task)
     except Halt as halt:
-        outcome, cause = Outcome.STOPPED, str(halt)
+        ending = Ending(Outcome.STOPPED, str(halt))
     except InstructionError as error:
-        outcome, cause = Outcome.FAILURE, str(error)
+        ending = Ending(Outcome.FAILURE, str(error))
     except Exception as error:
-        outcome, cause = Outcome.STOPPED, f"{task.timings.current or 'task'}: {describe(error)}"
-        _log.log(logging.WARNING, "%s", cause, exc_info=not on_purpose(error))
+        ending = Ending(Outcome.STOPPED, f"{task.timings.current or 'task'}: {describe(error)}")
+        _log.log(logging.WARNING, "%s", ending.cause, exc_info=not on_purpose(error))
     except BaseException as error:
         cause = f"interrupted by {type(error).__name__}"
         halt_robot(parts.robot, cause)
-        task.end(Outcome.STOPPED, cause)
+        task.end(Ending(Outcome.STOPPED, cause))
         raise
-    if outcome is Outcome.STOPPED:
-        halt_robot(parts.robot, cause)
-    return task.end(outcome, cause)
+    if ending.outcome is Outcome.STOPPED:
+        halt_robot(parts.robot, ending.cause)
+    return task.end(ending)
 
 
-def _run(task: TaskRun) -> tuple[Outcome, str]:
+def _run(task: TaskRun) -> Ending:
     """The loop itself: each turn is one subtask. Returns how the task ended and why."""
     budget = task.budget
     task.emit(Event(EventKind.TASK_STARTED, text=task.instruction))
@@ -82,13 +83,18 @@ def _run(task: TaskRun) -> tuple[Outcome, str]:
         recall = task.recall(obs)
         step = task.plan(obs, recall)
         if isinstance(step, Done):
-            return Outcome.SUCCESS, step.reason or "nothing is left to do"
+            return Ending(Outcome.SUCCESS, step.reason or "nothing is left to do")
         if isinstance(step, Impossible):
-            return Outcome.FAILURE, step.reason
+            return Ending(Outcome.FAILURE, step.reason, refusal=step.why)
+        if isinstance(step, Question):
+            return Ending(Outcome.QUESTION, step.text, question=step)
+        if isinstance(step, Answered):
+            return Ending(Outcome.ANSWERED, "the instruction was a question", answer=step.text)
         if len(task.results) >= budget.max_subtasks:
-            return Outcome.FAILURE, f"budget: {budget.max_subtasks} subtasks tried, {step.text!r} is left"
+            cause = f"budget: {budget.max_subtasks} subtasks tried, {step.text!r} is left"
+            return Ending(Outcome.FAILURE, cause)
         if task.seconds() >= budget.seconds:
-            return Outcome.FAILURE, f"budget: {budget.seconds:g} s are over, {step.text!r} is left"
+            return Ending(Outcome.FAILURE, f"budget: {budget.seconds:g} s are over, {step.text!r} is left")
         subgoal = task.imagine(obs, step)
         if subgoal is not None:
             obs = task.act(obs, subgoal)

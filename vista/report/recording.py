@@ -251,7 +251,7 @@ class RunRecorder:
                 )
             )  # fmt: skip
         self._change(
-            instruction=result.instruction, outcome=str(result.outcome), cause=result.cause,
+            instruction=result.instruction, outcome=str(result.outcome), cause=result.answer or result.cause,
             steps=result.steps, seconds=round(result.seconds, 4), truth=result.truth,
             subtasks=tuple(subtasks), timings={**self.record.timings, **_rounded(result.timings)},
         )  # fmt: skip

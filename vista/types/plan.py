@@ -9,6 +9,7 @@ from vista import values
 from vista.errors import InvalidValueError
 from vista.skill import Skill, network_text
 from vista.types.arrays import U8, checked_images, set_field
+from vista.types.dialogue import Answered, Question, Refusal
 from vista.values import Value
 
 
@@ -65,12 +66,19 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Impossible:
-    """The planner's answer when the instruction can't be carried out; ``reason`` says what is seen."""
+    """The planner's answer when the instruction can't be carried out: ``why`` not, and the ``reason`` in
+    words, which says what is possible or what is seen."""
 
     reason: str
+    why: Refusal = Refusal.IMPOSSIBLE
 
     def __post_init__(self) -> None:
         values.text("Impossible.reason", self.reason)
+        set_field(self, "why", values.word("Impossible.why", self.why, Refusal))
+
+
+NextStep = Subtask | Done | Impossible | Question | Answered
+"""What a planner may say when it is asked for the next subtask."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vista import values
+from vista.errors import InvalidValueError
 from vista.types.arrays import LONGEST_S, set_field
+from vista.types.dialogue import Question, Refusal
 from vista.types.plan import Subtask
 from vista.values import Value
 
@@ -65,6 +67,8 @@ class Outcome(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     STOPPED = "stopped"
+    QUESTION = "question"  # the instruction is unclear: the arm holds still until somebody answers
+    ANSWERED = "answered"  # the instruction was a question about the scene; the arm did not move
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,9 @@ class EpisodeResult(Value):
 
     ``outcome``: what the stack believes; ``truth``: the task's own predicate (simulation only, else
     None); ``cause``: the one latched reason of the end; ``steps`` of control; ``seconds`` of robot time;
-    ``timings`` {stage: wall seconds, one entry per call}.
+    ``timings`` {stage: wall seconds, one entry per call}; ``question``: what the stack must know, where the
+    outcome is QUESTION; ``answer`` in words, where the outcome is ANSWERED; ``refusal``: why the instruction
+    was refused, where the planner refused it.
     """
 
     instruction: str
@@ -113,6 +119,9 @@ class EpisodeResult(Value):
     subtasks: tuple[SubtaskResult, ...] = ()
     timings: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     truth: bool | None = None
+    question: Question | None = None
+    answer: str = ""
+    refusal: Refusal | None = None
 
     def __post_init__(self) -> None:
         for name in ("instruction", "cause"):
@@ -132,3 +141,17 @@ class EpisodeResult(Value):
         set_field(self, "timings", values.read_only(timings))
         if self.truth is not None:
             set_field(self, "truth", values.flag("EpisodeResult.truth", self.truth))
+        if (self.question is None) == (self.outcome is Outcome.QUESTION):
+            raise InvalidValueError(
+                f"EpisodeResult: outcome {self.outcome}, question {values.shown(self.question)}; expected a "
+                "question exactly where the outcome is question"
+            )
+        if bool(values.text("EpisodeResult.answer", self.answer)) != (self.outcome is Outcome.ANSWERED):
+            raise InvalidValueError(
+                f"EpisodeResult: outcome {self.outcome}, answer {values.shown(self.answer)}; expected an "
+                "answer exactly where the outcome is answered"
+            )
+        if self.question is not None:
+            values.instance("EpisodeResult.question", self.question, Question)
+        if self.refusal is not None:
+            set_field(self, "refusal", values.word("EpisodeResult.refusal", self.refusal, Refusal))

@@ -30,7 +30,7 @@ SEEN = 0.7  # share of moves that the robot makes itself
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class HouseQuestion:
     """``text`` about the time ``at_ns`` (0: now); right are answers with one of ``right`` in them; with
     ``all_of`` each of them is looked for by itself."""
 
@@ -46,7 +46,7 @@ class Run:
     """The records that the robot was given, one batch a step, and the questions at the end."""
 
     batches: tuple[tuple[MemoryRecord, ...], ...]
-    questions: tuple[Question, ...]
+    questions: tuple[HouseQuestion, ...]
 
 
 def make_run(seed: int) -> Run:
@@ -132,24 +132,24 @@ class _House:
         self._last_attempt[place] = record
         return record
 
-    def _questions(self) -> list[Question]:
+    def _questions(self) -> list[HouseQuestion]:
         found = [
-            Question("location", f"where is the {thing}?", ((thing, place),))
+            HouseQuestion("location", f"where is the {thing}?", ((thing, place),))
             for thing, place in self._at.items()
         ]
         for thing, track in self._track.items():
             at = int(self._rng.integers(track[0][0] + S, self._now))
             held = [place for stamp, place in track if stamp <= at][-1]
-            found.append(Question("time", f"where was the {thing}?", ((thing, held),), at))
+            found.append(HouseQuestion("time", f"where was the {thing}?", ((thing, held),), at))
         for place in self._places:
             inside = tuple((thing, place) for thing, where in self._at.items() if where == place)
             if inside:
-                found.append(Question("relation", f"what is in the {place}?", inside, all_of=True))
+                found.append(HouseQuestion("relation", f"what is in the {place}?", inside, all_of=True))
         for i in self._rng.choice(len(self._parcels), 6, replace=False):
             code, record = self._parcels[int(i)]
-            found.append(Question("identifier", f"where did parcel {code} go?", ((record.text,),)))
+            found.append(HouseQuestion("identifier", f"where did parcel {code} go?", ((record.text,),)))
         for place in self._places:
             last = self._last_attempt[place]
             text = f"how did the last try to open the {place} go?"
-            found.append(Question("latest", text, ((last.text, str(last.stamp_ns)),)))
+            found.append(HouseQuestion("latest", text, ((last.text, str(last.stamp_ns)),)))
         return found

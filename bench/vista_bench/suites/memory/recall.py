@@ -21,7 +21,7 @@ from robomemory.vectors.index import VectorIndex
 from vista_bench.jobs import EpisodeJob
 from vista_bench.results import Counted, Episode, wilson
 from vista_bench.suites.base import BenchSettings, Cell, Opener, Suite, seeds_of
-from vista_bench.suites.memory.house import THINGS, Question, make_run
+from vista_bench.suites.memory.house import THINGS, HouseQuestion, make_run
 
 K = 5
 KINDS = ("location", "time", "relation", "identifier", "latest")
@@ -122,14 +122,14 @@ def open_recall(settings: BenchSettings) -> Callable[[EpisodeJob], RecallEpisode
 
 def _remembering(
     batches: Sequence[Sequence[MemoryRecord]], options: Options
-) -> Callable[[Question], list[MemoryRecord]]:
+) -> Callable[[HouseQuestion], list[MemoryRecord]]:
     memory = RoboMemory(
         ":memory:", embedder=_embedder(), make_parts=lambda made_from: MemoryParts.build(made_from, **options)
     )
     for batch in batches:
         memory.remember(batch)
 
-    def ask(question: Question) -> list[MemoryRecord]:
+    def ask(question: HouseQuestion) -> list[MemoryRecord]:
         kind = MemoryKind.EPISODIC if question.kind in ("identifier", "latest") else MemoryKind.SPATIAL
         between = (
             (question.at_ns, question.at_ns) if question.at_ns and options.get("validity", True) else None
@@ -140,12 +140,12 @@ def _remembering(
     return ask
 
 
-def _plain(batches: Sequence[Sequence[MemoryRecord]]) -> Callable[[Question], list[MemoryRecord]]:
+def _plain(batches: Sequence[Sequence[MemoryRecord]]) -> Callable[[HouseQuestion], list[MemoryRecord]]:
     records = [r for batch in batches for r in batch]
     index = VectorIndex(_embedder().dim)
     index.put(range(len(records)), _embedder().embed([f"{_clock(r.stamp_ns)}: {r.text}" for r in records]))
 
-    def ask(question: Question) -> list[MemoryRecord]:
+    def ask(question: HouseQuestion) -> list[MemoryRecord]:
         text = f"{_clock(question.at_ns)}: {question.text}" if question.at_ns else question.text
         (vector,) = _embedder().embed([text])
         return [records[key] for key, _ in index.search(vector, K)]

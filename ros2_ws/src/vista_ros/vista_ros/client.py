@@ -237,14 +237,14 @@ class GraphClient:
 
 
 def episode_of(ended: Ended, instruction: str) -> EpisodeResult:
-    """The episode in the agent's answer. It is a success only where both the goal's status and the result
-    say so; an answer that cannot be read is STOPPED."""
+    """The episode in the agent's answer. It is a success, or an answered question, only where both the
+    goal's status and the result say so; an answer that cannot be read is STOPPED."""
     try:
         episode = c.episode_result_from_msg(ended.result.episode)
     except InvalidValueError as error:
         cause = f"the agent {ended.status} the goal without a result that can be read: {describe(error)}"
         return EpisodeResult(instruction, Outcome.STOPPED, cause, 0, 0.0)
-    if (episode.outcome is Outcome.SUCCESS) is ended.succeeded:
+    if (episode.outcome in (Outcome.SUCCESS, Outcome.ANSWERED)) is ended.succeeded:
         return episode
     cause = f"the agent {ended.status} the goal, but calls it {episode.outcome}: {episode.cause}"
     return replace(episode, outcome=Outcome.STOPPED, cause=cause)

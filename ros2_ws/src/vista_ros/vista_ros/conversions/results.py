@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vista.errors import InvalidValueError
-from vista.types import Cause, Decision, EpisodeResult, Outcome, Progress, State, SubtaskResult
+from vista.types import Cause, Decision, EpisodeResult, Outcome, Progress, Refusal, State, SubtaskResult
 from vista_msgs import msg as m
+from vista_ros.conversions.dialogue import question_from_msg, question_to_msg
 from vista_ros.conversions.plan import subtask_from_msg, subtask_to_msg
 from vista_ros.conversions.primitives import numbered, time_from_msg, time_to_msg, wire
 
@@ -25,10 +26,9 @@ _DECISIONS = {
     Decision.HOLD: m.GuardStatus.HOLD,
     Decision.STOP: m.GuardStatus.STOP,
 }
-_OUTCOMES = {
-    Outcome.SUCCESS: m.EpisodeResult.SUCCESS,
-    Outcome.FAILURE: m.EpisodeResult.FAILURE,
-    Outcome.STOPPED: m.EpisodeResult.STOPPED,
+_OUTCOMES = {outcome: int(getattr(m.EpisodeResult, outcome.name)) for outcome in Outcome}
+_REFUSALS: dict[Refusal | None, int] = {None: m.EpisodeResult.NOT_REFUSED} | {
+    refusal: int(getattr(m.EpisodeResult, refusal.name)) for refusal in Refusal
 }
 
 
@@ -115,10 +115,17 @@ def episode_result_to_msg(result: EpisodeResult) -> m.EpisodeResult:
         seconds=float(result.seconds),
         subtasks=[subtask_result_to_msg(subtask) for subtask in result.subtasks],
         timings_json=timings_to_json(result.timings),
+        question=[] if result.question is None else [question_to_msg(result.question)],
+        answer=wire(result.answer),
+        refusal=_REFUSALS[result.refusal],
     )
 
 
 def episode_result_from_msg(msg: m.EpisodeResult) -> EpisodeResult:
+    if len(msg.question) > 1:
+        raise InvalidValueError(
+            f"EpisodeResult.question: {len(msg.question)} questions, expected one at most"
+        )
     return EpisodeResult(
         instruction=msg.instruction,
         outcome=numbered(_OUTCOMES, msg.outcome, "EpisodeResult.outcome"),
@@ -127,6 +134,9 @@ def episode_result_from_msg(msg: m.EpisodeResult) -> EpisodeResult:
         seconds=msg.seconds,
         subtasks=tuple(subtask_result_from_msg(subtask) for subtask in msg.subtasks),
         timings=timings_from_json(msg.timings_json),
+        question=question_from_msg(msg.question[0]) if msg.question else None,
+        answer=msg.answer,
+        refusal=numbered(_REFUSALS, msg.refusal, "EpisodeResult.refusal"),
     )
 
 

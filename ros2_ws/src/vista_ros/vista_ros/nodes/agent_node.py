@@ -105,7 +105,7 @@ class AgentNode(VistaNode):
             if begun:
                 self._goal = None
                 self._places.end()
-        conclude(handle, succeeded=episode.outcome is Outcome.SUCCESS)
+        conclude(handle, succeeded=episode.outcome in (Outcome.SUCCESS, Outcome.ANSWERED))
         return RunTask.Result(episode=message)
 
     def _carry_out(self, handle: Any, instruction: str) -> EpisodeResult:
