@@ -15,8 +15,8 @@ from itertools import groupby
 
 from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself
 from robomemory.belief.folding import SlotFold, SlotStep, Spell, TrackFold, TrackStep
-from robomemory.belief.folds import Move, grouped, lost_at, slot_steps
-from robomemory.belief.known import Known, ends_of, is_place, spell_of
+from robomemory.belief.folds import Move, begins, grouped, lost_at, slot_steps
+from robomemory.belief.known import Known, ends_of, is_place, spell_of, words_of_fact, words_of_spell
 from robomemory.belief.relations import METRIC
 from robomemory.belief.sources import Settled
 from robomemory.belief.windows import ALWAYS, RowsInOrder, Window, state_before, widen
@@ -36,14 +36,16 @@ class Believing(Known):
         fresh: Iterable[int] = (),
         old: Iterable[Fact] = (),
         without: Callable[[Evidence], bool] | None = None,
+        gone: Collection[int] = (),
         removed: Iterable[Evidence] = (),
         looked: Collection[int] = (),
     ) -> Settled:
-        """What ``new`` evidence changes. ``stale``: things to be folded anew
-        from their beginning; ``fresh``: things nothing was known of; ``old``: facts that may have got too
-        old. ``without``: known evidence that no longer counts, and what of it is ``removed`` now; ``looked``:
-        the things that were ever seen in a ball that is among the new or the removed evidence."""
-        self._without = without or self._without
+        """What ``new`` evidence changes. ``stale``: things to be folded anew from their beginning; ``fresh``:
+        things nothing was known of; ``old``: facts that may have got too old. ``without``: known evidence
+        that no longer counts, with all that the records ``gone`` stand for, and what of it is ``removed``
+        now (of what was seen or said, the first and the last are enough); ``looked``: the things that were
+        ever seen in a ball that is among the new or the removed evidence."""
+        self._without, self._gone = without or self._without, gone
         self._new = [e for e in new if not of_itself(e)]
         self._fresh = set(fresh)
         self._balls = self._out.folds.empty = [e for e in self._new if e.told is Told.EMPTY]
@@ -62,10 +64,15 @@ class Believing(Known):
         return self._out
 
     def _take_out(self, removed: Iterable[Evidence], looked: Collection[int]) -> None:
+        weighs: dict[Slot, bool] = {}
         for e in removed:
+            slot: Slot = ("place", e.subject, 0)
             if e.told is Told.SEEN:
                 widen(self._tracks, e.subject, e.at, e.at)
-                widen(self._slots, ("place", e.subject, 0), e.at, e.at)
+                if slot not in weighs:
+                    weighs[slot] = self._weighs_places(slot)
+                if weighs[slot]:
+                    widen(self._slots, slot, e.at, e.at)
             elif e.told in FACTS:
                 widen(self._slots, self.slot(e), e.at, e.at)
             elif e.told is Told.EMPTY:
@@ -81,7 +88,7 @@ class Believing(Known):
         moved: dict[Slot, list[Move]],
     ) -> None:
         """Where things were, and what depends on it."""
-        changed: dict[int, Window] = {}
+        changed: dict[int, tuple[Window, bool]] = {}
         near = set(looked) if self._balls else set()
         for key in (*seen, *sorted(near - seen.keys())):
             items = seen.get(key, [])
@@ -90,10 +97,10 @@ class Believing(Known):
                 times = [e.at for e in (*items, *balls)]
                 widen(self._tracks, key, min(times), max(times))
         for key, window in self._tracks.items():
-            if (span := self._retrack(key, window)) is not None:
-                changed[key] = span
-        for key, span in changed.items():
-            self._follow_moves(key, span, moved)
+            if (differs := self._retrack(key, window)) is not None:
+                changed[key] = differs
+        for key, (span, missed) in changed.items():
+            self._follow_moves(key, span, missed, moved)
 
     def _track_fold(self, key: int) -> TrackFold:
         """The fold of ``key`` as it was before this update."""
@@ -113,7 +120,7 @@ class Believing(Known):
         key: int,
         items: Sequence[Evidence],
         balls: Sequence[Evidence],
-        changed: dict[int, Window],
+        changed: dict[int, tuple[Window, bool]],
     ) -> bool:
         fold = replace(self._track_fold(key))
         last = fold.last
@@ -130,7 +137,7 @@ class Believing(Known):
                 continue
             closed += fold.add(at, TrackStep([e for e in steps[at] if e.told is Told.SEEN], looks))
             if (None if was is None else was.began) != (None if fold.open is None else fold.open.began):
-                changed.setdefault(key, Window(at, FOREVER))
+                changed.setdefault(key, (Window(at, FOREVER), True))
         self._write_track(key, fold, closed)
         return True
 
@@ -150,16 +157,16 @@ class Believing(Known):
         self._out.spells[key] = spells
 
     def _track_steps(self, key: int, since: Moment) -> Iterator[tuple[Moment, TrackStep]]:
-        told = ((at, e) for at, items in self._told((key,), since) for e in items if e.told is Told.SEEN)
+        told = ((at, e) for at, items in self._told((key,), since, (Told.SEEN,)) for e in items)
         balls = ((e.at, e) for e in self._balls_from(since))
         for at, found in groupby(heapq.merge(told, balls, key=lambda pair: pair[0]), lambda pair: pair[0]):
             items = [e for _, e in found]
             empty = [e for e in items if e.told is Told.EMPTY]
             yield at, TrackStep([e for e in items if e.told is Told.SEEN], empty)
 
-    def _retrack(self, key: int, window: Window) -> Window | None:
-        """Folds the places of ``key`` anew that ``window`` bears on. Gives from when until when they differ;
-        None: they do not."""
+    def _retrack(self, key: int, window: Window) -> tuple[Window, bool] | None:
+        """Folds the places of ``key`` anew that ``window`` bears on. Gives from when until when they differ,
+        and whether they may in where it was missed; None: they do not."""
         fold = TrackFold()
         start, fold.open = self._resume_track(key, window.first)
         began = start if fold.open is None else fold.open.began
@@ -169,7 +176,7 @@ class Believing(Known):
             if step.seen or fold.open is not None:
                 closed += fold.add(at, step)
             row = rows.at(at)
-            if at > window.last and row is not None and _begins(fold.open, row.at, row.record_id):
+            if at > window.last and row is not None and begins(fold.open, row.at, row.record_id):
                 assert fold.open is not None
                 if row.position == fold.open.position:
                     same = row
@@ -200,10 +207,13 @@ class Believing(Known):
             self._out.folds.tracks[key] = fold
         else:
             self._out.folds.tracks[key] = replace(self._track_fold(key), trail=())
-        differ = [at for at, *_ in now ^ known.keys()]
+        differ = now ^ known.keys()
         if window == ALWAYS:
-            return ALWAYS
-        return Window(min(differ), FOREVER if same is None else same.at) if differ else None
+            return ALWAYS, True
+        if not differ:
+            return None
+        span = Window(min(at for at, *_ in differ), FOREVER if same is None else same.at)
+        return span, any(until is not None for *_, until in differ)
 
     def _resume_track(self, key: int, first: Moment) -> tuple[Moment, Spell | None]:
         """From when on ``key`` is folded anew if something changed at ``first``, and the spell that was open
@@ -226,10 +236,10 @@ class Believing(Known):
             s.newest_id, s.sources,
         )  # fmt: skip
 
-    def _follow_moves(self, key: int, span: Window, moved: dict[Slot, list[Move]]) -> None:
-        """What depends on where ``key`` was within ``span``."""
+    def _follow_moves(self, key: int, span: Window, missed: bool, moved: dict[Slot, list[Move]]) -> None:
+        """What depends on where ``key`` was within ``span``; ``missed``: and when it was missed."""
         own = ("place", key, 0)
-        slots: dict[Slot, bool] = {own: False}  # {slot: whether it is held by key}
+        slots: dict[Slot, bool] = {own: False} if missed else {}  # {slot: whether it is held by key}
         for subject, relation, obj in sorted(self._related(key)):
             slot = self._slot(subject, relation, obj)
             if is_place(slot) and obj == key:
@@ -296,9 +306,10 @@ class Believing(Known):
         before = [] if fold.row is None else [fold.row]
         self._put_facts(slot, fold, closed, before)
 
-    def _slot_steps(self, slot: Slot, since: Moment) -> Iterator[tuple[Moment, SlotStep]]:
+    def _slot_steps(self, slot: Slot, since: Moment, seen_too: bool) -> Iterator[tuple[Moment, SlotStep]]:
         ends = sorted(ends_of(slot))
-        told = ((at, e) for at, items in self._told(ends, since) for e in items)
+        kinds = (*FACTS, Told.SEEN) if seen_too else FACTS
+        told = ((at, e) for at, items in self._told(ends, since, kinds) for e in items)
         tracks: list[Iterable[tuple[Moment, Move]]] = []
         if is_place(slot):
             tracks = [((m.at, m) for m in self._moves_from(slot[1], since) if m.lost)]
@@ -309,7 +320,7 @@ class Believing(Known):
             items = [each for _, each in found]
             evidence = [e for e in items if isinstance(e, Evidence)]
             said = [e for e in evidence if e.told in FACTS and self.slot(e) == slot]
-            seen = [e for e in evidence if e.told is Told.SEEN] if is_place(slot) else []
+            seen = [e for e in evidence if e.told is Told.SEEN]
             steps = slot_steps(said, seen, [m for m in items if isinstance(m, Move)])
             if steps:
                 yield at, steps[at]
@@ -321,17 +332,19 @@ class Believing(Known):
         began = start if fold.open is None else fold.open.began
         rows = RowsInOrder(self._slot_from(slot, began), lambda f: f.valid_from)
         closed, same = list[Spell](), None
-        for at, step in self._slot_steps(slot, start):
+        seen_too = self._weighs_places(slot)
+        for at, step in self._slot_steps(slot, start, seen_too):
             closed += fold.add(at, step, self._names, self._clock, self.place_of)
             row = rows.at(at)
-            if at > window.last and row is not None and _begins(fold.open, row.valid_from, row.record_id):
+            if at > window.last and row is not None and begins(fold.open, row.valid_from, row.record_id):
                 assert fold.open is not None
-                if _words(row) == _words_of(fold.open):
+                if words_of_fact(row) == words_of_spell(fold.open):
                     same = row
                     break
         if same is None:
-            if fold.last is None:
-                fold.last = self._newest(ends_of(slot))
+            if fold.last is None or not seen_too:
+                times = (fold.last, self._newest(ends_of(slot)), *(e.at for e in self._new))
+                fold.last = max((at for at in times if at is not None), default=None)
             self._put_facts(slot, fold, closed, rows.all())
             return
         spare = SlotFold(last=fold.last)
@@ -357,10 +370,10 @@ class Believing(Known):
         spells = [*closed, *([] if tail is None else [tail])]
         left: dict[tuple[object, ...], list[Fact]] = {}
         for row in rows:
-            left.setdefault(_words(row), []).append(row)
+            left.setdefault(words_of_fact(row), []).append(row)
         fold.row = None
         for spell in spells:
-            alike = left.get(_words_of(spell), [])
+            alike = left.get(words_of_spell(spell), [])
             mine = next((r for r in alike if r.valid_until == spell.until), None)
             if mine is not None:
                 alike.remove(mine)
@@ -382,15 +395,3 @@ class Believing(Known):
             number, s.subject, s.relation, s.object, s.began, s.until, since, None, s.seen, s.confidence,
             s.record_id, s.ended_by, s.times, s.newest_id, s.sources,
         )  # fmt: skip
-
-
-def _begins(spell: Spell | None, at: Moment, record: int) -> bool:
-    return spell is not None and spell.began == at and spell.record_id == record
-
-
-def _words(f: Fact) -> tuple[object, ...]:
-    return f.subject, f.relation, f.object, f.valid_from
-
-
-def _words_of(s: Spell) -> tuple[object, ...]:
-    return s.subject, s.relation, s.object, s.began

@@ -107,3 +107,8 @@ def grouped(items: Iterable[V], key: Callable[[V], K]) -> dict[K, list[V]]:
     for item in items:
         found.setdefault(key(item), []).append(item)
     return found
+
+
+def begins(spell: Spell | None, at: Moment, record: int) -> bool:
+    """Whether ``spell`` began at ``at`` by the record ``record``."""
+    return spell is not None and spell.began == at and spell.record_id == record

@@ -113,8 +113,10 @@ class RegroupedSource(EvidenceSource):
         """The things for which what is told of ``thing`` counted before."""
         return sorted({self._before.of(each) for each in self._after.members(thing)})
 
-    def evidence_from(self, thing: int, since: Moment) -> Iterable[Evidence]:
-        streams = [self._source.evidence_from(key, since) for key in self._kept(thing)]
+    def evidence_from(
+        self, thing: int, since: Moment, told: Collection[Told] = (), without: Collection[int] = ()
+    ) -> Iterable[Evidence]:
+        streams = [self._source.evidence_from(key, since, told, without) for key in self._kept(thing)]
         found = map(self._after.moved, heapq.merge(*streams, key=lambda e: e.at))
         return (e for e in found if e.subject == thing)
 

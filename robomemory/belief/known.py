@@ -10,7 +10,7 @@ import heapq
 import itertools
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from robomemory.belief.evidence import FACTS, Evidence, Slot, Told, of_itself, slot_of
@@ -43,6 +43,7 @@ class Known:
         self._balls: list[Evidence] = []  # new ones
         self._fresh: set[int] = set()
         self._without: Callable[[Evidence], bool] = lambda _: False
+        self._gone: Collection[int] = ()  # records that do not count
         self._rows: dict[int, dict[int, Sighting]] = defaultdict(dict)  # of this update, by thing
         self._last_told: dict[int, Moment | None] = {}
         self._stops: dict[int, tuple[Moment, Moment, Sighting | None]] = {}  # the last one asked for
@@ -55,13 +56,18 @@ class Known:
 
     # Evidence
 
-    def _told(self, things: Sequence[int], since: Moment) -> Iterator[tuple[Moment, list[Evidence]]]:
-        """What is told of ``things`` as subjects, moment by moment, from ``since`` on."""
+    def _told(
+        self, things: Sequence[int], since: Moment, told: Collection[Told]
+    ) -> Iterator[tuple[Moment, list[Evidence]]]:
+        """What is ``told`` so of ``things`` as subjects, moment by moment, from ``since`` on."""
         streams: list[Iterable[Evidence]] = [
-            self._source.evidence_from(key, since) for thing in things for key in self._keys(thing)
+            self._source.evidence_from(key, since, told, self._gone)
+            for thing in things
+            for key in self._keys(thing)
         ]
         stored = (e for e in heapq.merge(*streams, key=lambda e: e.at) if not self._without(e))
-        new = sorted((e for e in self._new if e.subject in things and e.at >= since), key=lambda e: e.at)
+        mine = (e for e in self._new if e.subject in things and e.at >= since and e.told in told)
+        new = sorted(mine, key=lambda e: e.at)
         for at, items in itertools.groupby(heapq.merge(stored, new, key=lambda e: e.at), lambda e: e.at):
             if found := [e for e in items if not of_itself(e)]:
                 yield at, found
@@ -148,15 +154,29 @@ class Known:
         row = known[2]
         return None if row is None or (row.until is not None and row.until <= at) else row.position
 
+    def _ever_placed(self, thing: int) -> bool:
+        """Whether ``thing`` has a place at any time, or had one before this update."""
+        return bool(self._rows.get(thing)) or bool(self._track_back(thing, FOREVER, 1))
+
+    def _weighs_places(self, slot: Slot) -> bool:
+        """Whether it bears on ``slot`` where its subject is seen: something that it may be in has a place."""
+        if not is_place(slot):
+            return False
+        holders = {
+            obj
+            for subject, relation, obj in self._related(slot[1])
+            if subject == slot[1] and relation == "in"
+        }
+        return any(self._ever_placed(each) for each in holders)
+
     def _restored(self, row: Sighting) -> Spell:
         """The spell that ``row`` holds, as it was when it was last said."""
         spell = Spell(
             row.entity_id, "", 0, row.at, None, row.seen, row.times, row.confidence, row.confidence,
             row.record_id, row.newest_id, row.sources, row.position, row.position,
         )  # fmt: skip
-        for at, items in self._told((row.entity_id,), row.seen):
-            seen = [e for e in items if e.told is Told.SEEN]
-            if at == row.seen and seen:
+        for at, seen in self._told((row.entity_id,), row.seen, (Told.SEEN,)):
+            if at == row.seen:
                 sure = max(seen, key=lambda e: (e.confidence, e.position or (), -e.note_id))
                 spell = replace(spell, measured=sure.position, surety=sure.confidence)
             break
@@ -224,3 +244,13 @@ def spell_of(row: Fact) -> Spell:
         row.subject, row.relation, row.object, row.valid_from, None, row.seen, row.times, row.confidence,
         row.confidence, row.record_id, row.newest_id, row.sources,
     )  # fmt: skip
+
+
+def words_of_fact(f: Fact) -> tuple[object, ...]:
+    """What a row says, and since when."""
+    return f.subject, f.relation, f.object, f.valid_from
+
+
+def words_of_spell(s: Spell) -> tuple[object, ...]:
+    """As :func:`words_of_fact`."""
+    return s.subject, s.relation, s.object, s.began

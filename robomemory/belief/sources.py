@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from robomemory.belief.evidence import Evidence, Slot
+from robomemory.belief.evidence import Evidence, Slot, Told
 from robomemory.belief.folding import Spell
 from robomemory.belief.folds import Folds
 from robomemory.graph.scene import Fact, Sighting
@@ -18,8 +18,11 @@ class EvidenceSource(Protocol):
     """Where what is known already is looked up. All but :meth:`related` tell of one thing, in the order of
     time, without what was retracted or is no longer believed."""
 
-    def evidence_from(self, thing: int, since: Moment) -> Iterable[Evidence]:
-        """What is told of ``thing`` as subject, from ``since`` on."""
+    def evidence_from(
+        self, thing: int, since: Moment, told: Collection[Told] = (), without: Collection[int] = ()
+    ) -> Iterable[Evidence]:
+        """What is told of ``thing`` as subject, from ``since`` on: only what is ``told`` so (empty: however),
+        ``without`` what these records stand for."""
         ...
 
     def newest_told(self, thing: int) -> Moment | None:

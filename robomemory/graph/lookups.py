@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from robomemory.belief.evidence import Evidence
+from robomemory.belief.evidence import Evidence, Told
 from robomemory.belief.sources import Touched
 from robomemory.graph.scene import Fact, Sighting
 from robomemory.records import MemoryRecord, Position
@@ -31,9 +31,11 @@ class SceneLookups:
         """The records of ``ids`` that stand."""
         return self._store.by_id(ids) if ids else {}
 
-    def evidence_from(self, thing: int, since: Moment) -> Iterable[Evidence]:
+    def evidence_from(
+        self, thing: int, since: Moment, told: Collection[Told] = (), without: Collection[int] = ()
+    ) -> Iterable[Evidence]:
         """See :class:`robomemory.belief.sources.EvidenceSource`, as the methods that follow."""
-        return self._store.evidence_from(thing, since)
+        return self._store.evidence_from(thing, since, told, without)
 
     def newest_told(self, thing: int) -> Moment | None:
         return self._store.newest_told(thing)
@@ -74,6 +76,11 @@ class SceneLookups:
 
     def evidence_of(self, records: Sequence[int]) -> list[Evidence]:
         return self._store.evidence_of(records)
+
+    def outline_of(self, records: Sequence[int]) -> list[Evidence]:
+        """Of what the ``records`` stand for, the first and the last that each run says of the same things in
+        the same way, and all that says who is who or that a ball was empty."""
+        return self._store.outline_of(records)
 
     def newest_without(self, run: int, records: Collection[int]) -> int | None:
         """The newest stamp [ns] of what counts of ``run``, without ``records``; None where nothing does."""

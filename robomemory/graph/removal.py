@@ -24,6 +24,7 @@ class RemovalSource(EvidenceSource, Protocol):
     """What has to be known of what is removed."""
 
     def evidence_of(self, records: Sequence[int]) -> Sequence[Evidence]: ...
+    def outline_of(self, records: Sequence[int]) -> Sequence[Evidence]: ...
     def evidence(self, things: Sequence[int]) -> Sequence[Evidence]: ...
     def newest_without(self, run: int, records: Collection[int]) -> int | None: ...
     def touched(self, thing: int, records: Collection[int], confidence: float) -> Touched | None: ...
@@ -65,7 +66,8 @@ class Removal:
 
     def run(self, *, retract: bool) -> GraphWithout:
         """What changes; with ``retract`` the evidence stays, and tells until when it was believed."""
-        gone = self._source.evidence_of(sorted(self._ids))
+        look_up = self._source.evidence_of if retract else self._source.outline_of
+        gone = look_up(sorted(self._ids))
         if not gone:
             return GraphWithout(Change(), Change())
         known = self._state.entities.keys()
@@ -80,6 +82,9 @@ class Removal:
         now = self._update.recorded_ns
         writing = Writing(self._update.ids.fact, now)
         anew = regrouped(self._state, self._source, self._state.thing, self._again, gone)
+        if anew is not None and not retract:
+            gone = self._source.evidence_of(sorted(self._ids))
+            anew = regrouped(self._state, self._source, self._state.thing, self._again, gone)
         stale |= frozenset() if anew is None else anew.stale
         believing = Believing(
             self._state.folds if anew is None else Folds(empty=self._state.folds.empty),
@@ -88,10 +93,9 @@ class Removal:
         )  # fmt: skip
         regroups = {} if anew is None else anew.things
         moved = gone if anew is None else [anew.who.moved(e) for e in gone]
-        ids = {e.id for e in gone}
         settled = believing.run(
-            [e for e in self._again if e.told not in CLAIMS], stale=stale, without=lambda e: e.id in ids,
-            removed=moved, looked=sorted(looked),
+            [e for e in self._again if e.told not in CLAIMS], stale=stale,
+            without=lambda e: e.record_id in self._ids, gone=self._ids, removed=moved, looked=sorted(looked),
         )  # fmt: skip
         entities: dict[int, Entity] = {}
         lost: list[int] = []

@@ -53,9 +53,9 @@ class Doomed:
     def standing(self, store: Backend, part: list[int], *, unmoved: bool) -> Forgotten:
         """Those of ``part`` that are still there; ``unmoved``: and that nobody has said again since."""
         ids: dict[MemoryKind, list[int]] = {}
-        for key, now in store.weights(part).items():
-            if not unmoved or now.moment == self._moments[key]:
-                ids.setdefault(now.kind, []).append(key)
+        for key, (kind, moment) in store.moments(part).items():
+            if not unmoved or moment == self._moments[key]:
+                ids.setdefault(kind, []).append(key)
         return Forgotten(ids)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 
 import numpy as np
@@ -210,6 +210,17 @@ def evidence_from(e: Sequence[object]) -> Evidence:
         position(x, y, z), radius, *more,  # type: ignore[arg-type]
         box=box_from_numbers(json.loads(str(box))) if box else None,  # type: ignore[misc]
     )  # fmt: skip
+
+
+def outline_from(row: Sequence[object]) -> Iterator[Evidence]:
+    """The first and the last piece of evidence of a row (number, record, told, subject, relation, object,
+    run, first and last stamp, the things that it was told of)."""
+    key, record, told, subject, relation, obj, run, first, last, *ends = row
+    for ns in (first, last) if first != last else (first,):
+        yield Evidence(
+            key, record, record, Told(told), subject, relation, obj, _moment(run, ns),  # type: ignore[arg-type]
+            None, 0.0, 0.0, "", 0, None, *ends,  # type: ignore[arg-type]
+        )  # fmt: skip
 
 
 def values_of_evidence(e: Evidence) -> Values:

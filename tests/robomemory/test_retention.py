@@ -18,8 +18,9 @@ def episodes(memory, note, first, last, step=1):
     memory.remember([note("episodic", f"moved box {i}", i) for i in range(first, last, step)])
 
 
-def test_writers_go_first_between_the_turns(memory, note):
+def test_writers_go_first_between_the_turns(memory, note, monkeypatch):
     """No write waits for all of a long forgetting: many are kept while it runs."""
+    monkeypatch.setattr(forgetter, "TURN_S", 0.01)
     for start in range(0, 600, 200):
         memory.remember(
             [note("spatial", f"mug {i}", i, "mug", at=(i, 0, 0)) for i in range(start, start + 200)]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-from robomemory.belief.evidence import Evidence
+from robomemory.belief.evidence import Evidence, Told
 from robomemory.belief.sources import Touched
 from robomemory.errors import StoreCorruptError
 from robomemory.graph.scene import Entity, Fact, Sighting
@@ -22,8 +22,8 @@ R = TypeVar("R")
 
 
 class RecordWeight(NamedTuple):
-    """A record's ``kind`` and ``moment``, how much evidence it stands for, and a ``thing`` that this is of
-    (0: none)."""
+    """A record's ``kind`` and ``moment``, how much evidence it stands for, and a ``thing`` that some of this
+    is of (0: none)."""
 
     kind: MemoryKind
     moment: Moment
@@ -51,14 +51,37 @@ class PastReads(ABC):
                 return
             place, size = tuple(int(str(v)) for v in rows[-1][:3]), min(4 * size, MOST)  # type: ignore[assignment]
 
-    def evidence_from(self, thing: int, since: Moment) -> Iterator[Evidence]:
-        """What is told of ``thing`` as subject, from ``since`` on, without what was retracted."""
+    def evidence_from(
+        self, thing: int, since: Moment, told: Collection[Told] = (), without: Collection[int] = ()
+    ) -> Iterator[Evidence]:
+        """What is told of ``thing`` as subject, from ``since`` on, without what was retracted: only what is
+        ``told`` so (empty: however), ``without`` what these records stand for."""
+        kinds = f" AND told IN ({','.join(str(int(each)) for each in sorted(told))})" if told else ""
         sql = (
-            f"SELECT run, stamp_ns, id, {t.EVIDENCE} FROM evidence WHERE subject = ?"
+            f"SELECT run, stamp_ns, id, {t.EVIDENCE} FROM evidence WHERE subject = ?{kinds}"
+            f"{f' AND {_but(without)}' if without else ''}"
             " AND (run, stamp_ns, id) > (?, ?, ?) AND retracted_ns IS NULL ORDER BY run, stamp_ns, id LIMIT ?"
         )
-        rows = self._pieces(sql, (thing,), (since.run, since.ns, -1))
+        rows = self._pieces(sql, (thing, *without), (since.run, since.ns, -1))
         return self._read(t.evidence_from, rows)
+
+    def outline_of(self, records: Sequence[int]) -> list[Evidence]:
+        """Of what the ``records`` stand for, the first and the last that each run says of the same things in
+        the same way (where these lie is left out), and all that says who is who or that a ball was empty."""
+        found: list[Evidence] = []
+        for start in range(0, len(records), 400):
+            part = list(records[start : start + 400])
+            which = f"FROM evidence WHERE record_id IN ({_marks(part)}) AND told"
+            rows = self._all(f"SELECT 0, 0, 0, {t.EVIDENCE} {which} >= {int(Told.EMPTY)}", part)
+            found += self._read(t.evidence_from, iter(rows))
+            rows = self._all(
+                "SELECT min(id), min(record_id), told, subject, relation, object, run, min(stamp_ns),"
+                f" max(stamp_ns), subject_told, object_told {which} < {int(Told.EMPTY)}"
+                " GROUP BY subject, object, told, relation, run, subject_told, object_told",
+                part,
+            )
+            found += [e for row in rows for e in t.outline_from(row)]
+        return found
 
     def newest_told(self, thing: int) -> Moment | None:
         """The newest moment at which anything is told of ``thing`` as subject."""
@@ -227,13 +250,23 @@ class PastReads(ABC):
             sql = (
                 "SELECT id, kind, run, stamp_ns,"
                 " (SELECT count(*) FROM evidence WHERE record_id = records.id),"
-                " (SELECT coalesce(max(subject), 0) FROM evidence WHERE record_id = records.id)"
+                " coalesce((SELECT subject FROM evidence WHERE record_id = records.id LIMIT 1), 0)"
                 f" FROM records WHERE id IN ({_marks(part)})"
             )
             for key, kind, run, ns, count, thing in self._all(sql, part):
                 moment = _moment((run, ns))
                 weight = RecordWeight(MemoryKind(str(kind)), moment, int(str(count)), int(str(thing)))
                 found[int(str(key))] = weight
+        return found
+
+    def moments(self, records: Sequence[int]) -> dict[int, tuple[MemoryKind, Moment]]:
+        """{key: (kind, moment)} of the ``records`` that are there."""
+        found: dict[int, tuple[MemoryKind, Moment]] = {}
+        for start in range(0, len(records), 400):
+            part = list(records[start : start + 400])
+            sql = f"SELECT id, kind, run, stamp_ns FROM records WHERE id IN ({_marks(part)})"
+            for key, kind, *at in self._all(sql, part):
+                found[int(str(key))] = MemoryKind(str(kind)), _moment(at)
         return found
 
     def stored(self, kind: MemoryKind) -> int:
@@ -283,7 +316,7 @@ STEP_M = 0.02
 """What was seen as unmoved may have been so far from where it was first seen."""
 
 
-def _moment(row: Row) -> Moment:
+def _moment(row: Sequence[object]) -> Moment:
     return Moment(int(str(row[0])), int(str(row[1])))
 
 

@@ -108,10 +108,10 @@ def _delete(db: sqlite3.Connection, seq: int) -> None:
     gone = "(SELECT id FROM doomed)"
     db.execute("DROP TABLE IF EXISTS temp.hit")
     db.execute("CREATE TEMP TABLE hit (id INTEGER PRIMARY KEY)")
-    for table, column in (("facts", "subject"), ("facts", "object"), ("evidence", "subject"),
-                          ("evidence", "object"), ("evidence", "subject_told"), ("evidence", "object_told"),
-                          ("sightings", "entity_id")):  # fmt: skip
-        db.execute(f"INSERT OR IGNORE INTO hit SELECT {column} FROM {table} WHERE record_id IN {gone}")
+    for table, columns in (("facts", "subject, object"), ("sightings", "entity_id"),
+                           ("evidence", "subject, object, subject_told, object_told")):  # fmt: skip
+        rows = db.execute(f"SELECT DISTINCT {columns} FROM {table} WHERE record_id IN {gone}").fetchall()
+        db.executemany("INSERT OR IGNORE INTO hit VALUES (?)", {(key,) for row in rows for key in row})
     for table in ("facts", "sightings", "evidence", "vectors", "pictures"):
         db.execute(f"DELETE FROM {table} WHERE record_id IN {gone}")
     db.execute(f"UPDATE facts SET ended_by = 0 WHERE ended_by IN {gone}")
