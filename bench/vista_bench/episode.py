@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from vista.protocols import Policy, Robot
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
 from vista.switcher.timing import Switch
-from vista.types import EpisodeResult, Outcome
+from vista.types import U8, EpisodeResult, Outcome
 from vista_bench.results import Episode, rows_of
 from vista_bench.truth import Truth, Witness
 from vista_sim.oracle import Oracle
@@ -122,6 +122,7 @@ class EpisodeRunner:
         refs: Which parts.
         settings: How subgoals are pursued; by default as the shipped executor was measured.
         wrap: Put around the policy.
+        taught: Pictures {name: images u8 (H, W, 3)} of things that the detector shall know.
     """
 
     def __init__(
@@ -130,10 +131,11 @@ class EpisodeRunner:
         *,
         settings: MotionSettings | None = None,
         wrap: Callable[[Policy], Policy] = lambda policy: policy,
+        taught: Mapping[str, Sequence[U8]] | None = None,
     ) -> None:
         self.spec = load_robot(refs.robot)
         self.kinematics = Kinematics(self.spec)
-        self._loader = PartsLoader(refs, self.spec, settings=settings, wrap=wrap)
+        self._loader = PartsLoader(refs, self.spec, settings=settings, wrap=wrap, taught=taught)
 
     def run(
         self,

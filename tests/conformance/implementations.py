@@ -316,8 +316,27 @@ MEMORIES: Sequence[Case[Memory]] = [
     Case("robomemory, shared", _shared_memory, close=_close, long=True),
 ]
 
+
+def _taught(detector: Callable[[], Detector], spec: Callable[[], RobotSpec]) -> Callable[[], Detector]:
+    """``detector`` that was taught "my mug" by grey noise."""
+
+    def make() -> Detector:
+        from robomemory import HistogramPictures
+        from vista.perception.exemplars import TaughtDetector
+
+        encoder = HistogramPictures()
+        made = TaughtDetector(detector(), encoder, spec())
+        noise = np.random.default_rng(0).integers(0, 256, (6, 12, 12, 3), np.uint8)
+        made.teach({"my mug": encoder.embed(list(noise))})
+        return made
+
+    return make
+
+
 DETECTORS: Sequence[Case[Detector]] = [
     Case("mock", mocks.MockDetector),
     Case("scene detector", tiny("detector"), spec=panda),
     Case("oracle", _oracle_detector, spec=panda),
+    Case("taught", _taught(mocks.MockDetector, mocks.mock_spec)),
+    Case("taught scene detector", _taught(tiny("detector"), panda), spec=panda),
 ]

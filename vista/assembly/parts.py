@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from vista.assembly.teaching import teach_from_memory, teach_pictures, teachable
 from vista.loop import MotionParts, MotionSettings, Parts
-from vista.protocols import Memory, Policy, Robot
+from vista.protocols import Detector, Memory, Policy, Robot
 from vista.robot.retreat import Retreat
-from vista.types import RobotSpec
+from vista.types import U8, RobotSpec
 
 if TYPE_CHECKING:
     from robomemory.memory import RoboMemory
@@ -54,6 +55,8 @@ class PartsLoader:
         spec: The contract of the robots that the parts shall move.
         settings: How subgoals are pursued.
         wrap: Put around the policy of each episode.
+        taught: Pictures {name: images u8 (H, W, 3)} of things that the detector shall know, too, besides
+            those that the memory of an episode was taught.
     """
 
     def __init__(
@@ -63,8 +66,10 @@ class PartsLoader:
         *,
         settings: MotionSettings | None = None,
         wrap: Callable[[Policy], Policy] = lambda policy: policy,
+        taught: Mapping[str, Sequence[U8]] | None = None,
     ) -> None:
         self.refs, self.spec = refs, spec
+        self._taught = dict(taught or {})
         self._settings = settings or default_motion()
         self._wrap = wrap
         self._kept: dict[str, object] = {}
@@ -82,9 +87,8 @@ class PartsLoader:
         planning = cast("PlanningMemory | None", memory)  # which planner "memory" needs
         detector = None
         if refs.detector != NO_DETECTOR:
-            detector = self._part(
-                "detector", lambda: loading.load_detector(refs.detector, spec, oracle=oracle), refs.detector
-            )
+            detector = self._part("detector", lambda: self._detector(oracle), refs.detector)
+            teach_from_memory(detector, memory)
         policy = self._part("policy", lambda: loading.load_policy(refs.policy, oracle=oracle), refs.policy)
         world_model = self._part(
             "world_model",
@@ -111,6 +115,14 @@ class PartsLoader:
         pursue = MotionParts(robot, self._wrap(policy), switcher, guard, self._settings)
         return Parts(robot, planner, world_model, pursue, memory, detector, critic, preprocessor)
 
+    def _detector(self, oracle: PartsOracle | None) -> Detector:
+        from vista.assembly import loading
+
+        refs, spec = self.refs, self.spec
+        detector = teachable(loading.load_detector(refs.detector, spec, oracle=oracle), spec)
+        teach_pictures(detector, spec, self._taught)
+        return detector
+
     def _part(self, name: str, make: Callable[[], T], *refs: str | None) -> T:
         """The part ``name``, made anew where one of ``refs`` belongs to one episode, else kept."""
         if any(ref in EACH_TIME for ref in refs):
@@ -123,8 +135,16 @@ class PartsLoader:
 class LoadedParts:
     """See :func:`load_parts`."""
 
-    def __init__(self, robot: Robot, refs: Refs, memory: Memory | None, oracle: PartsOracle | None) -> None:
+    def __init__(
+        self,
+        robot: Robot,
+        refs: Refs,
+        memory: Memory | None,
+        oracle: PartsOracle | None,
+        taught: Mapping[str, Sequence[U8]] | None = None,
+    ) -> None:
         self._robot, self._refs, self._memory, self._oracle = robot, refs, memory, oracle
+        self._taught = taught
         self._opened: RoboMemory | None = None
 
     def __enter__(self) -> Parts:
@@ -134,7 +154,8 @@ class LoadedParts:
         if memory is None:
             memory = self._opened = loading.open_memory()
         try:
-            return PartsLoader(self._refs, self._robot.spec).parts(self._robot, memory, self._oracle)
+            loader = PartsLoader(self._refs, self._robot.spec, taught=self._taught)
+            return loader.parts(self._robot, memory, self._oracle)
         except BaseException:
             self._close()
             raise
@@ -151,7 +172,12 @@ class LoadedParts:
 
 
 def load_parts(
-    robot: Robot, *, refs: Refs | None = None, memory: Memory | None = None, oracle: PartsOracle | None = None
+    robot: Robot,
+    *,
+    refs: Refs | None = None,
+    memory: Memory | None = None,
+    oracle: PartsOracle | None = None,
+    taught: Mapping[str, Sequence[U8]] | None = None,
 ) -> LoadedParts:
     """A context manager that gives the :class:`vista.loop.Parts` with which :func:`vista.run_task` moves
     ``robot``.
@@ -160,8 +186,10 @@ def load_parts(
         refs: Which parts; by default those that ship.
         memory: Where the loop keeps its notes; by default a new one, which is gone when the block ends.
         oracle: Knows the truth of the scene, for the references "scripted" and "oracle".
+        taught: Pictures {name: images u8 (H, W, 3)} of things that the detector shall know, too, besides
+            those that ``memory`` was taught.
 
     Raises:
         ConfigError, UnknownNameError: a reference names no part; raised when the block begins.
     """
-    return LoadedParts(robot, refs or Refs(), memory, oracle)
+    return LoadedParts(robot, refs or Refs(), memory, oracle, taught)

@@ -102,18 +102,36 @@ class SceneDetector(DetectorBase):
         Raises:
             ModelMismatchError: the observation lacks the detector's camera.
         """
-        maps, config = self._maps(obs), self._config
+        maps = self._maps(obs)
         found = []
         for row, column in zip(*np.nonzero(maps["centre"] > self._threshold), strict=True):
-            shape = int(maps["shape"][row, column].argmax())
-            word = config.shapes[shape]
-            score = float(maps["centre"][row, column] * maps["shape"][row, column, shape])
-            if word not in self._kinds:
-                colour = int(maps["colour"][row, column].argmax())
-                score *= float(maps["colour"][row, column, colour])
-                word = f"{config.colours[colour]} {word}"
+            word, share = self._word(maps, row, column)
+            score = share * float(maps["centre"][row, column])
             found.append(self._at(maps, row, column, word, score))
         return sorted(found, key=lambda d: -d.score)
+
+    def proposals(self, obs: Observation) -> Sequence[Detection]:
+        """Everything that may be a thing, a container or a handle, best first: its score [0, 1] says how
+        surely something is there, and nothing of what it is called.
+
+        Raises:
+            ModelMismatchError: the observation lacks the detector's camera.
+        """
+        maps = self._maps(obs)
+        found = [
+            self._at(maps, row, column, self._word(maps, row, column)[0], float(maps["centre"][row, column]))
+            for row, column in zip(*np.nonzero(maps["centre"]), strict=True)
+        ]
+        return sorted(found, key=lambda d: -d.score)
+
+    def _word(self, maps: dict[str, np.ndarray], row: int, column: int) -> tuple[str, float]:
+        """What a cell would be called, and how surely [0, 1]."""
+        config, shape = self._config, int(maps["shape"][row, column].argmax())
+        word, share = config.shapes[shape], float(maps["shape"][row, column, shape])
+        if word in self._kinds:
+            return word, share
+        colour = int(maps["colour"][row, column].argmax())
+        return f"{config.colours[colour]} {word}", share * float(maps["colour"][row, column, colour])
 
     def find(self, obs: Observation, label: str) -> Detection | None:
         """What fits ``label`` best, with how well [0, 1] as its score, however badly; None for words that the
