@@ -312,7 +312,7 @@ class Believing(Known):
         told = ((at, e) for at, items in self._told(ends, since, kinds) for e in items)
         tracks: list[Iterable[tuple[Moment, Move]]] = []
         if is_place(slot):
-            tracks = [((m.at, m) for m in self._moves_from(slot[1], since) if m.lost)]
+            tracks = [((m.at, m) for m in self._missed_from(slot[1], since))]
         elif self._validity and slot[0] in METRIC:
             tracks = [((m.at, m) for m in self._moves_from(end, since)) for end in ends]
         merged: Iterator[tuple[Moment, Evidence | Move]] = heapq.merge(told, *tracks, key=lambda p: p[0])

@@ -133,8 +133,8 @@ class RegroupedSource(EvidenceSource):
     ) -> Sequence[Fact]:  # fmt: skip
         return self._source.facts_back(subjects, relations, objects, by, most)
 
-    def track_from(self, thing: int, since: Moment) -> Iterable[Sighting]:
-        return self._source.track_from(thing, since)
+    def track_from(self, thing: int, since: Moment, *, missed: bool = False) -> Iterable[Sighting]:
+        return self._source.track_from(thing, since, missed=missed)
 
     def track_back(self, thing: int, by: Moment, most: int) -> Sequence[Sighting]:
         return self._source.track_back(thing, by, most)

@@ -112,13 +112,21 @@ class Known:
         found = [r for r in (rows | mine).values() if r.expired_ns is None and r.at <= at]
         return sorted(found, key=lambda r: (r.at, r.id), reverse=True)[:most]
 
-    def _track_from(self, key: int, since: Moment) -> Iterator[Sighting]:
-        """The believed places of ``key`` that began at ``since`` or later, oldest first."""
+    def _track_from(self, key: int, since: Moment, *, missed: bool = False) -> Iterator[Sighting]:
+        """The believed places of ``key`` that began at ``since`` or later, oldest first; ``missed``: at least
+        those where it was missed."""
         mine = self._rows.get(key, {})
-        streams = [self._source.track_from(each, since) for each in self._keys(key)]
+        streams = [self._source.track_from(each, since, missed=missed) for each in self._keys(key)]
         stored = (r for r in heapq.merge(*streams, key=lambda r: r.at) if r.id not in mine)
         new = sorted((r for r in mine.values() if r.expired_ns is None and r.at >= since), key=lambda r: r.at)
         return heapq.merge(stored, new, key=lambda r: r.at)
+
+    def _missed_from(self, key: int, since: Moment) -> Iterator[Move]:
+        """As :meth:`_moves_from`, only where ``key`` was missed."""
+        before = self._track_back(key, Moment(since.run, since.ns - 1), 1)
+        for row in itertools.chain(before, self._track_from(key, since, missed=True)):
+            if row.until is not None and row.until >= since:
+                yield Move(row.until, self._lost_by(row), True)
 
     def _moves_from(self, key: int, since: Moment) -> Iterator[Move]:
         """Each change of place of ``key`` from ``since`` on, oldest first."""

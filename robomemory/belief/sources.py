@@ -45,8 +45,9 @@ class EvidenceSource(Protocol):
         newest first; ``objects`` None: whatever the object."""
         ...
 
-    def track_from(self, thing: int, since: Moment) -> Iterable[Sighting]:
-        """The places of ``thing`` that began at ``since`` or later."""
+    def track_from(self, thing: int, since: Moment, *, missed: bool = False) -> Iterable[Sighting]:
+        """The places of ``thing`` that began at ``since`` or later; ``missed``: only those where it was
+        missed."""
         ...
 
     def track_back(self, thing: int, by: Moment, most: int) -> Sequence[Sighting]:

@@ -53,8 +53,8 @@ class SceneLookups:
     ) -> list[Fact]:
         return self._store.facts_back(subjects, relations, objects, by, most)
 
-    def track_from(self, thing: int, since: Moment) -> Iterable[Sighting]:
-        return self._store.track_from(thing, since)
+    def track_from(self, thing: int, since: Moment, *, missed: bool = False) -> Iterable[Sighting]:
+        return self._store.track_from(thing, since, missed=missed)
 
     def track_back(self, thing: int, by: Moment, most: int) -> list[Sighting]:
         return self._store.track_back(thing, by, most)

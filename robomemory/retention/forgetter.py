@@ -1,9 +1,9 @@
 """Forgetting while the robot goes on: in small transactions, between which whoever waits to write does.
 
-What is chosen is worked off thing by thing, each from its oldest record on: what is left of a thing is folded
-anew once for many of its records. After each transaction the store is consistent, and holds
-what it would hold if what is left were all that was ever told. A process that is killed in between has
-forgotten a part; the same rule finds the rest.
+What is chosen is worked off span by span of time, the oldest first, and in a span thing by thing: what is
+left of a thing is folded anew once for many of its records. After each transaction the store is consistent,
+and holds what it would hold if what is left were all that was ever told. A process that is killed in between
+has forgotten a part; the same rule finds the rest.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ from robomemory.store.forgetting import Consequences, ForgetChoice, Forgotten
 from robomemory.store.locks import FairLock
 from robomemory.update_protocol import Change
 
-TURN_S = 0.04
+TURN_S = 0.05
 """One transaction should take about so long [s]."""
+
+SPAN = 20_000
+"""What is forgotten is worked off in spans of time of about so much evidence: what is of one time lies
+together on the disk, and of one span a thing is folded anew once or twice."""
 
 LINES = 40
 """Lines that are drawn anew in one transaction."""
 
 
 class Doomed:
-    """The records of a choice with the moments that they had, and how much rests on each; those of one thing
-    together, oldest first."""
+    """The records of a choice with the moments that they had, and how much rests on each; of a span of time
+    those of one thing together, oldest first."""
 
     def __init__(self, store: Backend, gone: Forgotten) -> None:
         self.ids = gone.every
@@ -37,7 +41,10 @@ class Doomed:
         self._moments = {key: each.moment for key, each in found.items()}
         self._kinds = {key: each.kind for key, each in found.items()}
         self._weights = {key: 1 + each.evidence for key, each in found.items()}
-        self._left = sorted(found, key=lambda k: (found[k].thing, found[k].moment, k), reverse=True)
+        spans, total = dict[int, int](), 0
+        for key in sorted(found, key=lambda k: found[k].moment):
+            spans[key], total = total // SPAN, total + self._weights[key]
+        self._left = sorted(found, key=lambda k: (spans[k], found[k].thing, found[k].moment, k), reverse=True)
 
     def of(self, kind: MemoryKind) -> list[int]:
         return [key for key, mine in self._kinds.items() if mine is kind]

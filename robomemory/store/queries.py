@@ -211,11 +211,12 @@ class StoreReader(PictureRows, PastReads, RecordFinding, TellingReads):
 
     def drawn_into(self, line: int) -> list[RecordRow]:
         """The steps and lines that went into the compressed ``line``."""
-        return self._rows("r.kind = 'temporal' AND r.replaced_by = ? ORDER BY r.id", (line,))
+        which = "r.replaced_by = ? AND r.replaced_by > 0"  # the index is of these
+        return self._rows(f"r.kind = 'temporal' AND {which} ORDER BY r.id", (line,))
 
     def replaced_by(self, key: int) -> list[RecordRow]:
         """The records that the record ``key`` took the place of."""
-        return self._rows("r.replaced_by = ? ORDER BY r.id", (key,))
+        return self._rows("r.replaced_by = ? AND r.replaced_by > 0 ORDER BY r.id", (key,))
 
     def row(self, kind: MemoryKind, key: int) -> RecordRow | None:
         """The record ``key`` of ``kind`` with its vector; None if it is not there."""

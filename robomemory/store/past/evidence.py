@@ -14,7 +14,7 @@ from robomemory.records import MemoryKind, Position
 from robomemory.store import rows as t
 from robomemory.timestamps import Moment
 
-FIRST, MOST = 64, 2048
+FIRST, MOST = 16, 2048
 """Rows of the first piece that is read, and of the last ones."""
 
 Row = tuple[object, ...]
@@ -71,16 +71,18 @@ class PastReads(ABC):
         found: list[Evidence] = []
         for start in range(0, len(records), 400):
             part = list(records[start : start + 400])
-            which = f"FROM evidence WHERE record_id IN ({_marks(part)}) AND told"
-            rows = self._all(f"SELECT 0, 0, 0, {t.EVIDENCE} {which} >= {int(Told.EMPTY)}", part)
-            found += self._read(t.evidence_from, iter(rows))
+            which = f"FROM evidence WHERE record_id IN ({_marks(part)})"
             rows = self._all(
                 "SELECT min(id), min(record_id), told, subject, relation, object, run, min(stamp_ns),"
-                f" max(stamp_ns), subject_told, object_told {which} < {int(Told.EMPTY)}"
+                f" max(stamp_ns), subject_told, object_told {which}"
                 " GROUP BY subject, object, told, relation, run, subject_told, object_told",
                 part,
             )
-            found += [e for row in rows for e in t.outline_from(row)]
+            outline = [e for row in rows for e in t.outline_from(row)]
+            found += [e for e in outline if e.told < Told.EMPTY]
+            if len(found) < len(outline):
+                rows = self._all(f"SELECT 0, 0, 0, {t.EVIDENCE} {which} AND told >= {int(Told.EMPTY)}", part)
+                found += self._read(t.evidence_from, iter(rows))
         return found
 
     def newest_told(self, thing: int) -> Moment | None:
@@ -199,11 +201,13 @@ class PastReads(ABC):
             found += [t.sighting_from(r) for r in rows]
         return found
 
-    def track_from(self, thing: int, since: Moment) -> Iterator[Sighting]:
-        """The believed places of ``thing`` that began at ``since`` or later, oldest first."""
+    def track_from(self, thing: int, since: Moment, *, missed: bool = False) -> Iterator[Sighting]:
+        """The believed places of ``thing`` that began at ``since`` or later, oldest first; ``missed``: only
+        those where it was missed."""
         sql = (
             f"SELECT run, stamp_ns, id, {t.SIGHTING} FROM sightings WHERE entity_id = ? AND x IS NOT NULL"
-            " AND expired_ns IS NULL AND (run, stamp_ns, id) > (?, ?, ?) ORDER BY run, stamp_ns, id LIMIT ?"
+            f" AND expired_ns IS NULL{' AND until_ns IS NOT NULL' if missed else ''}"
+            " AND (run, stamp_ns, id) > (?, ?, ?) ORDER BY run, stamp_ns, id LIMIT ?"
         )
         return self._read(t.sighting_from, self._pieces(sql, (thing,), (since.run, since.ns, -1)))
 
@@ -223,14 +227,14 @@ class PastReads(ABC):
         looked up once, however often it was said."""
         found: set[tuple[int, str, int]] = set()
         for this, that in (("subject", "object"), ("object", "subject")):
-            last: tuple[str, int] = ("", 0)
-            while rows := self._all(
-                f"SELECT relation, {that} FROM evidence WHERE {this} = ? AND object != 0"
-                f" AND (relation, {that}) > (?, ?) ORDER BY relation, {that} LIMIT 1",
-                (thing, *last),
-            ):
-                last = str(rows[0][0]), int(str(rows[0][1]))
-                found.add((thing, *last) if this == "subject" else (last[1], last[0], thing))
+            sql = f"SELECT relation, {that} FROM evidence WHERE {this} = ? AND object != 0 AND"
+            other = f"{sql} relation = ? AND {that} > ? ORDER BY relation, {that} LIMIT 1"
+            another = f"{sql} relation > ? ORDER BY relation, {that} LIMIT 1"  # a pair would be scanned for
+            rows = self._all(another, (thing, ""))
+            while rows:
+                relation, end = str(rows[0][0]), int(str(rows[0][1]))
+                found.add((thing, relation, end) if this == "subject" else (end, relation, thing))
+                rows = self._all(other, (thing, relation, end)) or self._all(another, (thing, relation))
         return found
 
     def seen_within(self, center: Position, radius_m: float) -> list[int]:

@@ -246,7 +246,7 @@ def _add_frames(db: Connection) -> None:
         db.execute(f"DROP INDEX IF EXISTS {index}".encode())
     new = (
         "merges", "pictures", "pictures_encoder", "about", "evidence_thing", "evidence_said", "evidence_held",
-        "facts_thing",
+        "facts_thing", "evidence_holder",
     )  # fmt: skip
     for statement in TABLES.split(";"):
         if statement.split()[2] in (*new, "evidence_claims", "facts_span", "records_replaced"):
