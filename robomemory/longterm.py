@@ -252,9 +252,7 @@ class LongTermMemory:
             records.update(found)
             likeness.update(dict.fromkeys(found, best))
 
-    def _told_alike(
-        self, asked: Asked, want: int
-    ) -> tuple[dict[int, float], dict[int, MemoryRecord], int]:
+    def _told_alike(self, asked: Asked, want: int) -> tuple[dict[int, float], dict[int, MemoryRecord], int]:
         """As :meth:`_alike`, without exemplars, and how many those were: a thing that was taught by a hundred
         pictures shall not crowd out what was told of it."""
         for most in (want, want * 8, want * 64):

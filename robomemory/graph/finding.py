@@ -25,16 +25,13 @@ class SceneFinding(ABC):
     _store: StoreReader
 
     @abstractmethod
-    def places_within(self, center: Position, radius_m: float) -> dict[int, CarriedPlace]:
-        ...
+    def places_within(self, center: Position, radius_m: float) -> dict[int, CarriedPlace]: ...
 
     @abstractmethod
-    def _likeness(self, key: int, asked: Asked) -> float:
-        ...
+    def _likeness(self, key: int, asked: Asked) -> float: ...
 
     @abstractmethod
-    def _true(self, key: int, record: MemoryRecord, query: Query) -> bool:
-        ...
+    def _true(self, key: int, record: MemoryRecord, query: Query) -> bool: ...
 
     def places_in(self, query: Query) -> dict[int, CarriedPlace]:
         """Where each thing is now that is in the ball and the box of ``query``, which has one of them."""

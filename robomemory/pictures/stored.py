@@ -37,8 +37,7 @@ class PictureRows(ABC):
     path: str
 
     @abstractmethod
-    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        ...
+    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]: ...
 
     def picture(self, record_id: int) -> Picture | None:
         """The picture of the record ``record_id``, whether it stands or not; None if it has none.

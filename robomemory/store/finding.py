@@ -22,8 +22,7 @@ class RecordFinding(ABC):
     """The half of a store that finds records; the other half has ``_all`` and says how metadata are asked."""
 
     @abstractmethod
-    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        ...
+    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]: ...
 
     @abstractmethod
     def _has_metadata(self, name: str, value: Plain) -> Condition:

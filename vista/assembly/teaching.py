@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vista.assembly.crop_encoder import crop_encoder
 from vista.errors import ConfigError
-from vista.perception.exemplars import TaughtDetector
+from vista.files.yaml_file import existing, user_path
+from vista.messages.plain_text import plain
+from vista.perception.exemplars import TaughtDetector, crop
 from vista.perception.teaching import crops_of
 from vista.protocols import Detector
 from vista.types import F32, U8, RobotSpec
 
 if TYPE_CHECKING:
+    from robomemory.front.pictures import Exemplar
     from robomemory.memory import RoboMemory
 
+ENDINGS = (".png", ".jpg", ".jpeg")
 MEMORY, OBJECTS = "memory", "objects"
 """Who taught a detector: the memory that the stack opens, or the folder of one's own objects."""
 
@@ -56,17 +61,17 @@ def teach_from_memory(detector: Detector, memory: object) -> None:
     from robomemory.memory import RoboMemory
 
     if isinstance(detector, TaughtDetector) and isinstance(memory, RoboMemory):
-        detector.teach(exemplars_of(memory), MEMORY)
+        detector.teach(bank_of(memory.exemplars()), MEMORY)
 
 
-def exemplars_of(memory: RoboMemory) -> dict[str, F32]:
-    """{name: unit rows f32 (n, D)} of what ``memory`` was taught, by the process's encoder; pictures that
-    came without a vector, or with one of another encoder, are encoded."""
+def bank_of(taught: Mapping[str, Sequence[Exemplar]]) -> dict[str, F32]:
+    """{name: unit rows f32 (n, D)} of the exemplars of a memory, by the process's encoder; pictures that came
+    without a vector, or with one of another encoder, are encoded."""
     from robomemory.embed.pictures import decode
     from robomemory.errors import StoreError
 
     encoder, bank = crop_encoder(), {}
-    for name, exemplars in memory.exemplars().items() if encoder is not None else ():
+    for name, exemplars in taught.items() if encoder is not None else ():
         assert encoder is not None
         rows = []
         for each in exemplars:
@@ -110,6 +115,48 @@ def keep_pictures(
         for i, (crop, row) in enumerate(zip(crops, encoder.embed(crops), strict=True))
     ]
     return memory.teach(name, made, source=source)
+
+
+def pictures_at(
+    path: str | Path, spec: RobotSpec, box: Sequence[int] | None = None
+) -> tuple[list[U8], list[str]]:
+    """The pictures u8 (H, W, 3) of a folder of PNG and JPEG files, or of one file, and their names.
+
+    Args:
+        box: x0, y0, x1, y1 [px] of the thing in each of them: only what is around its middle is kept, at the
+            scale of the camera where the picture is one of the robot's, else the box.
+
+    Raises:
+        ConfigError: no such folder, no picture in it, one that can't be read, or a box beyond it.
+    """
+    from robomemory.embed.pictures import decode
+    from robomemory.errors import InvalidNoteError
+
+    where = user_path(path, "--images")
+    if where.suffix.lower() in ENDINGS:
+        files = [existing(where, "--images")]
+    else:
+        inside = existing(where, "--images", folder=True).iterdir()
+        files = sorted(file for file in inside if file.suffix.lower() in ENDINGS)
+    if not files:
+        raise ConfigError(f"--images {plain(str(where))}: no pictures there, expected {', '.join(ENDINGS)}")
+    images = []
+    for file in files:
+        try:
+            image = decode(plain(str(file)), file.read_bytes(), InvalidNoteError)
+        except OSError as error:
+            raise ConfigError(f"picture {plain(str(file))}: can't be read: {error.strerror}") from error
+        images.append(image if box is None else _boxed(image, spec, box, plain(str(file))))
+    return images, [plain(str(file)) for file in files]
+
+
+def _boxed(image: U8, spec: RobotSpec, box: Sequence[int], told: str) -> U8:
+    (height, width), (x0, y0, x1, y1) = image.shape[:2], box
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise ConfigError(f"--box {x0} {y0} {x1} {y1}: not in {told}, which has {width} x {height} pixels")
+    if any((camera.height, camera.width) == (height, width) for camera in spec.cameras.values()):
+        return crop(image, np.array([x0 / width, y0 / height, x1 / width, y1 / height], np.float32))
+    return np.ascontiguousarray(image[y0:y1, x0:x1])
 
 
 def _missing(what: str) -> str:

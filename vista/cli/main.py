@@ -21,6 +21,7 @@ COMMANDS = {
     "up": ("up", "start the nodes and watch over them"),
     "down": ("down", "stop the nodes"),
     "bench": ("bench", "measure: success, speed, the scripted expert"),
+    "teach": ("teach", "show what a thing looks like, so that the stack knows its name"),
     "memory": ("memory", "look into a memory, write it out, read it in"),
     "train": ("train", "make data from seeds and train a part"),
     "calibrate": ("calibrate", "fit the switcher to an executor, on seeds for development"),

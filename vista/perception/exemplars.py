@@ -28,7 +28,7 @@ MOST = 12
 """So many proposals of an image are looked at, the surest."""
 FITS = 0.02
 """What scores less fits so badly that it is nothing."""
-CALLED = 0.5
+CALLED = 0.3
 """From this share on a thing is called by the taught name without having been asked for."""
 
 

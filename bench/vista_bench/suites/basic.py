@@ -34,6 +34,7 @@ from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.results import Counted, Episode, failed_seeds
 from vista_bench.suites.base import BenchSettings, Cell, Opener, Suite, seeds_of
 from vista_sim.model.looks import arm_looks
+from vista_sim.objects.pictures import own_pictures
 from vista_sim.scenes.task_scenes import scene_task
 
 E = TypeVar("E", bound=Episode)
@@ -44,8 +45,12 @@ _FOLDERS = {"policy": "executor"}
 
 
 def refs_of(settings: BenchSettings, method: str) -> Refs:
-    """The parts that ``method`` uses."""
-    return replace(settings.refs, world_model="oracle") if method == "oracle" else settings.refs
+    """The parts that ``method`` uses. For one's own objects the planner is the one that takes its words from
+    the detector, unless the user names another."""
+    refs = settings.refs
+    if settings.objects and refs.planner is None:
+        refs = replace(refs, planner="fresh")
+    return replace(refs, world_model="oracle") if method == "oracle" else refs
 
 
 def scene_identity(settings: BenchSettings) -> dict[str, object]:
@@ -155,7 +160,9 @@ def open_lockstep(settings: BenchSettings) -> Callable[[EpisodeJob], LoopEpisode
 
     def run(job: EpisodeJob) -> LoopEpisode:
         if job.method not in runners:
-            runners[job.method] = EpisodeRunner(refs_of(settings, job.method))
+            refs = refs_of(settings, job.method)
+            own = own_pictures(settings.objects, load_robot(refs.robot)) if settings.objects else None
+            runners[job.method] = EpisodeRunner(refs, taught=own)
         task = scene_task(settings.task, job.seed, objects=settings.objects, scene=settings.scene)
         return runners[job.method].run(task).episode(LoopEpisode)
 

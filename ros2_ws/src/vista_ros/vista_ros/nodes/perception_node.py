@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import threading
 
+from robomemory.errors import RoboMemoryError
+from robomemory.pictures.taught_reader import TaughtReader
+from robomemory.store.opening import where_scene_is
+from vista.assembly.teaching import MEMORY, bank_of, teach_pictures, teachable
 from vista.errors import StaleObservationError
+from vista.perception.exemplars import TaughtDetector
 from vista.robot.contract import load_robot
 from vista.types import F32, Detection, Observation
 from vista_msgs.msg import DetectionArray
@@ -15,12 +20,17 @@ from vista_ros.health import Mailbox
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import ObservationSource
 
+LESSONS_S = 5.0  # so often [s] the memory is asked what it was taught
 MOST_S = 60.0  # a request holds a thread of the node for so long at most
 
 
 class PerceptionNode(VistaNode):
     """The one node that loads a detector. A worker looks at the newest observation in its mailbox; requests
-    look for themselves, in turn."""
+    look for themselves, in turn.
+
+    It knows what the memory of ``scene_name`` in ``memory_folder`` was taught, which it reads beside the
+    memory node, and the simulator's objects of the folder ``objects_dir``.
+    """
 
     def __init__(self) -> None:
         super().__init__("perception")
@@ -28,11 +38,23 @@ class PerceptionNode(VistaNode):
         self._mailbox: Mailbox[Observation] = Mailbox()
         self._ended = threading.Event()
         self._worker: threading.Thread | None = None
+        self._lessons: TaughtReader | None = None
 
     def setup(self) -> None:
         spec = load_robot(self.param("robot", "panda"))
         self._frame = spec.base_frame
-        self._detector = stand_ins.detector(self, self.param("detector", "") or None, spec)
+        looks = stand_ins.detector(self, self.param("detector", "") or None, spec)
+        self._detector = teachable(looks, spec)
+        if objects := self.param("objects_dir", ""):
+            from vista_sim.objects.pictures import own_pictures
+
+            teach_pictures(self._detector, spec, own_pictures(objects, spec))
+        folder, scene = self.param("memory_folder", ""), self.param("scene_name", "scene")
+        self._lessons = None
+        if folder not in ("", ":memory:") and isinstance(self._detector, TaughtDetector):
+            self._lessons = TaughtReader(where_scene_is(folder, scene))
+            self._learn()
+            self.every(LESSONS_S, self._learn, "learn")
         self._source = ObservationSource(self, spec)
         out = self.create_publisher(DetectionArray, "detections", 1)
         self._out = self.owns(out, self.destroy_publisher)
@@ -49,6 +71,20 @@ class PerceptionNode(VistaNode):
         if self._worker is not None:
             self._worker.join(3.0)
             self._worker = None
+        if self._lessons is not None:
+            self._lessons.close()
+            self._lessons = None
+
+    def _learn(self) -> None:
+        """Know what the memory was taught since, and no more what it forgot."""
+        if self._lessons is None or not isinstance(self._detector, TaughtDetector):
+            return
+        try:
+            taught = self._lessons.news()
+        except RoboMemoryError:
+            return  # there is no memory yet; the memory node says what is wrong with one
+        if taught is not None:
+            self._detector.teach(bank_of(taught), MEMORY)
 
     def _look_around(self) -> None:
         try:
