@@ -123,6 +123,8 @@ class EpisodeRunner:
         settings: How subgoals are pursued; by default as the shipped executor was measured.
         wrap: Put around the policy.
         taught: Pictures {name: images u8 (H, W, 3)} of things that the detector shall know.
+
+    ``loader``: makes the parts.
     """
 
     def __init__(
@@ -135,7 +137,7 @@ class EpisodeRunner:
     ) -> None:
         self.spec = load_robot(refs.robot)
         self.kinematics = Kinematics(self.spec)
-        self._loader = PartsLoader(refs, self.spec, settings=settings, wrap=wrap, taught=taught)
+        self.loader = PartsLoader(refs, self.spec, settings=settings, wrap=wrap, taught=taught)
 
     def run(
         self,
@@ -164,7 +166,7 @@ class EpisodeRunner:
         try:
             witness = Witness(robot, task, meddle)
             with loading.open_memory(memory_folder) as memory:
-                parts = self._loader.parts(watched(robot), memory, Oracle(world, task))
+                parts = self.loader.parts(watched(robot), memory, Oracle(world, task))
                 result = run_task(
                     parts, task.instruction, budget=budget, listener=fan_out(witness, listener), seed=seed
                 )

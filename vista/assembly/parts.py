@@ -87,7 +87,7 @@ class PartsLoader:
         planning = cast("PlanningMemory | None", memory)  # which planner "memory" needs
         detector = None
         if refs.detector != NO_DETECTOR:
-            detector = self._part("detector", lambda: self._detector(oracle), refs.detector)
+            detector = self.detector(oracle)
             teach_from_memory(detector, memory)
         policy = self._part("policy", lambda: loading.load_policy(refs.policy, oracle=oracle), refs.policy)
         world_model = self._part(
@@ -114,6 +114,17 @@ class PartsLoader:
         guard = self._part("guard", lambda: loading.load_guard(spec, refs.guard))
         pursue = MotionParts(robot, self._wrap(policy), switcher, guard, self._settings)
         return Parts(robot, planner, world_model, pursue, memory, detector, critic, preprocessor)
+
+    def teach(self, pictures: Mapping[str, Sequence[U8]]) -> None:
+        """Have the detector know ``pictures``, as ``taught``, from now on, and no more what it was given
+        before."""
+        self._taught = dict(pictures)
+        if "detector" in self._kept:
+            teach_pictures(self.detector(), self.spec, self._taught)
+
+    def detector(self, oracle: PartsOracle | None = None) -> Detector:
+        """The detector that the parts share; it can be taught."""
+        return self._part("detector", lambda: self._detector(oracle), self.refs.detector)
 
     def _detector(self, oracle: PartsOracle | None) -> Detector:
         from vista.assembly import loading

@@ -12,14 +12,15 @@ from vista.files.yaml_file import Reader, read_yaml, user_path
 from vista.messages.plain_text import plain
 from vista.values import shown, whole
 
-KEYS = ("shapes", "colours", "patterns", "demonstrations", "heldout", "novel", "seeds")
+KEYS = ("shapes", "colours", "patterns", "demonstrations", "heldout", "novel", "solids", "seeds")
 HELD_OUT = ("shapes", "combinations", "patterns")
 MOST_SEED = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """Labels are "<colour> <shape>". ``seeds`` maps a range's name to (first, end), end excluded."""
+    """Labels are "<colour> <shape>". ``training_solids`` and ``evaluation_solids`` are families of solids.
+    ``seeds`` maps a range's name to (first, end), end excluded."""
 
     shapes: tuple[str, ...]
     colours: tuple[str, ...]
@@ -31,6 +32,8 @@ class Splits:
     heldout_shapes: tuple[str, ...]
     heldout_combinations: tuple[str, ...]
     heldout_patterns: tuple[str, ...]
+    training_solids: tuple[str, ...]
+    evaluation_solids: tuple[str, ...]
     seeds: dict[str, tuple[int, int]]
 
     @property
@@ -76,6 +79,8 @@ def load_splits(path: Path | None = None) -> Splits:
         read.mapping(data[key], key, ("objects", "patterns"), required=("objects", "patterns"))
         for key in ("demonstrations", "novel")
     )
+    families = ("training", "evaluation")
+    solids = read.mapping(data["solids"], "solids", families, required=families)
     heldout = read.mapping(data["heldout"], "heldout", HELD_OUT, required=HELD_OUT)
     splits = Splits(
         read.texts(data["shapes"], "shapes"),
@@ -88,6 +93,8 @@ def load_splits(path: Path | None = None) -> Splits:
         read.texts(heldout["shapes"], "heldout.shapes", empty=True),
         read.texts(heldout["combinations"], "heldout.combinations", empty=True),
         read.texts(heldout["patterns"], "heldout.patterns", empty=True),
+        read.texts(solids["training"], "solids.training"),
+        read.texts(solids["evaluation"], "solids.evaluation"),
         _seeds(read, data["seeds"]),
     )
     for label in (*splits.demo_objects, *splits.novel_objects, *splits.heldout_combinations):

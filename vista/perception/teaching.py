@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from vista.errors import InvalidValueError
-from vista.perception.exemplars import crop, proposed
+from vista.perception.exemplars import CROP, crop, proposed
 from vista.protocols import Detector
-from vista.types import U8, ObjectKind, Observation, Pose, RobotSpec
+from vista.types import U8, Detection, ObjectKind, Observation, Pose, RobotSpec
 
 PRESENT = 0.25
 """From this score of a proposal on, something stands there."""
@@ -53,6 +53,8 @@ def crops_of(
             for each in proposed(detector, obs)
             if each.score >= PRESENT and each.kind is ObjectKind.THING
         ]
+        # Parts of one thing may be proposed beside each other.
+        things = [each for each in things if each is things[0] or not _beside(each, things[0])]
         if len(things) != 1:
             told = where[i] if where else f"picture {i}"
             seen = f"{len(things)} things are" if things else "nothing is"
@@ -61,3 +63,9 @@ def crops_of(
             )
         found.append(crop(image, things[0].box))
     return found
+
+
+def _beside(one: Detection, other: Detection) -> bool:
+    """Whether the middle of ``one`` is in the crop around ``other``."""
+    middles = [(np.asarray(each.box)[:2] + np.asarray(each.box)[2:]) / 2 for each in (one, other)]
+    return bool(np.abs(middles[0] - middles[1]).max() < CROP / 2)

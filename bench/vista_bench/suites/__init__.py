@@ -15,6 +15,7 @@ SUITES = {
     "latency": ("latency", "LatencySuite"),
     "long": ("long", "LongSuite"),
     "memory": ("memory", "MemorySuite"),
+    "open": ("open_world.suite", "OpenSuite"),
     "realtime": ("realtime", "RealtimeSuite"),
     "vista": ("vista", "VistaSuite"),
 }
