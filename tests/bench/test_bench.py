@@ -199,7 +199,7 @@ def test_what_goes_wrong_in_a_process_is_told(job: int, said: str):
     [
         (
             ["--suite", "party"],
-            "unknown suite 'party'; known: basic, expert, goals, latency, long, memory, open, realtime, vista",
+            "unknown suite 'party'; known: basic, expert, goals, latency, long, memory, open, realtime",
         ),
         (["--suite", "basic", "--cell", "moon"], "unknown cell of suite 'basic' 'moon'; known: basic, ros"),
         (["--suite", "basic", "--method", "luck"], "known: imagined, oracle"),

@@ -13,6 +13,8 @@ from vista.types import U8, Detection, ObjectKind, Observation, Pose, RobotSpec
 
 PRESENT = 0.25
 """From this score of a proposal on, something stands there."""
+RIVAL = 0.5
+"""What is seen with less than this share of the score of the surest may be a pattern of the table."""
 
 
 def seen_in(spec: RobotSpec, image: U8) -> Observation:
@@ -48,13 +50,7 @@ def crops_of(
             found.append(np.ascontiguousarray(image))
             continue
         obs = seen_in(spec, image)
-        things = [
-            each
-            for each in proposed(detector, obs)
-            if each.score >= PRESENT and each.kind is ObjectKind.THING
-        ]
-        # Parts of one thing may be proposed beside each other.
-        things = [each for each in things if each is things[0] or not _beside(each, things[0])]
+        things = _things(detector, obs)
         if len(things) != 1:
             told = where[i] if where else f"picture {i}"
             seen = f"{len(things)} things are" if things else "nothing is"
@@ -63,6 +59,14 @@ def crops_of(
             )
         found.append(crop(image, things[0].box))
     return found
+
+
+def _things(detector: Detector, obs: Observation) -> list[Detection]:
+    """What surely stands on the table, the surest first; a part of the surest thing is none of its own."""
+    seen = [each for each in proposed(detector, obs) if each.kind is ObjectKind.THING]
+    least = max(PRESENT, RIVAL * seen[0].score) if seen else PRESENT
+    things = [each for each in seen if each.score >= least]
+    return [each for each in things if each is things[0] or not _beside(each, things[0])]
 
 
 def _beside(one: Detection, other: Detection) -> bool:
