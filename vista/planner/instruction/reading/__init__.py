@@ -1,0 +1,1 @@
+"""The grammar: tokens as noun phrases, places and clauses."""

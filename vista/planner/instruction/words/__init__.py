@@ -1,0 +1,1 @@
+"""Words by meaning and spelling: data, and what brings a sentence into one spelling."""
