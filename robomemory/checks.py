@@ -34,7 +34,7 @@ def shown(value: object) -> str:
 def text(where: str, value: object, error: type[RoboMemoryError]) -> str:
     if not isinstance(value, str):
         raise error(f"{where}: {type(value).__name__}, expected text")
-    if not any(c.isprintable() and not c.isspace() for c in value):
+    if not value[:1].isalnum() and not any(c.isprintable() and not c.isspace() for c in value):
         raise error(f"{where}: {shown(value)} is empty, expected at least one word")
     if len(value) > MAX_TEXT:
         raise error(f"{where}: {len(value)} characters, at most {MAX_TEXT} are allowed")
@@ -94,4 +94,11 @@ def names(where: str, value: object, error: type[RoboMemoryError]) -> tuple[str,
     given = tuple(itertools.islice(value, MAX_NAMES + 1))
     if len(given) > MAX_NAMES:
         raise error(f"{where}: more than {MAX_NAMES} names")
-    return tuple(text(f"{where}[{i}]", v, error) for i, v in enumerate(given))
+    return tuple(str(v) if _is_kept(v) else text(f"{where}[{i}]", v, error) for i, v in enumerate(given))
+
+
+def _is_kept(value: object) -> bool:
+    """Whether ``value`` is surely a text that :func:`text` lets pass."""
+    if not isinstance(value, str) or not value[:1].isalnum():
+        return False
+    return len(value) <= MAX_TEXT and _UNKEPT.search(value) is None

@@ -82,7 +82,11 @@ class SceneViews:
                     state.away.pop(key, None)
                 else:
                     state.away[key] = place.position
-            keys = state.may_be_within(center, radius_m)
+            spots = (
+                (k, state.away.get(k) or state.entities[k].position)
+                for k in state.may_be_within(center, radius_m)
+            )
+            keys = [k for k, spot in spots if spot is not None and math.dist(spot, center) <= radius_m]
             found = ((key, carried(key, scenery)) for key in keys)
             return {k: p for k, p in found if p is not None and math.dist(p.position, center) <= radius_m}
 

@@ -67,12 +67,17 @@ def record_from(r: Sequence[object]) -> MemoryRecord:
     """
     key, kind, stamp, text, names, x, y, z, triple, sure, source, _, run, *told = r[:17]
     step, failures, more, frame = told
-    said = json.loads(str(triple))
+    said = _plain(triple)
     return MemoryRecord(
         key, MemoryKind(kind), stamp, text, tuple(json.loads(str(names))),  # type: ignore[arg-type]
         position(x, y, z), None if said is None else tuple(said), sure, source, run,  # type: ignore[arg-type]
-        json.loads(str(step)), json.loads(str(failures)), json.loads(str(more)), frame,  # type: ignore[arg-type]
+        _plain(step), _plain(failures), _plain(more), frame,  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def _plain(text: object) -> object:
+    """What the JSON ``text`` says; most often that there is nothing."""
+    return None if text == "null" else () if text == "[]" else {} if text == "{}" else json.loads(str(text))
 
 
 def values_of_record(row: RecordRow, recorded_ns: int, seq: int) -> Values:
