@@ -59,6 +59,7 @@ call = st.one_of(
     st.tuples(st.just("run"), st.none()),
     st.tuples(st.just("retract"), st.integers(0, 30)),
     st.tuples(st.just("forget"), st.integers(0, 30)),
+    st.tuples(st.just("forget_some"), st.integers(1, 255)),
     st.tuples(st.just("merge"), st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES))),
     st.tuples(st.just("reload"), st.none()),
 )
@@ -134,6 +135,15 @@ class Model:
         if key is not None:
             assert self.memory.forget(ids=[key]) == 1
             self.told = [t for t in self.told if t not in mine]
+
+    def forget_some(self, bits):
+        """Several records at once."""
+        stands = dict(self.memory._store._all("SELECT note_id, record_id FROM evidence"))
+        keys = sorted({stands[t[1]] for t in self.told if t[1] in stands})
+        keys = [key for place, key in enumerate(keys) if bits >> place % 8 & 1]
+        if keys:
+            assert self.memory.forget(ids=keys) == len(keys)
+            self.told = [t for t in self.told if stands.get(t[1]) not in keys]
 
     def merge(self, names):
         one, other = names

@@ -82,3 +82,31 @@ def test_forgetting_by_key(memory, note):
     memory.remember([note("episodic", f"e{i}") for i in range(3)])
     assert memory.forget(ids=[2, 77]) == 1
     assert texts(memory) == ["e0", "e2"]
+
+
+def held(memory):
+    return [(f.subject, f.relation, f.object) for f in memory.scene().facts]
+
+
+def test_what_a_forgotten_sighting_had_ended_holds_again(memory, note):
+    memory.remember([note("spatial", "tray seen", 1, "tray", at=(0.1, 0, 0))])
+    memory.remember([note("spatial", "mug in tray", 2, says=("mug", "in", "tray"))])
+    memory.remember([note("spatial", "mug seen far off", 3, "mug", at=(2, 0, 0))])
+    assert held(memory) == []
+    memory.forget(query="far off")
+    assert held(memory) == [("mug", "in", "tray")]
+    memory.remember([note("spatial", "mug seen away", 4, "mug", at=(1, 0, 0))])
+    assert held(memory) == []
+    memory.forget(query="tray seen")  # nobody knows how far from the tray that is
+    assert held(memory) == [("mug", "in", "tray")]
+
+
+@pytest.mark.parametrize("words", ["mug seen", "the view"])
+def test_a_thing_is_missed_only_by_what_is_left(memory, note, words):
+    memory.remember([note("spatial", "mug seen", 1, "mug", at=(0.1, 0, 0))])
+    memory.remember([note("spatial", "mug on table", 2, says=("mug", "on", "table"))])
+    nothing = ("the view", "shows nothing else within", "0.1 m")
+    memory.remember([note("spatial", "the view shows nothing", 3, at=(0.1, 0, 0), says=nothing)])
+    assert held(memory) == []
+    memory.forget(query=words)
+    assert held(memory) == [("mug", "on", "table")]
