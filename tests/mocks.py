@@ -24,6 +24,7 @@ from vista.types import (
     Decision,
     Detection,
     Done,
+    Grounding,
     Impossible,
     ObjectKind,
     Observation,
@@ -239,9 +240,13 @@ class MockWorldModel:
 
     def __init__(self, *scores: float) -> None:
         self.scores, self.seeds = list(scores), []  # type: ignore[var-annotated]
+        self.groundings: list[Grounding | None] = []
 
-    def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
+    def imagine(
+        self, obs: Observation, subtask: Subtask, seed: int = 0, grounding: Grounding | None = None
+    ) -> Subgoal:
         self.seeds.append(seed)
+        self.groundings.append(grounding)
         rng = np.random.default_rng(seed)
         noise = rng.integers(20, 60, (SIZE, SIZE, 3)).astype(np.uint8)
         images = {name: np.minimum(im, 190) + noise for name, im in obs.images.items()}

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _HOME = {
     **dict.fromkeys(("Relation", "Skill", "Verb"), "vista.skill"),
     **dict.fromkeys(
-        ("ActionChunk", "ActionSpace", "Cause", "Detection", "EpisodeResult", "Observation",
+        ("ActionChunk", "ActionSpace", "Cause", "Detection", "EpisodeResult", "Grounding", "Observation",
          "Pose", "Progress",
          "RobotSpec", "Subgoal", "Subtask"),
         "vista.types",
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from vista.types import Cause as Cause
     from vista.types import Detection as Detection
     from vista.types import EpisodeResult as EpisodeResult
+    from vista.types import Grounding as Grounding
     from vista.types import Observation as Observation
     from vista.types import Pose as Pose
     from vista.types import Progress as Progress

@@ -15,6 +15,7 @@ from vista.types import (
     ActionSpace,
     Detection,
     Digest,
+    Grounding,
     NextStep,
     Observation,
     Progress,
@@ -146,7 +147,12 @@ class Preprocessor(Protocol):
 class WorldModel(Protocol):
     """Imagines what the cameras see when a subtask is done."""
 
-    def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal: ...
+    def imagine(
+        self, obs: Observation, subtask: Subtask, seed: int = 0, grounding: Grounding | None = None
+    ) -> Subgoal:
+        """The goal images of ``subtask`` begun from ``obs``. ``grounding``: where its thing and place are;
+        None for a sentence that is no skill, and where nothing was looked for."""
+        ...
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from vista.assembly.loading import Ref, load_detector, load_guard, load_policy, 
 from vista.errors import InvalidValueError
 from vista.executor.latency_compensation import EXECUTE_ROWS, late_policy
 from vista.learning.splits import load_splits
+from vista.perception.grounding import Grounder
 from vista.protocols import Guard, Policy, WorldModel
 from vista.robot.kinematics import Kinematics
 from vista.skill import Skill
@@ -76,6 +77,7 @@ def judge_episode(
     seed: int = 0,
     timeout_s: float = 15.0,
     execute_rows: int = EXECUTE_ROWS,
+    grounder: Grounder | None = None,
 ) -> Iterator[JudgedSubtask]:
     """Run the subtasks in order, each until :data:`LINGER` judgements after it was truly done.
 
@@ -86,7 +88,8 @@ def judge_episode(
         policy.reset()
         guard.reset()
         obs = robot.observe()
-        subgoal = world_model.imagine(obs, Subtask(skill), seed)
+        grounding = None if grounder is None else grounder.ground(obs, skill)
+        subgoal = replace(world_model.imagine(obs, Subtask(skill), seed, grounding), grounding=grounding)
         judged, start_s, lingered, fingers = JudgedSubtask(), robot.world.time, 0, Fingers()
 
         def look(skill: Skill = skill, judged: JudgedSubtask = judged) -> None:
@@ -150,7 +153,7 @@ def collect(
 ) -> Judgements:
     """The judgements of ``episodes`` lockstep episodes of the tasks ``names``, in turn.
 
-    ``detector``: tells a learned world model where things are. ``latencies_ms`` [ms], in turn: 0, a prompt
+    ``detector``: grounds the skills for a learned world model. ``latencies_ms`` [ms], in turn: 0, a prompt
     executor; above, one that plans while the arm moves
     (:class:`vista.executor.latency_compensation.LatePolicy`).
 
@@ -164,7 +167,8 @@ def collect(
     truthful = ("scripted", "oracle")
     kept_policy = None if policy in truthful else load_policy(policy)
     looks = load_detector(detector, spec) if world_model not in truthful else None
-    kept_model = None if world_model in truthful else load_world_model(world_model, detector=looks)
+    grounder = None if looks is None else Grounder(looks, spec.places)
+    kept_model = None if world_model in truthful else load_world_model(world_model)
     found: list[tuple[int, JudgedSubtask]] = []
     for i, task in tqdm(_tasks(names, episodes), total=episodes, desc="calibrating", unit="episode"):
         world = World(task.scene, spec, kinematics)
@@ -181,6 +185,7 @@ def collect(
                 load_guard(spec),
                 seed=i,
                 execute_rows=rows,
+                grounder=grounder,
             )
             found += [(i, judged) for judged in segments]
         finally:

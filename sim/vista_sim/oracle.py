@@ -14,6 +14,7 @@ from vista.types import (
     ActionChunk,
     ActionSpace,
     Detection,
+    Grounding,
     ObjectKind,
     Observation,
     Subgoal,
@@ -67,7 +68,9 @@ class OracleWorldModel:
     def __init__(self, world: World, task: Task) -> None:
         self._world, self._task = world, task
 
-    def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
+    def imagine(
+        self, obs: Observation, subtask: Subtask, seed: int = 0, grounding: Grounding | None = None
+    ) -> Subgoal:
         """The goal image of ``subtask``.
 
         Raises:
@@ -82,7 +85,7 @@ class OracleWorldModel:
         finally:
             camera.close()
             before.restore()
-        return Subgoal(subtask, {"front": image}, 1.0, seed, obs.stamp_ns)
+        return Subgoal(subtask, {"front": image}, 1.0, seed, obs.stamp_ns, grounding)
 
 
 class ScriptedPolicy:

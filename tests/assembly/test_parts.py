@@ -95,7 +95,7 @@ def test_the_oracle_is_asked_for_each_episode_and_other_parts_are_kept():
     one, two = (loader.parts(MockRobot(), None, oracle) for oracle in (first, second))
     assert first.asked == second.asked == ["detector", "policy"]
     assert one.detector is not two.detector
-    assert one.world_model is not two.world_model  # it may hold the detector of its episode
+    assert one.world_model is two.world_model  # it holds nothing of an episode
     assert isinstance(one.pursue, MotionParts)
     assert isinstance(two.pursue, MotionParts)
     assert one.pursue.guard is two.pursue.guard
@@ -121,18 +121,14 @@ def test_one_detector_serves_every_part(monkeypatch: pytest.MonkeyPatch):
         given["planner"] = detector
         return MockPlanner()
 
-    def world_model(ref: object, *, detector: object, **_: object) -> MockWorldModel:
-        given["world_model"] = detector
-        return MockWorldModel()
-
     def switcher(ref: object, *, detector: object, **_: object) -> MockSwitcher:
         given["switcher"] = detector
         return MockSwitcher()
 
-    for name, load in (("planner", planner), ("world_model", world_model), ("switcher", switcher)):
+    for name, load in (("planner", planner), ("switcher", switcher)):
         monkeypatch.setattr(loading, f"load_{name}", load)
-    refs = Refs(policy="mock", detector="oracle")
+    refs = Refs(policy="mock", world_model="mock", detector="oracle")
     with load_parts(MockRobot(), refs=refs, oracle=Knowing()) as parts:
         assert parts.detector is not None
         assert set(map(id, given.values())) == {id(parts.detector)}
-        assert len(given) == 3
+        assert len(given) == 2

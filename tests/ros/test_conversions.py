@@ -43,6 +43,9 @@ from vista.types import (
     Decision,
     Detection,
     EpisodeResult,
+    Ground,
+    GroundedBy,
+    Grounding,
     ObjectKind,
     Observation,
     Option,
@@ -109,6 +112,11 @@ THING = SceneObject("mug", (0.1, 0.2, 0.3), 1, 5, 0.9, 2)
 FACT = SceneFact("mug", "in", "tray", 4, None, 0.8, 7, None, 9, 2, 0)
 ENDED = SceneFact("mug", "on", "table", 1, 4, 0.8, 5, 7, 8, 1, 2)
 GRID = RNG.random((6, 6), dtype=np.float32)
+GROUND = Ground(
+    "blue mug", GroundedBy.EXEMPLAR, 0.75, ObjectKind.THING, np.array([0.4, 0.1, 0.02]), 0.01, "front",
+    np.array([0.1, 0.2, 0.3, 0.4], np.float32), GRID,
+)  # fmt: skip
+GROUNDING = Grounding(GROUND, replace(GROUND, name="tray", kind=ObjectKind.CONTAINER), GRID, GRID)
 DETECTION = Detection("blue mug", 0.875, np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.5, 0.1, 0.02]), 0.01)
 
 # One sample or more for every pair x_to_msg, x_from_msg of the module; the name is x.
@@ -125,7 +133,8 @@ SAMPLES: dict[str, list[Any]] = {
                     gripper_command=0.0, gripper_vel=-0.5, depth={"front": DEPTH}),
         Observation(0, {}, [], [], 1.0, POSE),
     ],
-    "detection": [DETECTION, *(replace(DETECTION, kind=kind) for kind in ObjectKind)],
+    "detection": [DETECTION, *(replace(DETECTION, kind=kind) for kind in ObjectKind),
+                  *(replace(DETECTION, by=by) for by in GroundedBy)],
     "detections": [(), (DETECTION, DETECTION)],
     "sought": [DETECTION, None],
     "evidence": [GRID, None],
@@ -134,7 +143,10 @@ SAMPLES: dict[str, list[Any]] = {
     "subgoal": [
         Subgoal(SUBTASK, {"front": picture(), "wrist": picture()}, 0.9, 7, STAMP),
         Subgoal(SUBTASK, {}, 0.0, -1, 0),
+        Subgoal(SUBTASK, {}, 0.0, -1, 0, GROUNDING),
     ],
+    "ground": [GROUND, *(replace(GROUND, by=by) for by in GroundedBy), Ground("drawer", GroundedBy.CONTRACT)],
+    "grounding": [GROUNDING, Grounding(), Grounding(GROUND), Grounding(place=GROUND, hand_end=GRID)],
     "chunk": [
         ActionChunk(RNG.random((t, 4), dtype=np.float32), dt, ActionSpace.JOINT_POSITION, STAMP)
         for t, dt in ((1, 0.1), (8, 0.05), (5, 1 / 3))

@@ -228,7 +228,7 @@ def test_a_world_model_that_refuses_in_words_is_asked_again_one_that_is_gone_is_
     world = World("grasp it", budget=Budget(max_subtasks=1))
     calls = []
 
-    def refuse(obs, subtask, seed=0):
+    def refuse(obs, subtask, seed=0, grounding=None):
         calls.append(seed)
         raise VistaError("nothing looks like a mug")
 
@@ -238,7 +238,7 @@ def test_a_world_model_that_refuses_in_words_is_asked_again_one_that_is_gone_is_
 
     world, calls[:] = World("grasp it"), []
 
-    def gone(obs, subtask, seed=0):
+    def gone(obs, subtask, seed=0, grounding=None):
         calls.append(seed)
         raise StaleObservationError("no answer from world_model for 5 s")
 
@@ -321,7 +321,7 @@ def test_an_exception_in_any_stage_ends_the_task_and_names_the_stage(stage):
 def test_interrupt_is_remembered_and_goes_on_up():
     world = World()
 
-    def interrupt(obs, subtask, seed=0):
+    def interrupt(obs, subtask, seed=0, grounding=None):
         raise KeyboardInterrupt
 
     world.world_model.imagine = interrupt

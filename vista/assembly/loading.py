@@ -102,13 +102,11 @@ def load_world_model(
     steps: int = 1,
     candidates: int = 1,
     verified: bool = False,
-    alone: bool = False,
 ) -> WorldModel:
     """A world model. Words: ``oracle`` (true goal images), ``mock`` (the current image).
 
     Args:
-        detector: Tells the learned one where things are, unless it is left ``alone``, and scores its
-            ``candidates`` where they are ``verified``.
+        detector: Scores the ``candidates`` of the learned one where they are ``verified``.
         steps: Of its flow.
     """
 
@@ -117,7 +115,6 @@ def load_world_model(
 
         return ImageWorldModel.from_pretrained(
             folder, steps=steps, candidates=candidates, text=text_encoder(),
-            detector=None if alone else detector,
             verifier=GoalVerifier(detector) if verified and detector is not None else None,
         )  # fmt: skip
 
@@ -238,19 +235,16 @@ def load_detector(ref: Ref, spec: RobotSpec, *, oracle: PartsOracle | None = Non
     return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": truth})
 
 
-def load_switcher(
-    ref: Ref = None, *, detector: Detector | None = None, places: Mapping[str, Place] = NO_PLACES
-) -> Switcher:
+def load_switcher(ref: Ref = None, *, detector: Detector | None = None) -> Switcher:
     """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once).
 
     Args:
         detector: The fitted one checks with it where things are.
-        places: Containers and drawers of the robot's workplace, ``RobotSpec.places``.
     """
     from vista.switcher import CalibratedSwitcher, DoubtingSwitcher
 
     def fitted(folder: Path) -> Switcher:
-        return DoubtingSwitcher(CalibratedSwitcher.from_pretrained(folder), detector, places)
+        return DoubtingSwitcher(CalibratedSwitcher.from_pretrained(folder), detector)
 
     classes = {"": fitted}
     words = {"scripted": CalibratedSwitcher}

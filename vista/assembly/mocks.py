@@ -7,6 +7,7 @@ import numpy as np
 from vista.types import (
     ActionChunk,
     ActionSpace,
+    Grounding,
     Observation,
     Subgoal,
     Subtask,
@@ -16,9 +17,11 @@ from vista.types import (
 class StillWorldModel:
     """Imagines that nothing changes: the goal is the current image. For wiring, not for work."""
 
-    def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
+    def imagine(
+        self, obs: Observation, subtask: Subtask, seed: int = 0, grounding: Grounding | None = None
+    ) -> Subgoal:
         images = {name: image for name, image in obs.images.items() if name == "front"}
-        return Subgoal(subtask, images, 1.0, seed, obs.stamp_ns)
+        return Subgoal(subtask, images, 1.0, seed, obs.stamp_ns, grounding)
 
 
 class StillPolicy:

@@ -92,9 +92,9 @@ class PartsLoader:
         policy = self._part("policy", lambda: loading.load_policy(refs.policy, oracle=oracle), refs.policy)
         world_model = self._part(
             "world_model",
-            lambda: loading.load_world_model(refs.world_model, oracle=oracle, detector=detector),
-            refs.world_model, refs.detector,
-        )  # fmt: skip
+            lambda: loading.load_world_model(refs.world_model, oracle=oracle),
+            refs.world_model,
+        )
         planner = self._part(
             "planner",
             lambda: loading.load_planner(
@@ -103,8 +103,8 @@ class PartsLoader:
             refs.planner, refs.detector,
         )  # fmt: skip
         switcher = self._part(
-            "switcher", lambda: loading.load_switcher(refs.switcher, detector=detector, places=spec.places),
-            refs.switcher, refs.detector,
+            "switcher", lambda: loading.load_switcher(refs.switcher, detector=detector), refs.switcher,
+            refs.detector,
         )  # fmt: skip
         critic = self._part("critic", lambda: loading.load_critic(refs.critic), refs.critic)
         critic = critic or loading.load_critic(planner=planner)

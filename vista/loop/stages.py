@@ -13,6 +13,7 @@ from vista.events import Event, EventKind, Listener, fan_out
 from vista.loop.stopping import Halt, raise_if_stopped
 from vista.loop.timings import Timings
 from vista.messages.describe import describe
+from vista.perception.grounding import Grounder
 from vista.planner.preprocess import TemplatePreprocessor, named, outcome_line, sighting
 from vista.protocols import (
     Critic,
@@ -32,6 +33,7 @@ from vista.types import (
     Detection,
     Digest,
     EpisodeResult,
+    Grounding,
     NextStep,
     Observation,
     Outcome,
@@ -130,6 +132,7 @@ class TaskRun:
         self._seed, self._new_plan = seed, True
         self._remarks: list[Remark] = []
         self._seen: tuple[Detection, ...] = ()
+        self._grounder = None if parts.detector is None else Grounder(parts.detector, parts.robot.spec.places)
         self._start_ns: int | None = None
         self._now_ns = self._run = self._steps = 0
 
@@ -213,12 +216,12 @@ class TaskRun:
     def imagine(self, obs: Observation, subtask: Subtask) -> Subgoal | None:
         """The best image of ``subtask`` done; None, and a failed subtask, when the world model refuses."""
         self.emit(Event(EventKind.SUBTASK_STARTED, subtask=subtask, images=obs.images))
-        best, refusal = None, "no image"
+        best, refusal, grounding = None, "no image", self._ground(obs, subtask)
         with self.stage("imagine"):
             for _ in range(self.budget.imagine_attempts):
                 raise_if_stopped(self.should_stop)
                 try:
-                    subgoal = self.parts.world_model.imagine(obs, subtask, self._seed)
+                    subgoal = self.parts.world_model.imagine(obs, subtask, self._seed, grounding)
                 except VistaError as error:
                     # A refusal is worth another seed; a world model that is gone is not.
                     if isinstance(error, OSError):
@@ -232,6 +235,7 @@ class TaskRun:
                 finally:
                     self._seed += 1
         if best is not None and best.score >= self.budget.min_score:
+            best = best if grounding is None else replace(best, grounding=grounding)
             self.emit(Event(EventKind.IMAGINED, subtask=subtask, subgoal=best))
             return best
         if best is not None:
@@ -239,6 +243,14 @@ class TaskRun:
         refused = Progress(State.FAILED, 0.0, f"imagine: {refusal}", Cause.REFUSED)
         self._close(subtask, refused, obs, self.seconds(), 0.0)
         return None
+
+    def _ground(self, obs: Observation, subtask: Subtask) -> Grounding | None:
+        """Where the thing and the place of ``subtask`` are; None for a sentence that is no skill, and without
+        a detector."""
+        if self._grounder is None or subtask.skill is None:
+            return None
+        with self.stage("ground"):
+            return self._grounder.ground(obs, subtask.skill)
 
     def act(self, obs: Observation, subgoal: Subgoal) -> Observation:
         """Have ``subgoal`` pursued. Returns the observation at its end."""

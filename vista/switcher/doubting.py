@@ -7,22 +7,19 @@ hold nothing; and a thing that is seen elsewhere is not where the goal image sho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from vista.protocols import Detector, Switcher
 from vista.robot.gripper import closed_on_nothing, holds
-from vista.skill import Relation, Skill, Verb
+from vista.skill import Skill, Verb
 from vista.types import (
-    NO_PLACES,
     ActionChunk,
     Cause,
     Detection,
     ObjectKind,
     Observation,
-    Place,
     Progress,
     State,
     Subgoal,
@@ -47,17 +44,14 @@ class DoubtingSwitcher:
     Args:
         switcher: The switcher that is checked.
         detector: Looks for the thing in question; None: only the fingers are asked.
-        places: Containers and drawers of the workplace, from the robot's contract. The detector is asked what
-            any other place is.
     """
 
     def __init__(
         self,
         switcher: Switcher,
         detector: Detector | None = None,
-        places: Mapping[str, Place] = NO_PLACES,
     ) -> None:
-        self._switcher, self._detector, self._places = switcher, detector, places
+        self._switcher, self._detector = switcher, detector
         self._skill: Skill | None = None
 
     def reset(self, subgoal: Subgoal, start_stamp_ns: int) -> None:
@@ -97,7 +91,7 @@ class DoubtingSwitcher:
     def _elsewhere(self, obs: Observation, skill: Skill) -> bool:
         """Whether the thing goes into a container, and is surely seen far from where the goal image shows
         it."""
-        if self._detector is None or not self._into_container(self._detector, obs, skill):
+        if self._detector is None or not self._into_container():
             return False
         now = self._detector.find(obs, skill.thing)
         if now is None or now.score < SEEN or now.camera not in self._subgoal.images:
@@ -109,14 +103,10 @@ class DoubtingSwitcher:
         shown = self._goal[now.camera]
         return shown is not None and float(np.abs(_middle(now) - _middle(shown)).max()) > APART
 
-    def _into_container(self, detector: Detector, obs: Observation, skill: Skill) -> bool:
-        place = self._places.get(skill.place)
-        if place is not None:
-            return not place.drawer
-        if skill.relation is not Relation.IN:
-            return False
-        seen = detector.find(obs, skill.place)
-        return seen is not None and seen.kind is ObjectKind.CONTAINER
+    def _into_container(self) -> bool:
+        grounding = self._subgoal.grounding
+        place = None if grounding is None else grounding.place
+        return place is not None and place.kind is ObjectKind.CONTAINER
 
 
 def _middle(seen: Detection) -> np.ndarray:

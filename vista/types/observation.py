@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
@@ -72,11 +73,21 @@ def _depth(name: str, image: object) -> F32:
     return out
 
 
+class GroundedBy(StrEnum):
+    """Who says where something is."""
+
+    DETECTOR = "detector"  # the trained detector's colours and shapes
+    EXEMPLAR = "exemplar"  # pictures of the thing that were taught
+    OPEN_VOCABULARY = "open_vocabulary"  # a model that looks for any words
+    MEMORY = "memory"  # it is not seen now
+    CONTRACT = "contract"  # it stands where the robot's contract says
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection(Value):
     """One object seen: ``box`` f32 (4,) x0 y0 x1 y1 as fractions of the image width and height;
     ``position`` f64 (3,) in the base frame [m] with ``sigma_m``, its standard deviation per axis;
-    ``kind``: a thing, a container or the handle of a drawer."""
+    ``kind``: a thing, a container or the handle of a drawer; ``by``: who calls it so."""
 
     label: str
     score: float
@@ -85,6 +96,7 @@ class Detection(Value):
     sigma_m: float
     camera: str = "front"
     kind: ObjectKind = ObjectKind.THING
+    by: GroundedBy = GroundedBy.DETECTOR
 
     def __post_init__(self) -> None:
         values.text("Detection.label", self.label)
@@ -95,3 +107,4 @@ class Detection(Value):
         set_field(self, "sigma_m", sigma)
         values.text("Detection.camera", self.camera)
         set_field(self, "kind", values.word("Detection.kind", self.kind, ObjectKind))
+        set_field(self, "by", values.word("Detection.by", self.by, GroundedBy))

@@ -10,6 +10,7 @@ from vista.errors import InvalidValueError
 from vista.skill import Skill, network_text
 from vista.types.arrays import U8, checked_images, set_field
 from vista.types.dialogue import Answered, Question, Refusal
+from vista.types.grounding import Grounding
 from vista.values import Value
 
 
@@ -86,7 +87,8 @@ class Subgoal(Value):
     """What the world should look like when ``subtask`` is done.
 
     ``images`` {camera: u8 (H, W, 3) RGB}, empty for a text-only goal; ``score`` [0, 1] from the verifier;
-    ``seed`` of the sample that was kept; ``source_stamp_ns`` of the observation it was imagined from.
+    ``seed`` of the sample that was kept; ``source_stamp_ns`` of the observation it was imagined from;
+    ``grounding``: where the thing and the place of the subtask were then.
     """
 
     subtask: Subtask
@@ -94,6 +96,7 @@ class Subgoal(Value):
     score: float
     seed: int
     source_stamp_ns: int
+    grounding: Grounding | None = None
 
     def __post_init__(self) -> None:
         values.instance("Subgoal.subtask", self.subtask, Subtask)
@@ -101,6 +104,8 @@ class Subgoal(Value):
         set_field(self, "score", values.number("Subgoal.score", self.score, 0.0, 1.0))
         for name in ("seed", "source_stamp_ns"):
             set_field(self, name, values.whole(f"Subgoal.{name}", getattr(self, name)))
+        if self.grounding is not None:
+            values.instance("Subgoal.grounding", self.grounding, Grounding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from vista.learning.images import resize
 from vista.learning.pretrained import PRECISIONS, best_device, precision_for
 from vista.learning.weight_files import problem_in_model
 from vista.messages.describe import describe
-from vista.types import F32, U8, Observation, Subgoal, Subtask
+from vista.types import F32, U8, Grounding, Observation, Subgoal, Subtask
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -124,7 +124,9 @@ class DiffusersWorldModel:
             _compile(pipeline, settings.backend)
         return cls(pipeline, settings)
 
-    def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
+    def imagine(
+        self, obs: Observation, subtask: Subtask, seed: int = 0, grounding: Grounding | None = None
+    ) -> Subgoal:
         """The goal image of the settings' camera, u8 (S, S, 3).
 
         Raises:
@@ -142,7 +144,7 @@ class DiffusersWorldModel:
         drawn, drawn_seeds = self._draw(image, prompt, seeds)
         best, score = central(drawn)
         goal = resize(drawn[best], settings.image_size)
-        return Subgoal(subtask, {settings.camera: goal}, score, drawn_seeds[best], obs.stamp_ns)
+        return Subgoal(subtask, {settings.camera: goal}, score, drawn_seeds[best], obs.stamp_ns, grounding)
 
     def _draw(self, image: U8, prompt: str, seeds: list[int]) -> tuple[U8, list[int]]:
         """Usable candidates u8 (N, H, W, 3) and their seeds."""

@@ -15,8 +15,7 @@ from vista.learning.images import resize
 from vista.learning.pretrained import best_device
 from vista.learning.tensors import to_tensor
 from vista.learning.text_encoder import TextEncoder
-from vista.protocols import Detector
-from vista.types import F32, U8, Observation, Subgoal, Subtask
+from vista.types import F32, U8, Grounding, Observation, Subgoal, Subtask
 from vista.world_model.pipeline import GoalImagePipeline, GoalImages
 from vista.world_model.priors import priors
 from vista.world_model.unet import PATCH
@@ -64,7 +63,6 @@ class ImageWorldModel:
         candidates: The most images; each shows the gripper at another likely place. Another seed alone hardly
             moves it.
         text: Encodes the subtask; None loads one.
-        detector: A second opinion on where the thing is that is grasped, or that something is put on.
         verifier: Scores the images; the best is kept. None: the image of the likeliest place.
 
     Raises:
@@ -78,7 +76,6 @@ class ImageWorldModel:
         steps: int = 1,
         candidates: int = 1,
         text: TextEncoder | None = None,
-        detector: Detector | None = None,
         verifier: Verifier | None = None,
     ) -> None:
         if steps < 1 or candidates < 1:
@@ -87,7 +84,7 @@ class ImageWorldModel:
             )
         self._pipeline, self._steps, self._candidates = pipeline, steps, candidates
         self._text = text or TextEncoder()
-        self._detector, self._verifier = detector, verifier
+        self._verifier = verifier
 
     @classmethod
     def from_pretrained(
@@ -97,18 +94,18 @@ class ImageWorldModel:
         steps: int = 1,
         candidates: int = 1,
         text: TextEncoder | None = None,
-        detector: Detector | None = None,
         verifier: Verifier | None = None,
     ) -> ImageWorldModel:
         """Load a pipeline folder; on CUDA where there is one. Errors as :meth:`GoalImagePipeline.load`."""
         pipeline = GoalImagePipeline.load(folder)
         pipeline.unet.to(best_device(), memory_format=torch.channels_last)
-        return cls(
-            pipeline, steps=steps, candidates=candidates, text=text, detector=detector, verifier=verifier
-        )
+        return cls(pipeline, steps=steps, candidates=candidates, text=text, verifier=verifier)
 
-    def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
-        """The goal image of the model's camera, u8 (S, S, 3), at the model's own size.
+    def imagine(
+        self, obs: Observation, subtask: Subtask, seed: int = 0, grounding: Grounding | None = None
+    ) -> Subgoal:
+        """The goal image of the model's camera, u8 (S, S, 3), at the model's own size. ``grounding`` is a
+        second opinion on where the hand and the thing will be.
 
         Raises:
             ModelMismatchError: the observation lacks the camera that the model was trained with.
@@ -121,7 +118,7 @@ class ImageWorldModel:
                 f"the observation has {', '.join(obs.images) or 'none'}"
             )
         first = seed * self._candidates
-        out = self._draw(obs, subtask, first)
+        out = self._draw(obs, subtask, first, grounding)
         heat = out.heat.float().cpu().numpy()
         images = (
             ((out.images.float().cpu() + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
@@ -131,16 +128,16 @@ class ImageWorldModel:
             scores = self._verifier.scores(obs, subtask, images, heat)
         best = int(np.argmax(scores))
         pixels = np.ascontiguousarray(images[best])
-        return Subgoal(subtask, {config.camera: pixels}, scores[best], first + best, obs.stamp_ns)
+        return Subgoal(subtask, {config.camera: pixels}, scores[best], first + best, obs.stamp_ns, grounding)
 
-    def _draw(self, obs: Observation, subtask: Subtask, seed: int) -> GoalImages:
+    def _draw(self, obs: Observation, subtask: Subtask, seed: int, grounding: Grounding | None) -> GoalImages:
         """One image for each of up to ``candidates`` likely places, with the network's heat map around that
         place."""
         config = self._pipeline.unet.config
         cells = config.image_size // PATCH
         current = to_tensor(resize(obs.images[config.camera], config.image_size)[None])
         tokens, mask = self._text.encode([subtask.network_text])
-        said = {} if self._detector is None else priors(self._detector, obs, subtask.skill, cells)
+        said = priors(subtask.skill, grounding, cells)
         draw: Callable[..., GoalImages] = partial(self._pipeline, current, tokens, mask, steps=self._steps)
         out = draw(seeds=(seed,), **said)
         likely = places(out.heat[0].float().cpu().numpy(), self._candidates)

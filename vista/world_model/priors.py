@@ -1,4 +1,4 @@
-"""A detector's opinion on where gripper and object will be, as a prior of the world model.
+"""The grounding of a skill as a prior of the world model: where gripper and object will be.
 
 The world model learns from sentences, and in one of fifteen scenes looks at another thing of the same colour
 or shape; a detector makes other mistakes.
@@ -6,26 +6,19 @@ or shape; a detector makes other mistakes.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vista.protocols import Detector
-from vista.skill import Relation, Skill, Verb
-from vista.types import F32, Observation
+from vista.skill import Skill, Verb
+from vista.types import F32, Grounding
 
 DOUBT, WEIGHT = 0.02, 2.0
 """The score of a thing that the detector does not see but that may be there; and the weight of the detector
 against the network, which errs twice as often (tuning seeds: 6 of 95 against 3)."""
-RETREAT_M = 0.2
-"""Height of the hand over the table after it put something down, in the images the network learned from
-[m]."""
-UPON_M = 0.07
-"""About the height over the table of the middle of a thing that stands on another one [m]."""
 
 
 def _on_grid(evidence: F32, cells: int) -> torch.Tensor:
-    image = torch.from_numpy(np.ascontiguousarray(evidence))[None, None].float()
+    image = torch.tensor(evidence, dtype=torch.float32)[None, None]
     return image if evidence.shape[0] == cells else F.adaptive_max_pool2d(image, cells)
 
 
@@ -50,23 +43,11 @@ def place_prior(evidence: F32, cells: int) -> F32:
     return _near(_on_grid(evidence, cells))
 
 
-def priors(detector: Detector, obs: Observation, skill: Skill | None, cells: int) -> dict[str, torch.Tensor]:
-    """The opinion of ``detector`` on the end of ``skill``, as arguments of the pipeline, f32 (``cells``,
-    ``cells``) each. Empty unless something is grasped or put on something, and for a detector without
-    maps."""
-    if skill is None:
+def priors(skill: Skill | None, grounding: Grounding | None, cells: int) -> dict[str, torch.Tensor]:
+    """What ``grounding`` says of the end of ``skill``, as arguments of the pipeline, f32 (``cells``,
+    ``cells``) each. Empty without maps of the end."""
+    if skill is None or grounding is None:
         return {}
-    if skill.verb is Verb.GRASP:
-        seen = detector.evidence(obs, skill.thing)
-        if seen is None:
-            return {}
-        near = torch.from_numpy(grasp_prior(seen, cells))
-        return {"prior": near, "object_prior": near}
-    if skill.verb is not Verb.PLACE or skill.relation is not Relation.ON:
-        return {}
-    found = {}
-    for name, height_m in (("prior", RETREAT_M), ("object_prior", UPON_M)):
-        above = detector.evidence(obs, skill.place, height_m)
-        if above is not None:
-            found[name] = torch.from_numpy(place_prior(above, cells))
-    return found
+    prior = grasp_prior if skill.verb is Verb.GRASP else place_prior
+    ends = {"prior": grounding.hand_end, "object_prior": grounding.thing_end}
+    return {name: torch.from_numpy(prior(end, cells)) for name, end in ends.items() if end is not None}

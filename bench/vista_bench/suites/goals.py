@@ -20,6 +20,7 @@ from vista.assembly import loading
 from vista.assembly.parts import NO_DETECTOR
 from vista.learning.images import resize
 from vista.learning.splits import load_splits
+from vista.perception.grounding import Grounder
 from vista.protocols import WorldModel
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
@@ -153,6 +154,9 @@ def open_goals(settings: BenchSettings) -> Callable[[EpisodeJob], GoalEpisode]:
     spec = load_robot(settings.refs.robot)
     kinematics, first = Kinematics(spec), load_splits().seed(settings.split, 0)
 
+    looks = vista_refs(settings, "ours").detector
+    detector = None if looks == NO_DETECTOR else loading.load_detector(looks, spec)
+    grounder = None if detector is None else Grounder(detector, spec.places)
     learned: dict[str, WorldModel] = {}  # loaded once a process; the oracle belongs to its scene
 
     def model_of(method: str, world: World, task: Task) -> WorldModel:
@@ -160,13 +164,10 @@ def open_goals(settings: BenchSettings) -> Callable[[EpisodeJob], GoalEpisode]:
         if refs.world_model == "oracle":
             return loading.load_world_model("oracle", oracle=Oracle(world, task))
         if method not in learned:
-            none = refs.detector == NO_DETECTOR
-            detector = None if none else loading.load_detector(refs.detector, spec)
             several = method in ("candidates", "verified")
             learned[method] = loading.load_world_model(
                 refs.world_model, detector=detector, steps=STEPS.get(method, 1),
                 candidates=CANDIDATES if several else 1, verified=several,
-                alone=method in ("alone", "candidates"),
             )  # fmt: skip
         return learned[method]
 
@@ -179,7 +180,10 @@ def open_goals(settings: BenchSettings) -> Callable[[EpisodeJob], GoalEpisode]:
             model = model_of(job.method, world, task)
             obs, skill = robot.observe(), task.skills[0]
             began = time.perf_counter()
-            imagined = resize(model.imagine(obs, Subtask(skill), job.seed).images["front"], SIZE)
+            alone = grounder is None or job.method in ("alone", "candidates")
+            grounding = None if alone or grounder is None else grounder.ground(obs, skill)
+            goal = model.imagine(obs, Subtask(skill), job.seed, grounding)
+            imagined = resize(goal.images["front"], SIZE)
             spent = time.perf_counter() - began
             target = world.index(skill.thing)
             truth = [studio.grasped(i) for i in range(len(task.scene.objects))]

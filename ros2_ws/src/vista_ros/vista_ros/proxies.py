@@ -25,6 +25,7 @@ from vista.types import (
     ActionChunk,
     Cause,
     Detection,
+    Grounding,
     Observation,
     Progress,
     RobotSpec,
@@ -237,7 +238,9 @@ class GraphWorldModel:
         self._should_stop, self._timeout_s = should_stop, timeout_s
         self.instruction = ""
 
-    def imagine(self, obs: Observation, subtask: Subtask, seed: int = 0) -> Subgoal:
+    def imagine(
+        self, obs: Observation, subtask: Subtask, seed: int = 0, grounding: Grounding | None = None
+    ) -> Subgoal:
         """The goal image of ``subtask``.
 
         Raises:
@@ -245,6 +248,7 @@ class GraphWorldModel:
         """
         goal = ImagineSubgoal.Goal(instruction=self.instruction, seed=seed)
         goal.subtask, goal.observation = c.subtask_to_msg(subtask), c.observation_to_msg(obs)
+        goal.grounding = c.grounding_to_field(grounding)
         ended = self._act(
             goal, should_stop=self._should_stop, accept_s=IMAGINE_ACCEPT_S, timeout_s=self._timeout_s
         )

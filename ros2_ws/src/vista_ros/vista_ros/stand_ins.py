@@ -81,16 +81,15 @@ def policy(node: VistaNode, ref: str | None) -> Policy:
     return OraclePolicy(node) if ref == "scripted" else loading.load_policy(ref)
 
 
-def switcher(ref: str | None, policy_ref: str, detector: Detector, places: Mapping[str, Place]) -> Switcher:
-    """The switcher ``ref``, which checks with ``detector`` where things are. ``places``: containers and
-    drawers of the workplace.
+def switcher(ref: str | None, policy_ref: str, detector: Detector) -> Switcher:
+    """The switcher ``ref``, which checks with ``detector`` where things are.
 
     ``scripted`` brings one that believes the policy and is in no hurry; so does a stand-in policy, unless
     ``ref`` says otherwise.
     """
     if ref == "scripted" or (ref is None and policy_ref in ("scripted", "mock")):
         return CalibratedSwitcher(SwitcherConfig(stall_s=60.0, timeout_s=60.0))
-    return loading.load_switcher(ref, detector=detector, places=places)
+    return loading.load_switcher(ref, detector=detector)
 
 
 def detector(node: VistaNode, ref: str | None, spec: RobotSpec) -> Detector:

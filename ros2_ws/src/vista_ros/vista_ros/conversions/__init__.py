@@ -45,6 +45,14 @@ from vista_ros.conversions.finding import (
     conditions_to_msg,
     poses_from_json,
 )
+from vista_ros.conversions.grounding import (
+    ground_from_msg,
+    ground_to_msg,
+    grounding_from_field,
+    grounding_from_msg,
+    grounding_to_field,
+    grounding_to_msg,
+)
 from vista_ros.conversions.images import depth_from_msg, depth_to_msg, image_from_msg, image_to_msg
 from vista_ros.conversions.markers import marker_array
 from vista_ros.conversions.memory import (
@@ -104,16 +112,17 @@ __all__ = [
     "depth_to_msg", "detection_from_msg", "detection_to_msg", "detections_from_msg",
     "detections_to_msg", "episode_result_from_msg", "episode_result_to_msg", "event_from_msg",
     "event_to_msg", "evidence_from_msg", "evidence_to_msg", "failure_from_msg", "failure_to_msg",
-    "gripper_points", "guard_report_from_msg", "guard_report_to_msg", "image_from_msg", "image_to_msg",
-    "joint_state_from_msg", "joint_state_to_msg", "marker_array", "memory_item_from_msg",
-    "memory_item_to_msg", "metadata_value_from_msg", "metadata_value_to_msg", "note_from_msg",
-    "note_to_msg", "observation_from_msg", "observation_to_msg", "option_from_msg", "option_to_msg",
-    "picture_from_msg", "picture_to_msg", "point_of", "pose_from_msg", "pose_to_msg", "poses_from_json",
-    "progress_from_msg", "progress_to_msg", "question_from_msg", "question_to_msg", "scene_about",
-    "scene_fact_from_msg", "scene_fact_to_msg", "scene_graph_from_msg", "scene_graph_to_msg",
-    "scene_object_from_msg", "scene_object_to_msg", "seconds_of", "skill_from_msg", "skill_to_msg",
-    "sought_from_msg", "sought_to_msg", "step_done_from_msg", "step_done_to_msg", "subgoal_from_msg",
-    "subgoal_to_msg", "subtask_from_msg", "subtask_in_words", "subtask_result_from_msg",
-    "subtask_result_to_msg", "subtask_to_msg", "time_from_msg", "time_to_msg", "timings_from_json",
-    "timings_to_json", "wire",
+    "gripper_points", "ground_from_msg", "ground_to_msg", "grounding_from_field", "grounding_from_msg",
+    "grounding_to_field", "grounding_to_msg", "guard_report_from_msg", "guard_report_to_msg",
+    "image_from_msg", "image_to_msg", "joint_state_from_msg", "joint_state_to_msg", "marker_array",
+    "memory_item_from_msg", "memory_item_to_msg", "metadata_value_from_msg", "metadata_value_to_msg",
+    "note_from_msg", "note_to_msg", "observation_from_msg", "observation_to_msg", "option_from_msg",
+    "option_to_msg", "picture_from_msg", "picture_to_msg", "point_of", "pose_from_msg", "pose_to_msg",
+    "poses_from_json", "progress_from_msg", "progress_to_msg", "question_from_msg", "question_to_msg",
+    "scene_about", "scene_fact_from_msg", "scene_fact_to_msg", "scene_graph_from_msg",
+    "scene_graph_to_msg", "scene_object_from_msg", "scene_object_to_msg", "seconds_of",
+    "skill_from_msg", "skill_to_msg", "sought_from_msg", "sought_to_msg", "step_done_from_msg",
+    "step_done_to_msg", "subgoal_from_msg", "subgoal_to_msg", "subtask_from_msg", "subtask_in_words",
+    "subtask_result_from_msg", "subtask_result_to_msg", "subtask_to_msg", "time_from_msg",
+    "time_to_msg", "timings_from_json", "timings_to_json", "wire",
 ]  # fmt: skip

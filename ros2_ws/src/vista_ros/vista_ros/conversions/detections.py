@@ -9,15 +9,16 @@ import numpy as np
 from geometry_msgs.msg import Point
 
 from vista.errors import InvalidValueError
-from vista.types import F32, Detection, ObjectKind
+from vista.types import F32, Detection, GroundedBy, ObjectKind
 from vista_msgs import msg as m
 from vista_ros.conversions.primitives import numbered, time_to_msg, wire
 
-_KINDS = {
+KINDS = {
     ObjectKind.THING: m.Detection.THING,
     ObjectKind.CONTAINER: m.Detection.CONTAINER,
     ObjectKind.HANDLE: m.Detection.HANDLE,
 }
+BY = {by: int(getattr(m.Detection, by.name)) for by in GroundedBy}
 MOST_CELLS = 1024  # along a side of a map of evidence
 
 
@@ -25,19 +26,21 @@ def detection_to_msg(detection: Detection) -> m.Detection:
     x, y, z = map(float, detection.position)
     return m.Detection(
         label=wire(detection.label),
-        kind=_KINDS[detection.kind],
+        kind=KINDS[detection.kind],
         score=float(detection.score),
         box=np.asarray(detection.box, np.float32),
         position=Point(x=x, y=y, z=z),
         sigma_m=float(detection.sigma_m),
         camera=detection.camera,
+        by=BY[detection.by],
     )
 
 
 def detection_from_msg(msg: m.Detection) -> Detection:
-    p, kind = msg.position, numbered(_KINDS, msg.kind, "Detection.kind")
+    p, kind = msg.position, numbered(KINDS, msg.kind, "Detection.kind")
     box, position = np.asarray(msg.box, np.float32), np.array([p.x, p.y, p.z])
-    return Detection(msg.label, msg.score, box, position, msg.sigma_m, msg.camera, kind)
+    by = numbered(BY, msg.by, "Detection.by")
+    return Detection(msg.label, msg.score, box, position, msg.sigma_m, msg.camera, kind, by)
 
 
 def detections_to_msg(

@@ -6,6 +6,7 @@ from vista.errors import InvalidValueError
 from vista.skill import Skill
 from vista.types import Subgoal, Subtask
 from vista_msgs import msg as m
+from vista_ros.conversions.grounding import grounding_from_field, grounding_to_field
 from vista_ros.conversions.images import image_from_msg, image_to_msg
 from vista_ros.conversions.primitives import named_images, time_from_msg, time_to_msg, wire
 
@@ -58,6 +59,7 @@ def subgoal_to_msg(subgoal: Subgoal) -> m.Subgoal:
         score=float(subgoal.score),
         seed=int(subgoal.seed),
         source_stamp=time_to_msg(stamp),
+        grounding=grounding_to_field(subgoal.grounding),
     )
 
 
@@ -69,4 +71,5 @@ def subgoal_from_msg(msg: m.Subgoal) -> Subgoal:
         msg.score,
         msg.seed,
         time_from_msg(msg.source_stamp),
+        grounding_from_field(msg.grounding),
     )

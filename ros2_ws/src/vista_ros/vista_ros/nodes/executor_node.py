@@ -51,7 +51,7 @@ class ExecutorNode(VistaNode):
         self._parts = MotionParts(
             self._robot,
             stand_ins.policy(self, policy_ref or None),
-            stand_ins.switcher(switcher_ref or None, policy_ref, GraphDetector(self), spec.places),
+            stand_ins.switcher(switcher_ref or None, policy_ref, GraphDetector(self)),
             self._guard,
             MotionSettings(
                 execute_rows=int(self.param("execute_rows", 4)),

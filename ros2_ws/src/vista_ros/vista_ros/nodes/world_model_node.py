@@ -15,7 +15,6 @@ from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
 from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
-from vista_ros.proxies import GraphDetector
 
 # Each goal that waits holds a thread of the node; the others answer cancel requests and speak of health.
 PLACES = 2
@@ -29,9 +28,7 @@ class WorldModelNode(VistaNode):
         self._places, self._turn = GoalPlaces(PLACES), threading.Lock()
 
     def setup(self) -> None:
-        self._model = loading.load_world_model(
-            self.param("world_model", "") or None, detector=GraphDetector(self)
-        )
+        self._model = loading.load_world_model(self.param("world_model", "") or None)
         serve_goals(
             self, ImagineSubgoal, "imagine_subgoal", self._imagine, places=self._places,
             described=lambda goal: c.subtask_in_words(goal.subtask),
@@ -62,7 +59,9 @@ class WorldModelNode(VistaNode):
         goal = handle.request
         obs, subtask = c.observation_from_msg(goal.observation), c.subtask_from_msg(goal.subtask)
         with self.meter.measure("imagine"):
-            subgoal = c.subgoal_to_msg(self._model.imagine(obs, subtask, goal.seed))
+            subgoal = c.subgoal_to_msg(
+                self._model.imagine(obs, subtask, goal.seed, c.grounding_from_field(goal.grounding))
+            )
         shown = ImagineSubgoal.Feedback(fraction=1.0, cameras=subgoal.cameras, images=subgoal.images)
         handle.publish_feedback(shown)
         return subgoal
