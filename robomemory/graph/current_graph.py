@@ -17,7 +17,7 @@ from robomemory.belief.identity import Pair, WhoIsWho, pair, who_is_who
 from robomemory.graph.scene import Entity, Fact, Sighting
 from robomemory.names import PLACE, content, name_key
 from robomemory.records import Position
-from robomemory.timestamps import Moment
+from robomemory.timestamps import FOREVER, Moment
 
 FAN_OUT = 32
 """Most facts followed from one vertex, the newest first: a table with a thousand things on it would else
@@ -37,6 +37,7 @@ class SceneState:
         self.graph = nx.MultiDiGraph()
         self.entities: dict[int, Entity] = {}
         self.facts: dict[int, Fact] = {}
+        self.unknown: set[int] = set()  # things that nothing tells of, which the store keeps for the past
         self.last: dict[int, Sighting] = {}  # where each thing was seen last
         self.mentions: dict[int, Sighting] = {}  # what was said of it last without a place
         self._cells: dict[tuple[int, int, int], set[int]] = defaultdict(set)
@@ -71,6 +72,7 @@ class SceneState:
         if known is None or known.name != entity.name:
             self.put_alias(entity.name, entity.id)
         self.entities[entity.id] = entity
+        (self.unknown.add if entity.first_seen == FOREVER else self.unknown.discard)(entity.id)
         if known is None or known.position != entity.position:
             self.stirred.add(entity.id)
         if known is not None and known.position is not None:
@@ -259,6 +261,7 @@ class SceneState:
         if entity.position is not None:
             self._cells[_cell(entity.position)].discard(key)
             self._rooms[_cell(entity.position, ROOM_M)].discard(key)
+        self.unknown.discard(key)
         self.last.pop(key, None)
         self.away.pop(key, None)
         self.stirred.discard(key)

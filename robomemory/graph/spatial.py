@@ -155,9 +155,10 @@ class SpatialMemory(SceneLookups, SceneViews, SceneFinding):
                 return
             for key, mention in without.mentions.items():
                 self._state.put_mention(key, mention)
-            # What was retracted, or another one stands for, stays in the store.
-            kept = {entity.id for entity in self._store.entities_of(without.lost)}
-            lost = [key for key in without.lost if key not in kept]
+            # What was retracted, or another one stands for, stays in the store while it tells of the past.
+            may_be = {*without.lost, *self._state.unknown} & self._state.entities.keys()
+            kept = {entity.id for entity in self._store.entities_of(sorted(may_be))}
+            lost = sorted(may_be - kept)
             for key in lost:
                 self._state.remove(key)
             self._names.remove(lost)

@@ -242,6 +242,17 @@ def test_belief_follows_from_what_was_told(history):
     play(history, ":memory:")
 
 
+def test_a_thing_that_only_a_merge_of_the_past_knew_is_forgotten_with_it():
+    said = ("says", "mug", "is", "open", 1, None, 1.0)
+    not_in_tray = ("denies", "mug", "from", "tray", 1, None, 1.0)
+    not_in_drawer = ("denies", "mug", "from", "drawer", 1, None, 1.0)
+    tray = ("sees", "tray", "", "", 1, (0.0, 0.0, 0.0), 1.0)
+    told = [("tell", [(not_in_tray, False), (not_in_tray, False), (said, False)])]
+    told += [("tell", [(tray, False), (not_in_drawer, False)]), ("retract", 0), ("merge", ("tray", "drawer"))]
+    forgotten = [("forget_some", 0b11_0000), ("forget", 2)]  # the drawer and the merge, then the tray
+    play([*told, *forgotten, ("tell", [(("same", "mug", "", "drawer", 1, None, 1.0), False)])], ":memory:")
+
+
 @pytest.mark.long
 @settings(max_examples=10_000, **QUIET)
 @given(histories)
