@@ -17,7 +17,7 @@ from vista.perception.base import DetectorBase
 from vista.perception.geometry import image_points
 from vista.perception.matching import likeness, one_to_one, shares
 from vista.protocols import Detector
-from vista.types import F32, U8, Detection, ObjectKind, Observation, RobotSpec
+from vista.types import F32, U8, Detection, GroundedBy, ObjectKind, Observation, RobotSpec
 
 CROP = 52 / 256
 """Side of a crop as a share of the image's width."""
@@ -26,7 +26,7 @@ THERE, SURELY = 0.1, 0.5
 something is surely there."""
 MOST = 12
 """So many proposals of an image are looked at, the surest."""
-FITS = 0.02
+FITS = 0.005
 """What scores less fits so badly that it is nothing."""
 CALLED = 0.3
 """From this share on a thing is called by the taught name without having been asked for."""
@@ -208,7 +208,8 @@ class TaughtDetector(DetectorBase):
 
     def _named(self, looked: _Looked, thing: int, label: str, name: int) -> Detection:
         score = self._score(looked, name, thing)
-        return replace(looked.things[thing], label=label, score=score, kind=ObjectKind.THING)
+        seen = looked.things[thing]
+        return replace(seen, label=label, score=score, kind=ObjectKind.THING, by=GroundedBy.EXEMPLAR)
 
     def _passed(self, obs: Observation, found: Detection | None) -> Detection | None:
         if found is None or not self._taught:

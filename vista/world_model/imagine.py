@@ -20,6 +20,7 @@ from vista.world_model.pipeline import GoalImagePipeline, GoalImages
 from vista.world_model.priors import priors
 from vista.world_model.unet import PATCH
 from vista.world_model.verify import confidence
+from vista.world_model.wording import Wording
 
 APART, POSSIBLE = 2, 0.05
 """Places that are further apart [cells] and at least this likely [0, 1] are worth an image each."""
@@ -85,6 +86,7 @@ class ImageWorldModel:
         self._pipeline, self._steps, self._candidates = pipeline, steps, candidates
         self._text = text or TextEncoder()
         self._verifier = verifier
+        self._wording = Wording(pipeline, self._text)
 
     @classmethod
     def from_pretrained(
@@ -136,8 +138,11 @@ class ImageWorldModel:
         config = self._pipeline.unet.config
         cells = config.image_size // PATCH
         current = to_tensor(resize(obs.images[config.camera], config.image_size)[None])
-        tokens, mask = self._text.encode([subtask.network_text])
         said = priors(subtask.skill, grounding, cells)
+        text = subtask.network_text
+        if subtask.skill is not None:
+            text = self._wording.sentence(subtask.skill, grounding, current, said.get("prior"), seed)
+        tokens, mask = self._text.encode([text])
         draw: Callable[..., GoalImages] = partial(self._pipeline, current, tokens, mask, steps=self._steps)
         out = draw(seeds=(seed,), **said)
         likely = places(out.heat[0].float().cpu().numpy(), self._candidates)

@@ -131,22 +131,17 @@ class GoalUNet(ModelMixin, ConfigMixin):
         angle = sigma.float()[:, None] * freq
         return self.time(torch.cat([angle.sin(), angle.cos()], 1))
 
-    def forward(
-        self,
-        noisy: Tensor,
-        current: Tensor,
-        sigma: Tensor,
-        tokens: Tensor,
-        mask: Tensor,
-        prior: Tensor | None = None,
-        object_prior: Tensor | None = None,
-    ) -> GoalUNetOutput:
-        """``noisy``: the sample at noise level ``sigma`` (B,), 1 at the start and 0 at the goal image.
+    def where(self, noisy: Tensor, current: Tensor, sigma: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """The logits (B, S/4, S/4) of where the gripper will be, without the image."""
+        x, _, _ = self._seen(noisy, current, sigma, tokens, mask)
+        out: Tensor = self.heat(F.silu(x)).float()[:, 0]
+        return out
 
-        ``prior`` (B, S/4, S/4): somebody else's log probability of where the gripper will be, up to a
-        constant; the network's own is weighed by it before the image is painted. ``object_prior``: the same
-        of where the object will be.
-        """
+    def _seen(
+        self, noisy: Tensor, current: Tensor, sigma: Tensor, tokens: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The map (B, C, S/4, S/4) that the decoder begins with, the one of the first blocks, and the
+        condition."""
         weight = mask[..., None].to(tokens.dtype)
         mean = (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
         cond = F.silu(self._time(sigma) + self.sentence(mean))
@@ -163,6 +158,25 @@ class GoalUNet(ModelMixin, ConfigMixin):
             x = flat.transpose(1, 2).unflatten(2, (side, side))
         x = F.interpolate(self.grow(x), scale_factor=2.0, mode="nearest")
         x = self.up1(self.merge(torch.cat([x, skip], 1)), cond)
+        return x, skip, cond
+
+    def forward(
+        self,
+        noisy: Tensor,
+        current: Tensor,
+        sigma: Tensor,
+        tokens: Tensor,
+        mask: Tensor,
+        prior: Tensor | None = None,
+        object_prior: Tensor | None = None,
+    ) -> GoalUNetOutput:
+        """``noisy``: the sample at noise level ``sigma`` (B,), 1 at the start and 0 at the goal image.
+
+        ``prior`` (B, S/4, S/4): somebody else's log probability of where the gripper will be, up to a
+        constant; the network's own is weighed by it before the image is painted. ``object_prior``: the same
+        of where the object will be.
+        """
+        x, skip, cond = self._seen(noisy, current, sigma, tokens, mask)
         asked = F.silu(x)
         heat = self.heat(asked).float()
         if prior is not None:
