@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from vista import values
 from vista.errors import InvalidValueError
 
@@ -45,17 +47,19 @@ EXAMPLES = "'grasp the blue mug', 'place the blue mug in the tray' or 'open the 
 @dataclass(frozen=True, slots=True)
 class Skill:
     """``verb`` :class:`Verb`; ``thing`` it is done with, as a detector names it ("blue mug", "left drawer");
-    ``relation`` and ``place``: where the thing goes ("in", "tray"), or where it is grasped from.
+    ``relation`` and ``place``: where the thing goes ("in", "tray"), or where it is grasped from; ``at``
+    (x, y) [m, base frame]: the point of the place where the middle of a placed thing goes, None: any.
 
     Raises:
         InvalidValueError: an unknown verb or relation, no thing, a placing without a place, a relation
-            without a place, or a place for a verb that has none.
+            without a place, a place for a verb that has none, or a point for a verb that places nothing.
     """
 
     verb: Verb
     thing: str
     relation: Relation | None = None
     place: str = ""
+    at: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "verb", values.word("Skill.verb", self.verb, Verb))
@@ -76,6 +80,13 @@ class Skill:
             raise InvalidValueError(
                 f"Skill: {self.verb} has no place, but {values.shown(self.place)} is given"
             )
+        if self.at is not None:
+            if self.verb is not Verb.PLACE:
+                raise InvalidValueError(f"Skill.at: {values.shown(self.at)}, expected none to {self.verb}")
+            x, y = values.array("Skill.at", self.at, np.float64, (2,)).tolist()
+            for value in (x, y):
+                values.number("Skill.at", value, -values.FAR_M, values.FAR_M, "metres in the base frame")
+            object.__setattr__(self, "at", (x, y))
 
     def sentence(self) -> str:
         """The skill in words: "place the blue mug in the tray"."""

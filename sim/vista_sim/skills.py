@@ -6,6 +6,7 @@ Everything here reads the simulator's truth.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +23,9 @@ from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.scenes.scene import Scene
 from vista_sim.world import World
 
-TRAY = "tray"
+TRAY, TABLE = "tray", "table"
+SPOT_M = 0.03
+"""A thing whose middle is no further from the point where it was to go stands there [m]."""
 LIFTED_M = 0.012
 """A thing that is this far above its ground counts as lifted [m]."""
 OPEN_SHARE, SHUT_M = 0.8, 0.02
@@ -35,8 +38,9 @@ def no_drawer(thing: str) -> int | None:
 
 
 class SceneSkills:
-    """The skills of one scene: grasp a thing; place it in the tray, in a drawer or on another thing; open or
-    close a drawer. Every method raises UnknownNameError for a skill that the scene has not.
+    """The skills of one scene: grasp a thing; place it in the tray, in a drawer, on another thing or at a
+    point of the table; open or close a drawer. Every method raises UnknownNameError for a skill that the
+    scene has not.
 
     Args:
         scene: What stands where.
@@ -71,8 +75,13 @@ class SceneSkills:
 
     def check(self, skill: Skill) -> None:
         """Raise UnknownNameError, which lists the scene's skills, if ``skill`` is none of them."""
-        if instance("skill", skill, Skill) not in self._known:
-            raise UnknownNameError("subtask", skill.sentence(), [each.sentence() for each in self.known])
+        if instance("skill", skill, Skill).at is not None and skill.relation is Relation.ON:
+            # A point of the table is no skill of the list: there is no end of them.
+            if skill.place == TABLE and Skill(Verb.GRASP, skill.thing) in self._known:
+                return
+        elif (skill if skill.at is None else replace(skill, at=None)) in self._known:
+            return
+        raise UnknownNameError("subtask", skill.sentence(), [each.sentence() for each in self.known])
 
     def act(self, world: World, skill: Skill) -> ExpertAction:
         """The expert's next action in ``skill``."""
@@ -84,6 +93,8 @@ class SceneSkills:
         index = world.index(skill.thing)
         if skill.verb is Verb.GRASP:
             return tabletop.grasp(world, index)
+        if skill.at is not None and skill.place == TABLE:
+            return put_down(world, index, on_top(np.array(skill.at), 0.0, CLEARANCE))
         if skill.relation is Relation.ON:
             return put_down(world, index, on_top(*_top(world, skill.place), CLEARANCE))
         if skill.place in self._drawers:
@@ -108,6 +119,8 @@ class SceneSkills:
             drawer_expert.ensure_open(world, drawer)
         if skill.verb is Verb.GRASP:
             goal_states.show_grasped(world, index)
+        elif skill.at is not None and skill.place == TABLE:
+            goal_states.show_placed(world, index, np.array(skill.at), 0.0)
         elif skill.relation is Relation.ON:
             goal_states.show_placed(world, index, *_top(world, skill.place))
         else:
@@ -128,6 +141,8 @@ class SceneSkills:
             return bool(risen and tabletop.is_held(world, index))
         if tabletop.is_held(world, index) or world.object_speed(index) > 0.1:
             return False
+        if skill.at is not None and skill.place == TABLE:
+            return stands_at(world, index, np.array(skill.at))
         if skill.relation is Relation.ON:
             return stands_on(world, index, world.index(skill.place))
         if skill.place in self._drawers:
@@ -139,6 +154,13 @@ def _top(world: World, label: str) -> tuple[F64, float]:
     """Middle (2,) and height [m] of the top of an object."""
     support = world.index(label)
     return world.object_pose(support)[:2, 3], tray.top(world, support)
+
+
+def stands_at(world: World, index: int, point: F64) -> bool:
+    """Whether object ``index`` is on the table, its middle within ``SPOT_M`` of ``point`` (2,)."""
+    centre, spec = world.object_pose(index)[:3, 3], world.scene.objects[index].spec
+    near = float(np.hypot(*(centre[:2] - point))) <= SPOT_M
+    return bool(near and centre[2] < spec.half_height + LIFTED_M)
 
 
 def stands_on(world: World, index: int, support: int) -> bool:

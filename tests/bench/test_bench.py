@@ -203,7 +203,7 @@ def test_what_goes_wrong_in_a_process_is_told(job: int, said: str):
         ),
         (["--suite", "basic", "--cell", "moon"], "unknown cell of suite 'basic' 'moon'; known: basic, ros"),
         (["--suite", "basic", "--method", "luck"], "known: imagined, oracle"),
-        (["--suite", "basic", "--task", "dance"], "unknown task 'dance'; known: drawer, pick_place"),
+        (["--suite", "basic", "--task", "dance"], "unknown task 'dance'; known: arrange, drawer, pick_place"),
         (["--suite", "basic", "--split", "secret"], "unknown seed range 'secret'"),
         (["--suite", "basic", "--seed", "-1"], "seed -1"),
         (["--suite", "basic", "--episodes", "0"], "--episodes 0"),

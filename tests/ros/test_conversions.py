@@ -138,7 +138,8 @@ SAMPLES: dict[str, list[Any]] = {
     "detections": [(), (DETECTION, DETECTION)],
     "sought": [DETECTION, None],
     "evidence": [GRID, None],
-    "skill": [PLACE, Skill(Verb.OPEN, "left drawer"), Skill(Verb.GRASP, "mug", Relation.ON, "blue plate")],
+    "skill": [PLACE, replace(PLACE, at=(0.5, -0.1)), Skill(Verb.OPEN, "left drawer"),
+              Skill(Verb.GRASP, "mug", Relation.ON, "blue plate")],
     "subtask": [SUBTASK, Subtask("push"), Subtask(Skill(Verb.GRASP, "blue mug"))],
     "subgoal": [
         Subgoal(SUBTASK, {"front": picture(), "wrist": picture()}, 0.9, 7, STAMP),
@@ -370,6 +371,7 @@ def bad_messages() -> list[tuple[str, Any]]:
         ("subtask", m.Subtask(skill=m.Skill(thing="mug"))),
         ("subtask", m.Subtask(skill=m.Skill(verb="grasp", thing="mug"), sentence="grasp the mug")),
         ("skill", m.Skill(verb="juggle", thing="mug")),
+        ("skill", m.Skill(verb="place", thing="mug", relation="on", place="table", at=[0.5])),
         ("skill", m.Skill(verb="place", thing="mug")),
         ("skill", m.Skill(verb="place", thing="mug", relation="under", place="tray")),
         ("detection", m.Detection(kind=7)),

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -103,9 +104,7 @@ def test_both_parts_of_a_stack_can_be_named(choice):
 
 
 def test_unknown_names_are_listed(made, choice):
-    with pytest.raises(
-        UnknownNameError, match="unknown task 'juggle'; known: drawer, pick_place, search, several, stack"
-    ):
+    with pytest.raises(UnknownNameError, match="unknown task 'juggle'; known: arrange, drawer, pick_place"):
         make_task("juggle", 0, choice)
     for name in TASKS:
         task, world = made(name)
@@ -150,3 +149,36 @@ def test_two_measurements_are_the_same():
     first, second = (measure_expert(["stack"], 2) for _ in range(2))
     assert first == second
     assert re.match("put the", make_task("stack", first[0].seed, lab_choice()).instruction)
+
+
+def test_arranging_is_said_and_means_a_free_point(choice):
+    said = set()
+    for k in range(40):
+        task = make_task("arrange", load_splits().seed("tuning", k), choice)
+        skill = task.skills[1]
+        assert skill.at is not None
+        where = np.array(skill.at)
+        others = [p for p in task.scene.objects if p.spec.label != skill.thing]
+        assert all(np.hypot(p.x - where[0], p.y - where[1]) > 0.05 for p in others)
+        words = task.instruction
+        if "left of" in words:
+            (other,) = (p for p in others if p.spec.label in words)
+            assert 0.06 < where[1] - other.y < 0.17
+        kind = next((word for word in (" corner", " between") if word in words), "")
+        said.add(words.split()[0] + kind)
+    assert said == {"put", "put corner", "put between", "move"}
+
+
+def test_a_thing_put_elsewhere_is_not_arranged(made):
+    task, world = made("arrange")
+    skill = task.skills[1]
+    index = world.index(skill.thing)
+    x, y = skill.at
+    for off, holds in ((0.0, True), (0.02, True), (0.035, False)):
+        task.show(world, replace(skill, at=(x + off, y)))
+        assert task.holds(world, skill) is holds
+    world.set_object(index, (x, y, 0.2), 0.0)
+    mujoco.mj_forward(world.model, world.data)
+    assert not task.holds(world, skill)
+    with pytest.raises(UnknownNameError, match="unknown subtask 'place the"):
+        task.act(world, replace(skill, place="moon"))

@@ -66,6 +66,10 @@ def test_a_sentence_that_is_no_skill_stays_a_sentence():
         (("place", "mug", "under", "tray"), "Skill.relation"),
         (("open", "drawer", "in", "tray"), "has no place"),
         (("grasp", 3), "Skill.thing"),
+        (("grasp", "mug", None, "", (0.5, 0.1)), "Skill.at: .*expected none to grasp"),
+        (("place", "mug", "on", "table", (0.5,)), "Skill.at"),
+        (("place", "mug", "on", "table", (0.5, float("nan"))), "Skill.at"),
+        (("place", "mug", "on", "table", (0.5, 1e9)), "Skill.at: .*metres"),
     ],
 )
 def test_values_that_make_no_skill_are_refused_by_name(fields, said):
@@ -79,3 +83,11 @@ def test_networks_are_told_what_they_were_trained_with():
         "grasp the blue mug", "place the blue mug in the tray", "place the mug on the cube",
         "open the drawer",
     )] == ["grasp", "place in the tray", "place on", "open the drawer"]  # fmt: skip
+
+
+def test_a_point_is_kept_as_numbers():
+    skill = Skill("place", "mug", "on", "table", [0.5, 0])
+    assert skill.at == (0.5, 0.0)
+    assert skill.sentence() == "place the mug on the table"
+    assert skill != Skill("place", "mug", "on", "table")
+    assert hash(skill) == hash(Skill("place", "mug", "on", "table", (0.5, 0.0)))

@@ -19,12 +19,12 @@ from vista.planner.instruction.values import (
     Nameable,
     OpenGoal,
     Sort,
-    Spatial,
 )  # fmt: skip
 from vista.planner.instruction.words.lexicon import PULLS, PUSHES, Act
 from vista.planner.instruction.words.other_words import CHAT, OTHER_VERBS
 from vista.planner.instruction.words.word_sets import word_set
 from vista.types.dialogue import Refusal
+from vista.types.spatial import Spatial
 
 DIRECTED = ("into", "onto", "to", "over")
 _ORDERED = word_set("the a an my it them all both everything that this me your")

@@ -15,16 +15,15 @@ from vista.planner.instruction.refusing import POSSIBLE
 from vista.planner.instruction.resolving import Mentioned, PhraseResolver
 from vista.planner.instruction.values import (
     AnyGoal,
-    Direction,
     GraspGoal,
     MoveGoal,
     Nameable,
     PlaceGoal,
     Sort,
-    Spatial,
     Vocabulary,
 )  # fmt: skip
 from vista.types.dialogue import Refusal
+from vista.types.spatial import Direction, Spatial
 
 ROUND = frozenset(["ball", "capsule"])
 """On these shapes nothing stays."""

@@ -17,12 +17,14 @@ def skill_to_msg(skill: Skill) -> m.Skill:
         thing=wire(skill.thing),
         relation=str(skill.relation or ""),
         place=wire(skill.place),
+        at=list(skill.at or ()),
     )
 
 
 def skill_from_msg(msg: m.Skill) -> Skill:
     relation = msg.relation or None
-    return Skill(msg.verb, msg.thing, relation, msg.place)  # type: ignore[arg-type]  # its words are checked
+    at = tuple(msg.at) or None
+    return Skill(msg.verb, msg.thing, relation, msg.place, at)  # type: ignore[arg-type]  # its words are checked
 
 
 def subtask_to_msg(subtask: Subtask) -> m.Subtask:
