@@ -213,6 +213,13 @@ BAD_OBJECTS = {
     "{shape: thing, primitive: box, size: [true, 0.02, 0.02]}": "size: True, expected a number",
     "{shape: thing, primitive: box, size: ['1', 0.02, 0.02]}": "size: '1', expected a number",
     "{shape: thing, primitive: sphere, size: [1.0e-9]}": "size: 1e-09, expected a number from 0.002",
+    "{shape: thing, primitive: sphere, size: [20]}": "size: 20, expected a number from .* m; .*not in mm",
+    "{shape: thing, primitive: sphere, size: [.inf]}": "size: inf, expected a number from",
+    "{shape: thing, primitive: sphere, size: [0.02], density: 0}": "density: 0, expected a number from 10",
+    "{shape: thing, primitive: sphere, size: [0.02], rgb: [255, 128, 0]}": "rgb: 255, expected .* 0 to 1",
+    "shape: thing\nprimitive: sphere\nsize: [0.02]\nsize: [0.01]": "line 4: the key 'size' stands twice",
+    "{Shape: thing, primitive: sphere, size: [0.02]}": "unknown key 'Shape'; known: colour, shape",
+    "{shape: thing, mesh: thing.dae}": "expected a name that ends with .obj, .stl, .ply, .glb",
     "{shape: thing, primitive: sphere, size: 0.02}": "size: 0.02, sphere takes 1 numbers",
     "{shape: thing, primitive: sphere, size: [0.02], density: 1e308}": "density: 1e\\+308, expected",
     "{shape: thing, primitive: sphere, size: [0.02], density: -1}": "density: -1, expected",
@@ -239,18 +246,24 @@ MESHES = {
     "e.obj": (PYRAMID.replace("0.0", "20.").encode(), "mm, expected 1 to 500 mm to each side"),
     "f.obj": (b"", "holds no vertices"),
     "g.obj": (TRIANGLE.encode(), "mesh file .*g.obj: "),
-    "h.stl": (b"solid thing\nfacet normal 0 0 1\n" * 9, "an STL in words, expected a binary STL"),
-    "i.stl": (b"\0" * 80 + b"\xff\xff\xff\x7f" + b"\0" * 50, "134 bytes, expected a binary STL, whole"),
-    "j.stl": (b"\0" * 10, "10 bytes, expected a binary STL, whole"),
+    "h.stl": (b"solid thing\nfacet normal 0 0 1\n" * 9, "cannot be read as STL: |holds no vertices"),
+    "i.stl": (b"\0" * 80 + b"\xff\xff\xff\x7f" + b"\0" * 50, "134 bytes, expected an STL, whole"),
+    "j.stl": (b"\0" * 10, "10 bytes, expected an STL, whole"),
     "l.obj": (b"v 0 0 0\nv 0.02 0 0.02\nv 0 0.02 0.02\nv 0.02 0.02 0.04\nf 1 2 3\nf 2 3 4\n", "flat"),
     "m.ply": (b"no ply at all", "cannot be read as PLY: "),
     "n.glb": (b"glTF\x02\0\0\0", "cannot be read as GLB: "),
     "o.ply": (b"", "cannot be read as PLY: "),
+    **{
+        f"p.{kind}": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS")
+        for kind in ("obj", "stl", "ply", "glb")
+    },
+    "q.obj": (PYRAMID.replace("0.0", "20.").encode(), "is it in mm?"),
+    "r.obj": (PYRAMID.encode() + b"f 1 2 3\n" * 200_000, "200,012 faces, expected at most 200,000"),
     "k.stl": (b"\0" * 80 + b"\x01\0\0\0" + b"\0" * 50, "0 x 0 x 0 mm"),
 }
 
 
-@pytest.mark.parametrize("kind", ["ply", "glb", "stl"])
+@pytest.mark.parametrize("kind", ["ply", "glb", "stl", "stl_ascii"])
 def test_every_kind_of_mesh_gives_the_same_thing(tmp_path, kinematics, choice, kind):
     """A GLB has y up, by its standard."""
     mesh = trimesh.load_mesh(io.BytesIO(PYRAMID.encode()), file_type="obj", process=False)
@@ -258,8 +271,9 @@ def test_every_kind_of_mesh_gives_the_same_thing(tmp_path, kinematics, choice, k
         mesh.apply_transform(trimesh.transformations.rotation_matrix(-np.pi / 2, [1, 0, 0]))
     made = []
     for name, ending in (("a", "obj"), ("b", kind)):
-        mesh_file = tmp_path / f"{name}.{ending}"
-        mesh_file.write_bytes(PYRAMID.encode() if ending == "obj" else mesh.export(file_type=ending))
+        mesh_file = tmp_path / f"{name}.{ending[:3]}"
+        raw = PYRAMID if ending == "obj" else mesh.export(file_type=ending)
+        mesh_file.write_bytes(raw.encode() if isinstance(raw, str) else raw)
         own = load_object(
             written(tmp_path, f"{name}.yaml", f"{{shape: stone{name}, mesh: {mesh_file.name}}}")
         )

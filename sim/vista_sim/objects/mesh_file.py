@@ -1,6 +1,6 @@
 """Mesh files of a user's objects: read with trimesh, measured, and tried in MuJoCo before a scene needs them.
 
-OBJ and binary STL go to MuJoCo as they are; PLY and GLB, which it does not read, as OBJ.
+OBJ and binary STL go to MuJoCo as they are; PLY, GLB and STL in words, which it does not read, as OBJ.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     import trimesh  # it takes a second to load: where there is no mesh, there is no need
 
 ENDINGS = (".obj", ".stl", ".ply", ".glb")
-_FOR_MUJOCO = (".obj", ".stl")
 _Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 """A GLB has y up, by its standard; the table has z up."""
 MOST_BYTES = 32 * 2**20
+MOST_FACES = 200_000
+"""MuJoCo reads no more from an STL, and takes minutes for more of another kind."""
+POINTER = b"version https://git-lfs"
+"""So begins what Git LFS leaves in the place of a file that it has not fetched."""
 LEAST_M, MOST_M = 0.001, 0.5
 """Length of each side of the box around a mesh [m]; a mesh in mm is a thousand times too large."""
 FLAT_M = 1e-5
@@ -36,24 +39,30 @@ _TRIAL = """<mujoco><asset><mesh name="m" file="{name}"/></asset>
 
 
 def mesh_bounds(path: Path) -> F64:
-    """Lower and upper corner (2, 3) of a mesh: Wavefront OBJ, binary STL, PLY or GLB [m].
+    """Lower and upper corner (2, 3) of a mesh: Wavefront OBJ, STL, PLY or GLB [m].
 
     Raises:
         ConfigError: it is none of these, is torn, or is no solid of the size of a thing on a table.
     """
     told = plain(str(path))
-    parts = [getattr(part, "vertices", np.zeros((0, 3))) for part in _scene(path).dump()]
+    dumped = _scene(path).dump()
+    parts = [getattr(part, "vertices", np.zeros((0, 3))) for part in dumped]
     points = np.concatenate([np.zeros((0, 3)), *(np.asarray(part, np.float64) for part in parts)])
     if points.size == 0:
         raise ConfigError(f"mesh file {told}: holds no vertices")
     if not np.isfinite(points).all():
         raise ConfigError(f"mesh file {told}: holds a vertex that is not finite")
+    faces = sum(len(getattr(part, "faces", ())) for part in dumped)
+    if faces > MOST_FACES:
+        raise ConfigError(f"mesh file {told}: {faces:,} faces, expected at most {MOST_FACES:,}; simplify it")
     bounds = np.stack([points.min(0), points.max(0)])
     sides = bounds[1] - bounds[0]
     if np.abs(bounds).max() > 1e3 or not ((sides >= LEAST_M) & (sides <= MOST_M)).all():
         size = " x ".join(f"{1000 * float(side):.4g}" for side in sides)
+        unit = "; its numbers count as m: is it in mm?" if 1.0 < sides.max() < 1e3 else ""
         raise ConfigError(
             f"mesh file {told}: {size} mm, expected {1000 * LEAST_M:g} to {1000 * MOST_M:g} mm to each side"
+            f"{unit}"
         )
     spread = np.linalg.eigvalsh(np.cov((points - bounds[0]).T))
     if len(points) < 4 or not spread[0] > FLAT_M**2:
@@ -77,6 +86,8 @@ def mesh_bytes(path: Path) -> bytes:
         raise ConfigError(f"mesh file {told}: cannot be read: {error.strerror or error}") from error
     if len(raw) > MOST_BYTES:
         raise ConfigError(f"mesh file {told}: larger than {MOST_BYTES // 2**20} MiB")
+    if raw.startswith(POINTER):
+        raise ConfigError(f"mesh file {told}: a pointer of Git LFS; `git lfs pull` fetches the mesh itself")
     return raw
 
 
@@ -89,7 +100,8 @@ def mesh_asset(path: Path) -> tuple[str, bytes]:
     """
     raw, ending = mesh_bytes(path), path.suffix.lower()
     name = hashlib.sha256(raw).hexdigest()[:24]
-    return (f"{name}{ending}", raw) if ending in _FOR_MUJOCO else (f"{name}.obj", _as_obj(path, name))
+    as_it_is = ending == ".obj" or (ending == ".stl" and not _in_words(raw))
+    return (f"{name}{ending}", raw) if as_it_is else (f"{name}.obj", _as_obj(path, name))
 
 
 @lru_cache(maxsize=32)
@@ -153,7 +165,14 @@ def _check_vertex_lines(raw: bytes, told: str) -> None:
 
 def _check_length(raw: bytes, told: str) -> None:
     """A binary STL is as long as it says; MuJoCo reads no other."""
-    count = int.from_bytes(raw[80:84], "little")
-    if len(raw) < 84 or len(raw) != 84 + 50 * count:
-        what = "an STL in words" if raw[:5] == b"solid" else f"{len(raw)} bytes"
-        raise ConfigError(f"mesh file {told}: {what}, expected a binary STL, whole")
+    if not _in_words(raw) and not _whole(raw):
+        raise ConfigError(f"mesh file {told}: {len(raw)} bytes, expected an STL, whole")
+
+
+def _whole(raw: bytes) -> bool:
+    return len(raw) >= 84 and len(raw) == 84 + 50 * int.from_bytes(raw[80:84], "little")
+
+
+def _in_words(raw: bytes) -> bool:
+    """Whether an STL is written in words. A binary one may begin with the same one."""
+    return raw[:5].lower() == b"solid" and not _whole(raw)

@@ -30,7 +30,7 @@ def load_object(path: str | Path) -> ObjectSpec:
 
     Keys: ``shape`` (its noun), ``colour``, and either ``primitive`` (box, cylinder, sphere, capsule) with
     ``size`` (half lengths; radius and half height; radius; radius and half length) [m], or ``mesh``, a file
-    beside this one in m: OBJ, binary STL or PLY with z up, or GLB with y up, as its standard says. Optional:
+    beside this one in m: OBJ, STL or PLY with z up, or GLB with y up, as its standard says. Optional:
     ``hull`` (a convex mesh for contact, default: the mesh's own hull), ``rgb``, ``density`` [kg/m3],
     ``grasp: {symmetry_deg, above, half_width}``.
 
@@ -56,7 +56,8 @@ def load_object(path: str | Path) -> ObjectSpec:
         width = read.number(grasp["half_width"], "grasp.half_width", 0.001, 1)
     if width > OPENING_M:
         raise read.fail(
-            "size", f"{2 * width * 1000:.0f} mm across the grasp; the gripper opens {2000 * OPENING_M:.0f} mm"
+            "mesh" if "mesh" in data else "size",
+            f"{2 * width * 1000:.0f} mm across the grasp; the gripper opens {2000 * OPENING_M:.0f} mm",
         )
     round_ = geoms[0].type in ("cylinder", "sphere")
     rolls = geoms[0].type in ("sphere", "capsule")
@@ -83,6 +84,9 @@ def _primitive(read: Reader, data: Mapping[str, object]) -> tuple[tuple[Geom, ..
     for each in size:
         if isinstance(each, int | float) and not each > 0:
             raise read.fail("size", f"{shown(each)}, {kind} takes {SIZES[kind]} numbers > 0 [m]")
+        if isinstance(each, int | float) and MOST_M < each <= 1000:
+            allowed = f"expected a number from {LEAST_M:g} to {MOST_M:g} m"
+            raise read.fail("size", f"{shown(each)}, {allowed}; half of each length, not in mm")
     sizes = read.numbers(size, "size", SIZES[kind], LEAST_M, MOST_M)
     if kind == "capsule":
         return (Geom(kind, sizes[:1], fromto=(-sizes[1], 0, 0, sizes[1], 0, 0)),), sizes[0], sizes[0]
