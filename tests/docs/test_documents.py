@@ -14,7 +14,7 @@ from tests.docs.documents import HOWTO, ROOT, anchors, blocks, documents, prose
 from vista.cli import main as cli
 
 README = ROOT / "README.md"
-RECIPES = ("robot", "policy", "world_model", "task", "data", "memory", "deployment", "detector")
+RECIPES = ("robot", "policy", "world_model", "task", "data", "memory", "deployment", "detector", "teach")
 OURS = [path for path in documents() if "ros2_ws" not in path.parts]
 TODAYS = [path for path in OURS if "history" not in path.parts and path.name != "CHANGELOG.md"]
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

@@ -46,6 +46,8 @@ EXPECTED = {
     ("task", "Your own scene"): "100.0%",
     ("detector", "Look through it"): "red cube 0.9 at",
     ("detector", "Use it in the loop"): "put the red cube in the tray: success",
+    ("teach", "Pictures from a camera"): "my house: 12 pictures kept",
+    ("teach", "In Python"): "purple house",
     ("memory", "Remember and recall"): "a blue mug in the tray",
     ("memory", "Ask in words"): "left drawer",
     ("memory", "In a task"): "mugs slip unless they are lifted slowly",
@@ -59,6 +61,7 @@ NEEDED = {
     ("robot", "Put it under ROS 2"): ("Write the contract",),
     ("data", "Look at the data"): ("Make data and train",),
     ("data", "Use the model"): ("Make data and train",),
+    ("teach", "In the running graph"): ("Objects of the simulator",),
     ("memory", "Ask in words"): ("The front door",),
     ("memory", "Look into it, back it up, forget"): ("Remember and recall",),
 }
