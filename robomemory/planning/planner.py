@@ -8,6 +8,7 @@ other down for ever; a budget of plans ends what leads nowhere, with one cause.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from robomemory.errors import PlanningError
@@ -38,6 +39,16 @@ class Stuck:
     """No way on; ``cause`` is the one reason."""
 
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an instruction may be about: the ``belief``; ``meanings`` {what the user calls "my ...": name};
+    the things that were ``moved``, oldest first."""
+
+    belief: Belief
+    meanings: Mapping[str, str]
+    moved: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +129,35 @@ class MemoryPlanner:
             Goal(frozenset(settled(domain, self._kinds, t) for t in g.facts), g.find) for g in intent.goals
         )
         intent = replace(intent, goals=goals)
-        self._intent, self._references = intent, resolver.reasons
-        for name in intent.about:
-            self._kinds.setdefault(name, domain.movable)
-        self._recalled.gather(instruction, intent.about, self._settings.user)
-        self._assumed.update(dict.fromkeys(intent.tells, 0))
+        self._adopt(intent, resolver.reasons)
         return intent
+
+    def begin_with(self, intent: Intent, observed: Observed, reasons: Sequence[str] = ()) -> Intent:
+        """Begin ``intent``, which was understood elsewhere, in what is seen and remembered. ``reasons``: how
+        it was understood, in words."""
+        self._reset()
+        self._kinds = dict(observed.objects)
+        self._adopt(intent, reasons)
+        return intent
+
+    def _adopt(self, intent: Intent, reasons: Sequence[str]) -> None:
+        self._intent, self._references = intent, list(reasons)
+        for name in intent.about:
+            self._kinds.setdefault(name, self._domain.movable)
+        self._recalled.gather(intent.instruction, intent.about, self._settings.user)
+        self._assumed.update(dict.fromkeys(intent.tells, 0))
+
+    def recollect(self, instruction: str, observed: Observed) -> Surroundings:
+        """What ``instruction`` may be about, before it is understood: what is seen now is kept in the memory,
+        and what that knows besides is recalled."""
+        self._reset()
+        self._kinds, user = dict(observed.objects), self._settings.user
+        self._recalled.gather(instruction, [n for n in self._kinds if n in instruction.lower()], user)
+        self._remember_seen(observed)
+        meanings = self._recalled.lessons.subjects(LessonRelation.MEANS)
+        mine = {said.removeprefix(f"{user}'s "): name for said, name in meanings.items()}
+        moved = [s.thing for s in self._recalled.steps if s.verb == "place" and s.state == "reached"]
+        return Surroundings(self._believe(observed), mine, tuple(moved))
 
     def next(self, observed: Observed) -> Step | Finished | Stuck:
         """The next step. With the critic, one that it rejects brings a new plan."""
@@ -161,6 +195,30 @@ class MemoryPlanner:
             self.why = "; ".join(dict.fromkeys((*self._references, course.why)))
         return self._steps[0]
 
+    @property
+    def placing(self) -> Triple | None:
+        """The placing that the next steps of the plan in hand lead to; None: there is none."""
+        for step in self._steps if not self._lost else ():
+            found = [t for t in self._domain.effects(step)[0] if t[1] in PLACE and t[1] != "held by"]
+            if found:
+                return found[0]
+        return None
+
+    def prefer(self, step: Step, observed: Observed) -> bool:
+        """Begin the plan in hand with ``step``, where that can be done now and leads to the goal in no more
+        steps. Returns whether the plan begins with it."""
+        if self._intent is None or not self._steps or self._lost:
+            return False
+        if self._steps[0] == step:
+            return True
+        belief = self._believe(observed)
+        goal = self._intent.goals[self._stage]
+        rest = self._strategy.after(step, goal, belief)
+        if rest is None or len(rest) + 1 > len(self._steps):
+            return False
+        self._steps = [step, *rest]
+        return True
+
     def replan(self) -> None:
         """Drop the plan: the next step comes from a new one, and what was reached must still hold."""
         self._steps, self._lost, self._stage = [], "", 0
@@ -173,6 +231,10 @@ class MemoryPlanner:
     def looking_for(self) -> str:
         """The thing that the plan in hand shall find; empty where it is a plan for the goal itself."""
         return self._lost
+
+    def belief(self, observed: Observed) -> Belief:
+        """What is believed, with what is ``observed`` now."""
+        return self._believe(observed)
 
     def review(self, step: Step, observed: Observed) -> str | None:
         """Why ``step`` should not be done; None for the first step of a new plan."""

@@ -54,6 +54,17 @@ class Strategy:
         why += [f"not {act} for the {thing}: {reason}" for (act, thing), reason in avoided.items()]
         return Course(steps, "; ".join(why) or "everything it needs is seen")
 
+    def after(self, step: Step, goal: Goal, belief: Belief) -> tuple[Step, ...] | None:
+        """The steps that lead to ``goal`` once ``step`` is done; None where it can't be done now, or where
+        there are none."""
+        facts = belief.state.facts
+        known = all(name in belief.state.objects for name in step.arguments)
+        if not known or self._domain.unmet(step, facts):
+            return None
+        state = replace(belief.state, facts=self._domain.after(step, facts))
+        plan = self._engine.solve(self._domain, state, goal.facts, {})
+        return None if plan is None else plan.steps
+
     def _explore(self, thing: str, belief: Belief) -> Course:
         places = [
             name

@@ -5,16 +5,30 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robomemory import HashingEmbedder, RoboMemory
+from robomemory import HashingEmbedder, Memory, RoboMemory
+from robomemory.planning.manipulation import BENCHTOP
+from robomemory.planning.planner import MemoryPlanner
 from tests.conformance.implementations import observation
 from tests.mocks import MockItem, MockMemory
 from vista.errors import ConfigError
 from vista.perception import DetectorBase
-from vista.planner.symbolic.planner import FixedPlanner, RememberingPlanner, phrases
+from vista.planner.instruction.values import Understood
+from vista.planner.symbolic.planner import FixedPlanner, RememberingPlanner, engine
 from vista.protocols import Critic, Planner
 from vista.robot.contract import load_robot
 from vista.skill import Relation, Skill, Verb
-from vista.types import Cause, Detection, Done, Impossible, State, Subtask, SubtaskResult
+from vista.types import (
+    Answered,
+    Cause,
+    Detection,
+    Done,
+    Impossible,
+    Question,
+    Refusal,
+    State,
+    Subtask,
+    SubtaskResult,
+)
 
 pytest.importorskip("unified_planning")
 PLACES = load_robot("panda").places
@@ -143,24 +157,156 @@ def test_a_place_that_is_misnamed_is_looked_for_by_its_name():
     assert "'green box'" in absent.reason
 
 
-@pytest.mark.parametrize(
-    ("instruction", "named"),
-    [
-        ("put the red cube on the orange box", ["red cube", "orange box"]),
-        ("Open the drawer, put the blue mug in, close it.", ["blue mug"]),
-        ("take a red can out of the left drawer and put it in my tray", ["red can", "left drawer"]),
-        ("open it", []),
-    ],
-)
-def test_phrases_of_an_instruction(instruction: str, named: list[str]):
-    assert phrases(instruction) == named
-
-
 def test_it_says_what_it_does_not_understand():
     planner = RememberingPlanner(None, Eyes(tray=(0.6, 0.15, 0.0)), PLACES)
     answer = planner.next(observation(load_robot("panda")), "sing a song", ())
     assert isinstance(answer, Impossible)
-    assert "not understood" in answer.reason
+    assert answer.why is Refusal.UNKNOWN_ACTION
+    assert "no skill does 'sing'" in answer.reason
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "move the red cube 10 cm to the left",
+        "put the red cube behind the tray",
+        "put the red cube in the back left corner",
+    ],
+)
+def test_a_free_point_of_the_table_is_understood_and_refused(says: str):
+    planner = RememberingPlanner(None, Eyes(red_cube=(0.5, -0.1, 0.02), tray=(0.6, 0.15, 0.0)), PLACES)
+    obs = observation(load_robot("panda"))
+    assert isinstance(planner.reading(obs, says), Understood)
+    answer = planner.next(obs, says, ())
+    assert isinstance(answer, Impossible)
+    assert answer.why is Refusal.IMPOSSIBLE
+    assert "not possible yet" in answer.reason
+
+
+def test_two_that_fit_are_a_question_with_their_positions():
+    eyes = Eyes(red_cube=(0.5, -0.1, 0.02), blue_cube=(0.5, 0.1, 0.02), tray=(0.6, 0.15, 0.0))
+    asked = RememberingPlanner(None, eyes, PLACES).next(
+        observation(load_robot("panda")), "put the cube in the tray", ()
+    )
+    assert isinstance(asked, Question)
+    assert [(o.name, o.where) for o in asked.options] == [
+        ("blue cube", "on the left"), ("red cube", "on the right"),
+    ]  # fmt: skip
+    assert np.allclose(asked.options[0].position, [0.5, 0.1, 0.02])
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("where is the red cube?", "red cube is in"),
+        ("what is in the tray?", "red cube"),
+        ("what can you see?", "the blue mug, the red cube"),
+        ("how many things are on the table?", "2"),
+        ("is there a green ball?", "No"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_question_is_answered_and_nothing_moves(says: str, told: str, remembers: bool):
+    obs = observation(load_robot("panda"))
+    eyes = Eyes(red_cube=(0.6, 0.15, 0.02), blue_mug=(0.5, -0.1, 0.02), tray=(0.6, 0.15, 0.0))
+    with RoboMemory(":memory:", embedder=HashingEmbedder()) as memory:
+        asks = Memory.over(memory) if remembers else None
+        planner = RememberingPlanner(memory if remembers else None, eyes, PLACES, answerer=asks)
+        answer = planner.next(obs, says, ())
+    assert isinstance(answer, Answered), answer
+    assert told.lower() in answer.text.lower()
+
+
+def test_what_was_told_and_what_was_moved_last_are_names():
+    obs = observation(load_robot("panda"))
+    eyes = Eyes(red_cube=(0.5, -0.1, 0.02), blue_cube=(0.5, 0.1, 0.02), tray=(0.6, 0.15, 0.0))
+    with RoboMemory(":memory:", embedder=HashingEmbedder()) as memory:
+        MemoryPlanner(BENCHTOP, engine(), memory).hear("my cube is the blue cube", obs.stamp_ns)
+        step = RememberingPlanner(memory, eyes, PLACES).next(obs, "put my cube in the tray", ())
+    assert isinstance(step, Subtask)
+    assert step.skill == Skill(Verb.GRASP, "blue cube")
+
+
+def test_a_drawer_is_opened_and_then_cleared_of_what_is_seen_in_it():
+    obs = observation(load_robot("panda"))
+    eyes = Eyes(tray=(0.6, 0.15, 0.0))
+    eyes.at["drawer"] = np.array([0.25 + 0.072, 0.0, 0.1])
+    planner = RememberingPlanner(None, eyes, PLACES, fresh=True)
+    says = "empty the drawer"
+    step = planner.next(obs, says, ())
+    assert step.skill == Skill(Verb.OPEN, "drawer")
+    eyes.at["drawer"] = np.array([0.25 + 0.072 + 0.15, 0.0, 0.1])
+    eyes.at["red cube"] = np.array([0.4, 0.0, 0.02])
+    step = planner.next(obs, says, (), SubtaskResult(step, 0.0, 4.0, State.REACHED))
+    assert step.skill == Skill(Verb.GRASP, "red cube")
+
+
+class DimEyes(Eyes):
+    """Overlooks the ball in the drawer, but finds it when asked for it."""
+
+    exhaustive = False
+    labels = frozenset({"yellow ball", "tray"})
+
+    def find(self, obs, label):
+        at, opening = (0.4, 0.0, 0.02), self.at["drawer"][0] - 0.25 - 0.072
+        if label != "yellow ball" or opening < 0.1:
+            return None
+        return Detection(label, 0.1, np.array([0, 0, 1, 1], np.float32), np.array(at), 0.01)
+
+
+def test_a_hidden_thing_is_looked_for_by_its_name():
+    obs = observation(load_robot("panda"))
+    eyes = DimEyes(tray=(0.6, 0.15, 0.0))
+    eyes.at["drawer"] = np.array([0.25 + 0.072, 0.0, 0.1])
+    planner = RememberingPlanner(None, eyes, PLACES, fresh=True)
+    says = "put the yellow ball in the tray"
+    step = planner.next(obs, says, ())
+    assert step.skill == Skill(Verb.OPEN, "drawer")
+    eyes.at["drawer"] = np.array([0.25 + 0.072 + 0.15, 0.0, 0.1])
+    step = planner.next(obs, says, (), SubtaskResult(step, 0.0, 4.0, State.REACHED))
+    assert step.skill == Skill(Verb.GRASP, "yellow ball")
+
+
+class Head:
+    """Proposes ``skill``, whatever is seen."""
+
+    def __init__(self, skill: Skill) -> None:
+        self.skill = skill
+        self.told: list[str] = []
+
+    def propose(self, obs, instruction: str) -> Skill:
+        self.told.append(instruction)
+        return self.skill
+
+
+def test_the_head_chooses_among_steps_that_lead_to_the_goal():
+    obs = observation(load_robot("panda"))
+    eyes = Eyes(red_cube=(0.5, -0.1, 0.02), blue_cube=(0.5, 0.1, 0.02), tray=(0.6, 0.15, 0.0))
+    says = "put all the cubes in the tray"
+    firsts = set()
+    for label in ("red cube", "blue cube"):
+        head = Head(Skill(Verb.GRASP, label))
+        step = RememberingPlanner(None, eyes, PLACES, fresh=True, head=head).next(obs, says, ())
+        assert step.skill == head.skill
+        assert head.told[0] in ("put the red cube in the tray", "put the blue cube in the tray")
+        firsts.add(step.skill.thing)
+    assert len(firsts) == 2
+
+
+@pytest.mark.parametrize(
+    "proposed",
+    [
+        Skill(Verb.GRASP, "green can"),
+        Skill(Verb.PLACE, "red cube", Relation.IN, "tray"),
+        Skill(Verb.OPEN, "drawer"),
+    ],
+)
+def test_what_the_head_proposes_beside_the_plan_is_not_done(proposed: Skill):
+    obs = observation(load_robot("panda"))
+    eyes = Eyes(red_cube=(0.5, -0.1, 0.02), green_can=(0.5, 0.1, 0.02), tray=(0.6, 0.15, 0.0))
+    planner = RememberingPlanner(None, eyes, PLACES, fresh=True, head=Head(proposed))
+    step = planner.next(obs, "put the red cube in the tray", ())
+    assert step.skill == Skill(Verb.GRASP, "red cube")
 
 
 @pytest.mark.parametrize(("fresh", "name"), [(False, "memory"), (True, "fresh")])

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from robomemory.planning.recollection import PlanningMemory
     from robomemory.resolving.local_graph import ConflictResolver
     from vista.learning.text_encoder import TextEncoder
+    from vista.planner.head import HeadPlanner
+    from vista.planner.symbolic.planner import SkillProposer
 
 Ref = str | Path | None
 RESOLVER_S = 120.0
@@ -60,6 +62,14 @@ def text_encoder() -> TextEncoder:
     from vista.learning.text_encoder import TextEncoder
 
     return TextEncoder()
+
+
+@cache
+def shipped_head() -> HeadPlanner:
+    """The process's one planner head that ships, which proposes skills."""
+    from vista.planner.head import HeadPlanner
+
+    return HeadPlanner.from_pretrained(shipped("planner"), text_encoder())
 
 
 def load_policy(ref: Ref = None, *, oracle: PartsOracle | None = None) -> Policy:
@@ -142,12 +152,15 @@ def load_planner(
     memory: PlanningMemory | None = None,
     places: Mapping[str, Place] = NO_PLACES,
 ) -> Planner:
-    """A planner. Words: ``scripted`` (the skills of ``oracle``; without one those of the sentence), ``whole``
-    (the instruction as the one subtask), ``memory`` (plans over ``memory`` with what ``detector`` sees),
-    ``fresh`` (the same, with a new plan after each subtask), ``fixed`` (plans once, at the start).
+    """A planner: by default the one over ``memory``, which makes a new plan with what ``detector`` sees after
+    each subtask, and takes the skills that the learned head proposes where they fit the plan. Words:
+    ``head`` (the learned head alone; also the default where there is no detector), ``fresh`` (the default
+    without the head), ``memory`` (follows a plan until something is not as foreseen), ``fixed`` (plans once,
+    at the start), ``scripted`` (the skills of ``oracle``; without one those of the sentence), ``whole`` (the
+    instruction as the one subtask).
 
     Args:
-        detector: Tells the learned planner whether a named thing is there.
+        detector: Sees the things; tells the head alone whether a named thing is there.
         places: Containers and drawers of the robot's workplace, ``RobotSpec.places``.
     """
 
@@ -166,15 +179,22 @@ def load_planner(
 
         return WholePlanner()
 
-    def remembering() -> Planner:
+    def over_memory(*, fresh: bool, head: SkillProposer | None = None) -> Planner:
+        from robomemory.front.door import Memory
+        from robomemory.memory import RoboMemory
         from vista.planner.symbolic.planner import RememberingPlanner
 
-        return RememberingPlanner(memory, detector, places)
+        answerer = Memory.over(memory) if isinstance(memory, RoboMemory) else None
+        return RememberingPlanner(memory, detector, places, fresh=fresh, head=head, answerer=answerer)
+
+    def remembering() -> Planner:
+        return over_memory(fresh=False)
 
     def fresh() -> Planner:
-        from vista.planner.symbolic.planner import RememberingPlanner
+        return over_memory(fresh=True)
 
-        return RememberingPlanner(memory, detector, places, fresh=True)
+    def alone() -> object:
+        return learned(shipped("planner"))
 
     def fixed() -> Planner:
         from vista.planner.symbolic.planner import FixedPlanner
@@ -183,7 +203,10 @@ def load_planner(
 
     words = {
         "scripted": scripted, "whole": whole, "memory": remembering, "fresh": fresh, "fixed": fixed,
+        "head": alone,
     }  # fmt: skip
+    if ref is None and detector is not None:
+        return over_memory(fresh=True, head=shipped_head())
     return load(
         "planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words,
         files=large_models.language("Planner"), other=large_models.planner_in,

@@ -95,12 +95,13 @@ class PartsLoader:
             lambda: loading.load_world_model(refs.world_model, oracle=oracle),
             refs.world_model,
         )
+        each_time = refs.planner if refs.planner is not None or detector is None else "fresh"
         planner = self._part(
             "planner",
             lambda: loading.load_planner(
                 refs.planner, oracle=oracle, detector=detector, memory=planning, places=spec.places
             ),
-            refs.planner, refs.detector,
+            each_time, refs.detector,
         )  # fmt: skip
         switcher = self._part(
             "switcher", lambda: loading.load_switcher(refs.switcher, detector=detector), refs.switcher,

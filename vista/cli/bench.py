@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (default: cores)")
     add("--policy", metavar=_REF, help="executor to use instead of the one that ships")
     add("--world-model", metavar=_REF, help="world model to use")
-    add("--planner", metavar=_REF, help="planner to use; also: memory, scripted")
+    add("--planner", metavar=_REF, help="planner to use; also: head (learned alone), memory, scripted")
     add("--critic", metavar=_REF, help="critic to use (default: none)")
     add("--preprocessor", metavar=_REF, help="sums up steps and asks the memory (default: templates)")
     add("--detector", metavar=_REF, help="detector to use; also: oracle, none")

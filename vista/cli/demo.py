@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from vista.cli.progress_view import ProgressView
 from vista.cli.scene_arguments import named_object, scene_of
-from vista.cli.up import add_stack_arguments, place, stack_values, words_of_things
+from vista.cli.up import add_stack_arguments, place, stack_values
 from vista.errors import VistaError
 from vista.graph.checks import EXAMPLE, LONGEST_TASK_S, fraction, instruction_text, writable_folder
 from vista.graph.running import clear_killed, refuse_taken
@@ -30,8 +30,8 @@ SEARCH: Mapping[str, str] = {
     "planner": "memory", "policy": "scripted", "world_model": "mock", "detector": "oracle",
 }  # fmt: skip
 EXPERT_SAYS = "the scripted expert, which reads the simulator's truth, not a learned policy"
-# Drawers and stacks: a plan of several steps, and the executor that learned them.
-LONGER: Mapping[str, str] = {"planner": "fresh", "policy": "long"}
+# Drawers and stacks: the executor that learned them.
+LONGER: Mapping[str, str] = {"policy": "long"}
 LONGER_TASKS = ("stack", "drawer", "tidy")
 
 
@@ -67,7 +67,7 @@ def own_values(given: Mapping[str, object], seed: str) -> dict[str, str]:
         shown = LONGER if SEARCH.keys() & given.keys() - {"planner"} else SEARCH
         # What is known of the drawers of one scene is wrong in another one: each has its own memory.
         return {**shown, "scene_name": f"search-{given.get('seed', seed)}"}
-    return dict(LONGER) if task in LONGER_TASKS else words_of_things(given)
+    return dict(LONGER) if task in LONGER_TASKS else {}
 
 
 def main(args: argparse.Namespace) -> int:

@@ -9,7 +9,6 @@ import argparse
 import os
 import time
 import uuid
-from collections.abc import Mapping
 
 from vista.cli.scene_arguments import scene_of
 from vista.graph.checks import ros_domain, ros_namespace, writable_folder
@@ -43,12 +42,6 @@ def stack_values(args: argparse.Namespace) -> dict[str, object]:
     return {name: getattr(args, name) for name in names if getattr(args, name, None) is not None}
 
 
-def words_of_things(given: Mapping[str, object]) -> dict[str, str]:
-    """The planner for one's own objects, unless the user names one: the learned one knows the words of its
-    training only, this one those of the detector."""
-    return {"planner": "fresh"} if given.get("objects") and "planner" not in given else {}
-
-
 def place(args: argparse.Namespace) -> tuple[int, str]:
     """The ROS domain and the namespace of a graph that is to be started."""
     domain = free_domain() if args.domain is None else ros_domain("--domain", args.domain)
@@ -60,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
     table = load_stack()
     nodes = table.select(sim=not args.real, names=args.nodes)
     values = stack_values(args)
-    chosen = table.chosen({**words_of_things(values), **values})
+    chosen = table.chosen(values)
     load_robot(str(chosen["robot"]))
     if any(node.only == "sim" for node in nodes):
         scene_of(chosen)

@@ -23,7 +23,7 @@ from vista.planner.place_snapshot import PlaceSnapshot
 from vista.planner.train import DONE
 from vista.protocols import Detector, MemoryItem
 from vista.robot.gripper import closed_on_nothing, is_open
-from vista.skill import Verb
+from vista.skill import Skill, Verb
 from vista.types import F32, NO_PLACES, Done, Impossible, Observation, Place, Subtask, SubtaskResult
 
 UNSEEN = 0.005
@@ -94,6 +94,15 @@ class HeadPlanner:
         """
         model = load_network(PlannerHead, folder, "planner")
         return cls(model.to(best_device()), text, detector, places)
+
+    def propose(self, obs: Observation, instruction: str) -> Skill | None:
+        """The skill that the network would do next for ``instruction``; None: none, or its camera is
+        missing. Whether it can be done is for others to judge."""
+        if self._config.camera not in obs.images:
+            return None
+        forbidden = {DONE, Verb.PLACE.value} if is_open(obs) else {DONE}
+        sentence = self._spoken(obs, instruction, forbidden)
+        return Skill.find(sentence) if sentence else None
 
     def _known(self, obs: Observation, instruction: str) -> bool:
         """Whether the things of ``instruction`` were seen a short while ago: the arm may hide or hold them

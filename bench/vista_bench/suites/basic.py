@@ -45,11 +45,8 @@ _FOLDERS = {"policy": "executor"}
 
 
 def refs_of(settings: BenchSettings, method: str) -> Refs:
-    """The parts that ``method`` uses. For one's own objects the planner is the one that takes its words from
-    the detector, unless the user names another."""
+    """The parts that ``method`` uses."""
     refs = settings.refs
-    if settings.objects and refs.planner is None:
-        refs = replace(refs, planner="fresh")
     return replace(refs, world_model="oracle") if method == "oracle" else refs
 
 

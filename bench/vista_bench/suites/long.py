@@ -79,7 +79,7 @@ def long_refs(settings: BenchSettings, method: str) -> Refs:
         refs = replace(refs, policy=str(resource_path(longer)))
     if method == "text":
         return refs
-    planner = "fixed" if method == "fixed" else settings.refs.planner or "fresh"
+    planner = "fixed" if method == "fixed" else settings.refs.planner
     return replace(refs, planner=planner)
 
 

@@ -85,12 +85,12 @@ def episode_task(settings: BenchSettings, job: EpisodeJob) -> Task:
 
 
 def vista_refs(settings: BenchSettings, method: str) -> Refs:
-    """The parts that ``method`` uses.
+    """The parts that ``method`` uses; the planner is the paper's, the learned head alone.
 
     Raises:
         ConfigError: a baseline that has not been trained.
     """
-    refs = settings.refs
+    refs = replace(settings.refs, planner=settings.refs.planner or "head")
     if method in ("ours", "oracle"):
         return replace(refs, world_model="oracle") if method == "oracle" else refs
     folder = resource_path("models").parent / METHODS[method].folder

@@ -127,7 +127,7 @@ class PhraseResolver:
             if len(found) < phrase.count:
                 there = ", ".join(k.name for k in found)
                 said = f"{phrase.count} are asked for, and there are {len(found)}: {there}"
-                raise UnclearError(Refused(Refusal.NOT_THERE, said))
+                raise UnclearError(Refused(Refusal.NOT_THERE, said, (self._canonical(phrase),)))
             raise UnclearError(self.which(phrase.said, found))
         if len(found) > 1:
             found = self._like_before(phrase, found) or self._spoken_of(phrase, found) or found
@@ -322,17 +322,18 @@ class PhraseResolver:
         hidden = self.hidden(phrase)
         if hidden is not None:
             raise HiddenError(hidden)
-        return UnclearError(
-            Refused(Refusal.NOT_THERE, f"no {said!r} is seen or known; {self.seen()}", (said,))
-        )
+        reason = f"no {said!r} is seen or known; {self.seen()}"
+        return UnclearError(Refused(Refusal.NOT_THERE, reason, (self._canonical(phrase),)))
 
     def hidden(self, phrase: NounPhrase) -> str | None:
         """The name of what may be hidden and could be looked for."""
-        names = [
-            COLOUR_OF.get(w) or SHAPE_OF.get(singular(w)) or w for w in phrase.words if not self._plain(w)
-        ]
-        name = " ".join(names)
+        name = self._canonical(phrase)
         return name if name in self.vocabulary.labels else None
+
+    def _canonical(self, phrase: NounPhrase) -> str:
+        """The words of ``phrase`` as a detector would say them."""
+        words = [w for w in phrase.words if not self._plain(w) and singular(w) not in GENERIC]
+        return " ".join(COLOUR_OF.get(w) or SHAPE_OF.get(singular(w)) or w for w in words)
 
     def seen(self) -> str:
         """What is there, in words."""

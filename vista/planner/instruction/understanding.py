@@ -128,9 +128,7 @@ class _Understanding:
         if asked.kind is None:
             return Refused(Refusal.NO_TASK, f"this is no task, and no question about the scene; {POSSIBLE}")
         things, places = self._meant(asked.phrase)
-        return UserQuestion(
-            asked.kind, self._sentence.strip(), tuple(things), places[0] if places else "", asked.phrase
-        )
+        return UserQuestion(asked.kind, self._sentence.strip(), tuple(things), tuple(places), asked.phrase)
 
     def _meant(self, said: str) -> tuple[list[str], list[str]]:
         read_ = PhraseReader(said.split(), self._names).one(0) if said else None

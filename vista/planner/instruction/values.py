@@ -92,13 +92,13 @@ class UserAsks(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UserQuestion:
-    """The user asks about the scene. ``question``: the sentence; ``things`` and ``place``: names that it is
+    """The user asks about the scene. ``question``: the sentence; ``things`` and ``places``: names that it is
     about, as far as they are known; ``phrase``: its words for them."""
 
     kind: UserAsks
     question: str
     things: tuple[str, ...] = ()
-    place: str = ""
+    places: tuple[str, ...] = ()
     phrase: str = ""
 
 

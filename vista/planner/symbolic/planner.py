@@ -8,13 +8,12 @@ and looks no more.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Protocol
 
-from robomemory.errors import InstructionUnclear
-from robomemory.planning.belief import Observed
+from robomemory.planning.belief import Belief, Observed
 from robomemory.planning.domain import Domain, Step
 from robomemory.planning.engine import UnifiedEngine
 from robomemory.planning.foresight import foresee
@@ -22,11 +21,15 @@ from robomemory.planning.manipulation import BENCHTOP
 from robomemory.planning.planner import Finished, MemoryPlanner, PlanningSettings, Stuck
 from robomemory.planning.recollection import PlanningMemory
 from vista.errors import ConfigError
+from vista.planner.instruction.understanding import Reading, understand
+from vista.planner.instruction.values import AnyGoal
 from vista.planner.scripted import ScriptedPlanner
+from vista.planner.symbolic.answering import Answerer
+from vista.planner.symbolic.intentions import InstructionReader, Intentions, Purpose
 from vista.planner.symbolic.scene_observer import SceneObserver
 from vista.protocols import Detector, MemoryItem
 from vista.skill import Relation, Skill, Verb
-from vista.types import Done, Impossible, Observation, Place, Subtask, SubtaskResult
+from vista.types import Done, Impossible, NextStep, Observation, Place, Subtask, SubtaskResult
 
 MAX_PLANS = 32
 """Of one instruction, where every subtask is followed by a new plan."""
@@ -53,10 +56,27 @@ def skill_of(step: Step) -> Skill:
     return Skill(verb, step.thing, Relation(step.relation), step.place)
 
 
+def steps_of(skill: Skill, belief: Belief) -> list[Step]:
+    """The steps that ``skill`` may be where things are as in ``belief``."""
+    place = skill.place or belief.place_of(skill.thing) or ""
+    found = []
+    for operator in skills().operators:
+        arguments = (skill.thing, place)[: len(operator.parameters)]
+        if operator.verb == skill.verb and operator.relation == (skill.relation or "") and all(arguments):
+            found.append(skills().step(operator.name, *arguments))
+    return found
+
+
 def _observer(detector: Detector | None, places: Mapping[str, Place], planner: str) -> SceneObserver:
     if detector is None:
         raise ConfigError(f"planner {planner!r} plans with what is seen: it needs a detector")
     return SceneObserver(detector, places)
+
+
+class SkillProposer(Protocol):
+    """Proposes the next skill from the image, such as VISTA's planner head."""
+
+    def propose(self, obs: Observation, instruction: str) -> Skill | None: ...
 
 
 class RememberingPlanner:
@@ -67,6 +87,9 @@ class RememberingPlanner:
         detector: Sees the things that it plans with.
         places: Containers and drawers of the workplace, from the robot's contract.
         fresh: Whether each subtask is followed by a new plan.
+        head: Proposes the next skill; it is taken where it leads to the goal as fast as the plan does.
+        answerer: Answers questions about the scene; None: they are answered from what is believed.
+        reader: Reads instructions.
 
     Raises:
         ConfigError: there is no detector, or the memory has no scene.
@@ -79,8 +102,12 @@ class RememberingPlanner:
         places: Mapping[str, Place],
         *,
         fresh: bool = False,
+        head: SkillProposer | None = None,
+        answerer: Answerer | None = None,
+        reader: InstructionReader = understand,
     ) -> None:
         self._observer, self._fresh = _observer(detector, places, "fresh" if fresh else "memory"), fresh
+        assert detector is not None
         if memory is not None and not isinstance(memory, PlanningMemory):
             raise ConfigError(
                 f"planner: a memory of type {type(memory).__name__} has no scene() to plan with; "
@@ -88,7 +115,9 @@ class RememberingPlanner:
             )
         settings = PlanningSettings(max_plans=MAX_PLANS) if fresh else PlanningSettings()
         self._core = MemoryPlanner(skills(), engine(), memory, settings)
-        self._instruction = ""
+        self._intentions = Intentions(self._core, detector, self._observer, answerer, reader)
+        self._head, self._instruction = head, ""
+        self._later: tuple[AnyGoal, ...] = ()
         self._pending: Step | None = None
         self._before: Observed | None = None
         self._new_plan, self._index = False, 0
@@ -97,14 +126,18 @@ class RememberingPlanner:
         """A new plan begins: the last subtask failed, was rejected, or there was none."""
         self._new_plan = True
 
+    def reading(self, obs: Observation, instruction: str) -> Reading:
+        """What ``instruction`` says in the scene of ``obs``; nothing is planned."""
+        return self._intentions.reading(instruction, obs)[0]
+
     def next(
         self,
         obs: Observation,
         instruction: str,
         recall: Sequence[MemoryItem],
         last: SubtaskResult | None = None,
-    ) -> Subtask | Done | Impossible:
-        """The next subtask; Impossible also for an instruction that is not understood."""
+    ) -> NextStep:
+        """The next subtask; what is not understood, or unclear, is said before the first one."""
         if instruction != self._instruction and self._pending is None:
             self._observer.reset(())
         now = self._observer.look(obs)
@@ -116,14 +149,15 @@ class RememberingPlanner:
         if instruction != self._instruction:
             if self._instruction:
                 self._core.finish(False, "another instruction came", now.stamp_ns)
-            try:
-                now = begin(self._core, self._observer, instruction, obs)
-            except InstructionUnclear as error:
-                return Impossible(str(error))
+                self._instruction = ""
+            task = self._intentions.understand(instruction, obs)
+            if not isinstance(task, Purpose):
+                return task
+            now, self._later = self._intentions.begin(instruction, task, obs)
             self._instruction, self._index = instruction, 0
         elif self._fresh:
             self._core.replan()
-        step = self._core.propose(now)
+        step = self._step(obs, now)
         if isinstance(step, Step):
             self._pending, self._before = step, now
             skill = skill_of(step)
@@ -135,9 +169,31 @@ class RememberingPlanner:
         if isinstance(step, Finished):
             self._core.finish(True, step.reason, now.stamp_ns)
             return Done(step.reason)
-        assert isinstance(step, Stuck)
         self._core.finish(False, step.cause, now.stamp_ns)
         return Impossible(step.cause)
+
+    def _step(self, obs: Observation, now: Observed) -> Step | Finished | Stuck:
+        """The step to take now; where the goals that were planned for are reached, towards those left."""
+        step = self._core.propose(now)
+        while isinstance(step, Finished) and self._later:
+            self._core.finish(True, step.reason, now.stamp_ns)
+            now, self._later = self._intentions.begin(self._instruction, Purpose(self._later, ()), obs)
+            step = self._core.propose(now)
+        if not isinstance(step, Step) or self._head is None:
+            return step
+        return self._proposed(obs, step, now)
+
+    def _proposed(self, obs: Observation, step: Step, now: Observed) -> Step:
+        """The step that the head proposes for what ``step`` leads to, if the plan may begin with it."""
+        goal = self._core.placing
+        if self._head is None or goal is None:
+            return step
+        thing, relation, place = goal
+        skill = self._head.propose(obs, f"put the {thing} {relation} the {place}")
+        for each in steps_of(skill, self._core.belief(now)) if skill is not None else ():
+            if self._core.prefer(each, now):
+                return each
+        return step
 
     def review(
         self, obs: Observation, instruction: str, subtask: Subtask, recall: Sequence[MemoryItem]
@@ -158,33 +214,6 @@ def _cause(last: SubtaskResult | None) -> str:
     return "another critic rejected it" if last is None else f"{last.text!r} {last.state}: {last.reason}"
 
 
-_BETWEEN = re.compile(r"[,.;]|\b(?:in|into|on|onto|to|from|and|then|of|out)\b")
-_ARTICLE = re.compile(r".*\b(?:the|a|an|my) ")
-
-
-def phrases(instruction: str) -> list[str]:
-    """Parts of ``instruction`` that may name a thing in more than one word: "red cube", "orange box"."""
-    parts = (part.strip() for part in _BETWEEN.split(instruction.lower()))
-    return [found for part in parts if _ARTICLE.match(part) and " " in (found := _ARTICLE.sub("", part))]
-
-
-def begin(core: MemoryPlanner, observer: SceneObserver, instruction: str, obs: Observation) -> Observed:
-    """Have ``instruction`` understood by ``core``, and look for the things that it names.
-
-    Raises:
-        InstructionUnclear: it is not understood.
-    """
-    observer.reset(())
-    try:
-        intent = core.begin(instruction, observer.look(obs))
-    except InstructionUnclear:
-        # A detector that misnames a place still finds it by its name.
-        observer.reset(phrases(instruction))
-        intent = core.begin(instruction, observer.look(obs))
-    observer.reset([name for name in intent.about if core.is_thing(name)])
-    return observer.look(obs)
-
-
 class FixedPlanner:
     """A ``Planner`` that plans once, at the start; a subtask that failed is tried again.
 
@@ -197,6 +226,8 @@ class FixedPlanner:
 
     def __init__(self, detector: Detector | None, places: Mapping[str, Place]) -> None:
         self._observer = _observer(detector, places, "fixed")
+        assert detector is not None
+        self._detector = detector
         self._plan: ScriptedPlanner | None = None
         self._instruction = ""
 
@@ -211,14 +242,16 @@ class FixedPlanner:
         instruction: str,
         recall: Sequence[MemoryItem],
         last: SubtaskResult | None = None,
-    ) -> Subtask | Done | Impossible:
-        """The next subtask of the plan; Impossible also for an instruction that is not understood."""
+    ) -> NextStep:
+        """The next subtask of the plan; what is not understood, or unclear, is said before the first one."""
         if self._plan is None or instruction != self._instruction:
             core = MemoryPlanner(skills(), engine(), None, PlanningSettings(max_plans=MAX_PLANS))
-            try:
-                steps = foresee(core, skills(), begin(core, self._observer, instruction, obs))
-            except InstructionUnclear as error:
-                return Impossible(str(error))
+            intentions = Intentions(core, self._detector, self._observer)
+            task = intentions.understand(instruction, obs)
+            if not isinstance(task, Purpose):
+                return task
+            now, _ = intentions.begin(instruction, task, obs)
+            steps = foresee(core, skills(), now)
             if isinstance(steps, Stuck):
                 return Impossible(steps.cause)
             if not steps:

@@ -38,7 +38,8 @@ MARGIN_M = 0.01
 
 class SceneObserver:
     """Turns observations into facts. :meth:`reset` takes what the next instruction names; ``grasped`` is the
-    label of the thing that the robot last tried to grasp.
+    label of the thing that the robot last tried to grasp; ``positions`` {name: (3,) [m]} are those of the
+    last look.
 
     Args:
         detector: Sees the scene.
@@ -61,6 +62,7 @@ class SceneObserver:
         self._stood: dict[str, F64] = {}
         self._holding, self._put = "", dict[str, str]()
         self._plain: frozenset[str] = frozenset()
+        self.positions: dict[str, F64] = {}
         # Containers in which something was seen since the instruction began, or into which the hand let go
         # something. Every other one is empty, whatever a memory says.
         self._filled: set[str] = set()
@@ -98,6 +100,7 @@ class SceneObserver:
         upon = {label: where for label, where in self._put.items() if label in things and where in self._last}
         for at in (at for label, at in things.items() if label != held):
             self._filled |= self._containers_at(at)
+        self.positions = {**things, **self._containers}
         openings = self._cabinets.openings
         sight = Sight(
             obs.stamp_ns, things, hand, closed, dict(self._containers), dict(openings), self._places,
