@@ -119,6 +119,11 @@ class Witness:
         elif event.kind is EventKind.SUBTASK_ENDED and progress is not None and subtask is not None:
             self._ended(subtask, progress)
 
+    @property
+    def lifted(self) -> frozenset[str]:
+        """The labels of the things that the hand has lifted."""
+        return frozenset(self.world.scene.objects[i].spec.label for i in self._lifted)
+
     def _row(self) -> None:
         """Keep since when the turns are true, and how the hand moves; called after every control step."""
         self._meddle(self.world)

@@ -1,31 +1,36 @@
-"""Suite ``open``: things that no part was trained on, taught by twelve pictures each and called by name.
+"""Suite ``open``: things that no part was trained on, taught by twelve pictures each and called by name; and
+sentences as new users type them.
 
 Cells: ``shapes``, the shapes held out of every training, in nine colours; ``meshes``, forty solids of
 procedural families; ``same-colour``, four solids of one colour on the table; ``own``, the example objects.
 The instruction is "put the NAME in the tray". ``named`` counts how often the named thing is the one that the
-detector finds by its name at the start, whatever the arm makes of it.
+detector finds by its name at the start, whatever the arm makes of it. ``words`` and ``words-sealed``: see
+:mod:`vista_bench.suites.open_world.speech`; a cell has 150 sentences, whose scenes have seeds of their own.
 
-Methods: ``ours``, the parts that ship, with the planner that takes its words from the detector; ``scripted``,
-the expert with the true poses: what could be grasped at all.
+Methods: ``ours``, the parts that ship; ``scripted``, the expert with the true poses: what could be grasped at
+all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from vista.assembly import Refs
 from vista.errors import InvalidValueError
 from vista_bench.episode import EpisodeRunner, LoopEpisode
-from vista_bench.fingerprint import folder_digest
+from vista_bench.fingerprint import file_digest, folder_digest
 from vista_bench.jobs import EpisodeJob
 from vista_bench.results import Counted, wilson
 from vista_bench.suites.base import BenchSettings, Cell, Opener, seeds_of
 from vista_bench.suites.basic import SceneSuite, loop_cell, one_torch_thread
 from vista_bench.suites.methods import APART, index_of
+from vista_bench.suites.open_world.speech import FILES, WordsEpisode, open_words, tell
 from vista_bench.suites.open_world.things import OWN, OpenScene, open_scene
+from vista_bench.suites.open_world.words import SCENES
 from vista_sim.objects.pictures import drawn
 from vista_sim.robot import SimRobot
 from vista_sim.world import World
@@ -50,14 +55,18 @@ class OpenEpisode(LoopEpisode):
     group: str = ""
 
 
-class OpenSuite(SceneSuite[OpenEpisode]):
+class OpenSuite(SceneSuite[OpenEpisode | WordsEpisode]):
     name = "open"
-    kind = OpenEpisode
-    cells: tuple[str, ...] = ("shapes", "meshes", "same-colour", "own")
-    default_cells: tuple[str, ...] = cells
+    cells: tuple[str, ...] = ("shapes", "meshes", "same-colour", "own", *FILES)
+    default_cells: tuple[str, ...] = cells[:4]
     methods: tuple[str, ...] = ("ours", "scripted")
     default_methods: tuple[str, ...] = ("ours",)
-    episodes: Mapping[str, int] = {"shapes": 60, "meshes": 120, "same-colour": 60, "own": 20}
+    episodes: Mapping[str, int] = {
+        "shapes": 60, "meshes": 120, "same-colour": 60, "own": 20, "words": 150, "words-sealed": 150,
+    }  # fmt: skip
+
+    def kind_of(self, cell: str) -> type[OpenEpisode | WordsEpisode]:
+        return WordsEpisode if cell in FILES else OpenEpisode
 
     def check(self, settings: BenchSettings) -> None:
         super().check(settings)
@@ -72,40 +81,56 @@ class OpenSuite(SceneSuite[OpenEpisode]):
     def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         if count + settings.seed > APART:
             raise InvalidValueError(f"--seed {settings.seed}, {count} episodes: a cell has {APART} seeds")
+        if cell in FILES:
+            return seeds_of(settings, count)  # the scenes of sentences have seeds of their own
         # Behind those of suite "vista".
         first = (5 + self.cells.index(cell)) * APART if cell else 5 * APART
         return seeds_of(settings, count, first)
 
     def identity(self, settings: BenchSettings, cell: str, method: str) -> Mapping[str, object]:
         own = folder_digest(OWN) if cell == "own" else None
-        return {**super().identity(settings, cell, method), "own": own, "split": settings.split}
+        words = {"words": file_digest(FILES[cell]), "scenes": folder_digest(SCENES)} if cell in FILES else {}
+        found = super().identity(settings, cell, method)
+        return {**found, "own": own, "split": settings.split, **words}
 
     def refs(self, settings: BenchSettings, method: str) -> Refs:
         return open_refs(settings, method)
 
-    def opener(self, cell: str) -> Opener[OpenEpisode]:
-        return open_cell
+    def opener(self, cell: str) -> Opener[OpenEpisode | WordsEpisode]:
+        return open_sentences if cell in FILES else open_cell
 
-    def describe(self, found: Sequence[Counted[OpenEpisode]]) -> Cell:
-        told, episodes = loop_cell(found), [each.episode for each in found]
-        named = sum(episode.named for episode in episodes)
-        groups = {}
-        for group in dict.fromkeys(episode.group for episode in episodes):
-            mine = [episode for episode in episodes if episode.group == group]
-            groups[group] = f"{sum(e.success for e in mine)}/{len(mine)}, named {sum(e.named for e in mine)}"
-        return {
-            "named": named,
-            "named_interval": list(wilson(named, len(episodes))),
-            "groups": groups,
-            **told,
-        }
+    def describe(self, found: Sequence[Counted[OpenEpisode | WordsEpisode]]) -> Cell:
+        said = [each for each in found if isinstance(each.episode, WordsEpisode)]
+        if said:
+            return tell(cast("Sequence[Counted[WordsEpisode]]", said))
+        return _of_things(cast("Sequence[Counted[OpenEpisode]]", found))
+
+
+def _of_things(found: Sequence[Counted[OpenEpisode]]) -> Cell:
+    told, episodes = loop_cell(found), [each.episode for each in found]
+    named = sum(episode.named for episode in episodes)
+    groups = {}
+    for group in dict.fromkeys(episode.group for episode in episodes):
+        mine = [episode for episode in episodes if episode.group == group]
+        groups[group] = f"{sum(e.success for e in mine)}/{len(mine)}, named {sum(e.named for e in mine)}"
+    return {
+        "named": named,
+        "named_interval": list(wilson(named, len(episodes))),
+        "groups": groups,
+        **told,
+    }
 
 
 def open_refs(settings: BenchSettings, method: str) -> Refs:
     """The parts that ``method`` uses."""
     if method == "scripted":
         return replace(settings.refs, **EXPERT)
-    return settings.refs if settings.refs.planner else replace(settings.refs, planner="fresh")
+    return settings.refs
+
+
+def open_sentences(settings: BenchSettings) -> Callable[[EpisodeJob], WordsEpisode]:
+    """One process for the sentences of a cell."""
+    return open_words(settings, open_refs(settings, "ours"), lambda job: index_of(settings, job))
 
 
 def open_cell(settings: BenchSettings) -> Callable[[EpisodeJob], OpenEpisode]:
