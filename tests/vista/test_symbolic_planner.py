@@ -332,6 +332,23 @@ def test_the_words_of_a_reference_make_these_planners_and_their_critic():
     assert loading.load_critic(planner=loading.load_planner("scripted")) is None
 
 
+def test_the_default_plans_over_the_memory_where_the_detector_has_names_for_places():
+    from vista.assembly import loading
+    from vista.planner.head import HeadPlanner
+
+    eyes = Eyes(red_cube=(0.5, -0.1, 0.02), tray=(0.6, 0.15, 0.0))
+    planner = loading.load_planner(detector=eyes, places=PLACES)
+    step = planner.next(observation(load_robot("panda")), "put the red cube in the tray", ())
+    assert step.skill == Skill(Verb.GRASP, "red cube")
+    assert isinstance(planner.chosen, RememberingPlanner)
+    assert planner.review(observation(load_robot("panda")), "", step, ()) is None
+    eyes.labels = frozenset({"red cube"})
+    planner = loading.load_planner(detector=eyes, places=PLACES)
+    assert isinstance(planner.chosen, HeadPlanner)
+    assert planner.review(observation(load_robot("panda")), "", step, ()) is None
+    assert isinstance(loading.load_planner(), HeadPlanner)
+
+
 def test_a_memory_without_a_scene_is_refused_by_name():
     with pytest.raises(ConfigError, match="MockMemory has no scene"):
         RememberingPlanner(MockMemory(), Eyes(), PLACES)

@@ -9,7 +9,7 @@ come from a :class:`PartsOracle`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -154,7 +154,8 @@ def load_planner(
 ) -> Planner:
     """A planner: by default the one over ``memory``, which makes a new plan with what ``detector`` sees after
     each subtask, and takes the skills that the learned head proposes where they fit the plan. Words:
-    ``head`` (the learned head alone; also the default where there is no detector), ``fresh`` (the default
+    ``head`` (the learned head alone; also the default without a detector, or with one that has no names for
+    the containers of ``places``), ``fresh`` (the default
     without the head), ``memory`` (follows a plan until something is not as foreseen), ``fixed`` (plans once,
     at the start), ``scripted`` (the skills of ``oracle``; without one those of the sentence), ``whole`` (the
     instruction as the one subtask).
@@ -206,7 +207,11 @@ def load_planner(
         "head": alone,
     }  # fmt: skip
     if ref is None and detector is not None:
-        return over_memory(fresh=True, head=shipped_head())
+        from vista.planner.fitting import FittingPlanner
+
+        composed = over_memory(fresh=True, head=shipped_head())
+        alone = partial(load_planner, "head", detector=detector, places=places)
+        return FittingPlanner(detector, places, composed, alone)
     return load(
         "planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words,
         files=large_models.language("Planner"), other=large_models.planner_in,

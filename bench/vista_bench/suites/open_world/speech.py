@@ -17,6 +17,7 @@ import numpy as np
 
 from vista.assembly import Refs, loading
 from vista.loop import Budget
+from vista.planner.fitting import FittingPlanner
 from vista.planner.instruction.understanding import Reading
 from vista.planner.instruction.values import (
     AnyGoal,
@@ -33,7 +34,7 @@ from vista.types import Answered, Done, Impossible, NextStep, Question, Subtask
 from vista_bench.episode import EpisodeRunner
 from vista_bench.jobs import EpisodeJob
 from vista_bench.results import Counted, Episode, failed_seeds, wilson
-from vista_bench.suites.base import BenchSettings, Cell
+from vista_bench.suites.base import Cell
 from vista_bench.suites.basic import one_torch_thread
 from vista_bench.suites.open_world.spoken import SpokenTask
 from vista_bench.suites.open_world.words import OPEN, SEALED, RightReading, SaidGoal, Sentence, read_words
@@ -73,22 +74,19 @@ def sentence_of(cell: str, index: int) -> Sentence:
     return sentences[index % len(sentences)]
 
 
-def open_words(
-    settings: BenchSettings, refs: Refs, index_of: Callable[[EpisodeJob], int]
-) -> Callable[[EpisodeJob], WordsEpisode]:
+def open_words(refs: Refs, index_of: Callable[[EpisodeJob], int]) -> Callable[[EpisodeJob], WordsEpisode]:
     """One process of one thread; every sentence begins with an empty memory."""
     one_torch_thread()
-    runner = EpisodeRunner(refs)
-    taught: list[tuple[str, ...]] = [()]
+    runners: dict[tuple[str, ...], EpisodeRunner] = {}
 
     def run(job: EpisodeJob) -> WordsEpisode:
         sentence = sentence_of(job.cell, index_of(job))
         names = TAUGHT.get(sentence.scene, ())
-        if names != taught[0]:
+        if names not in runners:
+            runners[names] = EpisodeRunner(refs)
             specs = {name: sample_object(name, np.random.default_rng(i)) for i, name in enumerate(names)}
-            runner.loader.teach(drawn(specs, runner.spec))
-            taught[0] = names
-        return said(runner, sentence)
+            runners[names].loader.teach(drawn(specs, runners[names].spec))
+        return said(runners[names], sentence)
 
     return run
 
@@ -125,7 +123,8 @@ def first_answer(runner: EpisodeRunner, sentence: Sentence) -> tuple[Reading | N
             planner: Planner = runner.loader.parts(robot, memory, Oracle(world, task)).planner
             planner.reset()
             obs = robot.observe()
-            read = planner.reading(obs, sentence.say) if isinstance(planner, RememberingPlanner) else None
+            mine = planner.chosen if isinstance(planner, FittingPlanner) else planner
+            read = mine.reading(obs, sentence.say) if isinstance(mine, RememberingPlanner) else None
             return read, planner.next(obs, sentence.say, ())
     finally:
         robot.close()

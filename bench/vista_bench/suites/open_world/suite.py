@@ -130,7 +130,10 @@ def open_refs(settings: BenchSettings, method: str) -> Refs:
 
 def open_sentences(settings: BenchSettings) -> Callable[[EpisodeJob], WordsEpisode]:
     """One process for the sentences of a cell."""
-    return open_words(settings, open_refs(settings, "ours"), lambda job: index_of(settings, job))
+    refs = open_refs(settings, "ours")
+    if refs.policy is None:
+        refs = replace(refs, policy="long")  # sentences ask for drawers and stacks, too
+    return open_words(refs, lambda job: index_of(settings, job))
 
 
 def open_cell(settings: BenchSettings) -> Callable[[EpisodeJob], OpenEpisode]:
