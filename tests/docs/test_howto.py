@@ -48,6 +48,7 @@ EXPECTED = {
     ("detector", "Use it in the loop"): "put the red cube in the tray: success",
     ("teach", "Pictures from a camera"): "my house: 12 pictures kept",
     ("teach", "In Python"): "purple house",
+    ("instructions", "Try it"): "put the blue mag in the tray: question",
     ("memory", "Remember and recall"): "a blue mug in the tray",
     ("memory", "Ask in words"): "left drawer",
     ("memory", "In a task"): "mugs slip unless they are lifted slowly",
