@@ -42,7 +42,7 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Around:
     """What an instruction may be about: the ``belief``; ``meanings`` {what the user calls "my ...": name};
     the things that were ``moved``, oldest first."""
 
@@ -147,7 +147,7 @@ class MemoryPlanner:
         self._recalled.gather(intent.instruction, intent.about, self._settings.user)
         self._assumed.update(dict.fromkeys(intent.tells, 0))
 
-    def recollect(self, instruction: str, observed: Observed) -> Surroundings:
+    def recollect(self, instruction: str, observed: Observed) -> Around:
         """What ``instruction`` may be about, before it is understood: what is seen now is kept in the memory,
         and what that knows besides is recalled."""
         self._reset()
@@ -157,7 +157,7 @@ class MemoryPlanner:
         meanings = self._recalled.lessons.subjects(LessonRelation.MEANS)
         mine = {said.removeprefix(f"{user}'s "): name for said, name in meanings.items()}
         moved = [s.thing for s in self._recalled.steps if s.verb == "place" and s.state == "reached"]
-        return Surroundings(self._believe(observed), mine, tuple(moved))
+        return Around(self._believe(observed), mine, tuple(moved))
 
     def next(self, observed: Observed) -> Step | Finished | Stuck:
         """The next step. With the critic, one that it rejects brings a new plan."""

@@ -8,7 +8,7 @@ from robomemory.asking.answers import AnswerKind
 from robomemory.names import PLACE
 from robomemory.planning.belief import Belief
 from robomemory.planning.manipulation import DRAWER, THING
-from robomemory.planning.planner import Surroundings
+from robomemory.planning.planner import Around
 from vista.planner.instruction.values import UserAsks, UserQuestion
 from vista.planner.symbolic.facts import TABLE
 
@@ -36,7 +36,7 @@ _OF_THE_MEMORY = (UserAsks.WHERE, UserAsks.WHAT_IS_IN, UserAsks.IS_IT, UserAsks.
 _NO_ANSWERS = (str(AnswerKind.NOTES), str(AnswerKind.NOTHING))
 
 
-def answer(asked: UserQuestion, around: Surroundings, memory: Answerer | None) -> str:
+def answer(asked: UserQuestion, around: Around, memory: Answerer | None) -> str:
     """The answer to ``asked``, for people."""
     if memory is not None and asked.kind in _OF_THE_MEMORY:
         told = memory.ask(asked.question)

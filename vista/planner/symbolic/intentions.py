@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from robomemory.planning.belief import Observed
 from robomemory.planning.goals import Intent
 from robomemory.planning.manipulation import THING
-from robomemory.planning.planner import MemoryPlanner, Surroundings
+from robomemory.planning.planner import Around, MemoryPlanner
 from vista.planner.instruction.understanding import Reading, understand
 from vista.planner.instruction.values import AnyGoal, Refused, Understood, UserQuestion, Vocabulary
 from vista.planner.symbolic.answering import Answerer, answer
@@ -53,7 +53,7 @@ class Intentions:
         self._core, self._detector, self._observer = core, detector, observer
         self._memory, self._read = memory, reader
 
-    def reading(self, instruction: str, obs: Observation) -> tuple[Reading, Surroundings]:
+    def reading(self, instruction: str, obs: Observation) -> tuple[Reading, Around]:
         """What ``instruction`` says in what is seen, and what is around. What it names and nobody sees is
         looked for by that name: a detector that misnames a thing still finds it."""
         read, around = self._reading(instruction, obs, ())
@@ -74,9 +74,7 @@ class Intentions:
             found += [label for label, sight in sights.items() if sight and sight.score >= PARTLY]
         return found
 
-    def _reading(
-        self, instruction: str, obs: Observation, named: Sequence[str]
-    ) -> tuple[Reading, Surroundings]:
+    def _reading(self, instruction: str, obs: Observation, named: Sequence[str]) -> tuple[Reading, Around]:
         self._observer.reset(named)
         seen = self._observer.look(obs)
         around = self._core.recollect(instruction, seen)

@@ -9,7 +9,7 @@ from robomemory.names import PLACE
 from robomemory.planning.domain import ROBOT, SEEN
 from robomemory.planning.goals import HAND
 from robomemory.planning.manipulation import CONTAINER, DRAWER, SURFACE, THING
-from robomemory.planning.planner import Surroundings
+from robomemory.planning.planner import Around
 from vista.planner.instruction.values import Nameable, Sort, Vocabulary
 from vista.planner.instruction.words.nouns import COLOURS, SHAPES
 from vista.types import F64
@@ -19,7 +19,7 @@ _PLACES = ("tray", "drawer", "table")
 
 
 def vocabulary(
-    around: Surroundings, positions: Mapping[str, F64], seen: frozenset[str], labels: frozenset[str] | None
+    around: Around, positions: Mapping[str, F64], seen: frozenset[str], labels: frozenset[str] | None
 ) -> Vocabulary:
     """The vocabulary of what is ``around``.
 
@@ -50,7 +50,7 @@ def vocabulary(
     return Vocabulary(known, hidden, aliases, tuple(n for n in around.moved if n in names), held)
 
 
-def _inside(around: Surroundings, name: str) -> str:
+def _inside(around: Around, name: str) -> str:
     """Where ``name`` is, as far as is known; nothing for a place."""
     if around.belief.state.objects.get(name) != THING:
         return ""

@@ -1,9 +1,9 @@
 """Cell ``learned`` of suite ``memory``: second attempts of the loop with its learned parts.
 
 "Put my mug in the tray", and there are three mugs. Nobody told which one is meant, so the first attempt
-asks, and the arm holds still; then the user says it, and the same errand is tried again in the same scene. Detector, world model,
-executor and switcher are those of the other suites, the planner is ``memory``. ``no-memory`` is told the same
-and keeps nothing. ``success`` is that of the second attempt.
+asks, and the arm holds still; then the user says it, and the same errand is tried again in the same scene.
+Detector, world model, executor and switcher are those of the other suites, the planner is ``memory``.
+``no-memory`` is told the same and keeps nothing. ``success`` is that of the second attempt.
 """
 
 from __future__ import annotations
