@@ -18,9 +18,9 @@ from vista.planner.instruction.values import (
     MoveGoal,
     OpenGoal,
     PlaceGoal,
-    Spatial,
 )
 from vista.planner.symbolic.facts import TABLE
+from vista.types.spatial import Spatial
 
 POSSIBLE = frozenset({Spatial.IN, Spatial.ON})
 """The relations that the executors can bring about. Others, and moves by a distance, end at a free point of
