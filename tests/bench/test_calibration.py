@@ -153,7 +153,7 @@ def test_collecting_counts_episodes():
 def test_episodes_with_several_latencies_take_turns(monkeypatch):
     heard: list[tuple[float, int]] = []
 
-    def judge(task, robot, policy, goals, guard, *, seed, execute_rows):
+    def judge(task, robot, policy, goals, guard, *, seed, execute_rows, grounder):
         heard.append((getattr(policy, "latency_s", 0.0), execute_rows))
         yield calibration.JudgedSubtask([np.zeros(len(FEATURES))], [0.0])
 

@@ -21,7 +21,7 @@ from vista_sim.objects.specs import COLOURS
 from vista_sim.world import SUBSTEPS, World
 
 ROOT = Path(__file__).resolve().parents[2]
-CELLS = OpenSuite.cells
+CELLS = OpenSuite.default_cells
 
 
 @pytest.fixture(autouse=True)
