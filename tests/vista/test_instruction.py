@@ -199,3 +199,14 @@ def test_a_thing_too_wide_for_the_gripper_is_refused():
     assert isinstance(read, Refused)
     assert read.why is Refusal.IMPOSSIBLE
     assert "12.0 cm wide" in read.reason
+
+
+def test_what_was_seen_before_and_is_gone_is_no_part_of_everything():
+    gone = thing("white mug", 0.4, 0.2, seen=False)
+    hidden = Nameable("pink mug", Sort.THING, None, "left drawer", seen=False)
+    known = Vocabulary((thing("blue mug", 0.4, -0.1), gone, *PLACES))
+    assert understand("put everything in the tray", known) == Understood((put("blue mug"),))
+    assert understand("put the mug in the tray", known) == Understood((put("blue mug"),))
+    assert understand("put the white mug in the tray", known) == Understood((put("white mug"),))
+    known = Vocabulary((*known.known, hidden))
+    assert understand("put all mugs in the tray", known) == Understood((put("blue mug", "pink mug"),))

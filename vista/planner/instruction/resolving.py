@@ -73,8 +73,15 @@ class PhraseResolver:
                 raise UnclearError(
                     Refused(Refusal.IMPOSSIBLE, f"the {others[0].name} can't be taken up or moved")
                 )
+        found = self._present(found) or found
         gone = {name for each in phrase.without for name in self._excepted(each)}
         return self._amount(phrase, [k for k in found if k.name not in gone], self._is_other(phrase))
+
+    def _present(self, found: Sequence[Nameable]) -> list[Nameable]:
+        """Of ``found`` what is in view or in a drawer: what was somewhere else before, and is not seen, may
+        be gone."""
+        drawers = {k.name for k in self.vocabulary.of(Sort.DRAWER)}
+        return [k for k in found if k.seen or k.inside in drawers or k.name == self.vocabulary.held]
 
     def _excepted(self, phrase: NounPhrase) -> list[str]:
         if phrase.pronoun:
@@ -95,7 +102,7 @@ class PhraseResolver:
             return [self.vocabulary.recent[-1]]
         if word == "rest":
             gone = self.mentioned.every | set(but) | {n for e in phrase.without for n in self._excepted(e)}
-            left = [k.name for k in self.vocabulary.of(Sort.THING) if k.name not in gone]
+            left = [k.name for k in self._present(self.vocabulary.of(Sort.THING)) if k.name not in gone]
             if not left:
                 raise UnclearError(Refused(Refusal.NOT_THERE, f"nothing else is there; {self.seen()}"))
             return left
