@@ -210,3 +210,21 @@ def test_what_was_seen_before_and_is_gone_is_no_part_of_everything():
     assert understand("put the white mug in the tray", known) == Understood((put("white mug"),))
     known = Vocabulary((*known.known, hidden))
     assert understand("put all mugs in the tray", known) == Understood((put("blue mug", "pink mug"),))
+
+
+@pytest.mark.parametrize("along", [(0.0, 0.1), (0.1, 0.0)])
+def test_the_one_in_the_middle_is_that_of_the_row(along: tuple[float, float]):
+    x, y = along
+    row = [
+        thing(f"{colour} mug", 0.4 + i * x, -0.1 + i * y) for i, colour in enumerate(("red", "blue", "green"))
+    ]
+    known = Vocabulary((row[2], row[0], row[1], *PLACES))
+    assert understand("put the mug in the middle in the tray", known) == Understood((put("blue mug"),))
+
+
+def test_back_is_a_direction_only_with_a_distance():
+    asked = understand("put the blue mug back", WORLD)
+    assert isinstance(asked, Question)
+    backward = MoveGoal("blue mug", Direction.BACKWARD, 0.1)
+    assert understand("move the blue mug 10 cm back", WORLD) == Understood((backward,))
+    assert understand("move the blue mug back by 10 cm", WORLD) == Understood((backward,))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from vista.planner.instruction.values import Nameable
 
 
@@ -26,20 +28,24 @@ def where_in_words(known: Nameable, among: Sequence[Nameable]) -> str:
 
 
 APART_M = 0.02
+"""Things that are nearer to each other along a direction are not told apart by it [m]."""
 
 
 def extreme(found: list[Nameable], side: str) -> list[Nameable]:
-    """The one of ``found`` that is furthest to ``side``; all where nobody can tell."""
-    if any(k.position is None for k in found):
+    """The one of ``found`` that is furthest to ``side``, or in the "middle" of the row that they form; all
+    where nobody can tell."""
+    places = np.array([k.position[:2] for k in found if k.position is not None])
+    if len(places) != len(found) or len(found) < 2:
         return found
-    axis, sign = (1, -1) if side in ("left", "right") else (0, 1)
-    sign = sign if side in ("left", "front") else -sign
-    ordered = sorted(found, key=lambda k: sign * float(k.position[axis]))  # type: ignore[index]
     if side == "middle":
-        return [ordered[len(ordered) // 2]] if len(ordered) % 2 else found
-    first, second = ordered[0], ordered[1]
-    apart = abs(float(first.position[axis]) - float(second.position[axis]))  # type: ignore[index]
-    return [first] if apart > APART_M else found
+        if len(found) % 2 == 0:
+            return found
+        row = places[:, int(np.ptp(places, axis=0).argmax())]
+        return [found[int(np.argsort(row)[len(found) // 2])]]
+    axis, sign = (1, -1) if side in ("left", "right") else (0, 1)
+    along = places[:, axis] * (sign if side in ("left", "front") else -sign)
+    first, second, *_ = np.argsort(along)
+    return [found[int(first)]] if along[second] - along[first] > APART_M else found
 
 
 def is_close(known: Nameable, holder: Nameable, relation: str) -> bool:

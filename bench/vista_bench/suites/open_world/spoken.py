@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from vista.skill import Relation, Skill, Verb
@@ -145,9 +143,9 @@ def _skills(goal: SaidGoal, labels: set[str], drawers: tuple[str, ...]) -> list[
 
 def _ends(later: SaidGoal, earlier: SaidGoal) -> bool:
     """Whether ``later`` undoes what ``earlier`` asks for."""
-    states: Callable[[SaidGoal], bool] = lambda goal: goal.kind in ("open", "close")  # noqa: E731
-    if states(earlier) or states(later):
-        return states(earlier) and states(later) and later.things == earlier.things
+    about_drawers = [goal.kind in ("open", "close") for goal in (earlier, later)]
+    if any(about_drawers):
+        return all(about_drawers) and later.things == earlier.things
     if later.kind == "clear":
         return earlier.places == later.places
     return bool(set(later.things) & set(earlier.things))

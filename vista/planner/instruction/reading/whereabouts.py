@@ -142,13 +142,14 @@ class WhereReader(PhraseReader):
         way = self.match(_WAY, i)
         if way is None:
             return (Shift("", far), i) if i > start else None
-        i, direction = way[1], _direction(way[0])
+        i, direction, bare = way[1], _direction(way[0]), way[0].groupdict()["back"] is not None and not said
         if not said:
             if found := self.match(_DISTANCE, i):
-                far, i = _metres(found[0]), found[1]
+                far, i, bare = _metres(found[0]), found[1], False
             elif found := self.match(_VAGUE, i):
-                i = found[1]
-        return Shift(direction, far), i
+                i, bare = found[1], False
+        # "Put it back" says where it was before, "10 cm back" the direction.
+        return Shift("" if bare else direction, far), i
 
 
 def _direction(found: re.Match[str]) -> str:
