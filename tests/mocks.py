@@ -24,8 +24,11 @@ from vista.types import (
     Decision,
     Detection,
     Done,
+    EndEffector,
+    GripperSpec,
     Grounding,
     Impossible,
+    JointSpec,
     ObjectKind,
     Observation,
     Pose,
@@ -50,19 +53,15 @@ def mock_spec(action_space: ActionSpace = ActionSpace.EE_DELTA, joints: int = 3)
     K = np.array([[SIZE, 0, SIZE / 2], [0, SIZE, SIZE / 2], [0, 0, 1.0]])
     return RobotSpec(
         name="mock",
-        joint_names=tuple(f"joint{i + 1}" for i in range(joints)),
-        gripper_joint="finger",
-        gripper_width_m=0.08,
-        joint_lower=np.full(joints, -2.0),
-        joint_upper=np.full(joints, 2.0),
-        joint_velocity=np.full(joints, 2.0),
+        joints=tuple(JointSpec(f"joint{i + 1}", -2.0, 2.0, 2.0) for i in range(joints)),
+        gripper=GripperSpec("finger", 0.04, 0.0, 0.08),
         home=np.zeros(joints),
         workspace=np.array([[0.2, -0.4, 0.0], [0.8, 0.4, 0.6]]),
         cameras={name: CameraSpec(name, SIZE, SIZE, K, pose) for name in CAMERAS},
         action_space=action_space,
         control_hz=10.0,
         kinematics="",
-        ee_site="ee",
+        end_effector=EndEffector("ee"),
     )
 
 

@@ -89,7 +89,7 @@ class World:
         self._arm_v = np.array([m.joint(j).dofadr[0] for j in robot.joint_names])
         self._fingers = [m.joint(f"finger_{s}").qposadr[0] for s in ("left", "right")]
         self._finger_v = m.joint("finger_left").dofadr[0]
-        self._site = m.site(robot.ee_site).id
+        self._site = m.site(robot.end_effector.site).id
         self._object_q = [m.joint(f"object{i}").qposadr[0] for i in range(len(scene.objects))]
         self._object_v = [m.joint(f"object{i}").dofadr[0] for i in range(len(scene.objects))]
         self._drawer_q = [m.joint(f"drawer{i}").qposadr[0] for i in range(scene.drawers)]
@@ -111,7 +111,7 @@ class World:
         """Put the arm at ``joints`` (J,) [rad] and the fingers at ``gripper`` [0, 1], at once, at rest."""
         self.data.qpos[self._arm_q] = joints
         self.data.qvel[self._arm_v] = 0.0
-        self.data.qpos[self._fingers] = gripper * self.robot.gripper_width_m / 2
+        self.data.qpos[self._fingers] = gripper * self.robot.gripper.width_m / 2
         self.joint_target = np.array(joints, np.float64)
         self._write_ctrl(self.joint_target, gripper)
 
@@ -159,7 +159,7 @@ class World:
     @property
     def finger_m(self) -> float:
         """How far each finger moves from closed to open [m]."""
-        return self.robot.gripper_width_m / 2
+        return self.robot.gripper.width_m / 2
 
     @property
     def joints(self) -> F64:
@@ -174,13 +174,13 @@ class World:
     @property
     def gripper(self) -> float:
         """Measured opening [0 closed, 1 open]."""
-        width = float(self.data.qpos[self._fingers].sum()) / self.robot.gripper_width_m
+        width = float(self.data.qpos[self._fingers].sum()) / self.robot.gripper.width_m
         return min(1.0, max(0.0, width))
 
     @property
     def gripper_velocity(self) -> float:
         """Rate of the opening [1/s]."""
-        return float(self.data.qvel[self._finger_v]) * 2 / self.robot.gripper_width_m
+        return float(self.data.qvel[self._finger_v]) * 2 / self.robot.gripper.width_m
 
     @property
     def time(self) -> float:

@@ -68,9 +68,10 @@ def test_subgoals_are_pursued_as_the_executor_was_measured():
     with load_parts(robot, refs=WORDS) as parts:
         assert isinstance(parts.pursue, MotionParts)
         assert parts.pursue.robot is parts.robot is robot
-        assert parts.pursue.settings == default_motion()
-    assert default_motion().execute_rows == EXECUTE_ROWS
-    assert default_motion().retreat == Retreat()
+        motion = default_motion(load_robot("panda"))
+        assert parts.pursue.settings == motion
+    assert motion.execute_rows == EXECUTE_ROWS
+    assert motion.retreat == Retreat()
 
 
 @pytest.mark.parametrize(

@@ -147,9 +147,9 @@ def test_a_saved_index_that_is_not_whole_is_rebuilt(large, harm):
         from robomemory.vectors.index_files import IndexFiles
 
         lists = IvfIndex.trained(512, 10, HashingEmbedder().embed([f"text {i}" for i in range(10)]))
-        (store_id,) = sqlite3.connect(large).execute(
-            "SELECT value FROM about WHERE name = 'store_id'"
-        ).fetchone()
+        (store_id,) = (
+            sqlite3.connect(large).execute("SELECT value FROM about WHERE name = 'store_id'").fetchone()
+        )
         IndexFiles(str(large), "hashing-512", 512, store_id).save("episodic", lists, 10**6, 0)
     with opened(large) as memory:
         assert len(index_of(memory)) == 1_500

@@ -40,11 +40,15 @@ class Refs:
     preprocessor: str | None = None
 
 
-def default_motion() -> MotionSettings:
-    """How the shipped executor pursues subgoals."""
+def default_motion(spec: RobotSpec) -> MotionSettings:
+    """How the shipped executor pursues subgoals with the arm of ``spec``."""
     from vista.executor.latency_compensation import EXECUTE_ROWS
 
-    return MotionSettings(execute_rows=EXECUTE_ROWS, retreat=Retreat())
+    leave = spec.withdraw
+    return MotionSettings(
+        execute_rows=EXECUTE_ROWS,
+        retreat=Retreat(leave.height_m, aside_m=leave.aside_m, carry_m=leave.carry_m),
+    )
 
 
 class PartsLoader:
@@ -70,7 +74,7 @@ class PartsLoader:
     ) -> None:
         self.refs, self.spec = refs, spec
         self._taught = dict(taught or {})
-        self._settings = settings or default_motion()
+        self._settings = settings or default_motion(spec)
         self._wrap = wrap
         self._kept: dict[str, object] = {}
 

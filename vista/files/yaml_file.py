@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -80,6 +80,15 @@ def read_yaml(path: Path, what: str) -> object:
     """What the file holds: mappings, lists, texts, numbers, None.
 
     Raises:
+        ConfigError: as :func:`open_yaml`.
+    """
+    return open_yaml(path, what)[1]
+
+
+def open_yaml(path: Path, what: str) -> tuple[Reader, object]:
+    """A reader that knows the line of each entry of the file, and what the file holds.
+
+    Raises:
         ConfigError: it cannot be read, is no YAML, or one that is no plain data; ``what`` and the file are
             named.
     """
@@ -94,7 +103,8 @@ def read_yaml(path: Path, what: str) -> object:
     if len(raw) > MOST_BYTES:
         raise ConfigError(f"{told}: larger than {MOST_BYTES // 1024} KiB, which no such file is")
     try:
-        return _parsed(raw.decode("utf-8-sig"), told)
+        lines, data = _parsed(raw.decode("utf-8-sig"), told)
+        return Reader(told, lines), data
     except ConfigError:
         raise
     except UnicodeDecodeError as error:
@@ -110,17 +120,33 @@ def read_yaml(path: Path, what: str) -> object:
         raise ConfigError(f"{told}: holds a value that is not what it says to be: {shown(error)}") from error
 
 
-def _parsed(text: str, told: str) -> object:
+def _parsed(text: str, told: str) -> tuple[dict[str, int], object]:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
         if node is None:
-            return None
+            return {}, None
         if _entries(node, {}, told) > MOST_ENTRIES:
             raise ConfigError(f"{told}: unfolds to more than {MOST_ENTRIES} entries")
-        return loader.construct_document(node)
+        lines: dict[str, int] = {}
+        _note_lines(node, "", lines)
+        return lines, loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+def _note_lines(node: yaml.Node, key: str, lines: dict[str, int]) -> None:
+    """Note in ``lines`` where each entry below ``node`` stands, which is called ``key``: "joints.elbow": 7."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            if isinstance(name, yaml.ScalarNode):
+                below = f"{key}.{name.value}" if key else name.value
+                lines[below] = name.start_mark.line + 1
+                _note_lines(value, below, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for i, value in enumerate(node.value):
+            lines[f"{key}[{i}]"] = value.start_mark.line + 1
+            _note_lines(value, f"{key}[{i}]", lines)
 
 
 def _entries(node: yaml.Node, known: dict[int, int], told: str) -> int:
@@ -156,13 +182,23 @@ def _problem(error: yaml.YAMLError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Checks the entries of one file. ``where`` names it, as in "scene kitchen.yaml"."""
+    """Checks the entries of one file. ``where`` names it, as in "scene kitchen.yaml"; ``lines`` {key: its
+    line}, as :func:`open_yaml` finds them."""
 
     where: str
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     def fail(self, key: str, why: str) -> ConfigError:
         """The error that ``key`` of this file is wrong."""
-        return ConfigError(f"{self.where}: {key}: {why}" if key else f"{self.where}: {why}")
+        line = self._line(key)
+        told = f"{self.where}: line {line}" if line else self.where
+        return ConfigError(f"{told}: {key}: {why}" if key else f"{told}: {why}")
+
+    def _line(self, key: str) -> int:
+        """The line of ``key``, or of the entry that holds it; 0: unknown."""
+        while key and key not in self.lines:
+            key = key[: max(key.rfind("."), key.rfind("["), 0)]
+        return self.lines.get(key, 0)
 
     def mapping(
         self, value: object, key: str, allowed: Sequence[str] = (), required: Iterable[str] = ()
@@ -175,13 +211,18 @@ class Reader:
             raise self.fail(key, f"{shown(value)}, expected {expected}")
         for name in value:
             if allowed and name not in allowed:
-                raise self.fail(key, f"unknown key {shown(name)}; known: {', '.join(allowed)}")
+                raise self._of(key, name, f"unknown key {shown(name)}; known: {', '.join(allowed)}")
             if not isinstance(name, str):
                 raise self.fail(key, f"the key {shown(name)} is no text; write it in quotes")
         for name in required:
             if name not in value:
                 raise self.fail(key, f"`{name}` is missing")
         return value
+
+    def _of(self, key: str, name: object, why: str) -> ConfigError:
+        """The error about the entry ``name`` of ``key``, told with the line of that entry."""
+        own = str(name) if key in ("", "file") else f"{key}.{name}"
+        return replace(self, lines={key: self.lines.get(own, self._line(key))}).fail(key, why)
 
     def number(self, value: object, key: str, low: float, high: float) -> float:
         """A number from ``low`` to ``high``."""

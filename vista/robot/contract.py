@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.files.resources import resource_path
-from vista.files.yaml_file import Reader, read_yaml, user_path
-from vista.messages.plain_text import plain
-from vista.types import F64, ActionSpace, CameraSpec, Place, Pose, RobotSpec
+from vista.files.yaml_file import Reader, open_yaml, user_path
+from vista.types import (
+    F64,
+    ActionSpace,
+    CameraChannel,
+    CameraSpec,
+    CommandChannel,
+    CommandKind,
+    EndEffector,
+    GripperSpec,
+    JointSpec,
+    Place,
+    Pose,
+    RobotSpec,
+    StateChannel,
+    Transport,
+    Withdraw,
+)
+from vista.types.robot import ARM_COMMANDS
 from vista.values import shown
 
+VERSION = 2
 KEYS = (
-    "name", "kinematics", "ee_site", "base_frame", "joints", "home", "gripper", "workspace", "action_space",
-    "control_hz", "cameras", "topics", "places",
+    "version", "name", "kinematics", "base_frame", "end_effector", "ros_prefix", "joints", "home", "gripper",
+    "workspace", "ik", "withdraw", "action_space", "control_hz", "state", "arm", "cameras", "places",
 )  # fmt: skip
-OPTIONAL = ("base_frame", "topics", "places")
-GRIPPER_KEYS = ("joint", "width_m")
-CAMERA_KEYS = ("size", "fovy_deg", "parent", "position", "look_at", "quat_wxyz")
+OPTIONAL = ("base_frame", "ros_prefix", "ik", "withdraw", "places")
+JOINT_KEYS = ("limits", "continuous", "velocity", "wire", "sign", "offset_rad", "degrees")
+GRIPPER_KEYS = ("joint", "wire", "open", "closed", "width_m", "command")
+END_EFFECTOR_KEYS = ("site", "body", "position", "quat_wxyz")
+COMMAND_KEYS = ("kind", "topic", "velocities")
+STATE_KEYS = ("topics", "max_clock_offset_s")
+WITHDRAW_KEYS = ("height_m", "carry_m", "aside_m")
+CAMERA_KEYS = (
+    "size", "fovy_deg", "parent", "position", "look_at", "quat_wxyz", "image", "info", "transport", "driver",
+)  # fmt: skip
+DRIVER_KEYS = ("size", "k", "distortion")
 PLACE_KEYS = ("half_size_m", "drawer", "position", "handle_m", "cabinet")
+MOST_RAD = 4 * np.pi
+"""A joint with wider limits than this [rad] is one whose limits are in degrees, or a continuous one."""
+TOPIC = re.compile(r"[~/]?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 FAR_M = 1e3
 """No camera and no place of an arm is farther away [m]."""
 
@@ -55,12 +84,34 @@ def intrinsics(width: int, height: int, fovy_deg: float) -> F64:
     return np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1.0]])
 
 
+def _topic(read: Reader, key: str, value: object) -> str:
+    name = read.text(value, key, 250)
+    if not TOPIC.fullmatch(name):
+        raise read.fail(key, f"{shown(name)}, expected a ROS name such as arm_controller/joint_trajectory")
+    return name
+
+
+def _flag(read: Reader, key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise read.fail(key, f"{shown(value)}, expected true or false")
+    return value
+
+
+def _frame(read: Reader, key: str, entry: Mapping[str, object]) -> tuple[F64, F64]:
+    """Position (3,) [m] and unit quaternion (4,) of an entry; both may be left out."""
+    position = read.numbers(entry.get("position", [0, 0, 0]), f"{key}.position", 3, -FAR_M, FAR_M)
+    quat = np.array(read.numbers(entry.get("quat_wxyz", [1, 0, 0, 0]), f"{key}.quat_wxyz", 4, -1.01, 1.01))
+    norm = float(np.linalg.norm(quat))
+    if abs(norm - 1.0) > 1e-3:
+        raise read.fail(f"{key}.quat_wxyz", f"norm {norm:.4g}, expected 1")
+    return np.array(position), quat
+
+
 def _camera(read: Reader, key: str, name: str, value: object, parents: Sequence[str]) -> CameraSpec:
     from vista.robot.kinematics import matrix_to_pose
 
     entry = read.mapping(value, key, CAMERA_KEYS, required=("size", "fovy_deg", "position"))
-    sides = read.numbers(entry["size"], f"{key}.size", 2, 1, 8192)
-    width, height = (read.whole(each, f"{key}.size", 1, 8192) for each in sides)
+    width, height = _size(read, f"{key}.size", entry["size"])
     fovy = read.number(entry["fovy_deg"], f"{key}.fovy_deg", 0.1, 179)
     position = np.array(read.numbers(entry["position"], f"{key}.position", 3, -FAR_M, FAR_M))
     parent = read.word(entry.get("parent", "base"), f"{key}.parent", parents)
@@ -73,17 +124,119 @@ def _camera(read: Reader, key: str, name: str, value: object, parents: Sequence[
         matrix[:3, 3] = position
         pose = matrix_to_pose(matrix, parent)
     else:
-        quat = read.numbers(entry["quat_wxyz"], f"{key}.quat_wxyz", 4, -1.01, 1.01)
-        pose = Pose(position, np.array(quat), parent)
-    return CameraSpec(name, width, height, intrinsics(width, height, fovy), pose)
+        pose = Pose(position, _frame(read, key, entry)[1], parent)
+    return CameraSpec(name, width, height, intrinsics(width, height, fovy), pose, _channel(read, key, entry))
+
+
+def _size(read: Reader, key: str, value: object) -> tuple[int, int]:
+    width, height = (read.whole(each, key, 1, 8192) for each in read.numbers(value, key, 2, 1, 8192))
+    return width, height
+
+
+def _channel(read: Reader, key: str, entry: Mapping[str, object]) -> CameraChannel:
+    image, info = (_topic(read, f"{key}.{n}", entry[n]) if n in entry else "" for n in ("image", "info"))
+    transport = Transport(read.word(entry.get("transport", "raw"), f"{key}.transport", tuple(Transport)))
+    if "driver" not in entry:
+        return CameraChannel(image, info, transport)
+    if info:
+        raise read.fail(key, "expected either `info` or `driver`: both tell the driver's intrinsics")
+    own = read.mapping(entry["driver"], f"{key}.driver", DRIVER_KEYS, required=("size", "k"))
+    width, height = _size(read, f"{key}.driver.size", own["size"])
+    fx, fy, cx, cy = read.numbers(own["k"], f"{key}.driver.k", 4, 1e-3, 1e5)
+    bent = own.get("distortion", [])
+    count = len(bent) if isinstance(bent, list) and len(bent) in (0, 4, 5, 8) else 5
+    distortion = np.array(read.numbers(bent, f"{key}.driver.distortion", count, -1e3, 1e3))
+    K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
+    return CameraChannel(image, info, transport, width, height, K, distortion)
+
+
+def _joint(read: Reader, key: str, name: str, value: object) -> JointSpec:
+    if isinstance(value, list):
+        raise read.fail(
+            key, f"{shown(value)}, expected {{limits: [lower, upper], velocity: ...}} in version 2"
+        )
+    entry = read.mapping(value, key, JOINT_KEYS, required=("velocity",))
+    continuous = _flag(read, f"{key}.continuous", entry.get("continuous", False))
+    if continuous == ("limits" in entry):
+        raise read.fail(key, "expected either `limits: [lower, upper]` or `continuous: true`")
+    lower, upper = 0.0, 0.0
+    if not continuous:
+        lower, upper = read.numbers(entry["limits"], f"{key}.limits", 2, -1e3, 1e3)
+        if not lower < upper:
+            raise read.fail(f"{key}.limits", f"[{lower:g}, {upper:g}], expected the lower one first")
+        if max(-lower, upper) > MOST_RAD:
+            raise read.fail(
+                f"{key}.limits", f"[{lower:g}, {upper:g}], expected radians, or `continuous: true`"
+            )
+    sign = read.whole(entry.get("sign", 1), f"{key}.sign", -1, 1)
+    if sign == 0:
+        raise read.fail(f"{key}.sign", "0, expected 1 or -1")
+    return JointSpec(
+        name, lower, upper, read.number(entry["velocity"], f"{key}.velocity", 1e-4, 100.0), continuous,
+        read.text(entry["wire"], f"{key}.wire") if "wire" in entry else "", sign,
+        read.number(entry.get("offset_rad", 0.0), f"{key}.offset_rad", -MOST_RAD, MOST_RAD),
+        _flag(read, f"{key}.degrees", entry.get("degrees", False)),
+    )  # fmt: skip
+
+
+def _command(read: Reader, key: str, value: object, kinds: Sequence[CommandKind]) -> CommandChannel:
+    entry = read.mapping(value, key, COMMAND_KEYS, required=("kind",))
+    kind = CommandKind(read.word(entry["kind"], f"{key}.kind", kinds))
+    velocities = _flag(read, f"{key}.velocities", entry.get("velocities", False))
+    if velocities and kind is not CommandKind.JOINT_TRAJECTORY:
+        raise read.fail(f"{key}.velocities", f"true, but a command of kind {kind} holds positions only")
+    if kind is CommandKind.WITH_ARM:
+        if "topic" in entry:
+            raise read.fail(f"{key}.topic", "a gripper of kind with_arm has none: it is told with the arm")
+        return CommandChannel(kind, "")
+    if "topic" not in entry:
+        raise read.fail(key, "`topic` is missing")
+    return CommandChannel(kind, _topic(read, f"{key}.topic", entry["topic"]), velocities)
+
+
+def _gripper(read: Reader, value: object, joints: Sequence[JointSpec]) -> GripperSpec:
+    needed = ("joint", "open", "closed", "width_m", "command")
+    entry = read.mapping(value, "gripper", GRIPPER_KEYS, required=needed)
+    joint = read.text(entry["joint"], "gripper.joint")
+    wire = read.text(entry["wire"], "gripper.wire") if "wire" in entry else ""
+    for key, name, taken in (
+        ("gripper.joint", joint, {each.name for each in joints}),
+        ("gripper.wire" if wire else "gripper.joint", wire or joint, {each.wire for each in joints}),
+    ):
+        if name in taken:
+            raise read.fail(key, f"{name!r} is a joint of the arm, expected one that moves the gripper only")
+    opened, closed = (read.number(entry[n], f"gripper.{n}", -1e4, 1e4) for n in ("open", "closed"))
+    if abs(opened - closed) < 1e-6:
+        raise read.fail("gripper.closed", f"{closed:g}, expected another value than `open`")
+    return GripperSpec(
+        joint, opened, closed, read.number(entry["width_m"], "gripper.width_m", 1e-3, 0.5), wire,
+        _command(read, "gripper.command", entry["command"], tuple(CommandKind)),
+    )  # fmt: skip
+
+
+def _end_effector(read: Reader, value: object) -> EndEffector:
+    entry = read.mapping(value, "end_effector", END_EFFECTOR_KEYS)
+    if ("site" in entry) == ("body" in entry):
+        raise read.fail("end_effector", "expected either `site` (of an MJCF) or `body` (or link of a URDF)")
+    names = {n: read.text(entry[n], f"end_effector.{n}") for n in ("site", "body") if n in entry}
+    position, quat = _frame(read, "end_effector", entry)
+    return EndEffector(names.get("site", ""), names.get("body", ""), position, quat)
+
+
+def _state(read: Reader, value: object) -> StateChannel:
+    entry = read.mapping(value, "state", STATE_KEYS, required=("topics",))
+    topics = read.texts(entry["topics"], "state.topics")
+    offset = entry.get("max_clock_offset_s", StateChannel().max_clock_offset_s)
+    return StateChannel(
+        tuple(_topic(read, f"state.topics[{i}]", topic) for i, topic in enumerate(topics)),
+        read.number(offset, "state.max_clock_offset_s", 0.001, 10.0),
+    )
 
 
 def _place(read: Reader, key: str, name: str, value: object) -> Place:
     entry = read.mapping(value, key, PLACE_KEYS, required=("half_size_m",))
     half_x, half_y = read.numbers(entry["half_size_m"], f"{key}.half_size_m", 2, 1e-3, FAR_M)
-    drawer = entry.get("drawer", False)
-    if not isinstance(drawer, bool):
-        raise read.fail(f"{key}.drawer", f"{shown(drawer)}, expected true or false")
+    drawer = _flag(read, f"{key}.drawer", entry.get("drawer", False))
     given = entry.get("position")
     if given is None and drawer:
         raise read.fail(key, "`position` is missing: where the drawer is when it is closed, x and y [m]")
@@ -111,51 +264,90 @@ def load_robot(name: str | Path) -> RobotSpec:
         if str(name) not in known_robots():
             raise UnknownNameError("robot", str(name), known_robots())
         path = resource_path(f"config/robots/{name}.yaml")
-    data = read_yaml(path, "robot contract")
-    read = Reader(f"robot contract {plain(str(path))}")
+    read, data = open_yaml(path, "robot contract")
     try:
         return _spec(read, path, data)
     except InvalidValueError as error:
         raise ConfigError(f"{read.where}: {error}") from error
 
 
-def _spec(read: Reader, path: Path, value: object) -> RobotSpec:
-    data = read.mapping(value, "file", KEYS, required=(key for key in KEYS if key not in OPTIONAL))
-    given = read.mapping(data["joints"], "joints")
-    names = [read.text(name, "joints") for name in given]
-    rows = [read.numbers(each, f"joints.{name}", 3, -1e3, 1e3) for name, each in given.items()]
-    if not rows:
-        raise read.fail("joints", "none, expected `name: [lower, upper, velocity]`")
-    joints = np.array(rows, np.float64)
-    gripper = read.mapping(data["gripper"], "gripper", GRIPPER_KEYS, required=GRIPPER_KEYS)
-    corners = data["workspace"]
-    if not isinstance(corners, list) or len(corners) != 2:
-        raise read.fail("workspace", f"{shown(corners)}, expected a lower and an upper corner [m]")
+def _spec(read: Reader, path: Path, given: object) -> RobotSpec:
+    if isinstance(given, dict) and (given.get("version") != VERSION or isinstance(given["version"], bool)):
+        told = (
+            f"{shown(given['version'])}, expected {VERSION}" if "version" in given else "`version` is missing"
+        )
+        raise read.fail("version", f"{told}; docs/howto/robot.md tells what changed since version 1")
+    data = read.mapping(given, "", KEYS, required=[key for key in KEYS if key not in OPTIONAL])
     base = read.text(data.get("base_frame", "base"), "base_frame")
-    cameras = read.mapping(data["cameras"], "cameras")
-    parents = tuple(dict.fromkeys(("base", "hand", base)))
-    topics = read.mapping(data.get("topics"), "topics")
-    places = [
-        (read.text(n, "places"), value) for n, value in read.mapping(data.get("places"), "places").items()
-    ]
+    entries = read.mapping(data["joints"], "joints")
+    if not entries:
+        raise read.fail("joints", "none, expected at least one")
+    joints = tuple(
+        _joint(read, f"joints.{name}", read.text(name, "joints"), v) for name, v in entries.items()
+    )
+    _each_once(read, [(f"joints.{each.name}.wire", each.wire) for each in joints], "a name on the wire")
+    home = read.numbers(data["home"], "home", len(joints), -1e3, 1e3)
+    for joint, at in zip(joints, home, strict=True):
+        if not joint.lower - 1e-6 <= at <= joint.upper + 1e-6:
+            limits = f"{joint.lower:g} to {joint.upper:g} rad"
+            raise read.fail("home", f"{joint.name} at {at:g}, expected within its limits, {limits}")
+    arm = _command(read, "arm", data["arm"], sorted(ARM_COMMANDS))
+    gripper = _gripper(read, data["gripper"], joints)
+    cameras = {
+        name: _camera(read, f"cameras.{name}", read.text(name, "cameras"), camera, (base, "hand"))
+        for name, camera in read.mapping(data["cameras"], "cameras").items()
+    }
+    state = _state(read, data["state"])
+    channels = [("arm.topic", arm.topic), *((f"state.topics[{i}]", t) for i, t in enumerate(state.topics))]
+    if gripper.command.topic:
+        channels.append(("gripper.command.topic", gripper.command.topic))
+    for name, camera in cameras.items():
+        channels += [
+            (f"cameras.{name}.image", camera.channel.image),
+            (f"cameras.{name}.info", camera.channel.info),
+        ]
+    _each_once(read, channels, "a topic")
+    ik = read.mapping(data.get("ik"), "ik", ("orientation_weight",))
+    withdraw = read.mapping(data.get("withdraw"), "withdraw", WITHDRAW_KEYS)
     return RobotSpec(
         name=read.text(data["name"], "name"),
-        joint_names=tuple(names),
-        gripper_joint=read.text(gripper["joint"], "gripper.joint"),
-        gripper_width_m=read.number(gripper["width_m"], "gripper.width_m", 0.001, 1),
-        joint_lower=joints[:, 0],
-        joint_upper=joints[:, 1],
-        joint_velocity=joints[:, 2],
-        home=np.array(read.numbers(data["home"], "home", len(names), -1e3, 1e3)),
-        workspace=np.array([read.numbers(each, "workspace", 3, -1e3, 1e3) for each in corners]),
-        cameras={
-            read.text(n, "cameras"): _camera(read, f"cameras.{n}", n, c, parents) for n, c in cameras.items()
-        },
+        joints=joints,
+        gripper=gripper,
+        home=np.array(home),
+        workspace=_workspace(read, data["workspace"]),
+        cameras=cameras,
         action_space=ActionSpace(read.word(data["action_space"], "action_space", tuple(ActionSpace))),
         control_hz=read.number(data["control_hz"], "control_hz", 0.01, 10_000),
         kinematics=str(path.parent / read.file_name(data["kinematics"], "kinematics")),
-        ee_site=read.text(data["ee_site"], "ee_site"),
+        end_effector=_end_effector(read, data["end_effector"]),
         base_frame=base,
-        topics={read.text(n, "topics"): read.text(topic, f"topics.{n}", 250) for n, topic in topics.items()},
-        places={name: _place(read, f"places.{name}", name, value) for name, value in places},
+        ros_prefix=read.text(data["ros_prefix"], "ros_prefix") if data.get("ros_prefix") else "",
+        arm_command=arm,
+        state=state,
+        ik_orientation_weight=read.number(
+            ik.get("orientation_weight", 0.3), "ik.orientation_weight", 0.0, 100
+        ),
+        places={
+            name: _place(read, f"places.{name}", read.text(name, "places"), place)
+            for name, place in read.mapping(data.get("places"), "places").items()
+        },
+        withdraw=Withdraw(**{n: read.number(v, f"withdraw.{n}", 0.0, 2.0) for n, v in withdraw.items()}),
     )
+
+
+def _workspace(read: Reader, value: object) -> F64:
+    if not isinstance(value, list) or len(value) != 2:
+        raise read.fail("workspace", f"{shown(value)}, expected two corners [x, y, z] [m]")
+    low, high = (read.numbers(corner, f"workspace[{i}]", 3, -FAR_M, FAR_M) for i, corner in enumerate(value))
+    if not all(a < b for a, b in zip(low, high, strict=True)):
+        raise read.fail("workspace", f"{shown(value)}, expected the lower corner first, then the higher one")
+    return np.array([low, high])
+
+
+def _each_once(read: Reader, named: Sequence[tuple[str, str]], what: str) -> None:
+    """Raises ConfigError for a value that stands at two keys."""
+    seen: dict[str, str] = {}
+    for key, value in named:
+        if value in seen:
+            raise read.fail(key, f"{value!r} is {what} of {seen[value]}, too; expected each once")
+        seen[value] = key

@@ -81,7 +81,7 @@ class Kinematics:
     Several threads may share it; they wait for each other.
 
     Args:
-        spec: The robot's contract; ``spec.kinematics`` names the MJCF file and ``spec.ee_site`` the
+        spec: The robot's contract; ``spec.kinematics`` names the MJCF file and ``spec.end_effector.site`` the
             end-effector site in it.
 
     Raises:
@@ -100,12 +100,16 @@ class Kinematics:
         # The solver needs no table: contacts and dynamics are never evaluated here.
         try:
             self._qpos = np.array([self.model.joint(j).qposadr[0] for j in spec.joint_names])
-            self._site = self.model.site(spec.ee_site).id
+            self._site = self.model.site(spec.end_effector.site).id
         except KeyError as error:
             raise ConfigError(f"robot {spec.name}: {spec.kinematics}: {error.args[0]}") from error
         self._config = mink.Configuration(self.model)
         self._task = mink.FrameTask(
-            spec.ee_site, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-4
+            spec.end_effector.site,
+            "site",
+            position_cost=1.0,
+            orientation_cost=spec.ik_orientation_weight,
+            lm_damping=1e-4,
         )
         self._posture = mink.PostureTask(self.model, cost=1e-4)
         self._posture.set_target(self._full(spec.home))

@@ -12,30 +12,10 @@ import numpy as np
 from vista import values
 from vista.errors import InvalidValueError
 from vista.types.arrays import F64, set_field
+from vista.types.body import EndEffector, GripperSpec, JointSpec, Withdraw
+from vista.types.channels import CameraChannel, CommandChannel, CommandKind, StateChannel
+from vista.types.pose import Pose
 from vista.values import Value
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pose(Value):
-    """A pose in a named frame: ``position`` f64 (3,) [m], ``quat_wxyz`` f64 (4,) of unit norm."""
-
-    position: F64
-    quat_wxyz: F64
-    frame: str = "base"
-
-    def __post_init__(self) -> None:
-        set_field(self, "position", values.position("Pose.position", self.position))
-        quat = values.array("Pose.quat_wxyz", self.quat_wxyz, np.float64, (4,))
-        with np.errstate(over="ignore"):
-            norm = float(np.linalg.norm(quat))
-        if abs(norm - 1.0) > 1e-3:
-            told = f"{norm:.4f}" if norm < 1e4 else f"{norm:.3g}"
-            raise InvalidValueError(f"Pose.quat_wxyz: norm {told}, expected 1")
-        # To divide once more would change the last bit of some: what another pose holds stays as it is.
-        held = isinstance(self.quat_wxyz, np.ndarray) and not self.quat_wxyz.flags.writeable
-        unit = quat if held and abs(norm - 1.0) <= 1e-15 else quat / norm
-        set_field(self, "quat_wxyz", values.array("Pose.quat_wxyz", unit, np.float64, (4,)))
-        values.text("Pose.frame", self.frame)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +23,8 @@ class CameraSpec(Value):
     """One camera of a robot.
 
     ``K`` f64 (3, 3) pinhole intrinsics [px] at ``width`` x ``height``; ``pose`` of the camera in frame
-    ``base`` (fixed) or ``hand`` (mounted); optical convention: z forward, x right, y down.
+    ``base`` (fixed) or ``hand`` (mounted); optical convention: z forward, x right, y down. ``channel``: where
+    the driver's images come from, and how they are brought to this size and ``K``.
     """
 
     name: str
@@ -51,6 +32,7 @@ class CameraSpec(Value):
     height: int
     K: F64
     pose: Pose
+    channel: CameraChannel = field(default_factory=CameraChannel)
 
     def __post_init__(self) -> None:
         values.text("CameraSpec.name", self.name, empty=False)
@@ -61,6 +43,8 @@ class CameraSpec(Value):
         if not (self.K[0, 0] > 0 and self.K[1, 1] > 0 and self.K[2, 2] > 0):
             raise InvalidValueError(f"{name}: K {self.K.tolist()}, expected focal lengths > 0")
         values.instance(f"{name}: pose", self.pose, Pose)
+        values.instance(f"{name}: channel", self.channel, CameraChannel)
+        set_field(self, "channel", self.channel.named(self.name))
 
 
 class ActionSpace(StrEnum):
@@ -118,6 +102,9 @@ class Place:
         values.text(f"{name}: cabinet", self.cabinet)
 
 
+ARM_COMMANDS = frozenset((CommandKind.JOINT_TRAJECTORY, CommandKind.FORWARD_POSITION))
+"""What an arm's controller may take; a gripper's may take any kind."""
+
 NO_PLACES: Mapping[str, Place] = MappingProxyType({})
 """For a workplace of which nothing is known."""
 
@@ -133,76 +120,98 @@ def _pair(name: str, value: object, low: float) -> tuple[float, float]:
 class RobotSpec(Value):
     """What a robot is, from its contract (``config/robots/*.yaml``); known while disconnected.
 
-    ``joint_lower``, ``joint_upper`` f64 (J,) [rad]; ``joint_velocity`` f64 (J,) [rad/s];
-    ``home`` f64 (J,) [rad]; ``workspace`` f64 (2, 3): lower and upper corner of the end effector in
-    the base frame [m]; ``gripper_width_m``: opening of the fully open gripper; ``control_hz``: rate
-    of the rows of a chunk; ``kinematics``: path of the MJCF file with the arm's kinematics;
-    ``topics``: ROS names of this arm, read by the ROS side only; ``places`` {name: containers and drawers of
-    its workplace}.
+    ``joints``: the J joints of the arm in the order of all arrays; ``home`` f64 (J,) [rad]; ``workspace`` f64
+    (2, 3): lower and upper corner of the end effector in the base frame [m]; ``control_hz``: rate of the rows
+    of a chunk; ``kinematics``: path of the MJCF or URDF file; ``end_effector``: its frame in that file;
+    ``ik_orientation_weight``: what a radian of error counts against a metre in inverse kinematics;
+    ``ros_prefix``: stands before each joint's name on the wire; ``arm_command``, ``state``: ROS channels,
+    read by the ROS side only; ``places`` {name: containers and drawers of its workplace}; ``withdraw``: how
+    the hand leaves a place.
+
+    Derived: ``joint_names``; ``joint_lower``, ``joint_upper`` f64 (J,) [rad] (a continuous joint: -1000 and
+    1000), ``joint_velocity`` f64 (J,) [rad/s].
     """
 
     name: str
-    joint_names: tuple[str, ...]
-    gripper_joint: str
-    gripper_width_m: float
-    joint_lower: F64
-    joint_upper: F64
-    joint_velocity: F64
+    joints: tuple[JointSpec, ...]
+    gripper: GripperSpec
     home: F64
     workspace: F64
     cameras: Mapping[str, CameraSpec]
     action_space: ActionSpace
     control_hz: float
     kinematics: str
-    ee_site: str
+    end_effector: EndEffector
     base_frame: str = "base"
-    topics: Mapping[str, str] = field(default_factory=dict)
+    ros_prefix: str = ""
+    arm_command: CommandChannel = field(default_factory=CommandChannel)
+    state: StateChannel = field(default_factory=StateChannel)
+    ik_orientation_weight: float = 0.3
     places: Mapping[str, Place] = field(default_factory=dict)
+    withdraw: Withdraw = field(default_factory=Withdraw)
+    joint_names: tuple[str, ...] = field(init=False, repr=False)
+    joint_lower: F64 = field(init=False, repr=False)
+    joint_upper: F64 = field(init=False, repr=False)
+    joint_velocity: F64 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("name", "gripper_joint", "ee_site", "base_frame"):
+        for name in ("name", "base_frame"):
             values.text(f"RobotSpec.{name}", getattr(self, name), empty=False)
-        values.text("RobotSpec.kinematics", self.kinematics)
+        for name in ("kinematics", "ros_prefix"):
+            values.text(f"RobotSpec.{name}", getattr(self, name))
+        kinds = (("gripper", GripperSpec), ("end_effector", EndEffector), ("arm_command", CommandChannel),
+                 ("state", StateChannel), ("withdraw", Withdraw))  # fmt: skip
+        for name, kind in kinds:
+            values.instance(f"RobotSpec.{name}", getattr(self, name), kind)
         self._check_joints()
         set_field(self, "workspace", values.array("RobotSpec.workspace", self.workspace, np.float64, (2, 3)))
         if not (self.workspace[0] < self.workspace[1]).all() or np.abs(self.workspace).max() > values.FAR_M:
             raise InvalidValueError(
                 f"RobotSpec.workspace: {self.workspace.tolist()}, expected a lower and a higher corner [m]"
             )
-        for name, low, high in (("gripper_width_m", 1e-4, 10.0), ("control_hz", 0.01, 10_000.0)):
+        for name, low, high in (("control_hz", 0.01, 10_000.0), ("ik_orientation_weight", 0.0, 100.0)):
             set_field(self, name, values.number(f"RobotSpec.{name}", getattr(self, name), low, high))
         set_field(self, "action_space", values.word("RobotSpec.action_space", self.action_space, ActionSpace))
+        if self.arm_command.kind not in ARM_COMMANDS:
+            allowed = " or ".join(sorted(ARM_COMMANDS))
+            raise InvalidValueError(f"RobotSpec.arm_command: {self.arm_command.kind}, expected {allowed}")
         cameras = values.entries("RobotSpec.cameras", self.cameras)
         for name, camera in cameras:
             values.instance(f"RobotSpec.cameras[{values.shown(name)}]", camera, CameraSpec)
-        topics = values.entries("RobotSpec.topics", self.topics)
-        for name, topic in topics:
-            values.text(f"RobotSpec.topics[{values.shown(name)}]", topic)
         places = values.entries("RobotSpec.places", self.places)
         for name, place in places:
             values.instance(f"RobotSpec.places[{values.shown(name)}]", place, Place)
         set_field(self, "places", values.read_only(dict(places)))
         set_field(self, "cameras", values.read_only(dict(cameras)))
-        set_field(self, "topics", values.read_only(dict(topics)))
 
     def _check_joints(self) -> None:
-        given = values.sequence("RobotSpec.joint_names", self.joint_names)
-        names = tuple(values.text("RobotSpec.joint_names", name, empty=False) for name in given)
+        joints = tuple(values.sequence("RobotSpec.joints", self.joints))
+        names = tuple(values.instance("RobotSpec.joints", joint, JointSpec).name for joint in joints)
         if not names or len(set(names)) < len(names):
             raise InvalidValueError(
-                f"RobotSpec.joint_names: {values.shown(names)}, expected at least one, each once"
+                f"RobotSpec.joints: {values.shown(names)}, expected at least one, each once"
             )
-        set_field(self, "joint_names", names)
-        for name in ("joint_lower", "joint_upper", "joint_velocity", "home"):
-            limits = values.array(f"RobotSpec.{name}", getattr(self, name), np.float64, (len(names),))
-            set_field(self, name, limits)
-        if not (self.joint_lower < self.joint_upper).all():
-            raise InvalidValueError("RobotSpec: joint_lower must be below joint_upper for every joint")
-        if max(np.abs(self.joint_lower).max(), np.abs(self.joint_upper).max()) > 1e3:
-            raise InvalidValueError("RobotSpec: joint limits, expected at most 1000 rad")
-        if not ((self.joint_velocity >= 1e-4) & (self.joint_velocity <= 1e3)).all():
+        wires = [*(joint.wire for joint in joints), self.gripper.wire]
+        if len(set(wires)) < len(wires):
             raise InvalidValueError(
-                f"RobotSpec.joint_velocity: {self.joint_velocity.tolist()}, expected 0.0001 to 1000 rad/s"
+                f"RobotSpec.joints: names on the wire {values.shown(wires)}, expected each once"
             )
+        set_field(self, "joints", joints)
+        set_field(self, "joint_names", names)
+        for name, part in (("lower", "lower"), ("upper", "upper"), ("velocity", "velocity")):
+            limits = np.array([getattr(joint, part) for joint in joints], np.float64)
+            limits.setflags(write=False)
+            set_field(self, f"joint_{name}", limits)
+        set_field(self, "home", values.array("RobotSpec.home", self.home, np.float64, (len(names),)))
         if not ((self.home >= self.joint_lower - 1e-6) & (self.home <= self.joint_upper + 1e-6)).all():
             raise InvalidValueError(f"RobotSpec.home: {self.home.tolist()}, expected within the joint limits")
+
+    @property
+    def wire_names(self) -> tuple[str, ...]:
+        """The names of the arm's joints on the wire, in the order of ``joints``."""
+        return tuple(self.ros_prefix + joint.wire for joint in self.joints)
+
+    @property
+    def gripper_wire(self) -> str:
+        """The name of the gripper's joint on the wire."""
+        return self.ros_prefix + self.gripper.wire

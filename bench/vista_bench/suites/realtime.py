@@ -19,6 +19,7 @@ import numpy as np
 from vista.assembly.parts import default_motion
 from vista.executor.latency_compensation import FADE_ROWS, late_policy
 from vista.protocols import Policy
+from vista.robot.contract import load_robot
 from vista_bench.episode import EpisodeRunner, LoopEpisode
 from vista_bench.jobs import BenchProgress, EpisodeJob
 from vista_bench.results import Counted
@@ -100,7 +101,7 @@ def open_late(settings: BenchSettings) -> Callable[[EpisodeJob], LoopEpisode]:
         key = (job.cell, job.method)
         if key not in runners:
             wrap, rows = late(*key)
-            motion = replace(default_motion(), execute_rows=rows)
+            motion = replace(default_motion(load_robot(settings.refs.robot)), execute_rows=rows)
             runners[key] = EpisodeRunner(settings.refs, settings=motion, wrap=wrap)
         task = scene_task(settings.task, job.seed, objects=settings.objects, scene=settings.scene)
         return runners[key].run(task).episode(LoopEpisode)

@@ -62,7 +62,7 @@ def handle_start(world: World, drawer: int, rng: np.random.Generator) -> tuple[F
 def touches(world: World, held: int | None = None) -> bool:
     """Whether the arm, or the object ``held`` in its hand, touches anything else in the scene."""
     m = world.model
-    base = int(m.body_rootid[m.site(world.robot.ee_site).bodyid[0]])
+    base = int(m.body_rootid[m.site(world.robot.end_effector.site).bodyid[0]])
 
     def side(geom: int) -> bool:
         body = int(m.geom_bodyid[geom])

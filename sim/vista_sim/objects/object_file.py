@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vista.errors import ConfigError
-from vista.files.yaml_file import Reader, existing, read_yaml, user_path
+from vista.files.yaml_file import Reader, existing, open_yaml, user_path
 from vista.messages.plain_text import plain
 from vista.values import shown
 from vista_sim.model.cabinet import DRAWER_NAMES
@@ -39,8 +39,8 @@ def load_object(path: str | Path) -> ObjectSpec:
             and the key are named.
     """
     path = user_path(path, "object")
-    read = Reader(f"object {plain(str(path))}")
-    data = read.mapping(read_yaml(path, "object"), "file", KEYS, required=("shape",))
+    read, entries = open_yaml(path, "object")
+    data = read.mapping(entries, "file", KEYS, required=("shape",))
     colour = read.text(data["colour"], "colour") if data.get("colour") not in (None, "") else ""
     shape = read.text(data["shape"], "shape")
     if f"{colour} {shape}".strip() in PLACES:

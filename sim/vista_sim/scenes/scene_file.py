@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
-from vista.files.yaml_file import LONGEST_NAME, Reader, read_yaml, user_path
-from vista.messages.plain_text import plain
+from vista.files.yaml_file import LONGEST_NAME, Reader, open_yaml, user_path
 from vista.values import shown
 from vista_sim.model import cabinet
 from vista_sim.model.textures import PATTERNS
@@ -67,8 +66,9 @@ def load_scene(path: str | Path, library: Mapping[str, ObjectSpec] | None = None
         ConfigError: the file can't be read, or a key is unknown or holds a wrong value; both are named.
     """
     path = user_path(path, "scene")
-    read = _Reader(f"scene {plain(str(path))}")
-    data = read.mapping(read_yaml(path, "scene"), "file", KEYS)
+    opened, entries = open_yaml(path, "scene")
+    read = _Reader(opened.where, opened.lines)
+    data = read.mapping(entries, "file", KEYS)
     known = dict(library or {})
     if "objects_from" in data:
         named = user_path(read.file_name(data["objects_from"], "objects_from"), "objects_from")

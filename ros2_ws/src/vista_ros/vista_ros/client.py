@@ -81,10 +81,9 @@ class GraphClient:
         self._peers = Peers(self.node, ["agent"])
         self._on_frame: OnFrame = lambda *_: None
         self._frames: dict[str, Image] = {}
-        for camera in self._spec.cameras:
-            topic = self._spec.topics["camera"].format(camera=camera)
+        for camera, spec in self._spec.cameras.items():
             self.node.create_subscription(
-                Image, topic, lambda msg, name=camera: self._on_image(name, msg), IMAGE_QOS
+                Image, spec.channel.image, lambda msg, name=camera: self._on_image(name, msg), IMAGE_QOS
             )
 
     def __exit__(self, *_: object) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vista.errors import InvalidValueError
-from vista.types import F64, RobotSpec
+from vista.types import F64
 from vista_sim.world import World
 
 # One tick: 20 ms of simulated time, five steps of physics with the joint targets interpolated in between.
@@ -62,21 +61,3 @@ class FreeArm:
         end = self.world.time + self.tick_s
         opening = float(self._gripper.next_point(end - 1e-6)[0])
         self.world.move_joints(self._arm.at(end), opening, TICK_SUBSTEPS)
-
-
-def rows_of(msg_positions: list[object], names: list[str], spec: RobotSpec) -> F64:
-    """Positions of a trajectory's points (T, J) in the order of the contract.
-
-    Raises:
-        InvalidValueError: other joints than the arm's, a point that leaves some out, or values that are not
-            finite.
-    """
-    if sorted(names) != sorted(spec.joint_names):
-        raise InvalidValueError(f"trajectory for {names}; the arm has {list(spec.joint_names)}")
-    points = [list(p) for p in msg_positions]  # type: ignore[call-overload]
-    if any(len(point) != len(names) for point in points):
-        raise InvalidValueError(f"trajectory: a point without {len(names)} positions")
-    rows = np.array(points, np.float64).reshape(-1, len(names))
-    if not np.isfinite(rows).all():
-        raise InvalidValueError("trajectory: holds NaN or infinity")
-    return rows[:, [names.index(name) for name in spec.joint_names]]

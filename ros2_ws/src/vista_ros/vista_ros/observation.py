@@ -14,7 +14,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import StaleObservationError
 from vista.robot.kinematics import Kinematics, matrix_to_pose
-from vista.types import F32, Observation, RobotSpec
+from vista.types import F32, CommandKind, Observation, RobotSpec
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode
 
@@ -34,9 +34,13 @@ class GripperCommand:
         self._points: deque[tuple[int, float]] = deque(maxlen=100)
         self._lock = threading.Lock()
 
-    def add(self, arrived_ns: int, msg: JointTrajectory, spec: RobotSpec) -> None:
-        """Raises InvalidValueError for a trajectory that is none of this gripper's; nothing is kept of it."""
-        points = [(arrived_ns + due_ns, opening) for due_ns, opening in c.gripper_points(msg, spec)]
+    def add(self, arrived_ns: int, msg: c.ControllerCommand, spec: RobotSpec) -> None:
+        """Raises InvalidValueError for a command that is none of this gripper's; nothing is kept of it."""
+        told = c.gripper_points(msg, spec)
+        points = [
+            (arrived_ns + round(due_s * c.NS), float(opening))
+            for due_s, opening in zip(told.due_s, told.rows[:, 0], strict=True)
+        ]
         with self._lock:  # a new trajectory replaces the rest of the last one
             kept = [(due, value) for due, value in self._points if due <= arrived_ns]
             self._points = deque([*kept, *points], maxlen=100)
@@ -74,17 +78,19 @@ class ObservationSource:
         self._images: dict[str, Image] = {}
         self._joints: deque[c.JointReading] = deque(maxlen=50)
         self._command = GripperCommand()
-        topics = spec.topics
         self._cameras = tuple(spec.cameras) if cameras else ()
-        self._names = {"joint states": f"joint states on {topics['joint_states']!r}"} | {
-            camera: f"image from camera {camera!r} on {topics['camera'].format(camera=camera)!r}"
+        self._names = {"joint states": f"joint states on {', '.join(map(repr, spec.state.topics))}"} | {
+            camera: f"image from camera {camera!r} on {spec.cameras[camera].channel.image!r}"
             for camera in self._cameras
         }
         self._arrived = dict.fromkeys(self._names, -1e9)
-        node.subscribe(JointState, topics["joint_states"], self._on_joints, 10)
-        node.subscribe(JointTrajectory, topics["gripper_command"], self._on_command, 10)
+        for topic in spec.state.topics:
+            node.subscribe(JointState, topic, self._on_joints, 10)
+        with_arm = spec.gripper.command.kind is CommandKind.WITH_ARM
+        command = spec.arm_command if with_arm else spec.gripper.command
+        node.subscribe(c.command_type(command), command.topic, self._on_command, 10)
         for camera in self._cameras:
-            topic = topics["camera"].format(camera=camera)
+            topic = spec.cameras[camera].channel.image
             node.subscribe(Image, topic, lambda msg, name=camera: self._on_image(name, msg), IMAGE_QOS)
 
     def _on_joints(self, msg: JointState) -> None:
@@ -102,8 +108,8 @@ class ObservationSource:
             self._arrived[camera] = time.monotonic()
             self._ready.notify_all()
 
-    def _on_command(self, msg: JointTrajectory) -> None:
-        if msg.points:
+    def _on_command(self, msg: c.ControllerCommand) -> None:
+        if not isinstance(msg, JointTrajectory) or msg.points:
             self._command.add(self._node.now_ns(), msg, self.spec)
 
     def _pick(self, newer_than_ns: int) -> tuple[c.JointReading, dict[str, Image]] | None:

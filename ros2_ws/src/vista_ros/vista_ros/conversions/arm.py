@@ -1,4 +1,4 @@
-"""Poses, joints, trajectories and observations of the arm."""
+"""Poses, joints and observations of the arm."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from array import array
 from dataclasses import dataclass
 
 import numpy as np
-from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vista.errors import InvalidValueError
-from vista.types import F32, ActionChunk, ActionSpace, Observation, Pose, RobotSpec
+from vista.types import F32, Observation, Pose, RobotSpec
 from vista_msgs import msg as m
 from vista_ros.conversions.images import depth_from_msg, depth_to_msg, image_from_msg, image_to_msg
-from vista_ros.conversions.primitives import NS, named_images, time_from_msg, time_to_msg
+from vista_ros.conversions.primitives import named_images, time_from_msg, time_to_msg
 
-MOST_JOINT = 1e6  # no joint is farther or faster than this [rad, m, rad/s, m/s]: a broken driver's numbers
+MOST_JOINT = 1e6  # no joint is farther or faster than this in any unit: a broken driver's numbers
 
 
 def pose_to_msg(pose: Pose) -> PoseStamped:
@@ -47,26 +45,23 @@ class JointReading:
     gripper_vel: float = 0.0
 
 
-def _finger_m(spec: RobotSpec) -> float:
-    """Travel of the contract's finger joint from closed to open [m]; two fingers share the opening."""
-    return spec.gripper_width_m / 2
-
-
 def joint_state_to_msg(reading: JointReading, spec: RobotSpec) -> JointState:
-    """Arm joints in the order of the contract, then the finger joint [m, m/s]."""
-    finger = _finger_m(spec)
-    msg = JointState(name=[*spec.joint_names, spec.gripper_joint])
+    """Arm joints in the order of the contract, then the gripper's joint, all as the driver says them."""
+    msg = JointState(name=[*spec.wire_names, spec.gripper_wire])
     msg.header.stamp = time_to_msg(reading.stamp_ns)
-    msg.position = array("d", [*map(float, reading.position), reading.gripper * finger])
-    msg.velocity = array("d", [*map(float, reading.velocity), reading.gripper_vel * finger])
+    travel = spec.gripper.open - spec.gripper.closed
+    at = [joint.to_wire(float(v)) for joint, v in zip(spec.joints, reading.position, strict=True)]
+    rate = [joint.rate_to_wire(float(v)) for joint, v in zip(spec.joints, reading.velocity, strict=True)]
+    msg.position = array("d", [*at, spec.gripper.value(reading.gripper)])
+    msg.velocity = array("d", [*rate, reading.gripper_vel * travel])
     return msg
 
 
 def joint_state_from_msg(msg: JointState, spec: RobotSpec) -> JointReading:
-    """Joints are found by name, so that other joints and another order do no harm. A driver that leaves the
-    velocities out gives zeros."""
+    """Joints are found by their names on the wire, so that other joints and another order do no harm. A
+    driver that leaves the velocities out gives zeros."""
     index = {name: i for i, name in enumerate(msg.name)}
-    wanted = (*spec.joint_names, spec.gripper_joint)
+    wanted = (*spec.wire_names, spec.gripper_wire)
     missing = [name for name in wanted if name not in index]
     if missing or len(msg.position) != len(msg.name):
         raise InvalidValueError(
@@ -83,15 +78,16 @@ def joint_state_from_msg(msg: JointState, spec: RobotSpec) -> JointReading:
         if not (np.abs(values) <= MOST_JOINT).all():  # NaN is not <= either
             raise InvalidValueError(
                 f"joint state of {spec.name}: {what} {values.tolist()}, expected finite numbers up to "
-                f"{MOST_JOINT:g} rad, m, rad/s or m/s"
+                f"{MOST_JOINT:g}"
             )
-    finger = _finger_m(spec)
+    at = [joint.from_wire(float(v)) for joint, v in zip(spec.joints, position, strict=False)]
+    rate = [joint.rate_from_wire(float(v)) for joint, v in zip(spec.joints, velocity, strict=False)]
     return JointReading(
         time_from_msg(msg.header.stamp),
-        position[:-1].astype(np.float32),
-        velocity[:-1].astype(np.float32),
-        float(np.clip(position[-1] / finger, 0.0, 1.0)),
-        float(velocity[-1] / finger),
+        np.array(at, np.float32),
+        np.array(rate, np.float32),
+        float(np.clip(spec.gripper.opening(float(position[-1])), 0.0, 1.0)),
+        float(velocity[-1] / (spec.gripper.open - spec.gripper.closed)),
     )
 
 
@@ -126,77 +122,3 @@ def observation_from_msg(msg: m.Observation) -> Observation:
         gripper_vel=msg.gripper_vel,
         depth={camera: depth_from_msg(image) for camera, image in depth.items()},
     )
-
-
-def chunk_to_msg(chunk: ActionChunk, spec: RobotSpec) -> JointTrajectory:
-    """A JOINT_POSITION chunk as one trajectory over the arm's joints [rad] and the finger joint [m].
-
-    The stamp is the chunk's ``start_stamp_ns``; point t is due at (t + 1) * dt after it. The policy's own
-    estimate of its progress is not part of a command and stays behind.
-    """
-    names = [*spec.joint_names, spec.gripper_joint]
-    if chunk.space is not ActionSpace.JOINT_POSITION or chunk.actions.shape[1] != len(names):
-        raise InvalidValueError(
-            f"chunk of {chunk.space} {chunk.actions.shape}: a trajectory of {spec.name} takes "
-            f"{ActionSpace.JOINT_POSITION} with {len(names)} columns"
-        )
-    rows = chunk.actions.astype(np.float64)
-    rows[:, -1] *= _finger_m(spec)
-    msg = JointTrajectory(joint_names=names)
-    msg.header.stamp = time_to_msg(chunk.start_stamp_ns)
-    for t, row in enumerate(rows, start=1):
-        sec, nanosec = divmod(round(t * chunk.dt_s * NS), NS)
-        due = Duration(sec=sec, nanosec=nanosec)
-        msg.points.append(JointTrajectoryPoint(positions=array("d", row.tobytes()), time_from_start=due))
-    return msg
-
-
-def chunk_from_msg(msg: JointTrajectory, spec: RobotSpec) -> ActionChunk:
-    """The chunk of a trajectory over exactly this robot's joints (in any order), its points evenly spaced."""
-    names = [*spec.joint_names, spec.gripper_joint]
-    if sorted(msg.joint_names) != sorted(names):
-        raise InvalidValueError(f"trajectory for {list(msg.joint_names)}; {spec.name} has {names}")
-    if not msg.points:
-        raise InvalidValueError("trajectory: no points, expected at least one")
-    if any(len(point.positions) != len(names) for point in msg.points):
-        raise InvalidValueError(f"trajectory: a point without {len(names)} positions")
-    due = np.array([time_from_msg(point.time_from_start) for point in msg.points])
-    dt_ns = due[-1] / len(due)
-    if dt_ns <= 0 or np.abs(due - dt_ns * np.arange(1, len(due) + 1)).max() > 1e6:
-        raise InvalidValueError(
-            f"trajectory: points due at {due.tolist()} ns, expected even steps from the first"
-        )
-    rows = np.array([point.positions for point in msg.points], np.float64)
-    rows = rows[:, [msg.joint_names.index(name) for name in names]]
-    rows[:, -1] /= _finger_m(spec)
-    return ActionChunk(rows, dt_ns / NS, ActionSpace.JOINT_POSITION, time_from_msg(msg.header.stamp))
-
-
-def gripper_points(msg: JointTrajectory, spec: RobotSpec) -> list[tuple[int, float]]:
-    """The commands in a trajectory of the gripper's joint: (due [ns] after it arrives, opening [0, 1]).
-
-    Raises:
-        InvalidValueError: another joint, a point without a position, or a value that is not finite.
-    """
-    if list(msg.joint_names) != [spec.gripper_joint] or any(len(p.positions) != 1 for p in msg.points):
-        raise InvalidValueError(
-            f"gripper trajectory for {list(msg.joint_names)} with {[len(p.positions) for p in msg.points]} "
-            f"positions a point; expected one of {spec.gripper_joint!r} a point"
-        )
-    rows = np.array([p.positions[0] for p in msg.points], np.float64)
-    if not np.isfinite(rows).all():
-        raise InvalidValueError("gripper trajectory: holds NaN or infinity")
-    openings = np.clip(rows / _finger_m(spec), 0.0, 1.0)
-    return [(time_from_msg(p.time_from_start), float(v)) for p, v in zip(msg.points, openings, strict=True)]
-
-
-def controller_commands(msg: JointTrajectory, spec: RobotSpec) -> tuple[JointTrajectory, JointTrajectory]:
-    """A trajectory of :func:`chunk_to_msg` as the two that the arm's and the gripper's controllers take. They
-    start when they arrive (stamp 0), as a controller drops points that are due in its past."""
-    arm = JointTrajectory(joint_names=list(spec.joint_names))
-    gripper = JointTrajectory(joint_names=[spec.gripper_joint])
-    for point in msg.points:
-        due = point.time_from_start
-        arm.points.append(JointTrajectoryPoint(positions=point.positions[:-1], time_from_start=due))
-        gripper.points.append(JointTrajectoryPoint(positions=point.positions[-1:], time_from_start=due))
-    return arm, gripper

@@ -45,9 +45,9 @@ class ExecutorNode(VistaNode):
         self._source = ObservationSource(self, spec, self._peers.lost)
         self._robot = RosRobot(self, self._source, self._peers.lost)
         self._robot.end()
-        height_m = float(self.param("withdraw_height_m", 0.25))
-        aside_m = float(self.param("withdraw_aside_m", 0.08))
-        carry_m = float(self.param("carry_height_m", 0.15))
+        height_m = float(self.param("withdraw_height_m", spec.withdraw.height_m))
+        aside_m = float(self.param("withdraw_aside_m", spec.withdraw.aside_m))
+        carry_m = float(self.param("carry_height_m", spec.withdraw.carry_m))
         self._parts = MotionParts(
             self._robot,
             stand_ins.policy(self, policy_ref or None),

@@ -12,7 +12,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vista.errors import StaleObservationError
 from vista.guard import SafetyGuard, load_limits
 from vista.robot.contract import load_robot
-from vista.types import ActionChunk, ActionSpace, Decision, Verdict
+from vista.types import ActionChunk, ActionSpace, CommandKind, Decision, Verdict
 from vista_msgs.msg import GuardStatus
 from vista_msgs.srv import Stop
 from vista_ros import conversions as c
@@ -41,9 +41,11 @@ class GuardNode(VistaNode):
         self._guard = SafetyGuard(
             self._spec, limits, clock_ns=self.now_ns, forward=lambda q: self._joints.forward(q)[:3, 3]
         )
-        topics, make = self._spec.topics, self.create_publisher
-        self._arm = self.owns(make(JointTrajectory, topics["arm_command"], 1), self.destroy_publisher)
-        self._gripper = self.owns(make(JointTrajectory, topics["gripper_command"], 1), self.destroy_publisher)
+        make, arm, gripper = self.create_publisher, self._spec.arm_command, self._spec.gripper.command
+        self._arm = self.owns(make(c.command_type(arm), arm.topic, 1), self.destroy_publisher)
+        self._gripper = None  # the gripper may go with the arm
+        if gripper.kind is not CommandKind.WITH_ARM:
+            self._gripper = self.owns(make(c.command_type(gripper), gripper.topic, 1), self.destroy_publisher)
         self._status = self.owns(make(GuardStatus, "guard/status", 10), self.destroy_publisher)
         self._last = c.GuardReport(0, Decision.HOLD, c.IDLE, "no command yet")
         self._commanded = -1e9
@@ -71,9 +73,10 @@ class GuardNode(VistaNode):
         return self._guard.check(chunk, obs)
 
     def _send(self, chunk: ActionChunk) -> None:
-        arm, gripper = c.controller_commands(c.chunk_to_msg(chunk, self._spec), self._spec)
+        arm, gripper = c.controller_commands(chunk, self._spec)
         self._arm.publish(arm)
-        self._gripper.publish(gripper)
+        if self._gripper is not None:
+            self._gripper.publish(gripper)
         self.meter.add("sent")
 
     def _hold(self) -> None:

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from trajectory_msgs.msg import JointTrajectory
 
-from vista.errors import InvalidValueError, VistaError
+from vista.errors import VistaError
 from vista.planner.scripted import plan_of
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics, matrix_to_pose
+from vista.types import CommandKind
 from vista_msgs.srv import Detect, OracleAct, ResetScene, Truth
 from vista_ros import conversions as c
-from vista_ros.free_arm import FreeArm, rows_of
+from vista_ros.free_arm import FreeArm
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.observation import IMAGE_QOS
 from vista_sim.oracle import Oracle
@@ -74,9 +74,10 @@ class SimNode(VistaNode):
                 "that one, or start this graph in another --namespace or --domain"
             )
         self._make_outputs()
-        topics = self._spec.topics
-        self.subscribe(JointTrajectory, topics["arm_command"], self._on_arm, 10)
-        self.subscribe(JointTrajectory, topics["gripper_command"], self._on_gripper, 10)
+        arm, gripper = self._spec.arm_command, self._spec.gripper.command
+        self.subscribe(c.command_type(arm), arm.topic, self._on_arm, 10)
+        if gripper.kind is not CommandKind.WITH_ARM:
+            self.subscribe(c.command_type(gripper), gripper.topic, self._on_gripper, 10)
         self.serve(ResetScene, "sim/reset", self._reset)
         self.serve(Truth, "sim/truth", self._truth)
         self.serve(OracleAct, "oracle/act", self._oracle_act)
@@ -107,17 +108,13 @@ class SimNode(VistaNode):
         self.warn("clocks", f"{others} publishes the clock, too: time runs back and forth" if others else "")
 
     def _make_outputs(self) -> None:
-        topics, make = self._spec.topics, self.create_publisher
+        make, joints = self.create_publisher, self._spec.state.topics[0]
         self._clock_out = self.owns(make(Clock, CLOCK, 1), self.destroy_publisher)
-        self._joints_out = self.owns(make(JointState, topics["joint_states"], 5), self.destroy_publisher)
+        self._joints_out = self.owns(make(JointState, joints, 5), self.destroy_publisher)
         self._images_out, self._infos, self._messages = {}, {}, {}
         for name, spec in self._spec.cameras.items():
-            image = self.owns(
-                make(Image, topics["camera"].format(camera=name), IMAGE_QOS), self.destroy_publisher
-            )
-            info = self.owns(
-                make(CameraInfo, topics["camera_info"].format(camera=name), 1), self.destroy_publisher
-            )
+            image = self.owns(make(Image, spec.channel.image, IMAGE_QOS), self.destroy_publisher)
+            info = self.owns(make(CameraInfo, spec.channel.info, 1), self.destroy_publisher)
             self._images_out[name], self._messages[name] = (image, info), Image()
             k = [float(v) for v in spec.K.ravel()]
             self._infos[name] = CameraInfo(
@@ -222,15 +219,15 @@ class SimNode(VistaNode):
             info_out.publish(self._infos[name])
 
     # --- callbacks ---
-    def _on_arm(self, msg: JointTrajectory) -> None:
-        due = _due_s(msg)
-        rows = rows_of([p.positions for p in msg.points], list(msg.joint_names), self._spec)
-        self._jobs.put((lambda: self._arm.move(rows, due), Future()))
+    def _on_arm(self, msg: c.ControllerCommand) -> None:
+        points = c.arm_points(msg, self._spec)
+        self._jobs.put((lambda: self._arm.move(points.rows, points.due_s), Future()))
+        if self._spec.gripper.command.kind is CommandKind.WITH_ARM:
+            self._on_gripper(msg)
 
-    def _on_gripper(self, msg: JointTrajectory) -> None:
-        due = _due_s(msg)
-        openings = np.array([opening for _, opening in c.gripper_points(msg, self._spec)], np.float64)
-        self._jobs.put((lambda: self._arm.grip(openings, due), Future()))
+    def _on_gripper(self, msg: c.ControllerCommand) -> None:
+        points = c.gripper_points(msg, self._spec)
+        self._jobs.put((lambda: self._arm.grip(points.rows[:, 0], points.due_s), Future()))
 
     def _reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
         reference = request.task or self._reference
@@ -281,14 +278,6 @@ class SimNode(VistaNode):
         found, stamp_ns = self._in_thread(look)
         response.ok, response.detections = True, c.detections_to_msg(found, stamp_ns)
         return response
-
-
-def _due_s(msg: JointTrajectory) -> np.ndarray:
-    """When each point of a trajectory is due (T,) [s from now]; InvalidValueError: not in this order."""
-    due = np.array([c.time_from_msg(p.time_from_start) for p in msg.points], np.float64) / c.NS
-    if (due < 0.0).any() or (np.diff(due) < 0.0).any():
-        raise InvalidValueError(f"trajectory: times from start {due[:5].tolist()} s, expected 0 and rising")
-    return due
 
 
 def main() -> int:

@@ -1,0 +1,175 @@
+"""Commands: chunks between our nodes, and what the controllers of the arm and of the gripper take."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vista.errors import InvalidValueError
+from vista.types import F64, ActionChunk, ActionSpace, CommandChannel, CommandKind, RobotSpec
+from vista_ros.conversions.primitives import NS, time_from_msg, time_to_msg
+
+ControllerCommand = JointTrajectory | Float64MultiArray
+
+
+def command_type(channel: CommandChannel) -> type[ControllerCommand]:
+    """The ROS type of what a controller takes on ``channel``."""
+    return Float64MultiArray if channel.kind is CommandKind.FORWARD_POSITION else JointTrajectory
+
+
+def chunk_to_msg(chunk: ActionChunk, spec: RobotSpec) -> JointTrajectory:
+    """A JOINT_POSITION chunk as one trajectory over the arm's joints [rad] and the gripper's [opening, 0 to
+    1], by their names in the contract.
+
+    The stamp is the chunk's ``start_stamp_ns``; point t is due at (t + 1) * dt after it. The policy's own
+    estimate of its progress is not part of a command and stays behind.
+    """
+    names = [*spec.joint_names, spec.gripper.joint]
+    if chunk.space is not ActionSpace.JOINT_POSITION or chunk.actions.shape[1] != len(names):
+        raise InvalidValueError(
+            f"chunk of {chunk.space} {chunk.actions.shape}: a trajectory of {spec.name} takes "
+            f"{ActionSpace.JOINT_POSITION} with {len(names)} columns"
+        )
+    msg = JointTrajectory(joint_names=names)
+    msg.header.stamp = time_to_msg(chunk.start_stamp_ns)
+    for t, row in enumerate(chunk.actions.astype(np.float64), start=1):
+        due = _duration(t * chunk.dt_s)
+        msg.points.append(JointTrajectoryPoint(positions=array("d", row.tobytes()), time_from_start=due))
+    return msg
+
+
+def chunk_from_msg(msg: JointTrajectory, spec: RobotSpec) -> ActionChunk:
+    """The chunk of a trajectory over exactly this robot's joints (in any order), its points evenly spaced."""
+    names = [*spec.joint_names, spec.gripper.joint]
+    if sorted(msg.joint_names) != sorted(names):
+        raise InvalidValueError(f"trajectory for {list(msg.joint_names)}; {spec.name} has {names}")
+    if not msg.points:
+        raise InvalidValueError("trajectory: no points, expected at least one")
+    if any(len(point.positions) != len(names) for point in msg.points):
+        raise InvalidValueError(f"trajectory: a point without {len(names)} positions")
+    due = np.array([time_from_msg(point.time_from_start) for point in msg.points])
+    dt_ns = due[-1] / len(due)
+    if dt_ns <= 0 or np.abs(due - dt_ns * np.arange(1, len(due) + 1)).max() > 1e6:
+        raise InvalidValueError(
+            f"trajectory: points due at {due.tolist()} ns, expected even steps from the first"
+        )
+    rows = np.array([point.positions for point in msg.points], np.float64)
+    rows = rows[:, [msg.joint_names.index(name) for name in names]]
+    return ActionChunk(rows, dt_ns / NS, ActionSpace.JOINT_POSITION, time_from_msg(msg.header.stamp))
+
+
+def controller_commands(
+    chunk: ActionChunk, spec: RobotSpec
+) -> tuple[ControllerCommand, ControllerCommand | None]:
+    """A JOINT_POSITION chunk as what the arm's and the gripper's controllers take, in their own names and
+    units; None: the gripper goes with the arm. Trajectories start when they arrive (stamp 0), as a controller
+    drops points that are due in its past. A forward controller has no time: it gets the first row."""
+    rows = chunk.actions.astype(np.float64)
+    arm = np.column_stack(
+        [[joint.to_wire(float(v)) for v in rows[:, i]] for i, joint in enumerate(spec.joints)]
+    )
+    gripper = np.array([[spec.gripper.value(float(v))] for v in rows[:, -1]])
+    names = list(spec.wire_names)
+    if spec.gripper.command.kind is CommandKind.WITH_ARM:
+        both = np.concatenate([arm, gripper], axis=1)
+        return _command(spec.arm_command, [*names, spec.gripper_wire], both, chunk.dt_s), None
+    return (
+        _command(spec.arm_command, names, arm, chunk.dt_s),
+        _command(spec.gripper.command, [spec.gripper_wire], gripper, chunk.dt_s),
+    )
+
+
+def _command(channel: CommandChannel, names: list[str], rows: F64, dt_s: float) -> ControllerCommand:
+    if channel.kind is CommandKind.FORWARD_POSITION:
+        return Float64MultiArray(data=array("d", rows[0].tolist()))
+    msg = JointTrajectory(joint_names=names)
+    speeds = _speeds(rows, dt_s) if channel.velocities else None
+    for t, row in enumerate(rows):
+        point = JointTrajectoryPoint(
+            positions=array("d", row.tolist()), time_from_start=_duration((t + 1) * dt_s)
+        )
+        if speeds is not None:
+            point.velocities = array("d", speeds[t].tolist())
+        msg.points.append(point)
+    return msg
+
+
+def _speeds(rows: F64, dt_s: float) -> F64:
+    """Velocities at the points, by differences. The last one is 0: a controller refuses a trajectory that
+    ends in motion, and the next one replaces it before its end."""
+    speeds = np.zeros_like(rows)
+    if len(rows) > 1:
+        speeds[:-1] = (rows[1:] - rows[:-1]) / dt_s
+        speeds[1:-1] = (rows[2:] - rows[:-2]) / (2 * dt_s)
+    return speeds
+
+
+def _duration(seconds: float) -> Duration:
+    sec, nanosec = divmod(round(seconds * NS), NS)
+    return Duration(sec=sec, nanosec=nanosec)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPoints:
+    """A command of a controller in the units of the contract: ``rows`` f64 (T, n), due ``due_s`` f64 (T,) [s]
+    after it came."""
+
+    rows: F64
+    due_s: F64
+
+
+def arm_points(msg: ControllerCommand, spec: RobotSpec) -> ArmPoints:
+    """A command for the arm's controller: ``rows`` (T, J) [rad] in the order of the contract.
+
+    Raises:
+        InvalidValueError: other joints than the arm's, a point that leaves some out, values that are not
+            finite, or times that run back.
+    """
+    points = _points(msg, list(spec.wire_names), _arm_columns(spec), f"trajectory of {spec.name}")
+    rows = [
+        joint.from_wire(float(v)) for row in points.rows for joint, v in zip(spec.joints, row, strict=True)
+    ]
+    return ArmPoints(np.array(rows, np.float64).reshape(-1, len(spec.joints)), points.due_s)
+
+
+def gripper_points(msg: ControllerCommand, spec: RobotSpec) -> ArmPoints:
+    """A command for the gripper's controller: ``rows`` (T, 1) openings [0, 1].
+
+    Raises:
+        InvalidValueError: another joint, a point without a position, or a value that is not finite.
+    """
+    with_arm = spec.gripper.command.kind is CommandKind.WITH_ARM
+    columns = _arm_columns(spec) if with_arm else [spec.gripper_wire]
+    points = _points(msg, [spec.gripper_wire], columns, "gripper trajectory")
+    openings = [spec.gripper.opening(float(v)) for v in points.rows[:, 0]]
+    return ArmPoints(np.clip(np.array(openings, np.float64), 0.0, 1.0).reshape(-1, 1), points.due_s)
+
+
+def _arm_columns(spec: RobotSpec) -> list[str]:
+    with_arm = spec.gripper.command.kind is CommandKind.WITH_ARM
+    return [*spec.wire_names, spec.gripper_wire] if with_arm else list(spec.wire_names)
+
+
+def _points(msg: ControllerCommand, wanted: list[str], columns: list[str], told: str) -> ArmPoints:
+    """The columns ``wanted`` of a command that has exactly ``columns``, in any order."""
+    if isinstance(msg, Float64MultiArray):
+        names, positions, due = columns, [list(msg.data)], [0.0]
+    else:
+        names, positions = list(msg.joint_names), [list(point.positions) for point in msg.points]
+        due = [time_from_msg(point.time_from_start) / NS for point in msg.points]
+    if sorted(names) != sorted(columns) or any(len(row) != len(columns) for row in positions):
+        raise InvalidValueError(
+            f"{told}: {[len(row) for row in positions][:5]} positions a point for {names}; expected {columns}"
+        )
+    rows = np.array(positions, np.float64).reshape(-1, len(columns))
+    if not np.isfinite(rows).all():
+        raise InvalidValueError(f"{told}: holds NaN or infinity")
+    due_s = np.array(due, np.float64)
+    if (due_s < 0.0).any() or (np.diff(due_s) < 0.0).any():
+        raise InvalidValueError(f"{told}: times from start {due_s[:5].tolist()} s, expected 0 and rising")
+    return ArmPoints(rows[:, [names.index(name) for name in wanted]], due_s)
