@@ -86,15 +86,14 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
 
 def test_topics(tried: Tried):
     """What another node, a driver or a cable may publish; the arm's own topics go on beside it."""
-    node, topics = tried.client.node, SPEC.topics
-    camera = topics["camera"].format(camera=next(iter(SPEC.cameras)))
+    node, camera = tried.client.node, next(iter(SPEC.cameras.values())).channel.image
     kinds: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
         "executor/command": (JointTrajectory, TRAJECTORY),
         "guard/status": (m.GuardStatus, messages(m.GuardStatus)),
         "detections": (m.DetectionArray, messages(m.DetectionArray)),
-        topics["joint_states"]: (JointState, JOINTS),
-        topics["gripper_command"]: (JointTrajectory, TRAJECTORY),
-        topics["arm_command"]: (JointTrajectory, TRAJECTORY),
+        SPEC.state.topics[0]: (JointState, JOINTS),
+        SPEC.gripper.command.topic: (JointTrajectory, TRAJECTORY),
+        SPEC.arm_command.topic: (JointTrajectory, TRAJECTORY),
         camera: (Image, IMAGE),
     }
     out = {name: node.create_publisher(kind, name, 1) for name, (kind, _) in kinds.items()}

@@ -26,12 +26,11 @@ from vista_msgs import msg as m
 from vista_ros import conversions as c
 from vista_ros.calls import Ended
 from vista_ros.client import episode_of
-from vista_ros.free_arm import rows_of
 from vista_ros.observation import GripperCommand
 
 pytestmark = pytest.mark.ros
 SPEC = load_robot("panda")
-NAMES = [*SPEC.joint_names, SPEC.gripper_joint]
+NAMES = [*SPEC.joint_names, SPEC.gripper.joint]
 _joints = st.one_of(st.just(NAMES), st.permutations(NAMES), st.just(list(SPEC.joint_names)))
 _eight = st.lists(floats, min_size=8, max_size=8)
 _points = st.lists(messages(JointTrajectoryPoint, positions=_eight), min_size=1, max_size=3)
@@ -50,7 +49,7 @@ NOTE = messages(m.Note, kind=st.sampled_from(["spatial", "semantic"]), text=st.j
 
 
 def _arm(msg: JointTrajectory) -> object:
-    return rows_of([p.positions for p in msg.points], list(msg.joint_names), SPEC)
+    return c.arm_points(msg, SPEC)
 
 
 def _gripper(msg: JointTrajectory) -> object:

@@ -342,16 +342,6 @@ def test_joint_state_is_read_by_name():
     assert reading.gripper == 1.0
 
 
-def test_controllers_get_their_own_joints():
-    chunk = SAMPLES["chunk"][1]
-    arm, gripper = c.controller_commands(c.chunk_to_msg(chunk, SPEC), SPEC)
-    assert arm.joint_names == list(SPEC.joint_names)
-    assert gripper.joint_names == [SPEC.gripper_joint]
-    assert np.allclose([p.positions for p in arm.points], chunk.actions[:, :-1])
-    assert np.allclose([p.positions[0] for p in gripper.points], chunk.actions[:, -1] * 0.04)
-    assert (arm.header.stamp.sec, len(gripper.points)) == (0, 8)
-
-
 def bad_messages() -> list[tuple[str, Any]]:
     short = c.image_to_msg(picture())
     short.data = short.data[:-1]

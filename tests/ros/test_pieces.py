@@ -72,7 +72,7 @@ def test_gripper_command_is_what_holds_at_a_time():
     command = GripperCommand()
     assert command.at(0) is None
     row = ActionChunk(np.array([[0] * 7 + [1.0], [0] * 7 + [0.0]]), 0.1, ActionSpace.JOINT_POSITION, 0)
-    _, msg = c.controller_commands(c.chunk_to_msg(row, SPEC), SPEC)
+    _, msg = c.controller_commands(row, SPEC)
     command.add(1_000_000_000, msg, SPEC)
     assert [command.at(int(t * 1e9)) for t in (1.05, 1.15, 9.0)] == [1.0, 0.0, 0.0]
 
@@ -264,7 +264,7 @@ def test_life_cycle_and_its_errors():
 
 def test_arm_follows_and_holds():
     pytest.importorskip("mujoco")
-    from vista_ros.free_arm import FreeArm, rows_of
+    from vista_ros.free_arm import FreeArm
     from vista_sim.scenes.task_scenes import scene_task
     from vista_sim.world import World
 
@@ -284,12 +284,6 @@ def test_arm_follows_and_holds():
     for _ in range(10):
         arm.tick()
     assert np.abs(arm.world.joints - held).max() < 0.002
-    names = list(SPEC.joint_names)
-    assert rows_of([list(range(7))], names[::-1], SPEC)[0].tolist() == list(range(6, -1, -1))
-    with pytest.raises(ValueError, match="trajectory for"):
-        rows_of([[0.0]], ["other"], SPEC)
-    with pytest.raises(ValueError, match="NaN"):
-        rows_of([[float("nan")] * 7], names, SPEC)
 
 
 def test_a_memory_behind_the_graph_is_not_waited_for_for_ever():

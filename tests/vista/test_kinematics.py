@@ -20,6 +20,7 @@ from vista.robot.kinematics import (
     pose_to_matrix,
     rotvec_to_matrix,
 )
+from vista.types import EndEffector, JointSpec
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +126,8 @@ def test_a_contract_that_does_not_fit_its_file_is_refused(tmp_path: Path):
     spec = panda()
     for change, said in (
         ({"kinematics": str(tmp_path / "none.xml")}, "none.xml"),
-        ({"ee_site": "no_such_site"}, "no_such_site"),
-        ({"joint_names": (*spec.joint_names[:-1], "no_such_joint")}, "no_such_joint"),
+        ({"end_effector": EndEffector("no_such_site")}, "no_such_site"),
+        ({"joints": (*spec.joints[:-1], JointSpec("no_such_joint", -3, 3, 1))}, "no_such_joint"),
     ):
         with pytest.raises(ConfigError, match=said):
             Kinematics(dataclasses.replace(spec, **change))

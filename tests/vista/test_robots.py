@@ -16,7 +16,7 @@ from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.files.resources import resource_path
 from vista.robot.contract import intrinsics, known_robots, load_robot, look_at
 from vista.robot.kinematics import pose_to_matrix
-from vista.types import ActionSpace, Place
+from vista.types import ActionSpace, CommandChannel, CommandKind, Place, Transport
 
 
 @pytest.fixture
@@ -110,8 +110,8 @@ def test_unknown_arms_are_answered_with_the_known_ones():
 
 @pytest.mark.parametrize(
     "key",
-    ["name", "joints", "gripper", "home", "workspace", "cameras", "action_space", "control_hz", "ee_site",
-     "kinematics"],
+    ["name", "joints", "gripper", "home", "workspace", "cameras", "action_space", "control_hz",
+     "end_effector", "kinematics", "state", "arm", "version"],
 )  # fmt: skip
 def test_a_missing_entry_is_named_with_the_file(tmp_path: Path, contract: Any, key: str):
     del contract[key]
@@ -135,7 +135,8 @@ def edit(path: str, value: object) -> Callable[[Any], None]:
     [
         edit("joints", [1, 2, 3]),
         edit("joints/joint1", [1.0]),
-        edit("joints/joint1", [1.0, -1.0, 2.0]),
+        edit("joints/joint1", [-1.0, 1.0, 2.0]),
+        edit("joints/joint1/limits", [1.0, -1.0]),
         edit("home", [0.0, 0.1]),
         edit("home", "here"),
         edit("workspace", [[0, 0, 0]]),
@@ -168,13 +169,72 @@ def test_a_malformed_entry_is_refused_with_the_file(tmp_path: Path, contract: An
         ("gripper/joint", False, "gripper.joint: False, expected text; write it in quotes"),
         ("name", 7, "name: 7, expected text; write it in quotes"),
         ("name", "mug\x1b[31m", "name: 'mug\\x1b[31m' holds \\x1b, which cannot be shown"),
-        ("joints/joint1", [-1.0, 1.0, 0.0], "RobotSpec.joint_velocity"),
-        ("joints/joint1", [-1.0, 1e308, 1.0], "joints.joint1: 1e+308"),
-        ("joints", {}, "joints: none"),
-        ("home", [9.0] * 7, "RobotSpec.home"),
+        ("version", 1, "version: 1, expected 2; docs/howto/robot.md tells"),
+        ("version", True, "version: True, expected 2"),
+        ("joints/joint1", [-1.0, 1.0, 2.0], "joints.joint1: [-1.0, 1.0, 2.0], expected {limits: [lower"),
+        ("joints/joint1/velocity", 0.0, "joints.joint1.velocity: 0.0, expected a number from 0.0001"),
+        ("joints/joint1/velocity", -2.0, "joints.joint1.velocity: -2.0, expected a number from 0.0001"),
+        ("joints/joint1/velocity", None, "joints.joint1.velocity: None, expected a number"),
+        ("joints/joint1/limits", [-1.0, 1e308], "joints.joint1.limits: 1e+308"),
+        ("joints/joint1/limits", [2.0, -2.0], "joints.joint1.limits: [2, -2], expected the lower one first"),
+        ("joints/joint1/limits", [-180, 180], "expected radians, or `continuous: true`"),
+        ("joints/joint1/continuous", True, "expected either `limits: [lower, upper]` or `continuous: true`"),
+        ("joints/joint1/continuous", "no", "joints.joint1.continuous: 'no', expected true or false"),
+        ("joints/joint1/sign", 2, "joints.joint1.sign: 2, expected a whole number from -1 to 1"),
+        ("joints/joint1/sign", 0, "joints.joint1.sign: 0, expected 1 or -1"),
+        ("joints/joint1/degrees", 1, "joints.joint1.degrees: 1, expected true or false"),
+        ("joints/joint1/offset_rad", 90, "joints.joint1.offset_rad: 90, expected a number from -12.56"),
+        ("joints/joint1/wire", "joint2", "'joint2' is a name on the wire of joints.joint1.wire, too"),
+        ("joints/joint1/maximum", 3, "joints.joint1: unknown key 'maximum'; known: limits"),
+        ("joints", {}, "joints: none, expected at least one"),
+        ("home", [9.0] * 7, "home: joint1 at 9, expected within its limits, -2.8973 to 2.8973 rad"),
+        ("home", [0.0] * 6, "home: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0], expected 7 numbers"),
         ("home", [True] * 7, "home: True, expected a number"),
-        ("workspace", [[1, 1, 1], [0, 0, 0]], "RobotSpec.workspace"),
-        ("workspace", [[0, 0, 0], [1, 1, float("nan")]], "workspace: nan, expected a number"),
+        ("workspace", [[1, 1, 1], [0, 0, 0]], "expected the lower corner first, then the higher one"),
+        ("workspace", [[0, 0, 0], [1, 1, float("nan")]], "workspace[1]: nan, expected a number"),
+        ("gripper/joint", "joint7", "gripper.joint: 'joint7' is a joint of the arm"),
+        ("gripper/wire", "joint7", "gripper.wire: 'joint7' is a joint of the arm"),
+        ("gripper/closed", 0.04, "gripper.closed: 0.04, expected another value than `open`"),
+        ("gripper/width_m", 85, "gripper.width_m: 85, expected a number from 0.001 to 0.5"),
+        ("gripper/command", None, "gripper.command: `kind` is missing"),
+        ("gripper/command/kind", "action", "gripper.command.kind: unknown 'action'; known: joint_traj"),
+        ("gripper/command/kind", "with_arm", "gripper.command.topic: a gripper of kind with_arm has none"),
+        ("gripper/command/topic", "panda_arm_controller/joint_trajectory", "is a topic of arm.topic, too"),
+        ("arm", {"kind": "joint_trajectory"}, "arm: `topic` is missing"),
+        ("arm/kind", "with_arm", "arm.kind: unknown 'with_arm'; known: forward_position, joint_trajectory"),
+        ("arm/kind", "forward_position", "arm.velocities: true, but a command of kind forward_position"),
+        ("arm/topic", "my arm/joint trajectory", "expected a ROS name such as"),
+        ("arm/topic", "3dof/command", "arm.topic: '3dof/command', expected a ROS name"),
+        ("arm/rate", 3, "arm: unknown key 'rate'; known: kind, topic, velocities"),
+        ("state/topics", [], "state.topics: [], expected a list of texts"),
+        ("state/topics", ["joint_states", "joint_states"], "state.topics: 'joint_states' stands twice"),
+        ("state/topics", ["joint states"], "state.topics[0]: 'joint states', expected a ROS name"),
+        ("state/max_clock_offset_s", 0, "state.max_clock_offset_s: 0, expected a number from 0.001"),
+        ("end_effector", {"site": "ee", "body": "hand"}, "expected either `site` (of an MJCF) or `body`"),
+        ("end_effector", {}, "end_effector: expected either"),
+        ("end_effector/quat_wxyz", [1, 1, 0, 0], "end_effector.quat_wxyz: norm 1.414, expected 1"),
+        ("ik", {"orientation_weight": -0.3}, "ik.orientation_weight: -0.3, expected a number from 0"),
+        ("withdraw", {"height_m": 250}, "withdraw.height_m: 250, expected a number from 0 to 2"),
+        ("withdraw", {"height_mm": 250}, "withdraw: unknown key 'height_mm'; known: height_m"),
+        ("accepts_models_of", "panda", "accepts_models_of: 'panda', expected a list of texts"),
+        ("ros_prefix", 3, "ros_prefix: 3, expected text"),
+        (
+            "cameras/front/transport",
+            "jpeg",
+            "cameras.front.transport: unknown 'jpeg'; known: raw, compressed",
+        ),
+        (
+            "cameras/front/image",
+            "wrist/image_raw",
+            "'wrist/image_raw' is a topic of cameras.front.image, too",
+        ),
+        ("cameras/front/driver", {"size": [640, 480]}, "cameras.front.driver: `k` is missing"),
+        ("cameras/front/driver", {"size": [640, 480], "k": [0, 0, 0, 0]}, "cameras.front.driver.k: 0"),
+        (
+            "cameras/front/driver",
+            {"size": [640, 480], "k": [600, 600, 320, 240], "distortion": [1, 2]},
+            "cameras.front.driver.distortion: [1, 2], expected 5 numbers",
+        ),
         ("cameras/front/fovy_deg", 0, "cameras.front.fovy_deg: 0, expected a number from 0.1"),
         ("cameras/front/fovy_deg", 180, "cameras.front.fovy_deg: 180"),
         ("cameras/front/size", [256.5, 256], "cameras.front.size: 256.5, expected a whole number"),
@@ -183,11 +243,9 @@ def test_a_malformed_entry_is_refused_with_the_file(tmp_path: Path, contract: An
         ("cameras/front/parent", "elbow", "cameras.front.parent: unknown 'elbow'; known: base, hand"),
         ("cameras/front/quat_wxyz", [1, 0, 0, 0], "expected either `look_at` or `quat_wxyz`"),
         ("cameras/front/fov", 3, "cameras.front: unknown key 'fov'; known: size"),
-        ("topics", {"camera": 3}, "topics.camera: 3, expected text"),
-        ("topics", ["camera"], "topics: ['camera'], expected a mapping"),
         ("kinematics", 3, "kinematics: 3, expected the name of a file"),
         ("action_space", ["ee_delta"], "action_space: unknown ['ee_delta']"),
-        ("home_pose", [0.0], "unknown key 'home_pose'; known: name"),
+        ("home_pose", [0.0], "unknown key 'home_pose'; known: version, name"),
         ("places", ["tray"], "places: ['tray'], expected a mapping"),
         ("places/tray", 3, "places.tray: 3, expected a mapping with half_size_m"),
         ("places/tray", {}, "places.tray: `half_size_m` is missing"),
@@ -208,8 +266,60 @@ def test_a_wrong_value_is_named_with_file_key_and_what_is_allowed(
     edit(path, value)(contract)
     with pytest.raises(ConfigError) as caught:
         load_robot(write(tmp_path, contract))
-    assert "arm.yaml: " in str(caught.value)
+    assert "arm.yaml: line " in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_the_line_of_the_wrong_value_is_told(tmp_path: Path):
+    path = tmp_path / "arm.yaml"
+    text = resource_path("config/robots/panda.yaml").read_text()
+    line = 1 + next(i for i, each in enumerate(text.splitlines()) if "joint4:" in each)
+    path.write_text(
+        text.replace("joint4: {limits: [-3.0718, -0.0698], velocity: 2.175}", "joint4: {velocity: 1}")
+    )
+    with pytest.raises(ConfigError, match=rf"arm\.yaml: line {line}: joints\.joint4: expected either"):
+        load_robot(path)
+
+
+def test_a_contract_of_version_1_is_told_where_the_new_one_is_described(tmp_path: Path):
+    path = tmp_path / "arm.yaml"
+    path.write_text("name: old\nee_site: ee\njoints: {a: [-1, 1, 2]}\n")
+    with pytest.raises(ConfigError, match=r"`version` is missing; docs/howto/robot\.md"):
+        load_robot(path)
+
+
+def test_every_key_of_another_arm_is_kept(tmp_path: Path, contract: Any):
+    """A joint without limits that turns the other way, a gripper that reads 0 when it is open, a prefix, two
+    topics of joint states, a camera whose driver tells no intrinsics."""
+    contract["ros_prefix"] = "left_"
+    contract["joints"]["joint7"] = {"continuous": True, "velocity": 1.5, "wire": "wrist_3", "sign": -1,
+                                    "offset_rad": 0.1, "degrees": True}  # fmt: skip
+    contract["gripper"] |= {"wire": "knuckle", "open": 0.0, "closed": 0.8, "command": {"kind": "with_arm"}}
+    contract["arm"] = {"kind": "forward_position", "topic": "follower/commands"}
+    contract["state"] = {"topics": ["joint_states", "gripper/joint_states"], "max_clock_offset_s": 0.05}
+    contract["ik"] = {"orientation_weight": 0.03}
+    contract["withdraw"] = {"height_m": 0.12, "carry_m": 0.08, "aside_m": 0.04}
+    contract["accepts_models_of"] = ["panda"]
+    contract["cameras"]["front"] |= {
+        "image": "color", "transport": "compressed",
+        "driver": {"size": [640, 480], "k": [600, 601, 320, 240], "distortion": [0.1, 0, 0, 0, 0]},
+    }  # fmt: skip
+    spec = load_robot(write(tmp_path, contract))
+    joint = spec.joints[-1]
+    assert (joint.lower, joint.upper, joint.wire) == (-1000, 1000, "wrist_3")
+    assert joint.from_wire(90.0) == pytest.approx(0.1 - np.pi / 2)
+    assert spec.wire_names[-1] == "left_wrist_3"
+    assert spec.gripper_wire == "left_knuckle"
+    assert [spec.gripper.opening(v) for v in (0.0, 0.8)] == [1.0, 0.0]
+    assert spec.arm_command == CommandChannel(CommandKind.FORWARD_POSITION, "follower/commands")
+    assert spec.state.topics == ("joint_states", "gripper/joint_states")
+    assert (spec.ik_orientation_weight, spec.withdraw.height_m) == (0.03, 0.12)
+    assert spec.accepts_models_of == ("panda",)
+    channel = spec.cameras["front"].channel
+    assert (channel.image, channel.transport, channel.width) == ("color", Transport.COMPRESSED, 640)
+    assert channel.K is not None
+    assert channel.K[1, 1] == 601
+    assert spec.cameras["wrist"].channel.image == "wrist/image_raw"
 
 
 @pytest.mark.parametrize(

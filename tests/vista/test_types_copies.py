@@ -82,7 +82,7 @@ def test_nothing_of_a_copy_can_be_changed():
 
 
 def test_mappings_by_themselves_can_be_copied():
-    for mapping in (OBS.images, SPEC.cameras, SPEC.topics):
+    for mapping in (OBS.images, SPEC.cameras, SPEC.places):
         again = copy.deepcopy(mapping)
         assert dict(again).keys() == dict(mapping).keys()
         assert isinstance(pickle.loads(pickle.dumps(mapping)), Mapping)
@@ -182,12 +182,23 @@ def test_a_share_is_a_number_from_0_to_1(kind: type, field: str, value: object):
         (words.CameraSpec, {"width": 4.5}), (words.CameraSpec, {"height": True}),
         (words.CameraSpec, {"name": ""}),
         (words.CameraSpec, {"K": np.zeros((3, 3))}), (words.CameraSpec, {"pose": None}),
-        (words.RobotSpec, {"joint_names": "abc"}), (words.RobotSpec, {"joint_names": ("a", "a", "b")}),
-        (words.RobotSpec, {"joint_velocity": [0, 1, 1]}), (words.RobotSpec, {"home": [9.0, 0, 0]}),
-        (words.RobotSpec, {"control_hz": NAN}), (words.RobotSpec, {"gripper_width_m": 0}),
+        (words.RobotSpec, {"joints": "abc"}), (words.RobotSpec, {"joints": (SPEC.joints[0],) * 2}),
+        (words.JointSpec, {"velocity": 0.0}), (words.JointSpec, {"velocity": -1.0}),
+        (words.JointSpec, {"lower": 3.0}), (words.JointSpec, {"sign": 0}),
+        (words.JointSpec, {"degrees": "yes"}), (words.JointSpec, {"name": ""}),
+        (words.GripperSpec, {"open": 0.0}), (words.GripperSpec, {"width_m": 0}),
+        (words.GripperSpec, {"joint": ""}), (words.EndEffector, {"body": "hand"}),
+        (words.EndEffector, {"quat_wxyz": [1, 1, 0, 0]}), (words.Withdraw, {"height_m": 0}),
+        (words.CommandChannel, {"kind": "telepathy"}), (words.CommandChannel, {"topic": ""}),
+        (words.StateChannel, {"topics": ()}), (words.StateChannel, {"max_clock_offset_s": NAN}),
+        (words.CameraChannel, {"transport": "pigeon"}), (words.CameraChannel, {"K": [[1]]}),
+        (words.RobotSpec, {"gripper": None}), (words.RobotSpec, {"accepts_models_of": "panda"}),
+        (words.RobotSpec, {"arm_command": words.CommandChannel("with_arm")}),
+        (words.RobotSpec, {"home": [9.0, 0, 0]}),
+        (words.RobotSpec, {"control_hz": NAN}), (words.RobotSpec, {"ik_orientation_weight": -1}),
         (words.RobotSpec, {"workspace": [[1, 1, 1], [0, 0, 0]]}),
         (words.RobotSpec, {"cameras": {"front": 3}}),
-        (words.RobotSpec, {"action_space": "telepathy"}), (words.RobotSpec, {"topics": {"a": 1}}),
+        (words.RobotSpec, {"action_space": "telepathy"}), (words.RobotSpec, {"places": {"a": 1}}),
         (words.Observation, {"stamp_ns": 0.5}), (words.Observation, {"stamp_ns": 2**63}),
         (words.Observation, {"gripper": None}), (words.Observation, {"gripper": "1"}),
         (words.Observation, {"gripper_vel": NAN}), (words.Observation, {"ee_pose": np.eye(4)}),

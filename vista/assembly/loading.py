@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from vista.assembly import large_models
-from vista.assembly.references import FOLDERS, load, shipped
-from vista.errors import ConfigError
+from vista.assembly.references import FOLDERS, fitting, load, shipped
+from vista.errors import ConfigError, ModelMismatchError
 from vista.guard import SafetyGuard, load_limits
 from vista.protocols import Critic, Detector, Planner, Policy, Preprocessor, Switcher, WorldModel
 from vista.skill import Skill
@@ -72,9 +72,11 @@ def shipped_head() -> HeadPlanner:
     return HeadPlanner.from_pretrained(shipped("planner"), text_encoder())
 
 
-def load_policy(ref: Ref = None, *, oracle: PartsOracle | None = None) -> Policy:
+def load_policy(
+    ref: Ref = None, *, oracle: PartsOracle | None = None, spec: RobotSpec | None = None
+) -> Policy:
     """An executor. Words: ``long`` (ships for drawers and stacks), ``scripted`` (the expert of ``oracle``),
-    ``mock`` (holds still).
+    ``mock`` (holds still). ``spec``: the arm's contract, here and below: a model of another arm is refused.
 
     Raises:
         ConfigError, UnknownNameError: as :func:`vista.assembly.references.load`; so do the other functions
@@ -95,12 +97,12 @@ def load_policy(ref: Ref = None, *, oracle: PartsOracle | None = None) -> Policy
         return StillPolicy()
 
     def longer() -> Policy:
-        return learned(shipped(FOLDERS["long"]))
+        return learned(fitting("executor", shipped(FOLDERS["long"]), spec))
 
     words = {"long": longer, "scripted": scripted, "mock": mock}
     return load(
         "executor", ref, Policy, default="executor", classes={"GoalVLA": learned}, words=words,
-        files=large_models.policies(), other=large_models.policy_in,
+        files=large_models.policies(), other=large_models.policy_in, spec=spec,
     )  # fmt: skip
 
 
@@ -108,6 +110,7 @@ def load_world_model(
     ref: Ref = None,
     *,
     oracle: PartsOracle | None = None,
+    spec: RobotSpec | None = None,
     detector: Detector | None = None,
     steps: int = 1,
     candidates: int = 1,
@@ -140,7 +143,7 @@ def load_world_model(
     words = {"oracle": truth, "mock": mock}
     return load(
         "world model", ref, WorldModel, default="world_model", classes=classes, words=words,
-        files=large_models.world_models(), other=large_models.world_model_in,
+        files=large_models.world_models(), other=large_models.world_model_in, spec=spec,
     )  # fmt: skip
 
 
@@ -151,6 +154,7 @@ def load_planner(
     detector: Detector | None = None,
     memory: PlanningMemory | None = None,
     places: Mapping[str, Place] = NO_PLACES,
+    spec: RobotSpec | None = None,
 ) -> Planner:
     """A planner: by default the one over ``memory``, which makes a new plan with what ``detector`` sees after
     each subtask, and takes the skills that the learned head proposes where they fit the plan. Words:
@@ -195,7 +199,7 @@ def load_planner(
         return over_memory(fresh=True)
 
     def alone() -> object:
-        return learned(shipped("planner"))
+        return learned(fitting("planner", shipped("planner"), spec))
 
     def fixed() -> Planner:
         from vista.planner.symbolic.planner import FixedPlanner
@@ -209,13 +213,22 @@ def load_planner(
     if ref is None and detector is not None:
         from vista.planner.fitting import FittingPlanner
 
-        composed = over_memory(fresh=True, head=shipped_head())
-        alone = partial(load_planner, "head", detector=detector, places=places)
+        composed = over_memory(fresh=True, head=_head_for(spec))
+        alone = partial(load_planner, "head", detector=detector, places=places, spec=spec)
         return FittingPlanner(detector, places, composed, alone)
     return load(
         "planner", ref, Planner, default="planner", classes={"PlannerHead": learned}, words=words,
-        files=large_models.language("Planner"), other=large_models.planner_in,
+        files=large_models.language("Planner"), other=large_models.planner_in, spec=spec,
     )  # fmt: skip
+
+
+def _head_for(spec: RobotSpec | None) -> HeadPlanner | None:
+    """The head that ships, where it knows the camera of ``spec``: the planner does without its proposals."""
+    try:
+        fitting("planner", shipped("planner"), spec)
+    except ModelMismatchError:
+        return None
+    return shipped_head()
 
 
 def load_critic(ref: Ref = None, *, planner: Planner | None = None) -> Critic | None:
@@ -260,10 +273,13 @@ def load_detector(ref: Ref, spec: RobotSpec, *, oracle: PartsOracle | None = Non
         return _given("detector 'oracle'", oracle).detector()
 
     classes = {"SceneDetectorNet": learned}
-    return load("detector", ref, Detector, default="detector", classes=classes, words={"oracle": truth})
+    words = {"oracle": truth}
+    return load("detector", ref, Detector, default="detector", classes=classes, words=words, spec=spec)
 
 
-def load_switcher(ref: Ref = None, *, detector: Detector | None = None) -> Switcher:
+def load_switcher(
+    ref: Ref = None, *, detector: Detector | None = None, spec: RobotSpec | None = None
+) -> Switcher:
     """A switcher. Word: ``scripted`` (believes the executor's own "reached" at once).
 
     Args:
@@ -276,7 +292,7 @@ def load_switcher(ref: Ref = None, *, detector: Detector | None = None) -> Switc
 
     classes = {"": fitted}
     words = {"scripted": CalibratedSwitcher}
-    return load("switcher", ref, Switcher, default="switcher", classes=classes, words=words)
+    return load("switcher", ref, Switcher, default="switcher", classes=classes, words=words, spec=spec)
 
 
 def load_guard(

@@ -93,23 +93,25 @@ class PartsLoader:
         if refs.detector != NO_DETECTOR:
             detector = self.detector(oracle)
             teach_from_memory(detector, memory)
-        policy = self._part("policy", lambda: loading.load_policy(refs.policy, oracle=oracle), refs.policy)
+        policy = self._part(
+            "policy", lambda: loading.load_policy(refs.policy, oracle=oracle, spec=spec), refs.policy
+        )
         world_model = self._part(
             "world_model",
-            lambda: loading.load_world_model(refs.world_model, oracle=oracle),
+            lambda: loading.load_world_model(refs.world_model, oracle=oracle, spec=spec),
             refs.world_model,
         )
         each_time = refs.planner if refs.planner is not None or detector is None else "fresh"
         planner = self._part(
             "planner",
             lambda: loading.load_planner(
-                refs.planner, oracle=oracle, detector=detector, memory=planning, places=spec.places
+                refs.planner, oracle=oracle, detector=detector, memory=planning, places=spec.places, spec=spec
             ),
             each_time, refs.detector,
         )  # fmt: skip
         switcher = self._part(
-            "switcher", lambda: loading.load_switcher(refs.switcher, detector=detector), refs.switcher,
-            refs.detector,
+            "switcher", lambda: loading.load_switcher(refs.switcher, detector=detector, spec=spec),
+            refs.switcher, refs.detector,
         )  # fmt: skip
         critic = self._part("critic", lambda: loading.load_critic(refs.critic), refs.critic)
         critic = critic or loading.load_critic(planner=planner)

@@ -16,6 +16,8 @@ from vista.files.resources import resource_path
 from vista.files.settings import Options, read_options
 from vista.files.yaml_file import user_path
 from vista.messages.describe import describe
+from vista.robot.model_fit import check_fits
+from vista.types import RobotSpec
 
 Loader = Callable[[Path], object]
 # From the options of a settings file, and what the file is called.
@@ -49,6 +51,17 @@ def shipped(name: str) -> Path:
         raise ConfigError(f"{how} ({error})") from error
 
 
+def fitting(kind: str, folder: Path, spec: RobotSpec | None) -> Path:
+    """``folder``, whose model fits the arm of ``spec``; None: no arm is asked about.
+
+    Raises:
+        ModelMismatchError: it was trained for another one.
+    """
+    if spec is not None:
+        check_fits(kind, folder, spec)
+    return folder
+
+
 def class_in(folder: Path) -> str | None:
     """The class that a model folder's configuration names, None if it names none."""
     for name in _CONFIGS:
@@ -75,6 +88,7 @@ def load(
     words: Mapping[str, Callable[[], object]],
     files: Mapping[str, FileLoader] | None = None,
     other: Callable[[Path, str | None], Loader | None] = lambda folder, name: None,
+    spec: RobotSpec | None = None,
 ) -> Any:
     """The part that ``ref`` speaks of, checked against ``protocol``.
 
@@ -85,15 +99,16 @@ def load(
         words: Parts that a single word stands for ("oracle").
         files: What makes a part from a settings file, by the ``type`` that the file names.
         other: What loads a folder whose class is none of ``classes``, if anything does.
+        spec: The contract of the arm: a folder that says that it was trained for another one is refused.
 
     Raises:
         ConfigError: no such folder, module or class, or the object lacks what ``protocol`` asks for.
         UnknownNameError: a word that is none of ``words``, or a folder of another kind of model.
+        ModelMismatchError: a folder with a model of another arm.
     """
     if ref is None:
-        return _checked(
-            kind, f"models/{default}", _from_folder(kind, shipped(default), classes, other), protocol
-        )
+        loaded = _from_folder(kind, shipped(default), classes, other, spec)
+        return _checked(kind, f"models/{default}", loaded, protocol)
     text = os.fspath(ref)
     if not text.strip() or "\0" in text:
         raise ConfigError(f"{kind} {text!r}: expected a reference, or nothing for what ships")
@@ -101,7 +116,7 @@ def load(
         return _checked(kind, text, words[text](), protocol)
     text = at_home(text)
     if Path(text).is_dir():
-        return _checked(kind, text, _from_folder(kind, Path(text), classes, other), protocol)
+        return _checked(kind, text, _from_folder(kind, Path(text), classes, other, spec), protocol)
     if text.endswith(SETTINGS):
         return _checked(kind, text, _from_file(kind, text, files or {}), protocol)
     if "://" in text:  # not repeated: there may be a password in it
@@ -120,6 +135,7 @@ def _from_folder(
     folder: Path,
     classes: Mapping[str, Loader],
     other: Callable[[Path, str | None], Loader | None],
+    spec: RobotSpec | None,
 ) -> object:
     name = class_in(folder)
     loader = classes.get("" if name is None else name) or other(folder, name)
@@ -129,7 +145,7 @@ def _from_folder(
         raise ConfigError(
             f"{kind}: {folder} holds {what}; expected {', '.join(known)}, or say module:Class@{folder}"
         )
-    return loader(folder)
+    return loader(fitting(kind, folder, spec))
 
 
 def _from_file(kind: str, path: str, files: Mapping[str, FileLoader]) -> object:

@@ -13,10 +13,16 @@ from vista.errors import ConfigError, UnknownNameError
 from vista.executor.methods import METHODS
 from vista.files.resources import resource_roots
 from vista.learning.recipes import Recipe, TrainingStage
+from vista.robot.contract import load_robot
+from vista.robot.model_fit import write_trained_for
 
 if TYPE_CHECKING:
     from vista.learning.training import TrainConfig
 
+CAMERAS = {
+    "detector": ("front",), "planner": ("front",), "world-model": ("front",), "executor": ("front", "wrist"),
+}  # fmt: skip
+"""The cameras whose images each part sees."""
 PARTS = ("detector", "planner", "world-model", "executor")
 Training = Callable[[Path, Path, Path, "TrainConfig"], bool]
 """Takes the folders of the data, the model and the checkpoints; True when the training is complete."""
@@ -26,7 +32,7 @@ Training = Callable[[Path, Path, Path, "TrainConfig"], bool]
 class TrainingOrder:
     """What is trained: ``what`` of :data:`PARTS` and, of an executor, the ``method``; ``base``: the folder
     below which data and models go; ``start``: weights to begin with; ``world_model``: the one that imagines
-    goals; ``workers``: processes that imagine them."""
+    goals; ``workers``: processes that imagine them; ``robot``: whose data it is."""
 
     what: str
     method: str
@@ -34,6 +40,7 @@ class TrainingOrder:
     start: Path | None = None
     world_model: Path | None = None
     workers: int | None = None
+    robot: str = "panda"
 
 
 def home() -> Path:
@@ -63,11 +70,24 @@ def recipe_of_method(recipe: Recipe, name: str) -> Recipe:
 
 
 def training_of(order: TrainingOrder, stage: TrainingStage, data: Path) -> Training:
-    """The function that trains ``order.what`` on ``data``; the goals of an executor are imagined first.
+    """The function that trains ``order.what`` on ``data``, and notes beside the weights which arm and cameras
+    they are for; the goals of an executor are imagined first.
 
     Raises:
         ConfigError: the weights to begin with, or the world model, are not there.
     """
+    train = _training_of(order, stage, data)
+
+    def noted(data: Path, out: Path, checkpoints: Path, config: TrainConfig) -> bool:
+        complete = train(data, out, checkpoints, config)
+        if complete:
+            write_trained_for(out, load_robot(order.robot), CAMERAS[order.what])
+        return complete
+
+    return noted
+
+
+def _training_of(order: TrainingOrder, stage: TrainingStage, data: Path) -> Training:
     what = order.what
     if what == "planner":
         from vista.planner.train import train_planner

@@ -13,6 +13,7 @@ from vista.files.resources import resource_roots
 from vista.graph.checks import writable_folder
 from vista.messages.plain_text import plain
 from vista.robot.contract import load_robot
+from vista.robot.model_fit import write_trained_for
 from vista.switcher import CalibratedSwitcher, SwitcherConfig
 from vista.switcher.calibrated import FEATURES
 from vista_bench.calibration import check, collect, fit, held_out, measured
@@ -61,5 +62,6 @@ def main(args: argparse.Namespace) -> int:
     for name, weight in zip((*FEATURES, "bias"), (*config.weights, config.bias), strict=True):
         print(f"  {name:14} {weight:8.3f}")
     CalibratedSwitcher(config).save_pretrained(out)
+    write_trained_for(out, load_robot(args.robot))
     print(f"threshold {config.threshold:.3f}, patience {config.patience}; saved to {plain(str(out))}")
     return 0

@@ -136,7 +136,7 @@ def _parsed(text: str, told: str) -> tuple[dict[str, int], object]:
 
 
 def _note_lines(node: yaml.Node, key: str, lines: dict[str, int]) -> None:
-    """Note in ``lines`` where each entry below ``node`` stands, which is called ``key``: "joints.elbow": 7."""
+    """Note in ``lines`` where each entry below ``node`` stands, which is called ``key``, by name."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if isinstance(name, yaml.ScalarNode):

@@ -35,8 +35,9 @@ VERSION = 2
 KEYS = (
     "version", "name", "kinematics", "base_frame", "end_effector", "ros_prefix", "joints", "home", "gripper",
     "workspace", "ik", "withdraw", "action_space", "control_hz", "state", "arm", "cameras", "places",
+    "accepts_models_of",
 )  # fmt: skip
-OPTIONAL = ("base_frame", "ros_prefix", "ik", "withdraw", "places")
+OPTIONAL = ("base_frame", "ros_prefix", "ik", "withdraw", "places", "accepts_models_of")
 JOINT_KEYS = ("limits", "continuous", "velocity", "wire", "sign", "offset_rad", "degrees")
 GRIPPER_KEYS = ("joint", "wire", "open", "closed", "width_m", "command")
 END_EFFECTOR_KEYS = ("site", "body", "position", "quat_wxyz")
@@ -331,6 +332,7 @@ def _spec(read: Reader, path: Path, given: object) -> RobotSpec:
             name: _place(read, f"places.{name}", read.text(name, "places"), place)
             for name, place in read.mapping(data.get("places"), "places").items()
         },
+        accepts_models_of=read.texts(data.get("accepts_models_of", []), "accepts_models_of", empty=True),
         withdraw=Withdraw(**{n: read.number(v, f"withdraw.{n}", 0.0, 2.0) for n, v in withdraw.items()}),
     )
 

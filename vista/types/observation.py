@@ -11,7 +11,8 @@ import numpy as np
 from vista import values
 from vista.errors import InvalidValueError
 from vista.types.arrays import F32, F64, U8, checked_images, set_field
-from vista.types.robot import ObjectKind, Pose
+from vista.types.pose import Pose
+from vista.types.robot import ObjectKind
 from vista.values import Value
 
 

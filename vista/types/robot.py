@@ -126,7 +126,8 @@ class RobotSpec(Value):
     ``ik_orientation_weight``: what a radian of error counts against a metre in inverse kinematics;
     ``ros_prefix``: stands before each joint's name on the wire; ``arm_command``, ``state``: ROS channels,
     read by the ROS side only; ``places`` {name: containers and drawers of its workplace}; ``withdraw``: how
-    the hand leaves a place.
+    the hand leaves a place; ``accepts_models_of``: names of other contracts of the same arm, whose models may
+    move this one, too.
 
     Derived: ``joint_names``; ``joint_lower``, ``joint_upper`` f64 (J,) [rad] (a continuous joint: -1000 and
     1000), ``joint_velocity`` f64 (J,) [rad/s].
@@ -149,6 +150,7 @@ class RobotSpec(Value):
     ik_orientation_weight: float = 0.3
     places: Mapping[str, Place] = field(default_factory=dict)
     withdraw: Withdraw = field(default_factory=Withdraw)
+    accepts_models_of: tuple[str, ...] = ()
     joint_names: tuple[str, ...] = field(init=False, repr=False)
     joint_lower: F64 = field(init=False, repr=False)
     joint_upper: F64 = field(init=False, repr=False)
@@ -183,6 +185,9 @@ class RobotSpec(Value):
             values.instance(f"RobotSpec.places[{values.shown(name)}]", place, Place)
         set_field(self, "places", values.read_only(dict(places)))
         set_field(self, "cameras", values.read_only(dict(cameras)))
+        others = values.sequence("RobotSpec.accepts_models_of", self.accepts_models_of)
+        names = tuple(values.text("RobotSpec.accepts_models_of", other, empty=False) for other in others)
+        set_field(self, "accepts_models_of", names)
 
     def _check_joints(self) -> None:
         joints = tuple(values.sequence("RobotSpec.joints", self.joints))

@@ -6,7 +6,7 @@ services that are called ``oracle``: for tests, and for tables that say so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from vista.types import (
     Done,
     Impossible,
     Observation,
-    Place,
     RobotSpec,
     Subgoal,
     Subtask,
@@ -76,12 +75,12 @@ class OracleGraphDetector(DetectorBase):
         return c.detections_from_msg(self._ask(Detect.Request()).detections)
 
 
-def policy(node: VistaNode, ref: str | None) -> Policy:
+def policy(node: VistaNode, ref: str | None, spec: RobotSpec) -> Policy:
     """The policy ``ref`` (see :mod:`vista.assembly.loading`); ``scripted`` asks the simulator's expert."""
-    return OraclePolicy(node) if ref == "scripted" else loading.load_policy(ref)
+    return OraclePolicy(node) if ref == "scripted" else loading.load_policy(ref, spec=spec)
 
 
-def switcher(ref: str | None, policy_ref: str, detector: Detector) -> Switcher:
+def switcher(ref: str | None, policy_ref: str, detector: Detector, spec: RobotSpec) -> Switcher:
     """The switcher ``ref``, which checks with ``detector`` where things are.
 
     ``scripted`` brings one that believes the policy and is in no hurry; so does a stand-in policy, unless
@@ -89,7 +88,7 @@ def switcher(ref: str | None, policy_ref: str, detector: Detector) -> Switcher:
     """
     if ref == "scripted" or (ref is None and policy_ref in ("scripted", "mock")):
         return CalibratedSwitcher(SwitcherConfig(stall_s=60.0, timeout_s=60.0))
-    return loading.load_switcher(ref, detector=detector)
+    return loading.load_switcher(ref, detector=detector, spec=spec)
 
 
 def detector(node: VistaNode, ref: str | None, spec: RobotSpec) -> Detector:
@@ -134,9 +133,9 @@ class LookingPlanner:
 
 
 def planner(
-    ref: str | None, detector: Detector | None, memory: PlanningMemory | None, places: Mapping[str, Place]
+    ref: str | None, detector: Detector | None, memory: PlanningMemory | None, spec: RobotSpec
 ) -> Planner:
     """The planner ``ref``; ``scripted`` goes by the sentence and by what ``detector`` sees, ``memory`` also
-    by what ``memory`` holds. ``places``: containers and drawers of the workplace."""
-    loaded = loading.load_planner(ref, detector=detector, memory=memory, places=places)
+    by what ``memory`` holds. ``spec``: the arm's contract, which names the containers of its workplace."""
+    loaded = loading.load_planner(ref, detector=detector, memory=memory, places=spec.places, spec=spec)
     return LookingPlanner(loaded, detector) if ref == "scripted" else loaded

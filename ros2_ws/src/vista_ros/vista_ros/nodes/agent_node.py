@@ -48,7 +48,7 @@ class AgentNode(VistaNode):
         self._peers = Peers(self, list(self.param("peers", peers)))
         detector = GraphDetector(self) if self.param("use_detector", True) else None
         memory = GraphMemory(self) if self.param("use_memory", True) else None
-        planner = stand_ins.planner(self.param("planner", "") or None, detector, memory, spec.places)
+        planner = stand_ins.planner(self.param("planner", "") or None, detector, memory, spec)
         self._robot = WatchingRobot(ObservationSource(self, spec, self._peers.lost), self.now_ns)
         self._world_model = GraphWorldModel(self, self._why_stop)
         self._parts = Parts(

@@ -50,8 +50,8 @@ class ExecutorNode(VistaNode):
         carry_m = float(self.param("carry_height_m", spec.withdraw.carry_m))
         self._parts = MotionParts(
             self._robot,
-            stand_ins.policy(self, policy_ref or None),
-            stand_ins.switcher(switcher_ref or None, policy_ref, GraphDetector(self)),
+            stand_ins.policy(self, policy_ref or None, spec),
+            stand_ins.switcher(switcher_ref or None, policy_ref, GraphDetector(self), spec),
             self._guard,
             MotionSettings(
                 execute_rows=int(self.param("execute_rows", 4)),

@@ -8,6 +8,7 @@ from typing import Any
 
 from vista.assembly import loading
 from vista.errors import VistaError
+from vista.robot.contract import load_robot
 from vista_msgs.action import ImagineSubgoal
 from vista_msgs.msg import Subgoal
 from vista_ros import conversions as c
@@ -28,7 +29,9 @@ class WorldModelNode(VistaNode):
         self._places, self._turn = GoalPlaces(PLACES), threading.Lock()
 
     def setup(self) -> None:
-        self._model = loading.load_world_model(self.param("world_model", "") or None)
+        self._model = loading.load_world_model(
+            self.param("world_model", "") or None, spec=load_robot(self.param("robot", "panda"))
+        )
         serve_goals(
             self, ImagineSubgoal, "imagine_subgoal", self._imagine, places=self._places,
             described=lambda goal: c.subtask_in_words(goal.subtask),
