@@ -23,6 +23,8 @@ CAMERAS = {
     "detector": ("front",), "planner": ("front",), "world-model": ("front",), "executor": ("front", "wrist"),
 }  # fmt: skip
 """The cameras whose images each part sees."""
+SHIPPED = ("detector", "planner", "world_model", "executor", "executor_long", "switcher")
+"""The folders of the models that ship and move an arm."""
 PARTS = ("detector", "planner", "world-model", "executor")
 Training = Callable[[Path, Path, Path, "TrainConfig"], bool]
 """Takes the folders of the data, the model and the checkpoints; True when the training is complete."""

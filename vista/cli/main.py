@@ -22,6 +22,7 @@ COMMANDS = {
     "down": ("down", "stop the nodes"),
     "bench": ("bench", "measure: success, speed, the scripted expert"),
     "teach": ("teach", "show what a thing looks like, so that the stack knows its name"),
+    "robot": ("robot", "check the contract of an arm"),
     "memory": ("memory", "look into a memory, write it out, read it in"),
     "train": ("train", "make data from seeds and train a part"),
     "calibrate": ("calibrate", "fit the switcher to an executor, on seeds for development"),
