@@ -26,7 +26,7 @@ from vista_msgs import msg as m
 from vista_ros import conversions as c
 from vista_ros.calls import Ended
 from vista_ros.client import episode_of
-from vista_ros.observation import GripperCommand
+from vista_ros.sensing.observation import GripperCommand
 
 pytestmark = pytest.mark.ros
 SPEC = load_robot("panda")

@@ -353,7 +353,7 @@ def bad_messages() -> list[tuple[str, Any]]:
     poisoned.position[0] = float("nan")
     return [
         ("image", short),
-        ("image", Image(encoding="mono8", height=1, width=1, step=1, data=b"0")),
+        ("image", Image(encoding="nv12", height=1, width=1, step=1, data=b"0")),
         ("image", Image(encoding="rgb8")),
         ("depth", c.image_to_msg(picture())),
         ("subgoal", unnamed),

@@ -33,9 +33,9 @@ from vista_msgs.srv import Recall
 from vista_ros import conversions as c
 from vista_ros.health import Latch, Mailbox, Meter
 from vista_ros.node_base import VistaNode
-from vista_ros.observation import GripperCommand, ObservationSource
 from vista_ros.peers import Peers
 from vista_ros.ros_robot import GraphGuard, RosRobot
+from vista_ros.sensing.observation import GripperCommand, ObservationSource
 
 pytestmark = pytest.mark.ros
 DOMAIN = free_domain()

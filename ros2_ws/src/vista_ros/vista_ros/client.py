@@ -26,8 +26,8 @@ from vista_msgs.srv import ResetScene, Scene, Truth
 from vista_ros import conversions as c
 from vista_ros.calls import ActionCall, Ended, NodeGoneError, RefusedError, RejectedError, Service
 from vista_ros.node_base import VistaNode
-from vista_ros.observation import IMAGE_QOS
 from vista_ros.peers import Peers
+from vista_ros.sensing.observation import IMAGE_QOS
 from vista_ros.spinning import Spinner
 
 # Nothing moves before the agent has taken a task: a busy machine may take its time. A dead node is known by

@@ -33,6 +33,7 @@ from vista_ros.spinning import Spinner
 
 CLOCK_STALL_S = 1.5
 LOOK_S = 1.2
+LOG_S = 1.0
 
 
 class VistaNode(LifecycleNode):
@@ -50,6 +51,7 @@ class VistaNode(LifecycleNode):
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.active = False
         self._last_error, self._warnings = "", {}
+        self._logged: dict[tuple[str, type[BaseException]], tuple[float, int]] = {}
         self._made: list[tuple[Callable[..., Any], Any]] = []
         self._clock_lock = threading.Lock()
         self._clock_ns, self._stalled_s, self._looked = -1, 0.0, time.monotonic()
@@ -148,10 +150,18 @@ class VistaNode(LifecycleNode):
                 self.get_logger().warning(text)
 
     def note_error(self, where: str, error: BaseException) -> str:
-        """Keep ``error`` for the diagnostics and log it; returns it in one line."""
+        """Keep ``error`` for the diagnostics and log it; returns it in one line. Of a stream of errors of
+        one kind from one place, one a second is logged."""
         text = describe(error)
         self._last_error = f"{where}: {text}"
-        self.get_logger().error(self._last_error)
+        kind, now = (where, type(error)), time.monotonic()
+        last, left_out = self._logged.get(kind, (-1e9, 0))
+        if now - last < LOG_S:
+            self._logged[kind] = (last, left_out + 1)
+            return text
+        self._logged[kind] = (now, 0)
+        more = f" (and {left_out} more since the last line)" if left_out else ""
+        self.get_logger().error(self._last_error + more)
         if not on_purpose(error):
             logging.getLogger(__name__).error("%s", self._last_error, exc_info=error)
         return text

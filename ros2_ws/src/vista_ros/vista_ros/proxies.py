@@ -49,7 +49,7 @@ from vista_ros import conversions as c
 from vista_ros.calls import ActionCall, Service
 from vista_ros.health import Latch
 from vista_ros.node_base import VistaNode
-from vista_ros.observation import ObservationSource
+from vista_ros.sensing.observation import ObservationSource
 
 # Nothing moves while the memory is searched or corrected: it has as long as the memory itself gives a search.
 FIND_S = 40.0

@@ -42,6 +42,7 @@ from vista_ros.conversions.dialogue import (
     question_from_msg,
     question_to_msg,
 )
+from vista_ros.conversions.encodings import ENCODINGS, image_of_compressed
 from vista_ros.conversions.events import event_from_msg, event_to_msg
 from vista_ros.conversions.finding import (
     Wanted,
@@ -112,6 +113,7 @@ from vista_ros.conversions.results import (
 )
 
 __all__ = [
+    "ENCODINGS",
     "HERE",
     "IDLE",
     "MOST_JOINT",
@@ -156,6 +158,7 @@ __all__ = [
     "guard_report_from_msg",
     "guard_report_to_msg",
     "image_from_msg",
+    "image_of_compressed",
     "image_to_msg",
     "joint_state_from_msg",
     "joint_state_to_msg",

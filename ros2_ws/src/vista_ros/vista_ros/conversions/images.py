@@ -9,6 +9,7 @@ from sensor_msgs.msg import Image
 
 from vista.errors import InvalidValueError
 from vista.types import F32, U8
+from vista_ros.conversions.encodings import rgb_of
 from vista_ros.conversions.primitives import time_to_msg
 
 
@@ -35,15 +36,13 @@ def image_to_msg(image: U8, stamp_ns: int = 0, frame: str = "", out: Image | Non
 
 
 def image_from_msg(msg: Image) -> U8:
-    """u8 (H, W, 3) RGB, read-only, of an ``rgb8`` or ``bgr8`` message. It shares the message's memory where
-    the layout allows: the message must not be written afterwards."""
-    if msg.encoding not in ("rgb8", "bgr8"):
-        raise InvalidValueError(
-            f"image {msg.header.frame_id!r}: encoding {msg.encoding!r}, expected rgb8 or bgr8"
-        )
-    image = _rows(msg, 3).reshape(msg.height, msg.width, 3)
-    if msg.encoding == "bgr8":
-        image = np.ascontiguousarray(image[..., ::-1])
+    """u8 (H, W, 3) RGB, read-only, of a message in any encoding of :data:`ENCODINGS`. It shares the message's
+    memory where the layout allows: the message must not be written afterwards.
+
+    Raises:
+        InvalidValueError: another encoding, or data that do not fit the size.
+    """
+    image = rgb_of(msg, _rows)
     image.setflags(write=False)
     return image
 
@@ -60,6 +59,8 @@ def depth_to_msg(depth: F32, stamp_ns: int = 0, frame: str = "", out: Image | No
 
 def depth_from_msg(msg: Image) -> F32:
     """f32 (H, W) [m], NaN invalid, of a ``32FC1`` [m] or ``16UC1`` [mm, 0 invalid] message."""
+    if msg.is_bigendian:
+        raise InvalidValueError(f"depth {msg.header.frame_id!r}: big-endian, expected little-endian")
     if msg.encoding == "32FC1":
         return np.ascontiguousarray(_rows(msg, 4)).view("<f4").astype(np.float32)
     if msg.encoding == "16UC1":
@@ -73,8 +74,6 @@ def depth_from_msg(msg: Image) -> F32:
 def _rows(msg: Image, pixel: int) -> U8:
     """The message's pixels as u8 (H, W * ``pixel``), without what pads each row."""
     used = msg.width * pixel
-    if msg.is_bigendian and pixel != 3:
-        raise InvalidValueError(f"image {msg.header.frame_id!r}: big-endian, expected little-endian")
     if msg.height == 0 or used == 0 or msg.step < used or len(msg.data) != msg.height * msg.step:
         raise InvalidValueError(
             f"image {msg.header.frame_id!r}: {len(msg.data)} bytes for {msg.width} x {msg.height} "

@@ -20,9 +20,9 @@ from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
 from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
-from vista_ros.observation import ObservationSource
 from vista_ros.peers import Peers
 from vista_ros.proxies import GraphDetector, GraphMemory, GraphPursuit, GraphWorldModel, WatchingRobot
+from vista_ros.sensing.observation import ObservationSource
 
 # A simulator on a busy machine may well miss some seconds. Where its clock stands nothing moves; that its
 # process is gone is known by other means, within a second.

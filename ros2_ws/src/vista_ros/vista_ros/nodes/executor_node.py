@@ -22,10 +22,10 @@ from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
 from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
-from vista_ros.observation import ObservationSource
 from vista_ros.peers import Peers
 from vista_ros.proxies import GraphDetector
 from vista_ros.ros_robot import GraphGuard, RosRobot
+from vista_ros.sensing.observation import ObservationSource
 
 GONE_S = 1.5  # a peer that is back within this time [s] only made the arm pause
 
@@ -72,6 +72,7 @@ class ExecutorNode(VistaNode):
     def _watch(self) -> None:
         silent = self._source.silent(1.0)
         self.warn("silent", f"holding still: no {silent}" if silent else "")
+        self.warn("drivers' clocks", self._source.clocks() or "")
         self.warn("peers", f"holding still: {lost}" if (lost := self._peers.lost()) else "")
 
     def _execute(self, handle: Any) -> ExecuteSubgoal.Result:

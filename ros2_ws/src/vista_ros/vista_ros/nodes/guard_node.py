@@ -17,7 +17,7 @@ from vista_msgs.msg import GuardStatus
 from vista_msgs.srv import Stop
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode, run_node
-from vista_ros.observation import ObservationSource
+from vista_ros.sensing.observation import ObservationSource
 
 SILENCE_S = 0.3  # without a command for so long nothing more is sent
 SEND_S = 0.3  # no trajectory lasts longer: the arm stops by itself

@@ -18,7 +18,7 @@ from vista_ros import conversions as c
 from vista_ros import stand_ins
 from vista_ros.health import Mailbox
 from vista_ros.node_base import VistaNode, run_node
-from vista_ros.observation import ObservationSource
+from vista_ros.sensing.observation import ObservationSource
 
 LESSONS_S = 5.0  # so often [s] the memory is asked what it was taught
 MOST_S = 60.0  # a request holds a thread of the node for so long at most

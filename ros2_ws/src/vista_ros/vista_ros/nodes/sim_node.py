@@ -24,7 +24,7 @@ from vista_msgs.srv import Detect, OracleAct, ResetScene, Truth
 from vista_ros import conversions as c
 from vista_ros.free_arm import FreeArm
 from vista_ros.node_base import VistaNode, run_node
-from vista_ros.observation import IMAGE_QOS
+from vista_ros.sensing.observation import IMAGE_QOS
 from vista_sim.oracle import Oracle
 from vista_sim.render import Camera
 from vista_sim.robot import SimRobot

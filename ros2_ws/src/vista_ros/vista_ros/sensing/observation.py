@@ -4,54 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from vista.errors import StaleObservationError
+from vista.errors import InvalidValueError, StaleObservationError
 from vista.robot.kinematics import Kinematics, matrix_to_pose
-from vista.types import F32, CommandKind, Observation, RobotSpec
+from vista.types import F32, U8, CommandKind, Observation, RobotSpec, Transport
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode
+from vista_ros.sensing.clock_offset import ClockOffsets
+from vista_ros.sensing.gripper_command import GripperCommand
+from vista_ros.sensing.joint_states import JointHistory
+from vista_ros.sensing.rectify import Rectifier, given_intrinsics, intrinsics_from_msg
 
 # Measured: reliable with depth 1 loses no 256 x 256 image and never queues old ones.
 IMAGE_QOS = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+# Best effort hears publishers of both kinds; most drivers of cameras publish best effort.
+SENSOR_QOS = QoSProfile(depth=2, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+JOINTS_QOS = QoSProfile(depth=20, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 # An image without joints this near in time [ns] belongs to no known pose.
 _APART_NS = 100_000_000
-
-
-class GripperCommand:
-    """The opening that is commanded at any time, from the trajectories for the gripper's controller.
-
-    A point holds from the one before it until it is due; the last one goes on.
-    """
-
-    def __init__(self) -> None:
-        self._points: deque[tuple[int, float]] = deque(maxlen=100)
-        self._lock = threading.Lock()
-
-    def add(self, arrived_ns: int, msg: c.ControllerCommand, spec: RobotSpec) -> None:
-        """Raises InvalidValueError for a command that is none of this gripper's; nothing is kept of it."""
-        told = c.gripper_points(msg, spec)
-        points = [
-            (arrived_ns + round(due_s * c.NS), float(opening))
-            for due_s, opening in zip(told.due_s, told.rows[:, 0], strict=True)
-        ]
-        with self._lock:  # a new trajectory replaces the rest of the last one
-            kept = [(due, value) for due, value in self._points if due <= arrived_ns]
-            self._points = deque([*kept, *points], maxlen=100)
-
-    def at(self, stamp_ns: int) -> float | None:
-        """The opening commanded at ``stamp_ns``; None before the first command."""
-        with self._lock:
-            for due, value in self._points:
-                if due >= stamp_ns:
-                    return value
-            return self._points[-1][1] if self._points else None
 
 
 class ObservationSource:
@@ -75,8 +51,9 @@ class ObservationSource:
         self._kinematics = Kinematics(spec)
         self._solving = threading.Lock()
         self._ready = threading.Condition()
-        self._images: dict[str, Image] = {}
-        self._joints: deque[c.JointReading] = deque(maxlen=50)
+        self._images: dict[str, Image | CompressedImage] = {}
+        self._joints = JointHistory(spec)
+        self._rectifiers: dict[str, Rectifier] = {}
         self._command = GripperCommand()
         self._cameras = tuple(spec.cameras) if cameras else ()
         self._names = {"joint states": f"joint states on {', '.join(map(repr, spec.state.topics))}"} | {
@@ -84,48 +61,72 @@ class ObservationSource:
             for camera in self._cameras
         }
         self._arrived = dict.fromkeys(self._names, -1e9)
+        self._clocks = ClockOffsets(self._names, spec.state.max_clock_offset_s)
         for topic in spec.state.topics:
-            node.subscribe(JointState, topic, self._on_joints, 10)
+            node.subscribe(JointState, topic, self._on_joints, JOINTS_QOS)
         with_arm = spec.gripper.command.kind is CommandKind.WITH_ARM
         command = spec.arm_command if with_arm else spec.gripper.command
         node.subscribe(c.command_type(command), command.topic, self._on_command, 10)
         for camera in self._cameras:
-            topic = spec.cameras[camera].channel.image
-            node.subscribe(Image, topic, lambda msg, name=camera: self._on_image(name, msg), IMAGE_QOS)
+            self._listen_to(camera)
+
+    def _listen_to(self, camera: str) -> None:
+        channel = self.spec.cameras[camera].channel
+        kind, topic = Image, channel.image
+        if channel.transport is Transport.COMPRESSED:
+            kind, topic = CompressedImage, f"{channel.image}/compressed"
+        self._node.subscribe(kind, topic, lambda msg: self._on_image(camera, msg), SENSOR_QOS)
+        given = given_intrinsics(self.spec.cameras[camera])
+        if given is not None:
+            self._rectifiers[camera] = Rectifier(given, self.spec.cameras[camera])
+        else:
+            self._node.subscribe(CameraInfo, channel.info, lambda msg: self._on_info(camera, msg), SENSOR_QOS)
 
     def _on_joints(self, msg: JointState) -> None:
-        reading = c.joint_state_from_msg(msg, self.spec)
+        stamp_ns, now_ns = c.time_from_msg(msg.header.stamp), self._node.now_ns()
         with self._ready:
-            if self._joints and reading.stamp_ns < self._joints[-1].stamp_ns:
-                self._joints.clear()  # the robot's clock was set back
-            self._joints.append(reading)
-            self._arrived["joint states"] = time.monotonic()
-            self._ready.notify_all()
+            if self._joints.add(msg):
+                self._clocks.note("joint states", stamp_ns, now_ns)
+                self._arrived["joint states"] = time.monotonic()
+                self._ready.notify_all()
 
-    def _on_image(self, camera: str, msg: Image) -> None:
+    def _on_image(self, camera: str, msg: Image | CompressedImage) -> None:
+        now_ns = self._node.now_ns()
         with self._ready:
             self._images[camera] = msg
+            self._clocks.note(camera, c.time_from_msg(msg.header.stamp), now_ns)
             self._arrived[camera] = time.monotonic()
             self._ready.notify_all()
+
+    def _on_info(self, camera: str, msg: CameraInfo) -> None:
+        found = intrinsics_from_msg(msg, camera)
+        with self._ready:
+            known = self._rectifiers.get(camera)
+            if known is None or not known.source.same(found):
+                self._rectifiers[camera] = Rectifier(found, self.spec.cameras[camera])
+                self._ready.notify_all()
 
     def _on_command(self, msg: c.ControllerCommand) -> None:
         if not isinstance(msg, JointTrajectory) or msg.points:
             self._command.add(self._node.now_ns(), msg, self.spec)
 
-    def _pick(self, newer_than_ns: int) -> tuple[c.JointReading, dict[str, Image]] | None:
-        """Images and the joints nearest to them, all newer than ``newer_than_ns``; the lock is held."""
-        if not self._joints:
+    def _pick(self, newer_than_ns: int) -> tuple[c.JointReading, dict[str, Image | CompressedImage]] | None:
+        """Images and the joints at their time, all newer than ``newer_than_ns``; the lock is held."""
+        last, now_ns = self._joints.newest(), self._node.now_ns()
+        if last is None:
             return None
         if not self._cameras:
-            last = self._joints[-1]
-            return (last, {}) if last.stamp_ns > newer_than_ns else None
-        if len(self._images) < len(self._cameras):
+            fresh = last.stamp_ns > newer_than_ns and not self._clocks.too_far_ahead(last.stamp_ns, now_ns)
+            return (last, {}) if fresh else None
+        if len(self._images) < len(self._cameras) or len(self._rectifiers) < len(self._cameras):
             return None
         stamps = [c.time_from_msg(image.header.stamp) for image in self._images.values()]
         if min(stamps) <= newer_than_ns or max(stamps) - min(stamps) > _APART_NS:
             return None
-        near = min(self._joints, key=lambda reading: abs(reading.stamp_ns - stamps[0]))
-        return (near, dict(self._images)) if abs(near.stamp_ns - stamps[0]) <= _APART_NS else None
+        near = self._joints.at(stamps[0], _APART_NS)
+        if near is None or self._clocks.too_far_ahead(max(*stamps, near.stamp_ns), now_ns):
+            return None
+        return near, dict(self._images)
 
     def wait(self, newer_than_ns: int = -1, timeout_s: float = 1.0) -> Observation:
         """The newest observation, newer than ``newer_than_ns`` [ns].
@@ -153,9 +154,14 @@ class ObservationSource:
             StaleObservationError: there are none yet.
         """
         with self._ready:
-            if not self._joints:
+            if (last := self._joints.newest()) is None:
                 raise StaleObservationError(f"no {self._names['joint states']} yet")
-            return self._joints[-1]
+            return last
+
+    def clocks(self) -> str | None:
+        """Which drivers' clocks are not this node's, and by how much; None: all are."""
+        with self._ready:
+            return self._clocks.told()
 
     def silent(self, for_s: float) -> str | None:
         """Which sources have said nothing for ``for_s`` [s]; None when all speak."""
@@ -163,10 +169,22 @@ class ObservationSource:
 
     def _silent_names(self, for_s: float) -> list[str]:
         now = time.monotonic()
-        return [self._names[k] for k, t in self._arrived.items() if now - t >= for_s]
+        silent = [self._told(key) for key, at in self._arrived.items() if now - at >= for_s]
+        infos = (
+            self.spec.cameras[name].channel.info for name in self._cameras if name not in self._rectifiers
+        )
+        return [*silent, *(f"camera_info on {info!r}" for info in infos)]
+
+    def _told(self, key: str) -> str:
+        """The source ``key`` in words, with the joints that it has not told."""
+        missing = self._joints.missing() if key == "joint states" else []
+        partly = 0 < len(missing) <= len(self.spec.joints)
+        return f"{self._names[key]} of {', '.join(missing)}" if partly else self._names[key]
 
     def _why(self, timeout_s: float) -> str:
         silent = self._silent_names(timeout_s) or self._silent_names(timeout_s / 2)
+        if not silent and (offset := self.clocks()) is not None:
+            return f"no fresh observation for {timeout_s:g} s: {offset}"
         if not silent:
             return f"no fresh observation for {timeout_s:g} s: images and joint states are not of one time"
         missing = f"no {', '.join(silent)} for {timeout_s:g} s"
@@ -175,7 +193,14 @@ class ObservationSource:
             return f"{missing}; the robot's clock stands still since {stalled:.1f} s"
         return missing
 
-    def _assemble(self, joints: c.JointReading, images: dict[str, Image]) -> Observation:
+    def _image(self, camera: str, msg: Image | CompressedImage) -> U8:
+        try:
+            image = c.image_from_msg(msg) if isinstance(msg, Image) else c.image_of_compressed(msg)
+            return self._rectifiers[camera](image)
+        except InvalidValueError as error:
+            raise StaleObservationError(f"camera {camera!r}: {error}") from error
+
+    def _assemble(self, joints: c.JointReading, images: dict[str, Image | CompressedImage]) -> Observation:
         stamp = min(
             (c.time_from_msg(image.header.stamp) for image in images.values()), default=joints.stamp_ns
         )
@@ -184,7 +209,7 @@ class ObservationSource:
             command = float(joints.gripper > 0.5)
         return Observation(
             stamp_ns=stamp,
-            images={name: c.image_from_msg(image) for name, image in images.items()},
+            images={name: self._image(name, image) for name, image in images.items()},
             joint_pos=joints.position,
             joint_vel=joints.velocity,
             gripper=joints.gripper,

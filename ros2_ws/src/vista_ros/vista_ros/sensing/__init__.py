@@ -1,0 +1,1 @@
+"""What the drivers of the arm and of its cameras tell, as observations."""
