@@ -23,7 +23,7 @@ from robomemory.embed.embedder import HashingEmbedder
 from robomemory.memory import RoboMemory
 from vista.cli import bench, calibrate, info
 from vista.cli import main as cli
-from vista.cli.words import Parser
+from vista.cli.shared.words import Parser
 from vista.errors import VistaError
 from vista.messages.plain_text import fit
 from vista_bench import report, suites, training_data

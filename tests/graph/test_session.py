@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from vista.cli import main, run_task
-from vista.cli.progress_view import ProgressView
+from vista.cli.shared.progress_view import ProgressView
 from vista.errors import VistaError
 from vista.graph import running
 from vista.graph.session import Interrupt, TaskRequest, carry_out, orderly

@@ -85,7 +85,7 @@ def test_where_since_when_and_who_of_a_task_in_the_simulator(tmp_path: Path):
 def test_where_since_when_and_who_of_a_demo(tmp_path: Path):
     pytest.importorskip("rclpy")
     pytest.importorskip("vista_msgs")
-    from vista.cli.scene_arguments import scene_of
+    from vista.cli.shared.scene_arguments import scene_of
     from vista.graph.running import free_domain
     from vista.graph.table import load_stack
 

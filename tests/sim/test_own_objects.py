@@ -289,7 +289,7 @@ def test_a_mesh_that_is_torn_or_hostile_is_named_when_it_is_read(tmp_path, name)
     raw, said = MESHES[name]
     (tmp_path / name).write_bytes(raw)
     path = written(tmp_path, "thing.yaml", f"{{shape: thing, mesh: {name}}}")
-    with pytest.raises(ConfigError, match=f"thing.yaml: mesh: .*{said}") as caught:
+    with pytest.raises(ConfigError, match=f"thing.yaml: line 1: mesh: .*{said}") as caught:
         load_object(path)
     assert "\n" not in str(caught.value)
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.fuzz.hostile import TEXTS
 from tests.vista.test_report import EMPTY, Page
 from vista.cli import info
-from vista.cli.progress_view import ProgressView
+from vista.cli.shared.progress_view import ProgressView
 from vista.errors import ConfigError, InvalidValueError
 from vista.events import Event, EventKind
 from vista.report import RunRecord, StageSpan, SubtaskRecord, load_record, render_page, write_page

@@ -11,8 +11,8 @@ import os
 import sys
 from collections.abc import Mapping
 
-from vista.cli.progress_view import ProgressView
-from vista.cli.scene_arguments import named_object, scene_of
+from vista.cli.shared.progress_view import ProgressView
+from vista.cli.shared.scene_arguments import named_object, scene_of
 from vista.cli.up import add_stack_arguments, place, stack_values
 from vista.errors import VistaError
 from vista.graph.checks import EXAMPLE, LONGEST_TASK_S, fraction, instruction_text, writable_folder

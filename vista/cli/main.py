@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from vista import __version__
-from vista.cli.words import Parser, readable
+from vista.cli.shared.words import Parser, readable
 from vista.errors import UnknownNameError, VistaError
 from vista.messages.plain_text import plain
 

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from vista.cli.demo import INSTRUCTION, add_task_arguments, task_limits
-from vista.cli.progress_view import ProgressView
+from vista.cli.shared.progress_view import ProgressView
 from vista.errors import VistaError
 from vista.graph.checks import INT64, instruction_text, ros_domain, ros_namespace, whole, writable_folder
 from vista.graph.running import find_running

@@ -10,7 +10,7 @@ import os
 import time
 import uuid
 
-from vista.cli.scene_arguments import scene_of
+from vista.cli.shared.scene_arguments import scene_of
 from vista.graph.checks import ros_domain, ros_namespace, writable_folder
 from vista.graph.processes import die_with_parent
 from vista.graph.running import Running, claimed, clear_killed, clear_old, free_domain, where
