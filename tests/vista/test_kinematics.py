@@ -131,3 +131,12 @@ def test_a_contract_that_does_not_fit_its_file_is_refused(tmp_path: Path):
     ):
         with pytest.raises(ConfigError, match=said):
             Kinematics(dataclasses.replace(spec, **change))
+
+
+def test_an_end_effector_may_stand_in_a_body(arm: Kinematics):
+    """The Panda's site, said as a place in the hand."""
+    end = EndEffector(body="hand", position=np.array([0, 0, 0.1034]))
+    other = Kinematics(dataclasses.replace(panda(), end_effector=end))
+    np.testing.assert_allclose(other.forward(panda().home), arm.forward(panda().home), atol=1e-12)
+    with pytest.raises(ConfigError, match="no body 'no_such' for the end effector; it has: hand, "):
+        Kinematics(dataclasses.replace(panda(), end_effector=EndEffector(body="no_such")))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 
 # MuJoCo chooses its OpenGL library when it is first imported, whoever imports it first.
 os.environ.setdefault("MUJOCO_GL", "egl")
@@ -21,8 +20,7 @@ except RuntimeError as error:
     raise ConfigError(f"{error}; expected egl, glfw, osmesa or off") from error
 import numpy as np
 
-from vista.files.yaml_file import existing
-from vista.messages.plain_text import plain
+from vista.robot.arm_model import arm_model
 from vista.types import F64, Pose, RobotSpec
 from vista.values import FAR_M, array
 
@@ -81,31 +79,36 @@ class Kinematics:
     Several threads may share it; they wait for each other.
 
     Args:
-        spec: The robot's contract; ``spec.kinematics`` names the MJCF file and ``spec.end_effector.site`` the
-            end-effector site in it.
+        spec: The robot's contract; ``spec.kinematics`` names the MJCF or URDF file and ``spec.end_effector``
+            the frame of the end effector in it.
 
     Raises:
-        ConfigError: the file is missing, is no MJCF, or lacks a joint or the site named in the contract.
+        ConfigError: the file is missing, is neither MJCF nor URDF, or lacks a joint, the site or the body
+            named in the contract.
     """
 
     def __init__(self, spec: RobotSpec) -> None:
-        existing(Path(spec.kinematics), f"robot {spec.name}: kinematics file")
         self.spec = spec
         try:
-            self.model = mujoco.MjModel.from_xml_path(spec.kinematics)
-        except (ValueError, mujoco.FatalError) as error:
-            told = f"robot {spec.name}: kinematics file {spec.kinematics}"
-            raise ConfigError(f"{told}: {plain(str(error), 300)}") from error
-        self._lock = threading.Lock()
-        # The solver needs no table: contacts and dynamics are never evaluated here.
+            # The solver needs no table: contacts and dynamics are never evaluated here.
+            end = spec.end_effector
+            self.model, self._site = arm_model(
+                spec.kinematics,
+                site=end.site,
+                body=end.body,
+                position=end.position,
+                quat_wxyz=end.quat_wxyz,
+            )
+        except ConfigError as error:
+            raise ConfigError(f"robot {spec.name}: {error}") from error
         try:
             self._qpos = np.array([self.model.joint(j).qposadr[0] for j in spec.joint_names])
-            self._site = self.model.site(spec.end_effector.site).id
         except KeyError as error:
             raise ConfigError(f"robot {spec.name}: {spec.kinematics}: {error.args[0]}") from error
+        self._lock = threading.Lock()
         self._config = mink.Configuration(self.model)
         self._task = mink.FrameTask(
-            spec.end_effector.site,
+            self.model.site(self._site).name,
             "site",
             position_cost=1.0,
             orientation_cost=spec.ik_orientation_weight,
