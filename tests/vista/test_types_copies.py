@@ -19,7 +19,7 @@ from tests.fuzz.test_values import COPIES, USUAL, check_locked
 from tests.mocks import mock_spec
 from vista import types as words
 from vista.errors import InvalidValueError, NonFiniteActionError, UnknownNameError
-from vista.robot.contract import load_robot
+from vista.robot.contract import known_robots, load_robot
 from vista.types import (
     ActionChunk,
     ActionSpace,
@@ -66,7 +66,7 @@ def test_errors_cross_processes(protocol: int):
     for again in (pickle.loads(pickle.dumps(told.value, protocol)), copy.deepcopy(told.value)):
         assert type(again) is UnknownNameError
         assert str(again) == str(told.value)
-        assert (again.kind, again.name, again.known) == ("robot", "no such robot", ("panda",))
+        assert (again.kind, again.name, again.known) == ("robot", "no such robot", tuple(known_robots()))
 
 
 def test_nothing_of_a_copy_can_be_changed():
