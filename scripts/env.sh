@@ -6,12 +6,12 @@ _site=$(compgen -G "$_root/.venv/lib/python3.1[12]" | head -n 1)
 _site=lib/${_site##*/}/site-packages
 
 export VIRTUAL_ENV=$_root/.venv PATH=$_root/.venv/bin:$PATH
-export AMENT_PREFIX_PATH=$_ws/vista_ros:$_ws/vista_msgs:$_root/.venv
-export CMAKE_PREFIX_PATH=$_ws/vista_msgs:$_root/.venv
+export AMENT_PREFIX_PATH=$_ws/vista_ros:$_ws/vista_msgs:$_ws/control_msgs:$_root/.venv
+export CMAKE_PREFIX_PATH=$_ws/vista_msgs:$_ws/control_msgs:$_root/.venv
 # The nodes' sources come first, so that an edit needs no build; nothing of another ROS may follow.
-export PYTHONPATH=$_root/ros2_ws/src/vista_ros:$_ws/vista_msgs/$_site:$_ws/vista_ros/$_site
+export PYTHONPATH=$_root/ros2_ws/src/vista_ros:$_ws/vista_msgs/$_site:$_ws/control_msgs/$_site:$_ws/vista_ros/$_site
 _libs=$(tr ':' '\n' <<<"${LD_LIBRARY_PATH:-}" | grep -v -e '^$' -e '^/opt/ros/' -e "^$_root/" | paste -sd: || true)
-export LD_LIBRARY_PATH=$_ws/vista_msgs/lib${_libs:+:$_libs}
+export LD_LIBRARY_PATH=$_ws/vista_msgs/lib:$_ws/control_msgs/lib${_libs:+:$_libs}
 unset _ROS_WHEELS_BOOTSTRAP_COMPLETE  # else a Python would skip adding the libraries of the ROS wheels
 
 export ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3

@@ -19,13 +19,13 @@ die() { printf 'set-up: %s\n' "$*" >&2 && exit 1; }
 
 inputs_hash() {
   local src=ros2_ws/src
-  find constraints.txt requirements-ros.txt pyproject.toml setup.py scripts/{setup.sh,ros_prefix.py} "$src/vista_msgs" \
+  find constraints.txt requirements-ros.txt pyproject.toml setup.py scripts/{setup.sh,ros_prefix.py} "$src/vista_msgs" ros2_ws/wheels_only \
     "$src/vista_ros"/{package.xml,setup.py,setup.cfg,resource} -type f -not -path '*/__pycache__/*' -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum | cat - <(echo "$ROOT") | sha256sum | cut -d ' ' -f 1
 }
 
 up_to_date() {
-  [[ -x $VENV/bin/vista && -d ros2_ws/install/vista_msgs && -d ros2_ws/install/vista_ros && -f $STAMP ]] &&
+  [[ -x $VENV/bin/vista && -d ros2_ws/install/vista_msgs && -d ros2_ws/install/control_msgs && -d ros2_ws/install/vista_ros && -f $STAMP ]] &&
     [[ $(<"$STAMP") == "$(inputs_hash)" ]]
 }
 
@@ -138,7 +138,7 @@ wheels_environment() {
   touch "$VENV/COLCON_IGNORE"
   "$VENV/bin/python" scripts/ros_prefix.py "$VENV"
   say "messages and nodes (the first time: about a minute)"
-  build_workspace "$VENV" ros2_ws --base-paths src
+  build_workspace "$VENV" ros2_ws --base-paths src wheels_only
   inputs_hash >"$STAMP"
   say "ready"
 }
@@ -191,6 +191,7 @@ ros_environment() {
   pip_install "$venv" "the packages" -c "$limits" "${wanted[@]}" colcon-common-extensions 'setuptools<80'
   install_repository "$venv"
   say "workspace (messages, nodes, libraries)"
+  [[ -d /opt/ros/$distro/share/control_msgs ]] || apt_install "ros-$distro-control-msgs"
   build_workspace "$venv" .venv-ros/ws --symlink-install
   say "ready. In every new shell:"
   printf '  source %s\n' "/opt/ros/$distro/setup.bash" "$venv/bin/activate" "$venv/ws/install/local_setup.bash"

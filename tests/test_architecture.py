@@ -43,7 +43,7 @@ MEMORY_BRIDGE = "vista.planner.symbolic"
 # Parts that read the simulator's truth are loaded by reference: only what stands in for an arm, and the
 # benches and commands that lay out scenes, import the simulator.
 SIMULATOR_USERS = ("vista_sim", "vista_bench", "vista.cli", "vista_ros")
-ROS = {"rclpy", "launch", "launch_ros", "ament_index_python", "vista_msgs", "vista_ros"}
+ROS = {"rclpy", "launch", "launch_ros", "ament_index_python", "control_msgs", "vista_msgs", "vista_ros"}
 NETWORK = {
     "aiohttp", "fsspec", "ftplib", "http", "httpx", "huggingface_hub", "openai", "requests", "smtplib",
     "socket", "socketserver", "ssl", "urllib.request", "urllib3", "websockets", "xmlrpc", "zmq",

@@ -72,8 +72,7 @@ def test_gripper_command_is_what_holds_at_a_time():
     command = GripperCommand()
     assert command.at(0) is None
     row = ActionChunk(np.array([[0] * 7 + [1.0], [0] * 7 + [0.0]]), 0.1, ActionSpace.JOINT_POSITION, 0)
-    _, msg = c.controller_commands(row, SPEC)
-    command.add(1_000_000_000, msg, SPEC)
+    command.add(1_000_000_000, row)
     assert [command.at(int(t * 1e9)) for t in (1.05, 1.15, 9.0)] == [1.0, 0.0, 0.0]
 
 

@@ -28,6 +28,7 @@ from vista.types import (
     Transport,
     Withdraw,
 )
+from vista.types.channels import ACTIONS
 from vista.types.robot import ARM_COMMANDS
 from vista.values import shown
 
@@ -41,7 +42,7 @@ OPTIONAL = ("base_frame", "ros_prefix", "ik", "withdraw", "places", "accepts_mod
 JOINT_KEYS = ("limits", "continuous", "velocity", "wire", "sign", "offset_rad", "degrees")
 GRIPPER_KEYS = ("joint", "wire", "open", "closed", "width_m", "command")
 END_EFFECTOR_KEYS = ("site", "body", "position", "quat_wxyz")
-COMMAND_KEYS = ("kind", "topic", "velocities")
+COMMAND_KEYS = ("kind", "topic", "action", "velocities", "max_effort")
 STATE_KEYS = ("topics", "max_clock_offset_s")
 WITHDRAW_KEYS = ("height_m", "carry_m", "aside_m")
 CAMERA_KEYS = (
@@ -186,13 +187,20 @@ def _command(read: Reader, key: str, value: object, kinds: Sequence[CommandKind]
     velocities = _flag(read, f"{key}.velocities", entry.get("velocities", False))
     if velocities and kind is not CommandKind.JOINT_TRAJECTORY:
         raise read.fail(f"{key}.velocities", f"true, but a command of kind {kind} holds positions only")
+    address = "action" if kind in ACTIONS else "topic"
+    allowed = () if kind is CommandKind.WITH_ARM else (address,)
+    for other in ("topic", "action"):
+        if other in entry and other not in allowed:
+            instead = f"expected `{address}`" if allowed else "it goes with the command of the arm"
+            raise read.fail(f"{key}.{other}", f"a command of kind {kind} has none; {instead}")
+    if "max_effort" in entry and kind not in ACTIONS:
+        raise read.fail(f"{key}.max_effort", f"a command of kind {kind} has none; an action's goal has")
     if kind is CommandKind.WITH_ARM:
-        if "topic" in entry:
-            raise read.fail(f"{key}.topic", "a gripper of kind with_arm has none: it is told with the arm")
         return CommandChannel(kind, "")
-    if "topic" not in entry:
-        raise read.fail(key, "`topic` is missing")
-    return CommandChannel(kind, _topic(read, f"{key}.topic", entry["topic"]), velocities)
+    if address not in entry:
+        raise read.fail(key, f"`{address}` is missing")
+    effort = read.number(entry.get("max_effort", 0.0), f"{key}.max_effort", 0.0, 1e4)
+    return CommandChannel(kind, _topic(read, f"{key}.{address}", entry[address]), velocities, effort)
 
 
 def _gripper(read: Reader, value: object, joints: Sequence[JointSpec]) -> GripperSpec:

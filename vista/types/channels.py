@@ -16,26 +16,42 @@ from vista.values import Value
 
 class CommandKind(StrEnum):
     """What a controller takes: a ``trajectory_msgs/JointTrajectory``; positions as a
-    ``std_msgs/Float64MultiArray``; or, for a gripper, the last column of the arm's own command."""
+    ``std_msgs/Float64MultiArray``; or, for a gripper, the last column of the arm's own command, or a goal of
+    one of the actions ``GripperCommand`` and ``ParallelGripperCommand`` of ``control_msgs``."""
 
     JOINT_TRAJECTORY = "joint_trajectory"
     FORWARD_POSITION = "forward_position"
     WITH_ARM = "with_arm"
+    GRIPPER_COMMAND = "gripper_command"
+    PARALLEL_GRIPPER_COMMAND = "parallel_gripper_command"
+
+
+ACTIONS = frozenset((CommandKind.GRIPPER_COMMAND, CommandKind.PARALLEL_GRIPPER_COMMAND))
+"""The kinds that are an action."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandChannel:
-    """Where commands go: to ``topic``. ``velocities``: the points of a trajectory carry velocities, so that
-    the controller does not change its speed in steps."""
+    """Where commands go: to ``topic``, which of an action is its name. ``velocities``: the points of a
+    trajectory carry velocities, so that the controller does not change its speed in steps. ``max_effort``:
+    of an action's goals, in the driver's unit [N or N m]; 0 leaves it to the driver."""
 
     kind: CommandKind = CommandKind.JOINT_TRAJECTORY
     topic: str = "joint_trajectory"
     velocities: bool = False
+    max_effort: float = 0.0
 
     def __post_init__(self) -> None:
         set_field(self, "kind", values.word("CommandChannel.kind", self.kind, CommandKind))
         values.text("CommandChannel.topic", self.topic, empty=self.kind is CommandKind.WITH_ARM)
         set_field(self, "velocities", values.flag("CommandChannel.velocities", self.velocities))
+        effort = values.number("CommandChannel.max_effort", self.max_effort, 0.0, 1e4)
+        set_field(self, "max_effort", effort)
+
+    @property
+    def is_action(self) -> bool:
+        """Whether commands are goals of an action."""
+        return self.kind in ACTIONS
 
 
 @dataclass(frozen=True, slots=True)

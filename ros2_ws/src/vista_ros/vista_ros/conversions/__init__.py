@@ -24,6 +24,10 @@ from vista_ros.conversions.commands import (
     chunk_to_msg,
     command_type,
     controller_commands,
+    gripper_action_type,
+    gripper_goal,
+    gripper_goal_ended_well,
+    gripper_goal_opening,
     gripper_points,
 )
 from vista_ros.conversions.detections import (
@@ -148,6 +152,10 @@ __all__ = [
     "evidence_to_msg",
     "failure_from_msg",
     "failure_to_msg",
+    "gripper_action_type",
+    "gripper_goal",
+    "gripper_goal_ended_well",
+    "gripper_goal_opening",
     "gripper_points",
     "ground_from_msg",
     "ground_to_msg",

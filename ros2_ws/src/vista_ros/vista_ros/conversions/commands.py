@@ -6,7 +6,10 @@ from array import array
 from dataclasses import dataclass
 
 import numpy as np
+from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Duration
+from control_msgs.action import GripperCommand, ParallelGripperCommand
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -15,6 +18,7 @@ from vista.types import F64, ActionChunk, ActionSpace, CommandChannel, CommandKi
 from vista_ros.conversions.primitives import NS, time_from_msg, time_to_msg
 
 ControllerCommand = JointTrajectory | Float64MultiArray
+GripperGoal = GripperCommand.Goal | ParallelGripperCommand.Goal
 
 
 def command_type(channel: CommandChannel) -> type[ControllerCommand]:
@@ -67,8 +71,9 @@ def controller_commands(
     chunk: ActionChunk, spec: RobotSpec
 ) -> tuple[ControllerCommand, ControllerCommand | None]:
     """A JOINT_POSITION chunk as what the arm's and the gripper's controllers take, in their own names and
-    units; None: the gripper goes with the arm. Trajectories start when they arrive (stamp 0), as a controller
-    drops points that are due in its past. A forward controller has no time: it gets the first row."""
+    units; None: the gripper goes with the arm, or is told by an action. Trajectories start when they arrive
+    (stamp 0), as a controller drops points that are due in its past. A forward controller has no time: it
+    gets the first row."""
     rows = chunk.actions.astype(np.float64)
     arm = np.column_stack(
         [[joint.to_wire(float(v)) for v in rows[:, i]] for i, joint in enumerate(spec.joints)]
@@ -78,10 +83,54 @@ def controller_commands(
     if spec.gripper.command.kind is CommandKind.WITH_ARM:
         both = np.concatenate([arm, gripper], axis=1)
         return _command(spec.arm_command, [*names, spec.gripper_wire], both, chunk.dt_s), None
+    if spec.gripper.command.is_action:
+        return _command(spec.arm_command, names, arm, chunk.dt_s), None
     return (
         _command(spec.arm_command, names, arm, chunk.dt_s),
         _command(spec.gripper.command, [spec.gripper_wire], gripper, chunk.dt_s),
     )
+
+
+def gripper_action_type(channel: CommandChannel) -> type[GripperCommand] | type[ParallelGripperCommand]:
+    """The action that a gripper's controller serves."""
+    return GripperCommand if channel.kind is CommandKind.GRIPPER_COMMAND else ParallelGripperCommand
+
+
+def gripper_goal(spec: RobotSpec, opening: float) -> GripperGoal:
+    """The goal of the gripper's action for ``opening`` [0, 1]."""
+    channel, value = spec.gripper.command, spec.gripper.value(opening)
+    if channel.kind is CommandKind.GRIPPER_COMMAND:
+        goal = GripperCommand.Goal()
+        goal.command.position, goal.command.max_effort = value, channel.max_effort
+        return goal
+    efforts = [channel.max_effort] if channel.max_effort else []
+    return ParallelGripperCommand.Goal(
+        command=JointState(name=[spec.gripper_wire], position=[value], effort=efforts)
+    )
+
+
+def gripper_goal_opening(goal: GripperGoal, spec: RobotSpec) -> float:
+    """The opening [0, 1] of a goal of the gripper's action.
+
+    Raises:
+        InvalidValueError: not one finite position, or one of another joint.
+    """
+    if isinstance(goal, GripperCommand.Goal):
+        told = [goal.command.position]
+    else:
+        told = list(goal.command.position)
+        if list(goal.command.name) not in ([], [spec.gripper_wire]):
+            raise InvalidValueError(
+                f"gripper goal for {list(goal.command.name)}; expected {spec.gripper_wire}"
+            )
+    if len(told) != 1 or not np.isfinite(told[0]):
+        raise InvalidValueError(f"gripper goal: {told[:5]}, expected one finite position")
+    return float(np.clip(spec.gripper.opening(told[0]), 0.0, 1.0))
+
+
+def gripper_goal_ended_well(status: int, result: object) -> bool:
+    """Whether a goal of the gripper's action was reached, or ended at a thing between the fingers."""
+    return status == GoalStatus.STATUS_SUCCEEDED or bool(getattr(result, "stalled", False))
 
 
 def _command(channel: CommandChannel, names: list[str], rows: F64, dt_s: float) -> ControllerCommand:

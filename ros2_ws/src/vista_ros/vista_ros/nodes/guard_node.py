@@ -12,10 +12,11 @@ from trajectory_msgs.msg import JointTrajectory
 from vista.errors import StaleObservationError
 from vista.guard import SafetyGuard, load_limits
 from vista.robot.contract import load_robot
-from vista.types import ActionChunk, ActionSpace, CommandKind, Decision, Verdict
+from vista.types import ActionChunk, ActionSpace, Decision, Verdict
 from vista_msgs.msg import GuardStatus
 from vista_msgs.srv import Stop
 from vista_ros import conversions as c
+from vista_ros.commanding.controllers import Controllers
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.sensing.observation import ObservationSource
 
@@ -41,11 +42,9 @@ class GuardNode(VistaNode):
         self._guard = SafetyGuard(
             self._spec, limits, clock_ns=self.now_ns, forward=lambda q: self._joints.forward(q)[:3, 3]
         )
-        make, arm, gripper = self.create_publisher, self._spec.arm_command, self._spec.gripper.command
-        self._arm = self.owns(make(c.command_type(arm), arm.topic, 1), self.destroy_publisher)
-        self._gripper = None  # the gripper may go with the arm
-        if gripper.kind is not CommandKind.WITH_ARM:
-            self._gripper = self.owns(make(c.command_type(gripper), gripper.topic, 1), self.destroy_publisher)
+        self._controllers = Controllers(self, self._spec)
+        make = self.create_publisher
+        self._sent = self.owns(make(JointTrajectory, "guard/command", 1), self.destroy_publisher)
         self._status = self.owns(make(GuardStatus, "guard/status", 10), self.destroy_publisher)
         self._last = c.GuardReport(0, Decision.HOLD, c.IDLE, "no command yet")
         self._commanded = -1e9
@@ -70,17 +69,19 @@ class GuardNode(VistaNode):
             return Verdict(Decision.HOLD, "command", self.note_error("executor/command", error), None)
         except StaleObservationError as error:
             return Verdict(Decision.HOLD, "joint_states", str(error), None)
-        return self._guard.check(chunk, obs)
+        verdict = self._guard.check(chunk, obs)
+        if verdict.chunk is not None and (missing := self._controllers.missing()) is not None:
+            return Verdict(Decision.HOLD, "controllers", f"nothing is sent: {missing}", None)
+        return verdict
 
     def _send(self, chunk: ActionChunk) -> None:
-        arm, gripper = c.controller_commands(chunk, self._spec)
-        self._arm.publish(arm)
-        if self._gripper is not None:
-            self._gripper.publish(gripper)
+        self._controllers.send(chunk)
+        self._sent.publish(c.chunk_to_msg(chunk, self._spec))
         self.meter.add("sent")
 
     def _hold(self) -> None:
         """Have the arm hold where it is, instead of going on to the end of what it has."""
+        self._controllers.halt_gripper()
         try:
             obs = self._joints.wait(timeout_s=JOINTS_S)
         except StaleObservationError:

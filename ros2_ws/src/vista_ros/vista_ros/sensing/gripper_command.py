@@ -1,30 +1,28 @@
-"""Which opening the gripper was told, from the commands to its controller."""
+"""Which opening the gripper was told, from what the guard sends."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 
-from vista.types import RobotSpec
-from vista_ros import conversions as c
+from vista.types import ActionChunk
 
 
 class GripperCommand:
     """The opening that is commanded at any time.
 
-    A point of a trajectory holds from the one before it until it is due; the last one goes on.
+    A row holds from the one before it until it is due; the last one goes on.
     """
 
     def __init__(self) -> None:
         self._points: deque[tuple[int, float]] = deque(maxlen=100)
         self._lock = threading.Lock()
 
-    def add(self, arrived_ns: int, msg: c.ControllerCommand, spec: RobotSpec) -> None:
-        """Raises InvalidValueError for a command that is none of this gripper's; nothing is kept of it."""
-        told = c.gripper_points(msg, spec)
+    def add(self, arrived_ns: int, sent: ActionChunk) -> None:
+        """The guard sent ``sent`` (JOINT_POSITION), which arrived at ``arrived_ns``."""
         points = [
-            (arrived_ns + round(due_s * c.NS), float(opening))
-            for due_s, opening in zip(told.due_s, told.rows[:, 0], strict=True)
+            (arrived_ns + round(t * sent.dt_s * 1e9), float(opening))
+            for t, opening in enumerate(sent.actions[:, -1], start=1)
         ]
         with self._lock:  # a new command replaces the rest of the last one
             kept = [(due, value) for due, value in self._points if due <= arrived_ns]

@@ -13,7 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import InvalidValueError, StaleObservationError
 from vista.robot.kinematics import Kinematics, matrix_to_pose
-from vista.types import F32, U8, CommandKind, Observation, RobotSpec, Transport
+from vista.types import F32, U8, Observation, RobotSpec, Transport
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode
 from vista_ros.sensing.clock_offset import ClockOffsets
@@ -64,9 +64,7 @@ class ObservationSource:
         self._clocks = ClockOffsets(self._names, spec.state.max_clock_offset_s)
         for topic in spec.state.topics:
             node.subscribe(JointState, topic, self._on_joints, JOINTS_QOS)
-        with_arm = spec.gripper.command.kind is CommandKind.WITH_ARM
-        command = spec.arm_command if with_arm else spec.gripper.command
-        node.subscribe(c.command_type(command), command.topic, self._on_command, 10)
+        node.subscribe(JointTrajectory, "guard/command", self._on_sent, 10)
         for camera in self._cameras:
             self._listen_to(camera)
 
@@ -106,9 +104,8 @@ class ObservationSource:
                 self._rectifiers[camera] = Rectifier(found, self.spec.cameras[camera])
                 self._ready.notify_all()
 
-    def _on_command(self, msg: c.ControllerCommand) -> None:
-        if not isinstance(msg, JointTrajectory) or msg.points:
-            self._command.add(self._node.now_ns(), msg, self.spec)
+    def _on_sent(self, msg: JointTrajectory) -> None:
+        self._command.add(self._node.now_ns(), c.chunk_from_msg(msg, self.spec))
 
     def _pick(self, newer_than_ns: int) -> tuple[c.JointReading, dict[str, Image | CompressedImage]] | None:
         """Images and the joints at their time, all newer than ``newer_than_ns``; the lock is held."""

@@ -1,0 +1,1 @@
+"""How the guard speaks to the controllers of the arm and of the gripper."""

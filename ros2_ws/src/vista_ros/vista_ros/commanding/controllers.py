@@ -1,0 +1,50 @@
+"""The controllers of the arm and of its gripper, as the guard speaks to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vista.types import ActionChunk, CommandChannel, CommandKind, RobotSpec
+from vista_ros import conversions as c
+from vista_ros.commanding.gripper_action import GripperAction
+from vista_ros.node_base import VistaNode
+
+
+class Controllers:
+    """Sends chunks on the channels of the contract, once every controller is there."""
+
+    def __init__(self, node: VistaNode, spec: RobotSpec) -> None:
+        self._node, self._spec = node, spec
+        channel = spec.gripper.command
+        self._arm = self._publisher(spec.arm_command)
+        self._action = GripperAction(node, spec) if channel.is_action else None
+        alone = not channel.is_action and channel.kind is not CommandKind.WITH_ARM
+        self._gripper = self._publisher(channel) if alone else None
+
+    def _publisher(self, channel: CommandChannel) -> Any:
+        out = self._node.create_publisher(c.command_type(channel), channel.topic, 1)
+        return self._node.owns(out, self._node.destroy_publisher)
+
+    def missing(self) -> str | None:
+        """Which controllers are not there, by their topics or actions; None when all are."""
+        missing = []
+        for name, out in (("arm", self._arm), ("gripper", self._gripper)):
+            if out is not None and not out.get_subscription_count():
+                missing.append(f"nobody subscribes to {out.topic_name!r}, the command of the {name}")
+        if self._action is not None and not self._action.ready():
+            missing.append(f"nobody serves the action {self._action.name!r} of the gripper")
+        return "; ".join(missing) or None
+
+    def send(self, chunk: ActionChunk) -> None:
+        """Send ``chunk`` (JOINT_POSITION). An action is told of the first opening, when it is another one."""
+        arm, gripper = c.controller_commands(chunk, self._spec)
+        self._arm.publish(arm)
+        if self._gripper is not None:
+            self._gripper.publish(gripper)
+        if self._action is not None:
+            self._action.send(float(chunk.actions[0, -1]))
+
+    def halt_gripper(self) -> None:
+        """Have a gripper that an action moves stand still; one that holds a thing goes on holding it."""
+        if self._action is not None:
+            self._action.halt()
