@@ -4,7 +4,8 @@
 """
 
 from vista.graph.launching import launch_description
+from vista.graph.table import ArmKind
 
 
 def generate_launch_description():
-    return launch_description(sim=True)
+    return launch_description(ArmKind.SIM)

@@ -15,7 +15,9 @@ export LD_LIBRARY_PATH=$_ws/vista_msgs/lib:$_ws/control_msgs/lib${_libs:+:$_libs
 unset _ROS_WHEELS_BOOTSTRAP_COMPLETE  # else a Python would skip adding the libraries of the ROS wheels
 
 export ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3
-# Loopback only, unless told otherwise. Jazzy reads the first name, Kilted the second.
+# Loopback only, unless told otherwise. Jazzy reads the first name, Kilted the second. Beside a real arm's drivers
+# `vista up --real` takes back what was set here.
+[[ -n ${ROS_AUTOMATIC_DISCOVERY_RANGE:-}${FASTRTPS_DEFAULT_PROFILES_FILE:-}${FASTDDS_DEFAULT_PROFILES_FILE:-} ]] || export VISTA_LOOPBACK=1
 export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}
 export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$_root/config/ros/loopback.xml}
 export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$FASTRTPS_DEFAULT_PROFILES_FILE}

@@ -109,7 +109,10 @@ def test_instructions(command: str, instruction: str, sentence: str, capsys: pyt
         (["--nodes", "gard"], "unknown node 'gard'; known: sim, guard"),
         (["--nodes", ""], "unknown node ''"),
         (["--nodes", "sim", "guard", "sim"], "--nodes: 'sim' is named 2 times"),
-        (["--real", "--nodes", "sim"], "--nodes: 'sim' is the simulated arm"),
+        (
+            ["--real", "--nodes", "sim"],
+            "--nodes: 'sim' is the arm of another graph; a real arm",
+        ),
         (["--seed=-3"], "--seed: '-3', expected"),
         (["--seed=many"], "seed: 'many', expected int"),
         (["--seed=9223372036854775808"], "seed: '9223372036854775808', expected int"),

@@ -198,7 +198,7 @@ def test_parameters(tried: Tried):
     from rcl_interfaces.srv import SetParameters
 
     names = {
-        "perception": "rate_hz", "sim": "silent_camera", "executor": "execute_rows", "agent": "timeout_s"
+        "perception": "rate_hz", "sim": "camera_faults", "executor": "execute_rows", "agent": "timeout_s"
     }  # fmt: skip
     calls = {
         node: Service(tried.client.node, SetParameters, f"{node}/set_parameters", node) for node in names
@@ -214,6 +214,6 @@ def test_parameters(tried: Tried):
 
     values = st.tuples(st.sampled_from(sorted(names)), parameters)
     explore("services of the running graph", values, check, 100, shrink=False)
-    quiet = Parameter(name="silent_camera", value=ParameterValue(type=4, string_value=""))
+    quiet = Parameter(name="camera_faults", value=ParameterValue(type=4, string_value=""))
     calls["sim"](SetParameters.Request(parameters=[quiet]), ANSWER_S)
     tried.still_works()

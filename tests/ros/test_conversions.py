@@ -123,6 +123,7 @@ DETECTION = Detection("blue mug", 0.875, np.array([0.1, 0.2, 0.3, 0.4]), np.arra
 SAMPLES: dict[str, list[Any]] = {
     "time": [0, STAMP],
     "image": [picture(), np.asfortranarray(picture()), picture()[::2, ::-1]],
+    "compressed": [np.full((16, 8, 3), 128, np.uint8)],  # a JPEG keeps one colour as it is
     "depth": [DEPTH],
     "pose": [POSE],
     "joint_state": [

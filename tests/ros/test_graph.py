@@ -137,7 +137,7 @@ def test_camera_that_stops_is_named_and_the_arm_holds(client: GraphClient):
     arm, task = ArmWatch(client), InBackground(client)
     task.wait_pursuing()
     arm.wait_moving()
-    set_parameter(client, "sim", "silent_camera", "wrist")
+    set_parameter(client, "sim", "camera_faults", "wrist=silent")
     try:
         assert "camera 'wrist'" in task.end()
         at = arm.now()
@@ -147,7 +147,7 @@ def test_camera_that_stops_is_named_and_the_arm_holds(client: GraphClient):
             lambda: "holding still" in client.diagnostics()["executor"]["message"], 10.0, "it does not say so"
         )
     finally:
-        set_parameter(client, "sim", "silent_camera", "")
+        set_parameter(client, "sim", "camera_faults", "")
 
 
 @pytest.mark.parametrize(

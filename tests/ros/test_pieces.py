@@ -261,30 +261,6 @@ def test_life_cycle_and_its_errors():
         node.destroy_node()
 
 
-def test_arm_follows_and_holds():
-    pytest.importorskip("mujoco")
-    from vista_ros.free_arm import FreeArm
-    from vista_sim.scenes.task_scenes import scene_task
-    from vista_sim.world import World
-
-    arm = FreeArm(World(scene_task("pick_place", 0).scene, SPEC))
-    start = arm.world.joints
-    goal = start + np.array([0.1, 0, 0, 0, 0, 0, 0])
-    arm.move(np.stack([(start + goal) / 2, goal]), np.array([0.1, 0.2]))
-    arm.grip(np.array([0.0]), np.array([0.1]))
-    for _ in range(5):
-        arm.tick()
-    assert arm.world.joint_target[0] == pytest.approx((start[0] + goal[0]) / 2, abs=1e-6)
-    assert arm.world.gripper_command == 0.0
-    for _ in range(20):
-        arm.tick()
-    held = arm.world.joints
-    assert held[0] == pytest.approx(goal[0], abs=0.01)
-    for _ in range(10):
-        arm.tick()
-    assert np.abs(arm.world.joints - held).max() < 0.002
-
-
 def test_a_memory_behind_the_graph_is_not_waited_for_for_ever():
     from vista_ros.proxies import RECALL_S, GraphMemory
 

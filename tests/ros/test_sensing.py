@@ -184,10 +184,10 @@ def test_compressed_images_are_unfolded_and_torn_ones_refused():
     out = io.BytesIO()
     Picture.fromarray(COLOURS).save(out, "PNG")
     msg = CompressedImage(format="png", data=out.getvalue())
-    assert np.array_equal(c.image_of_compressed(msg), COLOURS)
+    assert np.array_equal(c.compressed_from_msg(msg), COLOURS)
     for data in (out.getvalue()[:40], b"", b"GIF89a"):
         with pytest.raises(InvalidValueError, match="no JPEG or PNG"):
-            c.image_of_compressed(CompressedImage(format="jpeg", data=data))
+            c.compressed_from_msg(CompressedImage(format="jpeg", data=data))
 
 
 # --- joints ---

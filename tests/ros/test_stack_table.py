@@ -10,15 +10,19 @@ import pytest
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.graph import table
 from vista.graph.parameters import as_yaml
+from vista.graph.table import ArmKind
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
+NODES = ("guard", "executor", "perception", "world_model", "memory", "agent")
 
 
-def test_table_holds_the_seven_nodes():
+@pytest.mark.parametrize(("arm", "first"), [("sim", ("sim",)), ("fake", ("fake_arm",)), ("real", ())])
+def test_the_same_six_nodes_move_every_arm(arm: str, first: tuple[str, ...]):
+    assert tuple(n.name for n in table.load_stack().select(ArmKind(arm))) == (*first, *NODES)
+
+
+def test_every_node_of_the_table_has_a_program():
     stack = table.load_stack()
-    assert tuple(n.name for n in stack.nodes) == NODES
-    assert tuple(n.name for n in stack.select(sim=False)) == NODES[1:]
     entry_points = (ROOT / "ros2_ws/src/vista_ros/setup.py").read_text()
     assert all(f'"{n.executable.removesuffix("_node")}"' in entry_points for n in stack.nodes)
     assert all(each.help for each in stack.arguments.values())
@@ -103,6 +107,8 @@ def test_bad_input_is_named():
         stack.chosen({"seed": "many"})
     with pytest.raises(UnknownNameError, match=r"unknown node 'gard'.*guard"):
         stack.select(names=["gard"])
+    with pytest.raises(InvalidValueError, match="'fake_arm' is the arm of another graph; a real arm brings"):
+        stack.select(ArmKind.REAL, ["guard", "fake_arm"])
 
 
 DANGLING = "{name: a, package: b, executable: c, parameters: {x: '{y}'}}"
@@ -127,25 +133,25 @@ def test_malformed_table_is_named(tmp_path: Path, text: str):
         table.load_stack(file)
 
 
-@pytest.mark.parametrize(("name", "sim"), [("sim", True), ("stack", False)])
-def test_launch_files_take_the_table(name: str, sim: bool):
+@pytest.mark.parametrize(("name", "arm"), [("sim", "SIM"), ("real", "REAL")])
+def test_launch_files_take_the_table(name: str, arm: str):
     tree = ast.parse((ROOT / f"launch/{name}.launch.py").read_text())
     (function,) = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     assert function.name == "generate_launch_description"
-    assert ast.unparse(function.body[-1]) == f"return launch_description(sim={sim})"
+    assert ast.unparse(function.body[-1]) == f"return launch_description(ArmKind.{arm})"
 
 
-@pytest.mark.parametrize("sim", [True, False])
-def test_launch_description(sim: bool):
+@pytest.mark.parametrize("arm", ArmKind)
+def test_launch_description(arm: ArmKind):
     pytest.importorskip("launch_ros")
     from launch.actions import DeclareLaunchArgument
     from launch_ros.actions import Node
 
     from vista.graph.launching import launch_description
 
-    entities = launch_description(sim=sim).entities
+    entities = launch_description(arm).entities
     stack = table.load_stack()
     declared = [e.name for e in entities if isinstance(e, DeclareLaunchArgument)]
     assert declared == ["namespace", "use_sim_time", *stack.arguments]
     started = [e.node_executable for e in entities if isinstance(e, Node)]
-    assert started == [n.executable for n in stack.select(sim=sim)]
+    assert started == [n.executable for n in stack.select(arm)]

@@ -9,9 +9,11 @@ from vista.cli.demo import INSTRUCTION, add_task_arguments, task_limits
 from vista.cli.shared.progress_view import ProgressView
 from vista.errors import VistaError
 from vista.graph.checks import INT64, instruction_text, ros_domain, ros_namespace, whole, writable_folder
+from vista.graph.network import as_drivers_have_it
 from vista.graph.running import find_running
 from vista.graph.session import Interrupt, TaskRequest, carry_out, orderly
 from vista.graph.supervision import INTERRUPTED
+from vista.graph.table import ArmKind
 from vista.robot.contract import load_robot
 
 
@@ -36,6 +38,8 @@ def main(args: argparse.Namespace) -> int:
     writable_folder("--runs", args.runs)
     state = find_running(domain, namespace, elsewhere=True)
     os.environ["ROS_DOMAIN_ID"] = str(state.domain)
+    if state.arm == ArmKind.REAL:
+        as_drivers_have_it()
     with orderly("the ROS client"):
         from vista_ros.client import GraphClient
 

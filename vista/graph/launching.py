@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from vista.graph.table import OWN_CLOCK, NodeEntry, argument_of, load_stack
+from vista.graph.table import OWN_CLOCK, ArmKind, NodeEntry, argument_of, load_stack
 
 
-def launch_description(*, sim: bool) -> Any:
-    """The description of all nodes, with the simulator or beside the drivers of a real arm."""
+def launch_description(arm: ArmKind) -> Any:
+    """The description of all nodes that move ``arm``."""
+    sim = arm is ArmKind.SIM
     launch, actions = import_module("launch"), import_module("launch.actions")
     stack = load_stack()
     declared = [
@@ -26,7 +27,7 @@ def launch_description(*, sim: bool) -> Any:
         shown = str(each.default).lower() if isinstance(each.default, bool) else str(each.default)
         declared.append(actions.DeclareLaunchArgument(name, default_value=shown, description=each.help))
     kinds = {name: type(each.default) for name, each in stack.arguments.items()}
-    nodes = [_node(entry, kinds, sim) for entry in stack.select(sim=sim)]
+    nodes = [_node(entry, kinds, sim) for entry in stack.select(arm)]
     return launch.LaunchDescription([*declared, *nodes])
 
 
@@ -36,9 +37,7 @@ def _node(entry: NodeEntry, kinds: dict[str, type], sim: bool) -> Any:
     value_of = import_module("launch_ros.parameter_descriptions").ParameterValue
 
     parameters: dict[str, Any] = {
-        "use_sim_time": False
-        if entry.only == "sim"
-        else value_of(configuration("use_sim_time"), value_type=bool)
+        "use_sim_time": False if entry.only else value_of(configuration("use_sim_time"), value_type=bool)
     }
     for key, value in entry.parameters.items():
         name = argument_of(value)

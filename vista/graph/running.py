@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from vista.errors import VistaError
 from vista.graph.checks import LAST_DOMAIN, domain_of_environment
 from vista.graph.processes import marked, remove_orphans
+from vista.graph.table import ArmKind
 
 if TYPE_CHECKING:
     import psutil
@@ -38,6 +39,7 @@ class Running:
     nodes: tuple[str, ...]
     started_s: float
     logs: str
+    arm: str = ArmKind.SIM
 
 
 def state_folder() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import yaml
@@ -16,13 +17,22 @@ from vista.graph.parameters import Value, as_yaml
 from vista.messages.describe import describe
 
 __all__ = [
-    "Argument", "NodeEntry", "NodeTable", "Value", "argument_of", "command", "find_executable", "load_stack",
+    "Argument", "ArmKind", "NodeEntry", "NodeTable", "Value", "argument_of", "command", "find_executable",
+    "load_stack",
 ]  # fmt: skip
 
 TABLE = "launch/stack.yaml"
 # rclpy listens to the absolute "/clock". With our own simulator each graph has a clock in its own namespace,
 # or two graphs in one domain would set each other's time back and forth.
 OWN_CLOCK = ("/clock", "clock")
+
+
+class ArmKind(StrEnum):
+    """What the stack moves: the simulated arm, drivers without an arm, or a real arm with its drivers."""
+
+    SIM = "sim"
+    FAKE = "fake"
+    REAL = "real"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,8 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class NodeEntry:
-    """One row of the table. ``parameters`` may hold ``"{argument}"``; ``only``: "sim" or empty."""
+    """One row of the table. ``parameters`` may hold ``"{argument}"``; ``only``: with which :class:`ArmKind`,
+    or empty."""
 
     name: str
     package: str
@@ -79,18 +90,19 @@ class NodeTable:
         out: dict[str, Value] = {name: each.default for name, each in self.arguments.items()}
         return out | {name: self.arguments[name].parse(value) for name, value in values.items()}
 
-    def select(self, *, sim: bool = True, names: Sequence[str] = ()) -> tuple[NodeEntry, ...]:
-        """The nodes to start. ``sim``: with the simulator instead of a real arm; ``names``: only these.
+    def select(self, arm: ArmKind = ArmKind.SIM, names: Sequence[str] = ()) -> tuple[NodeEntry, ...]:
+        """The nodes to start with ``arm``; ``names``: only these.
 
         Raises:
-            UnknownNameError: no such node. InvalidValueError: a node is named twice, or belongs to the
-                simulator, which a real arm replaces.
+            UnknownNameError: no such node. InvalidValueError: a node is named twice, or belongs to another
+                kind of arm.
         """
-        known = [node.name for node in self.nodes if sim or node.only != "sim"]
+        known = [node.name for node in self.nodes if node.only in ("", arm)]
         for name in names:
-            if not sim and any(node.name == name for node in self.nodes) and name not in known:
+            if name not in known and any(node.name == name for node in self.nodes):
+                instead = "a real arm brings its own drivers" if arm is ArmKind.REAL else f"the arm is {arm}"
                 raise InvalidValueError(
-                    f"--nodes: {shown(name)} is the simulated arm; a real arm brings its own drivers "
+                    f"--nodes: {shown(name)} is the arm of another graph; {instead} "
                     f"(allowed: {', '.join(known)})"
                 )
             if name not in known:
@@ -137,6 +149,8 @@ def _check(arguments: Mapping[str, Argument], nodes: Sequence[NodeEntry]) -> Non
             raise InvalidValueError(f"argument {name!r}: default {each.default!r}, no text or number")
     names = [node.name for node in nodes]
     for node in nodes:
+        if node.only not in ("", *ArmKind):
+            raise InvalidValueError(f"{node.name}: only {node.only!r}, expected one of {', '.join(ArmKind)}")
         if names.count(node.name) > 1:
             raise InvalidValueError(f"node {node.name!r} stands in the table twice")
         for words in (node.remaps, node.env):
@@ -172,7 +186,7 @@ def command(
         words += ["-r", f"__ns:=/{namespace.strip('/')}"]
     for before, after in (*node.remaps.items(), *([OWN_CLOCK] if use_sim_time else [])):
         words += ["-r", f"{before}:={after}"]
-    values: dict[str, Value] = {"use_sim_time": use_sim_time and node.only != "sim"}
+    values: dict[str, Value] = {"use_sim_time": use_sim_time and not node.only}
     for key, value in node.parameters.items():
         name = argument_of(value)
         values[key] = value if name is None else chosen[name]

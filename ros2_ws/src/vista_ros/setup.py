@@ -1,6 +1,6 @@
 from setuptools import find_packages, setup
 
-NODES = ("sim", "guard", "executor", "perception", "world_model", "memory", "agent")
+NODES = ("sim", "fake_arm", "guard", "executor", "perception", "world_model", "memory", "agent")
 
 setup(
     name="vista_ros",

@@ -27,7 +27,7 @@ from vista_ros import conversions as c
 from vista_ros.calls import ActionCall, Ended, NodeGoneError, RefusedError, RejectedError, Service
 from vista_ros.node_base import VistaNode
 from vista_ros.peers import Peers
-from vista_ros.sensing.observation import IMAGE_QOS
+from vista_ros.sensing.observation import SENSOR_QOS
 from vista_ros.spinning import Spinner
 
 # Nothing moves before the agent has taken a task: a busy machine may take its time. A dead node is known by
@@ -83,7 +83,7 @@ class GraphClient:
         self._frames: dict[str, Image] = {}
         for camera, spec in self._spec.cameras.items():
             self.node.create_subscription(
-                Image, spec.channel.image, lambda msg, name=camera: self._on_image(name, msg), IMAGE_QOS
+                Image, spec.channel.image, lambda msg, name=camera: self._on_image(name, msg), SENSOR_QOS
             )
 
     def __exit__(self, *_: object) -> None:

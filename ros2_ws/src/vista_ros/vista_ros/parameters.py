@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.parameter import Parameter
 
 from vista.errors import InvalidValueError
+from vista.robot.contract import load_robot
+from vista.types import RobotSpec
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
 
@@ -30,6 +33,17 @@ def value_of(node: Any, name: str, default: Any) -> Any:
         exact = Parameter(name, value=value)
         node.set_descriptor(name, ParameterDescriptor(type=exact.type_.value), exact.get_parameter_value())
     return coerced(node.get_parameter(name).value, type(default), where)
+
+
+def robot_of(node: Any) -> RobotSpec:
+    """The contract that the parameters ``robot`` and ``ros_prefix`` of ``node`` name.
+
+    Raises:
+        UnknownNameError, ConfigError: as :func:`vista.robot.contract.load_robot`.
+    """
+    spec = load_robot(value_of(node, "robot", "panda"))
+    prefix = value_of(node, "ros_prefix", "")
+    return replace(spec, ros_prefix=prefix) if prefix else spec
 
 
 def coerced(value: Any, kind: type, where: str) -> Any:

@@ -46,7 +46,7 @@ from vista_ros.conversions.dialogue import (
     question_from_msg,
     question_to_msg,
 )
-from vista_ros.conversions.encodings import ENCODINGS, image_of_compressed
+from vista_ros.conversions.encodings import ENCODINGS, compressed_from_msg, compressed_to_msg
 from vista_ros.conversions.events import event_from_msg, event_to_msg
 from vista_ros.conversions.finding import (
     Wanted,
@@ -133,6 +133,8 @@ __all__ = [
     "chunk_from_msg",
     "chunk_to_msg",
     "command_type",
+    "compressed_from_msg",
+    "compressed_to_msg",
     "conditions_from_msg",
     "conditions_to_msg",
     "confirmation_from_msg",
@@ -166,7 +168,6 @@ __all__ = [
     "guard_report_from_msg",
     "guard_report_to_msg",
     "image_from_msg",
-    "image_of_compressed",
     "image_to_msg",
     "joint_state_from_msg",
     "joint_state_to_msg",

@@ -166,10 +166,13 @@ def _duration(seconds: float) -> Duration:
 @dataclass(frozen=True, slots=True)
 class ArmPoints:
     """A command of a controller in the units of the contract: ``rows`` f64 (T, n), due ``due_s`` f64 (T,) [s]
-    after it came."""
+    after its start; ``speeds`` f64 (T, n) at the rows, None where it tells none; ``start_ns``: when it
+    starts, 0: when it comes."""
 
     rows: F64
     due_s: F64
+    speeds: F64 | None = None
+    start_ns: int = 0
 
 
 def arm_points(msg: ControllerCommand, spec: RobotSpec) -> ArmPoints:
@@ -180,10 +183,16 @@ def arm_points(msg: ControllerCommand, spec: RobotSpec) -> ArmPoints:
             finite, or times that run back.
     """
     points = _points(msg, list(spec.wire_names), _arm_columns(spec), f"trajectory of {spec.name}")
-    rows = [
-        joint.from_wire(float(v)) for row in points.rows for joint, v in zip(spec.joints, row, strict=True)
-    ]
-    return ArmPoints(np.array(rows, np.float64).reshape(-1, len(spec.joints)), points.due_s)
+    count = len(spec.joints)
+    rows = [j.from_wire(float(v)) for row in points.rows for j, v in zip(spec.joints, row, strict=True)]
+    speeds = None
+    if points.speeds is not None:
+        rates = [
+            j.rate_from_wire(float(v)) for row in points.speeds for j, v in zip(spec.joints, row, strict=True)
+        ]
+        speeds = np.array(rates, np.float64).reshape(-1, count)
+    rows_rad = np.array(rows, np.float64).reshape(-1, count)
+    return ArmPoints(rows_rad, points.due_s, speeds, points.start_ns)
 
 
 def gripper_points(msg: ControllerCommand, spec: RobotSpec) -> ArmPoints:
@@ -206,9 +215,11 @@ def _arm_columns(spec: RobotSpec) -> list[str]:
 
 def _points(msg: ControllerCommand, wanted: list[str], columns: list[str], told: str) -> ArmPoints:
     """The columns ``wanted`` of a command that has exactly ``columns``, in any order."""
+    speeds, start_ns = None, 0
     if isinstance(msg, Float64MultiArray):
         names, positions, due = columns, [list(msg.data)], [0.0]
     else:
+        start_ns = time_from_msg(msg.header.stamp)
         names, positions = list(msg.joint_names), [list(point.positions) for point in msg.points]
         due = [time_from_msg(point.time_from_start) / NS for point in msg.points]
     if sorted(names) != sorted(columns) or any(len(row) != len(columns) for row in positions):
@@ -221,4 +232,15 @@ def _points(msg: ControllerCommand, wanted: list[str], columns: list[str], told:
     due_s = np.array(due, np.float64)
     if (due_s < 0.0).any() or (np.diff(due_s) < 0.0).any():
         raise InvalidValueError(f"{told}: times from start {due_s[:5].tolist()} s, expected 0 and rising")
-    return ArmPoints(rows[:, [names.index(name) for name in wanted]], due_s)
+    order = [names.index(name) for name in wanted]
+    if isinstance(msg, JointTrajectory) and any(len(point.velocities) for point in msg.points):
+        speeds = _velocities(msg, len(columns), told)[:, order]
+    return ArmPoints(rows[:, order], due_s, speeds, start_ns)
+
+
+def _velocities(msg: JointTrajectory, count: int, told: str) -> F64:
+    """Velocities (T, ``count``) of a trajectory of which some point has them."""
+    found = [list(point.velocities) for point in msg.points]
+    if any(len(row) != count for row in found) or not np.isfinite(np.array(found)).all():
+        raise InvalidValueError(f"{told}: velocities {found[:3]}, expected {count} finite ones a point")
+    return np.array(found, np.float64)

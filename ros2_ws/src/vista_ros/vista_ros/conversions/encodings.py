@@ -86,6 +86,22 @@ WIDE = ("mono16", "16UC1", "rgb16", "bgr16")
 """Encodings of two bytes a channel, of which the higher one is kept."""
 
 
+_WRITERS: dict[str, Callable[[U8], U8]] = {
+    "rgb8": lambda rgb: rgb,
+    "bgr8": _BGR,
+    "rgba8": lambda rgb: np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]),
+    "bgra8": lambda rgb: np.dstack([_BGR(rgb), np.full(rgb.shape[:2], 255, np.uint8)]),
+    "mono8": lambda rgb: (rgb @ np.array([0.299, 0.587, 0.114]) + 0.5).astype(np.uint8)[..., None],
+}
+WRITTEN = tuple(_WRITERS)
+"""The encodings that images can be written in."""
+
+
+def encoded(rgb: U8, encoding: str) -> U8:
+    """Pixels u8 (H, W, C) of ``rgb`` u8 (H, W, 3) in ``encoding``, one of :data:`WRITTEN`."""
+    return _WRITERS[encoding](rgb)
+
+
 def rgb_of(msg: Image, rows: Callable[[Image, int], U8]) -> U8:
     """u8 (H, W, 3) RGB of an image; ``rows`` gives its pixels u8 (H, W * bytes), without what pads a row.
     What is ``rgb8`` shares the message's memory.
@@ -111,7 +127,16 @@ def rgb_of(msg: Image, rows: Callable[[Image, int], U8]) -> U8:
     return convert(rows(msg, size).reshape(msg.height, msg.width, size))
 
 
-def image_of_compressed(msg: CompressedImage) -> U8:
+def compressed_to_msg(image: U8) -> CompressedImage:
+    """``image`` u8 (H, W, 3) RGB as a JPEG; the header is the caller's to set."""
+    from PIL import Image as Picture
+
+    out = io.BytesIO()
+    Picture.fromarray(image).save(out, "JPEG", quality=90)
+    return CompressedImage(format="jpeg", data=out.getvalue())
+
+
+def compressed_from_msg(msg: CompressedImage) -> U8:
     """u8 (H, W, 3) RGB, read-only, of a JPEG or PNG.
 
     Raises:

@@ -9,7 +9,7 @@ from sensor_msgs.msg import Image
 
 from vista.errors import InvalidValueError
 from vista.types import F32, U8
-from vista_ros.conversions.encodings import rgb_of
+from vista_ros.conversions.encodings import encoded, rgb_of
 from vista_ros.conversions.primitives import time_to_msg
 
 
@@ -24,14 +24,18 @@ def _bytes_to_image(data: bytes, out: Image | None) -> Image:
     return msg
 
 
-def image_to_msg(image: U8, stamp_ns: int = 0, frame: str = "", out: Image | None = None) -> Image:
-    """``image`` u8 (H, W, 3) RGB as ``rgb8``. ``out``: a message of the same size to write into, which a
-    publisher of a stream keeps to save the allocation."""
+def image_to_msg(
+    image: U8, stamp_ns: int = 0, frame: str = "", out: Image | None = None, encoding: str = "rgb8"
+) -> Image:
+    """``image`` u8 (H, W, 3) RGB in ``encoding``, one of :data:`WRITTEN`. ``out``: a message of the same size
+    to write into, which a publisher of a stream keeps to save the allocation."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise InvalidValueError(f"image: {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
-    msg = _bytes_to_image(image.tobytes(), out)
+    pixels = encoded(image, encoding)
+    msg = _bytes_to_image(pixels.tobytes(), out)
     msg.header.stamp, msg.header.frame_id = time_to_msg(stamp_ns), frame
-    msg.height, msg.width, msg.step, msg.encoding = *image.shape[:2], image.shape[1] * 3, "rgb8"
+    height, width, channels = pixels.shape
+    msg.height, msg.width, msg.step, msg.encoding = height, width, width * channels, encoding
     return msg
 
 

@@ -10,7 +10,6 @@ from vista.errors import VistaError
 from vista.events import Event, EventKind
 from vista.loop import Budget, Parts, run_task
 from vista.messages.describe import describe
-from vista.robot.contract import load_robot
 from vista.types import EpisodeResult, Outcome
 from vista_msgs.action import RunTask
 from vista_msgs.msg import TaskProgress
@@ -20,6 +19,7 @@ from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
 from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
+from vista_ros.parameters import robot_of
 from vista_ros.peers import Peers
 from vista_ros.proxies import GraphDetector, GraphMemory, GraphPursuit, GraphWorldModel, WatchingRobot
 from vista_ros.sensing.observation import ObservationSource
@@ -43,7 +43,7 @@ class AgentNode(VistaNode):
         self._goal: Any = None
 
     def setup(self) -> None:
-        spec = load_robot(self.param("robot", "panda"))
+        spec = robot_of(self)
         peers = ["sim", "guard", "executor", "perception", "world_model", "memory"]
         self._peers = Peers(self, list(self.param("peers", peers)))
         detector = GraphDetector(self) if self.param("use_detector", True) else None

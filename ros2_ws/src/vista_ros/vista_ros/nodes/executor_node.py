@@ -11,7 +11,6 @@ from vista.events import Event, EventKind
 from vista.loop import MotionParts, MotionSettings, pursue
 from vista.loop.timings import Timings
 from vista.messages.describe import describe
-from vista.robot.contract import load_robot
 from vista.robot.retreat import Retreat
 from vista.types import Cause, Progress, State
 from vista_msgs.action import ExecuteSubgoal
@@ -22,6 +21,7 @@ from vista_ros.actions import conclude, serve_goals
 from vista_ros.calls import Beat
 from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
+from vista_ros.parameters import robot_of
 from vista_ros.peers import Peers
 from vista_ros.proxies import GraphDetector
 from vista_ros.ros_robot import GraphGuard, RosRobot
@@ -38,7 +38,7 @@ class ExecutorNode(VistaNode):
         self._places = GoalPlaces()
 
     def setup(self) -> None:
-        spec = load_robot(self.param("robot", "panda"))
+        spec = robot_of(self)
         policy_ref, switcher_ref = self.param("policy", ""), self.param("switcher", "")
         self._guard = GraphGuard(loading.load_guard(spec, self.param("limits", "") or None))
         self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))

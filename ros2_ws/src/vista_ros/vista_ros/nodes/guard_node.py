@@ -11,13 +11,13 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import StaleObservationError
 from vista.guard import SafetyGuard, load_limits
-from vista.robot.contract import load_robot
 from vista.types import ActionChunk, ActionSpace, Decision, Verdict
 from vista_msgs.msg import GuardStatus
 from vista_msgs.srv import Stop
 from vista_ros import conversions as c
 from vista_ros.commanding.controllers import Controllers
 from vista_ros.node_base import VistaNode, run_node
+from vista_ros.parameters import robot_of
 from vista_ros.sensing.observation import ObservationSource
 
 SILENCE_S = 0.3  # without a command for so long nothing more is sent
@@ -35,7 +35,7 @@ class GuardNode(VistaNode):
         super().__init__("guard")
 
     def setup(self) -> None:
-        self._spec = load_robot(self.param("robot", "panda"))
+        self._spec = robot_of(self)
         limits = load_limits(self.param("limits", "") or None)
         limits = replace(limits, max_chunk_s=min(limits.max_chunk_s, SEND_S))
         self._joints = ObservationSource(self, self._spec, cameras=False)

@@ -10,7 +10,6 @@ from robomemory.store.opening import where_scene_is
 from vista.assembly.teaching import MEMORY, bank_of, teach_pictures, teachable
 from vista.errors import StaleObservationError
 from vista.perception.exemplars import TaughtDetector
-from vista.robot.contract import load_robot
 from vista.types import F32, Detection, Observation
 from vista_msgs.msg import DetectionArray
 from vista_msgs.srv import Detect, DetectorInfo
@@ -18,6 +17,7 @@ from vista_ros import conversions as c
 from vista_ros import stand_ins
 from vista_ros.health import Mailbox
 from vista_ros.node_base import VistaNode, run_node
+from vista_ros.parameters import robot_of
 from vista_ros.sensing.observation import ObservationSource
 
 LESSONS_S = 5.0  # so often [s] the memory is asked what it was taught
@@ -41,7 +41,7 @@ class PerceptionNode(VistaNode):
         self._lessons: TaughtReader | None = None
 
     def setup(self) -> None:
-        spec = load_robot(self.param("robot", "panda"))
+        spec = robot_of(self)
         self._frame = spec.base_frame
         looks = stand_ins.detector(self, self.param("detector", "") or None, spec)
         self._detector = teachable(looks, spec)

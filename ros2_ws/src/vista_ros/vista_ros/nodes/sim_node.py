@@ -11,22 +11,21 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from vista.errors import VistaError
 from vista.planner.scripted import plan_of
-from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics, matrix_to_pose
-from vista.types import CommandKind
 from vista_msgs.srv import Detect, OracleAct, ResetScene, Truth
 from vista_ros import conversions as c
-from vista_ros.free_arm import FreeArm
+from vista_ros.driver.controllers import DriverControllers
+from vista_ros.driver.faults import FaultParameters
+from vista_ros.driver.following import CommandFollower
+from vista_ros.driver.outputs import DriverOutputs
+from vista_ros.driver.world_body import WorldBody
 from vista_ros.node_base import VistaNode, run_node
-from vista_ros.sensing.observation import IMAGE_QOS
+from vista_ros.parameters import robot_of
 from vista_sim.oracle import Oracle
-from vista_sim.render import Camera
 from vista_sim.robot import SimRobot
 from vista_sim.scenes.task_scenes import DISTRACTORS, scene_task
 from vista_sim.tasks import Task
@@ -47,12 +46,12 @@ class SimNode(VistaNode):
         self._jobs: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._camera: Camera | None = None
+        self._body: WorldBody | None = None
         self._born = time.monotonic()
         self._clock_out: Any = None
 
     def setup(self) -> None:
-        self._spec = load_robot(self.param("robot", "panda"))
+        self._spec = robot_of(self)
         self._kinematics = Kinematics(self._spec)
         # Simulated time begins at the wall's: it never runs back when the node is started again.
         self._epoch_ns, self._ticks = time.time_ns(), 0
@@ -62,27 +61,27 @@ class SimNode(VistaNode):
             objects=self.param("objects_dir", "") or None, scene=self.param("scene", "") or None,
             target=self.param("target", "") or None, distractors=self.param("distractors", DISTRACTORS),
         )  # fmt: skip
-        self.param("silent_camera", "")  # a fault to try: this camera publishes nothing
+        self._faults = FaultParameters(self, self._spec)
+        self._own_clock = self.param("publish_clock", True)
         self._ended.clear()
         self._thread = threading.Thread(target=self._run, name="physics", daemon=True)
         self._thread.start()
         self._in_thread(lambda: self._lay_out(task))
         time.sleep(max(0.0, self._born + MEET_S - time.monotonic()))
-        if others := self._other_clocks():
+        if self._own_clock and (others := self._other_clocks()):
             raise VistaError(
                 f"{others} publishes {self.resolve_topic_name(CLOCK)!r} already: one clock is allowed; stop "
                 "that one, or start this graph in another --namespace or --domain"
             )
-        self._make_outputs()
-        arm, gripper = self._spec.arm_command, self._spec.gripper.command
-        self.subscribe(c.command_type(arm), arm.topic, self._on_arm, 10)
-        if gripper.kind is not CommandKind.WITH_ARM:
-            self.subscribe(c.command_type(gripper), gripper.topic, self._on_gripper, 10)
+        if self._own_clock:
+            self._clock_out = self.owns(self.create_publisher(Clock, CLOCK, 1), self.destroy_publisher)
+            self.every(1.0, self._look_for_clocks, "clocks")
+        self._outputs = DriverOutputs(self, self._spec)
+        DriverControllers(self, self._spec, self._state, self._zero_ns)
         self.serve(ResetScene, "sim/reset", self._reset)
         self.serve(Truth, "sim/truth", self._truth)
         self.serve(OracleAct, "oracle/act", self._oracle_act)
         self.serve(Detect, "oracle/detect", self._oracle_detect)
-        self.every(1.0, self._look_for_clocks, "clocks")
 
     def teardown(self) -> None:
         self._ended.set()
@@ -107,21 +106,18 @@ class SimNode(VistaNode):
         others = self._other_clocks()
         self.warn("clocks", f"{others} publishes the clock, too: time runs back and forth" if others else "")
 
-    def _make_outputs(self) -> None:
-        make, joints = self.create_publisher, self._spec.state.topics[0]
-        self._clock_out = self.owns(make(Clock, CLOCK, 1), self.destroy_publisher)
-        self._joints_out = self.owns(make(JointState, joints, 5), self.destroy_publisher)
-        self._images_out, self._infos, self._messages = {}, {}, {}
-        for name, spec in self._spec.cameras.items():
-            image = self.owns(make(Image, spec.channel.image, IMAGE_QOS), self.destroy_publisher)
-            info = self.owns(make(CameraInfo, spec.channel.info, 1), self.destroy_publisher)
-            self._images_out[name], self._messages[name] = (image, info), Image()
-            k = [float(v) for v in spec.K.ravel()]
-            self._infos[name] = CameraInfo(
-                width=spec.width, height=spec.height, k=k, distortion_model="plumb_bob", d=[0.0] * 5,
-                r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-                p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0],
-            )  # fmt: skip
+    def _state(self) -> tuple[CommandFollower, float, c.JointReading]:
+        return self._follower, self._world.time, self._reading
+
+    def _zero_ns(self) -> int:
+        """What the world's time 0 is on the robot's clock."""
+        return self._reading.stamp_ns - round(self._world.time * c.NS)
+
+    def _stamp_ns(self) -> int:
+        """The robot's clock: its own, or beside real drivers the wall's."""
+        if not self._own_clock:
+            return time.time_ns()
+        return self._epoch_ns + round(self._ticks * self._tick_s * c.NS)
 
     # --- the thread that owns the world ---
     def _in_thread(self, job: Callable[[], Any], timeout_s: float = 120.0) -> Any:
@@ -141,7 +137,7 @@ class SimNode(VistaNode):
             except queue.Empty:
                 if self.active:
                     self._try_tick()
-                    due += self._arm.tick_s
+                    due += self._tick_s
                     if (late := time.monotonic() - due) > MAX_LAG_S:
                         due += late
                         self.meter.add("slower than wall time")
@@ -152,26 +148,22 @@ class SimNode(VistaNode):
                 future.set_result(job())
             except Exception as error:
                 future.set_exception(error)
-        if self._camera is not None:
-            self._camera.close()
+        if self._body is not None:
+            self._body.close()
 
     def _lay_out(self, task: Task) -> None:
         world = World(task.scene, self._spec, self._kinematics)
         task.prepare(world)
-        if self._camera is not None:
-            self._camera.close()
-        self._camera = Camera(world.model)
-        self._task, self._world, self._arm = task, world, FreeArm(world)
+        if self._body is not None:
+            self._body.close()
+        self._body = body = WorldBody(world)
+        self._tick_s = body.tick_s
+        self._reading = body.reading(self._stamp_ns())
+        self._follower = CommandFollower(self._spec, world.time, world.joint_target, world.gripper_command)
+        self._task, self._world = task, world
         self._failed = False
         self.warn("physics", "")
-        self._images = self._render()
-
-    def _render(self) -> dict[str, np.ndarray]:
-        assert self._camera is not None
-        return {
-            n: self._camera.render(self._world.data, n, s.width, s.height)
-            for n, s in self._spec.cameras.items()
-        }
+        self._images = body.images()
 
     def _try_tick(self) -> None:
         """One tick; physics that fails stops the clock, which all see, but not the answers of this node."""
@@ -184,51 +176,29 @@ class SimNode(VistaNode):
             self.warn("physics", f"the simulation stands still: {self.note_error('physics', error)}")
 
     def _tick(self) -> None:
+        body = self._body
+        assert body is not None
         with self.meter.measure("physics"):
-            self._arm.tick()
+            body.advance(*self._follower.targets(body.time_s + body.tick_s))
         self._ticks += 1
+        self._reading = body.reading(self._stamp_ns())
         with_images = self._ticks % IMAGE_TICKS == 0
         if not with_images and self._ticks % JOINT_TICKS:
             return
-        stamp_ns = self._epoch_ns + round(self._ticks * self._arm.tick_s * c.NS)
+        stamp_ns, faults = self._reading.stamp_ns, self._faults.now()
         try:
-            self._clock_out.publish(Clock(clock=c.time_to_msg(stamp_ns)))
-            world = self._world
-            reading = c.JointReading(
-                stamp_ns, world.joints.astype(np.float32), world.joint_velocity.astype(np.float32),
-                world.gripper, world.gripper_velocity,
-            )  # fmt: skip
-            self._joints_out.publish(c.joint_state_to_msg(reading, self._spec))
+            if self._clock_out is not None:
+                self._clock_out.publish(Clock(clock=c.time_to_msg(stamp_ns)))
+            self._outputs.tell_joints(self._reading, faults)
             if with_images:
-                self._publish_images(stamp_ns)
+                with self.meter.measure("render"):
+                    self._images = body.images()
+                self._outputs.tell_images(self._images, stamp_ns, faults)
         except Exception as error:  # a reader that cannot keep up costs an image, not the simulation
             if not self._ended.is_set():
                 self.note_error("publish", error)
 
-    def _publish_images(self, stamp_ns: int) -> None:
-        with self.meter.measure("render"):
-            self._images = self._render()
-        silent = self.param("silent_camera", "")
-        for name, image in self._images.items():
-            if name == silent:
-                continue
-            out, info_out = self._images_out[name]
-            self._messages[name] = c.image_to_msg(image, stamp_ns, name, self._messages[name])
-            out.publish(self._messages[name])
-            self._infos[name].header = self._messages[name].header
-            info_out.publish(self._infos[name])
-
     # --- callbacks ---
-    def _on_arm(self, msg: c.ControllerCommand) -> None:
-        points = c.arm_points(msg, self._spec)
-        self._jobs.put((lambda: self._arm.move(points.rows, points.due_s), Future()))
-        if self._spec.gripper.command.kind is CommandKind.WITH_ARM:
-            self._on_gripper(msg)
-
-    def _on_gripper(self, msg: c.ControllerCommand) -> None:
-        points = c.gripper_points(msg, self._spec)
-        self._jobs.put((lambda: self._arm.grip(points.rows[:, 0], points.due_s), Future()))
-
     def _reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
         reference = request.task or self._reference
         task = scene_task(

@@ -21,8 +21,6 @@ from vista_ros.sensing.gripper_command import GripperCommand
 from vista_ros.sensing.joint_states import JointHistory
 from vista_ros.sensing.rectify import Rectifier, given_intrinsics, intrinsics_from_msg
 
-# Measured: reliable with depth 1 loses no 256 x 256 image and never queues old ones.
-IMAGE_QOS = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 # Best effort hears publishers of both kinds; most drivers of cameras publish best effort.
 SENSOR_QOS = QoSProfile(depth=2, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 JOINTS_QOS = QoSProfile(depth=20, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -192,7 +190,7 @@ class ObservationSource:
 
     def _image(self, camera: str, msg: Image | CompressedImage) -> U8:
         try:
-            image = c.image_from_msg(msg) if isinstance(msg, Image) else c.image_of_compressed(msg)
+            image = c.image_from_msg(msg) if isinstance(msg, Image) else c.compressed_from_msg(msg)
             return self._rectifiers[camera](image)
         except InvalidValueError as error:
             raise StaleObservationError(f"camera {camera!r}: {error}") from error

@@ -1,0 +1,1 @@
+"""The drivers' side of a contract: what the controllers of an arm, its gripper and its cameras do."""
