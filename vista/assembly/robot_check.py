@@ -15,7 +15,7 @@ from vista.assembly.training import SHIPPED
 from vista.errors import VistaError
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
-from vista.robot.model_fit import check_fits
+from vista.robot.model_fit import check_fits, trained_for
 from vista.types import F64, RobotSpec
 
 REACHED_M, TILTED_RAD = 0.005, 0.1
@@ -134,10 +134,23 @@ def _heights(spec: RobotSpec) -> Checked:
 
 
 def _models(spec: RobotSpec) -> Iterator[Checked]:
+    fit, others = [], dict[str, list[str]]()
     for name in SHIPPED:
         try:
+            trained = trained_for(shipped(name))
+            if trained is not None and trained.robot not in (spec.name, *spec.accepts_models_of):
+                others.setdefault(trained.robot, []).append(name)
+                continue
             check_fits(name, shipped(name), spec)
+            fit.append(name)
         except VistaError as error:
             yield Checked(f"models/{name}", Finding.NOTE, str(error))
-        else:
-            yield Checked(f"models/{name}", Finding.OK, "was trained for this arm and its cameras")
+    if fit:
+        yield Checked("models", Finding.OK, f"trained for this arm and its cameras: {', '.join(fit)}")
+    for robot, names in others.items():
+        said = (
+            f"trained for another arm, {robot!r}: {', '.join(names)}; train them for this one "
+            "(docs/howto/data.md), or, where it is the same arm under another name, write "
+            f"`accepts_models_of: [{robot}]` into the contract"
+        )
+        yield Checked("models", Finding.NOTE, said)

@@ -25,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stack_arguments(parser)
     arm = parser.add_mutually_exclusive_group()
     arm.add_argument("--real", action="store_true", help="beside the drivers of a real arm: no simulator")
-    arm.add_argument(
-        "--fake", action="store_true", help="a dry run: drivers without an arm"
-    )
+    arm.add_argument("--fake", action="store_true", help="a dry run: drivers without an arm")
     parser.add_argument("--nodes", nargs="+", default=[], metavar="NODE", help="only these")
 
 

@@ -1,0 +1,1 @@
+"""What the graph around a robot really offers, beside what its contract says."""
