@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,8 +14,10 @@ import pytest
 from tests.mocks import mock_spec
 from tests.ros.graph import wait_for
 from vista.errors import InvalidValueError
+from vista.files.resources import resource_path
 from vista.graph.running import free_domain
 from vista.robot.contract import known_robots, load_robot
+from vista.robot.link_shapes import LinkShapes
 from vista.types import ActionChunk, ActionSpace, Decision
 from vista_ros import conversions as c
 from vista_ros.driver.following import CommandFollower, GripperEnd, GripperGoalWatch
@@ -101,7 +106,9 @@ def test_a_gripper_reaches_its_goal_or_is_held_up():
 class Dry:
     """A guard before the drivers of a contract, and what a test sends and hears."""
 
-    def __init__(self, beside: Any, robot: str, **faults: Any) -> None:
+    def __init__(
+        self, beside: Any, robot: str, guard: Mapping[str, Any] = MappingProxyType({}), **faults: Any
+    ) -> None:
         from trajectory_msgs.msg import JointTrajectory
 
         from vista_msgs.msg import GuardStatus
@@ -110,7 +117,7 @@ class Dry:
 
         self.spec = load_robot(robot)
         self.arm = beside.add(FakeArmNode(), robot=robot, **faults)
-        self.guard = beside.add(GuardNode(), robot=robot)
+        self.guard = beside.add(GuardNode(), robot=robot, **guard)
         self.caller = beside.caller
         self.reports: list[c.GuardReport] = []
         self.caller.subscribe(GuardStatus, "guard/status", self._hear, 50)
@@ -206,3 +213,81 @@ def test_a_fault_that_does_not_exist_is_refused_by_name(beside: Any):
     wait_for(lambda: dry.arm._warnings.get("faults"), 3.0, "no warning")
     assert "melted" in dry.arm._warnings["faults"]
     assert "upside_down" in dry.arm._warnings["faults"]
+
+
+# --- the guard's own rules at the drivers ------------------------------------------------------------
+
+
+def test_a_second_commander_holds_the_arm(beside: Any):
+    from trajectory_msgs.msg import JointTrajectory
+
+    dry = Dry(beside, "ur5e")
+    topic = dry.spec.arm_command.topic
+    other = dry.caller.create_publisher(JointTrajectory, topic, 1)
+    wait_for(lambda: dry.guard._controllers.others, 5.0, "the other commander is not seen")
+    before = dry.arm._reading.position
+    dry.go(dry.spec.home + 0.1, 1.0, 0.5)
+    assert dry.decided(Decision.HOLD, "commanders"), dry.last()
+    assert f"/caller commands '/{topic}', too" in dry.reports[-1].reason
+    assert dry.arm._reading.position == pytest.approx(before, abs=1e-3)
+    dry.caller.destroy_publisher(other)
+    wait_for(lambda: dry.guard._controllers.others is None, 5.0, "the other commander is not forgotten")
+
+
+def test_the_arm_moves_only_while_the_dead_mans_switch_is_pressed(beside: Any):
+    from std_msgs.msg import Bool
+
+    dry = Dry(beside, "ur5e", guard={"dead_man_topic": "pedal", "dead_man_s": 0.3})
+    pedal = dry.caller.create_publisher(Bool, "pedal", 1)
+    goal = dry.spec.home + 0.2
+    dry.go(goal, 1.0, 0.5)
+    assert dry.decided(Decision.HOLD, "dead_man"), dry.last()
+    assert dry.arm._reading.position == pytest.approx(dry.spec.home, abs=1e-3)
+    timer = dry.caller.create_timer(0.1, lambda: pedal.publish(Bool(data=True)))
+    wait_for(lambda: dry.guard._switches.released() is None, 5.0, "the pedal is not heard")
+    dry.go(goal, 1.0, 0.6)
+    timer.cancel()
+    moved = dry.arm._reading.position
+    assert np.abs(moved - dry.spec.home).max() > 0.05, dry.last()
+    time.sleep(0.4)
+    held = dry.arm._reading.position
+    dry.go(goal, 1.0, 0.5)
+    assert dry.arm._reading.position == pytest.approx(held, abs=1e-3)
+
+
+def test_a_hardware_stop_is_latched_until_it_is_released(beside: Any):
+    from std_msgs.msg import Bool
+    from std_srvs.srv import Trigger
+
+    from vista_ros.calls import Service
+
+    dry = Dry(beside, "ur5e", guard={"stop_topic": "button"})
+    button = dry.caller.create_publisher(Bool, "button", 1)
+    wait_for(button.get_subscription_count, 5.0, "nobody hears the button")
+    button.publish(Bool(data=True))
+    wait_for(lambda: dry.guard._guard.stopped, 5.0, "the button is not heard")
+    button.publish(Bool(data=False))
+    dry.go(dry.spec.home + 0.1, 1.0, 0.5)
+    assert dry.decided(Decision.STOP, "stop"), dry.last()
+    assert dry.reports[-1].cause == "the switch on 'button'"
+    assert dry.arm._reading.position == pytest.approx(dry.spec.home, abs=1e-3)
+    Service(dry.caller, Trigger, "guard/release", "guard")(Trigger.Request())
+    dry.go(dry.spec.home + 0.1, 1.0, 1.0)
+    assert np.abs(dry.arm._reading.position - dry.spec.home).max() > 0.05
+
+
+def test_links_keep_out_of_a_zone_of_the_contract(beside: Any, tmp_path: Path):
+    """A post beside the elbow, which the hand would never come near to."""
+    text = Path(resource_path("config/robots/ur5e.yaml")).read_text()
+    shapes = "  - {name: post, box: [[0.05, 0.25, 0.0], [0.35, 0.35, 1.0]]}\n"
+    (tmp_path / "arm.yaml").write_text(text.replace("  - {name: table", shapes + "  - {name: table"))
+    (tmp_path / "ur5e.xml").write_text(resource_path("config/robots/ur5e.xml").read_text())
+    dry = Dry(beside, str(tmp_path / "arm.yaml"))
+    goal = dry.spec.home.copy()
+    goal[0] += 1.2
+    dry.go(goal, 1.0, 4.0)
+    assert dry.decided(Decision.HOLD, "links"), dry.last()
+    assert "of post" in dry.reports[-1].reason, dry.last()
+    assert 0.1 < dry.arm._reading.position[0] - dry.spec.home[0] < 1.0
+    near = LinkShapes(dry.spec).near(dry.arm._reading.position.astype(float))
+    assert all(gap > 0.0 for gap in near.values())

@@ -1,6 +1,7 @@
 """The guard's rules, one by one; what every guard keeps stands in tests/conformance/test_guard.py."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,74 @@ def test_joint_targets_outside_the_box_are_held_but_the_way_back_is_free():
     away = type(OBS.ee_pose)(np.array([1.2, 0.0, 0.3]), OBS.ee_pose.quat_wxyz)
     outside = type(OBS)(OBS.stamp_ns, OBS.images, np.full(3, 0.7), OBS.joint_vel, 1.0, away)
     assert guard.check(joints([[0.6, 0.7, 0.7]]), outside).decision is Decision.ALLOW
+
+
+def gap_at(first_joint):
+    """What is near, of an arm whose link comes to a wall as its first joint turns."""
+
+    def near(q):
+        gap = first_joint - q[0]
+        return {("forearm", "wall"): gap} if gap < 0.02 else {}
+
+    return near
+
+
+def test_links_that_come_near_are_held_and_may_move_away():
+    guard = SafetyGuard(JOINTS, near=gap_at(0.2))
+    assert guard.check(joints([[0.1, 0, 0]]), OBS).decision is Decision.ALLOW
+    verdict = guard.check(joints([[0.1, 0, 0], [0.19, 0, 0]]), OBS)
+    assert (verdict.decision, verdict.rule) == (Decision.HOLD, "links")
+    assert verdict.reason == "row 1: forearm comes within 0.010 m of wall"
+    there = type(OBS)(OBS.stamp_ns, OBS.images, np.array([0.3, 0, 0]), OBS.joint_vel, 1.0, OBS.ee_pose)
+    assert guard.check(joints([[0.25, 0, 0], [0.2, 0, 0]]), there).decision is Decision.ALLOW
+    assert guard.check(joints([[0.31, 0, 0]]), there).rule == "links"
+
+
+def test_links_are_looked_at_half_way_too():
+    guard = SafetyGuard(JOINTS, near=lambda q: {("hand", "post"): 0.0} if 0.08 < q[0] < 0.12 else {})
+    assert guard.check(joints([[0.2, 0, 0]]), OBS).rule == "links"
+
+
+def slow(acceleration=1e9, jerk=1e9):
+    limited = tuple(replace(joint, acceleration=acceleration, jerk=jerk) for joint in JOINTS.joints)
+    return SafetyGuard(replace(JOINTS, joints=limited))
+
+
+def test_speed_changes_within_the_acceleration_from_the_measured_velocity_on():
+    verdict = slow(acceleration=2.0).check(joints([[0.1, 0.05, 0], [0.2, 0.1, 0]]), OBS)
+    assert (verdict.decision, verdict.rule) == (Decision.CLIP, "joint_acceleration")
+    # 0.2 rad/s more at each step, on the way that was asked for.
+    np.testing.assert_allclose(verdict.chunk.actions[:, :2], [[0.02, 0.01], [0.06, 0.03]], atol=1e-6)
+    moving = type(OBS)(OBS.stamp_ns, OBS.images, OBS.joint_pos, np.array([1.0, 0, 0]), 1.0, OBS.ee_pose)
+    assert slow(acceleration=2.0).check(joints([[0.1, 0, 0]]), moving).decision is Decision.ALLOW
+    stopped = slow(acceleration=2.0).check(joints([[0.0, 0, 0]]), moving)
+    assert stopped.chunk.actions[0, 0] == pytest.approx(0.08)
+
+
+def test_acceleration_changes_within_the_jerk():
+    verdict = slow(jerk=50.0).check(joints([[0.0, 0, 0], [0.2, 0, 0], [0.4, 0, 0]]), OBS)
+    assert verdict.rule == "joint_acceleration"
+    rows = np.concatenate([[0.0], verdict.chunk.actions[:, 0]])
+    pushes = np.diff(np.diff(rows, prepend=0.0) / 0.1) / 0.1
+    assert np.abs(np.diff(pushes)).max() <= 50.0 * 0.1 + 1e-3
+
+
+def test_what_is_clipped_is_looked_at_again():
+    """A path that bends around a post is no longer free where it is cut short."""
+    guard = SafetyGuard(JOINTS, near=lambda q: {("hand", "post"): 0.0} if 0.19 < q[0] < 0.21 else {})
+    verdict = guard.check(joints([[0.45, 0.0, 0.0]]), OBS)
+    assert (verdict.decision, verdict.rule) == (Decision.HOLD, "links")
+    assert verdict.reason.startswith("once clipped")
+
+
+def test_commands_that_come_too_often_are_held():
+    now = [OBS.stamp_ns]
+    guard = SafetyGuard(SPEC, clock_ns=lambda: now[0])
+    decided = []
+    for _ in range(10):
+        decided.append(guard.check(hand([[0.01]]), OBS).rule)
+        now[0] += 10_000_000  # 100 Hz
+    assert decided == ["none", "rate"] * 5
 
 
 def test_stop_is_latched_with_its_first_cause_until_released():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from vista.assembly import large_models
 from vista.assembly.references import FOLDERS, fitting, load, shipped
 from vista.errors import ConfigError, ModelMismatchError
-from vista.guard import SafetyGuard, load_limits
+from vista.guard import GuardLimits, SafetyGuard, load_limits
 from vista.protocols import Critic, Detector, Planner, Policy, Preprocessor, Switcher, WorldModel
 from vista.skill import Skill
 from vista.types import F64, NO_PLACES, ActionSpace, Place, RobotSpec
@@ -300,18 +300,33 @@ def load_guard(
 ) -> SafetyGuard:
     """The guard for ``spec``; ``limits``: a YAML file (default ``config/guard/default.yaml``).
 
-    An arm that takes joint targets gets the workspace rule too, through its kinematics.
+    An arm that takes joint targets gets the rules of workspace and links, too, through its kinematics.
     """
     if spec.action_space is not ActionSpace.JOINT_POSITION:
         return SafetyGuard(spec, load_limits(limits), clock_ns=clock_ns)
     from vista.robot.kinematics import Kinematics
 
     kinematics = Kinematics(spec)
+    found = load_limits(limits)
+    return joint_guard(spec, found, lambda joints: kinematics.forward(joints)[:3, 3], clock_ns)
 
-    def forward(joints: F64) -> F64:
-        return kinematics.forward(joints)[:3, 3]
 
-    return SafetyGuard(spec, load_limits(limits), clock_ns=clock_ns, forward=forward)
+def joint_guard(
+    spec: RobotSpec,
+    limits: GuardLimits,
+    forward: Callable[[F64], F64],
+    clock_ns: Callable[[], int] | None = None,
+) -> SafetyGuard:
+    """The guard of joint targets, with every rule. ``forward``: joints (J,) [rad] to the end effector's
+    position (3,) in the base frame [m].
+
+    Raises:
+        ConfigError: the contract's keep-out zones name links that the kinematics file lacks.
+    """
+    from vista.robot.link_shapes import LinkShapes
+
+    shapes = LinkShapes(spec, limits.link_clearance_m, limits.self_clearance_m)
+    return SafetyGuard(spec, limits, clock_ns=clock_ns, forward=forward, near=shapes.near)
 
 
 @cache

@@ -15,12 +15,15 @@ from vista.assembly.training import SHIPPED
 from vista.errors import VistaError
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
+from vista.robot.link_shapes import LinkShapes
 from vista.robot.model_fit import check_fits, trained_for
 from vista.types import F64, RobotSpec
 
 REACHED_M, TILTED_RAD = 0.005, 0.1
 LEAST_SHARE = 0.5
 """An arm that reaches a smaller share of its workspace with the hand pointing down has a wrong workspace."""
+MOST_NEAR = 0.2
+"""An arm that is near to a zone or itself in a larger share of these postures has a wrong zone."""
 GRID = 5
 """Points along each side of the workspace at which the reach is tried."""
 
@@ -67,6 +70,7 @@ def _kinematic(spec: RobotSpec) -> Iterator[Checked]:
     yield _limits(spec, arm)
     yield _home(spec, arm)
     yield _reach(spec, arm)
+    yield from _links(spec, arm)
     yield _heights(spec)
     try:
         load_guard(spec)
@@ -100,27 +104,55 @@ def _home(spec: RobotSpec, arm: Kinematics) -> Checked:
     return Checked("home", Finding.OK, f"{at}, {tilt:.0f} degrees from pointing down")
 
 
-def _reach(spec: RobotSpec, arm: Kinematics) -> Checked:
-    """Hands that point down, on a grid over the workspace."""
+def _postures(spec: RobotSpec, arm: Kinematics) -> list[F64]:
+    """Joints (J,) [rad] with which the hand points down, for each point of a grid that is reached."""
     low, high = spec.workspace
     sides = [np.linspace(a, b, GRID + 2)[1:-1] for a, b in zip(low, high, strict=True)]
-    reached = 0
-    for x in sides[0]:
-        for y in sides[1]:
-            for z in sides[2]:
-                reached += _reaches(arm, spec, np.array([x, y, z]))
-    share = reached / GRID**3
+    points = (np.array([x, y, z]) for x in sides[0] for y in sides[1] for z in sides[2])
+    found = (_posture(arm, spec, point) for point in points)
+    return [joints for joints in found if joints is not None]
+
+
+def _links(spec: RobotSpec, arm: Kinematics) -> Iterator[Checked]:
+    """Whether zones and links leave the arm its home and its workspace."""
+    try:
+        shapes = LinkShapes(spec)
+    except VistaError as error:
+        yield Checked("links", Finding.WRONG, str(error))
+        return
+    at_home = shapes.near(spec.home)
+    if at_home:
+        said = "; ".join(f"{link} {gap:.3f} m from {other}" for (link, other), gap in at_home.items())
+        yield Checked("links", Finding.WRONG, f"at home: {said}")
+        return
+    postures = _postures(spec, arm)
+    near = [pair for joints in postures for pair in shapes.near(joints)]
+    if len(near) > MOST_NEAR * len(postures):
+        worst = max(set(near), key=near.count)
+        said = f"{worst[0]} is near to {worst[1]} in {near.count(worst)} of {len(postures)} postures"
+        yield Checked("links", Finding.WRONG, said)
+        return
+    zones = ", ".join(shapes.zones) or "no zones"
+    together = len(shapes.drawn_together)
+    said = f"keep out of {zones} and apart from each other; {together} pairs are joined or drawn as one"
+    yield Checked("links", Finding.OK, said)
+
+
+def _reach(spec: RobotSpec, arm: Kinematics) -> Checked:
+    share = len(_postures(spec, arm)) / GRID**3
     said = f"{share:.0%} of {GRID**3} points of the workspace, with the hand pointing down"
     return Checked("reach", Finding.OK if share >= LEAST_SHARE else Finding.WRONG, said)
 
 
-def _reaches(arm: Kinematics, spec: RobotSpec, point: F64) -> bool:
+def _posture(arm: Kinematics, spec: RobotSpec, point: F64) -> F64 | None:
     target = np.diag([1.0, -1.0, -1.0, 1.0])
     target[:3, 3] = point
-    found = arm.forward(arm.inverse(target, spec.home, iterations=60))
+    joints = arm.inverse(target, spec.home, iterations=60)
+    found = arm.forward(joints)
     # How the hand is turned about the vertical is left open: an arm of five joints cannot choose it.
     tilt = np.arccos(np.clip(-found[2, 2], -1.0, 1.0))
-    return bool(np.linalg.norm(found[:3, 3] - point) < REACHED_M and tilt < TILTED_RAD)
+    there = np.linalg.norm(found[:3, 3] - point) < REACHED_M and tilt < TILTED_RAD
+    return joints if there else None
 
 
 def _heights(spec: RobotSpec) -> Checked:

@@ -10,7 +10,7 @@ import numpy as np
 
 from vista.errors import ConfigError
 from vista.guard.limits import GuardLimits
-from vista.guard.rules import CLIP_RULES, HOLD_RULES, Case, ForwardKinematics
+from vista.guard.rules import CLIP_RULES, HOLD_RULES, PLACE_RULES, Case, ForwardKinematics, NearLinks
 from vista.types import ActionChunk, Decision, Observation, RobotSpec, Verdict
 
 
@@ -24,10 +24,11 @@ class SafetyGuard:
         spec: The robot's contract: joint limits, workspace, action space, rate.
         limits: The other limits; None: the default ones.
         clock_ns: The robot's clock [ns]. Without it the age of a chunk is compared with the observation
-        alone,
-            which is right in lockstep.
+            alone, and rates are not looked at, which is right in lockstep.
         forward: Joint positions (J,) [rad] to the end effector's position (3,) in the base frame [m];
             with it joint targets too must stay in the workspace.
+        near: What comes near to what at joint positions (J,) [rad]; with it the links of joint targets keep
+            out of the contract's zones and apart from each other.
 
     Raises:
         ConfigError: the margins leave nothing of the workspace or of a joint's range.
@@ -40,9 +41,11 @@ class SafetyGuard:
         *,
         clock_ns: Callable[[], int] | None = None,
         forward: ForwardKinematics | None = None,
+        near: NearLinks | None = None,
     ) -> None:
         self.spec, self.limits = spec, limits or GuardLimits()
-        self._clock_ns, self._forward = clock_ns, forward
+        self._clock_ns, self._forward, self._near = clock_ns, forward, near
+        self._checked_ns = -1
         self._lock = threading.Lock()
         self._stopped: str | None = None
         _check_margins(spec, self.limits)
@@ -77,7 +80,9 @@ class SafetyGuard:
         if (cause := self.stopped) is not None:
             return Verdict(Decision.STOP, "stop", cause, None)
         now_ns = self._clock_ns() if self._clock_ns is not None else None
-        case = Case(chunk, obs, self.spec, self.limits, now_ns, self._forward)
+        if now_ns is not None and (why := self._too_often(now_ns)) is not None:
+            return Verdict(Decision.HOLD, "rate", why, None)
+        case = Case(chunk, obs, self.spec, self.limits, now_ns, self._forward, self._near)
         for holds in HOLD_RULES:
             if (why := holds(case)) is not None:
                 return Verdict(Decision.HOLD, holds.__name__, why, None)
@@ -89,7 +94,19 @@ class SafetyGuard:
         if not changed:
             return Verdict(Decision.ALLOW, "none", "", chunk)
         clipped = replace(chunk, actions=rows.astype(np.float32))
+        for holds in PLACE_RULES:
+            if (why := holds(replace(case, chunk=clipped))) is not None:
+                return Verdict(Decision.HOLD, holds.__name__, f"once clipped, {why}", None)
         return Verdict(Decision.CLIP, ", ".join(changed), "; ".join(changed.values()), clipped)
+
+    def _too_often(self, now_ns: int) -> str | None:
+        """Why this chunk comes too soon after the last one that was looked at."""
+        with self._lock:
+            gap_s = (now_ns - self._checked_ns) * 1e-9
+            if 0.0 <= gap_s < 1 / self.limits.max_commands_hz and self._checked_ns >= 0:
+                return f"{gap_s * 1e3:.0f} ms after the last one, at most {self.limits.max_commands_hz:g} Hz"
+            self._checked_ns = now_ns
+        return None
 
 
 def _check_margins(spec: RobotSpec, limits: GuardLimits) -> None:

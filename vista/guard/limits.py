@@ -10,7 +10,7 @@ from vista.files.resources import resource_path
 from vista.messages.plain_text import plain
 from vista.values import number, shown
 
-_MAY_BE_ZERO = ("joint_margin_rad", "workspace_margin_m")
+_MAY_BE_ZERO = ("joint_margin_rad", "workspace_margin_m", "link_clearance_m", "self_clearance_m")
 # Products of the smallest and of the largest stay far from where arithmetic under- or overflows.
 _LEAST, _MOST_OF_ALL = 1e-6, 1e4
 _MOST = {"dt_tolerance": 0.5}
@@ -33,6 +33,9 @@ class GuardLimits:
     joint_speed_scale: float = 1.0
     joint_margin_rad: float = 0.0
     workspace_margin_m: float = 0.0
+    link_clearance_m: float = 0.01
+    self_clearance_m: float = 0.005
+    max_commands_hz: float = 50.0
     max_jump_m: float = 0.20
     max_jump_rad: float = 1.0
     max_joint_jump_rad: float = 0.5

@@ -6,7 +6,7 @@ rule takes rows f64 (T, A) and returns rows that keep the rule, and in words wha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,14 @@ import numpy as np
 from vista.guard.limits import GuardLimits
 from vista.robot.rotations import from_quat, from_rotvec, to_rotvec
 from vista.types import F64, ActionChunk, ActionSpace, Observation, RobotSpec
+from vista.types.body import UNLIMITED
 
 ForwardKinematics = Callable[[F64], F64]
 """Joint positions (J,) [rad] to the end effector's position (3,) in the base frame [m]."""
+NearLinks = Callable[[F64], Mapping[tuple[str, str], float]]
+"""Joint positions (J,) [rad] to {(link, what it comes near to): how far apart they are [m]}."""
+STILL_M = 1e-3
+"""Links that come nearer by less than this do not come nearer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Case:
     limits: GuardLimits
     now_ns: int | None = None
     forward: ForwardKinematics | None = None
+    near: NearLinks | None = None
 
 
 HoldRule = Callable[[Case], str | None]
@@ -112,6 +118,22 @@ def reach(case: Case) -> str | None:
     return None
 
 
+def links(case: Case) -> str | None:
+    """No link comes near to a keep-out zone or to another link, neither at a row nor half-way to it. What is
+    near already may move away."""
+    if case.chunk.space is not ActionSpace.JOINT_POSITION or case.near is None:
+        return None
+    before = case.obs.joint_pos.astype(np.float64)
+    now = case.near(before)
+    for row, joints in enumerate(case.chunk.actions[:, :-1].astype(np.float64)):
+        for at in ((before + joints) / 2, joints):
+            for (link, other), gap in case.near(at).items():
+                if gap < now.get((link, other), np.inf) - STILL_M:
+                    return f"row {row}: {link} comes within {max(gap, 0.0):.3f} m of {other}"
+        before = joints
+    return None
+
+
 def duration(case: Case, rows: F64) -> tuple[F64, str | None]:
     """A chunk is short: it ends by itself soon after its sender is gone."""
     most = max(1, int(case.limits.max_chunk_s / case.chunk.dt_s + 1e-6))
@@ -188,6 +210,45 @@ def joint_speed(case: Case, rows: F64) -> tuple[F64, str | None]:
     return out, f"up to {fastest:.1f} times the allowed joint velocity"
 
 
+def joint_acceleration(case: Case, rows: F64) -> tuple[F64, str | None]:
+    """Speeds change within the contract's accelerations and jerks, from the measured velocity on."""
+    spec, dt_s = case.spec, case.chunk.dt_s
+    if (spec.joint_acceleration >= UNLIMITED).all() and (spec.joint_jerk >= UNLIMITED).all():
+        return rows, None
+    start, speed = case.obs.joint_pos.astype(np.float64), case.obs.joint_vel.astype(np.float64)
+    out, hardest = within_acceleration(rows, start, speed, spec.joint_acceleration, spec.joint_jerk, dt_s)
+    if np.array_equal(out, rows):
+        return rows, None
+    return out, f"up to {hardest:.1f} times the allowed change of joint velocity"
+
+
+def within_acceleration(
+    rows: F64, start: F64, speed: F64, acceleration: F64, jerk: F64, dt_s: float
+) -> tuple[F64, float]:
+    """Joint targets and opening (T, J + 1), ``dt_s`` [s] apart, from ``start`` (J,) [rad] at ``speed`` (J,)
+    [rad/s], that change their speed by no more than ``acceleration`` (J,) [rad/s2], and that by no more than
+    ``jerk`` (J,) [rad/s3]; and the largest change of ``rows`` in multiples of what is allowed. All joints of
+    a step are changed alike."""
+    out, before, hardest, push = rows.copy(), start, 0.0, None
+    for row in out:
+        wanted = (row[:-1] - before) / dt_s
+        change = (wanted - speed) / dt_s
+        excess = float((np.abs(change) / acceleration).max())
+        if excess > 1 + 1e-5:
+            change = change / excess
+        hardest = max(hardest, excess)
+        if push is not None:
+            excess = float((np.abs(change - push) / (jerk * dt_s)).max())
+            hardest = max(hardest, excess)
+            if excess > 1 + 1e-5:
+                change = push + (change - push) / excess
+        after = speed + change * dt_s
+        if not np.array_equal(after, wanted):
+            row[:-1] = before + after * dt_s
+        before, speed, push = row[:-1].copy(), after, change
+    return out, hardest
+
+
 def within_speed(rows: F64, start: F64, allowed: F64) -> tuple[F64, float]:
     """Joint targets and opening (T, J + 1) without a step longer than ``allowed`` (J,) [rad], the first one
     from ``start`` (J,) [rad]; and the largest step of ``rows`` in multiples of that. All joints of a step are
@@ -213,9 +274,19 @@ def _outside(case: Case, position: F64) -> float:
     return float(np.linalg.norm(position - position.clip(lower, upper)))
 
 
-HOLD_RULES: tuple[HoldRule, ...] = (finite, action_space, dt, stale, jump, reach)
+HOLD_RULES: tuple[HoldRule, ...] = (finite, action_space, dt, stale, jump, reach, links)
+# Rows that were clipped lie elsewhere: these are asked again.
+PLACE_RULES: tuple[HoldRule, ...] = (reach, links)
 # The speed rules come last: a target moved into the box must not become a leap.
 CLIP_RULES: dict[ActionSpace, tuple[ClipRule, ...]] = {
     ActionSpace.EE_DELTA: (duration, gripper, workspace, hand_speed),
-    ActionSpace.JOINT_POSITION: (duration, gripper, joint_limits, joint_speed),
+    # An arm that cannot slow down before its limit is stopped by the limit.
+    ActionSpace.JOINT_POSITION: (
+        duration,
+        gripper,
+        joint_limits,
+        joint_speed,
+        joint_acceleration,
+        joint_limits,
+    ),
 }

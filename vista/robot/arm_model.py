@@ -34,6 +34,8 @@ DEEPEST = 200
 _COMPILER = ("angle", "autolimits", "balanceinertia", "coordinate", "eulerseq")
 _IN_BODY = ("body", "frame", "freejoint", "inertial", "joint", "site")
 _ELSEWHERE = ("attach", "include", "replicate")  # they would bring bodies that this file does not show
+_PRIMITIVES = ("sphere", "capsule", "cylinder", "box")
+_OF_MESHES = ("mesh", "fitscale", "hfield", "density", "mass")
 _TYPES = {"revolute": "hinge", "continuous": "hinge", "prismatic": "slide", "fixed": ""}
 _INERTIAL = {"pos": "0 0 0", "mass": "1", "diaginertia": ".01 .01 .01"}
 
@@ -73,13 +75,8 @@ def arm_model(
         raise ConfigError(f"{told}: end effector: {given}, expected one of them")
     if not length > 1e-6:
         raise ConfigError(f"{told}: end effector: quat_wxyz is 0, expected a rotation")
-    root = _read(Path(path), told)
-    arm = _from_urdf(root, told) if root.tag == "robot" else _from_mjcf(root, told)
-    if not any(True for world in arm.findall("worldbody") for _ in world.iter("joint")):
-        raise ConfigError(f"{told}: no joint, expected those of an arm")
+    arm = arm_tree(path)
     bodies = list(arm.iter("body"))
-    if len(bodies) > MOST_BODIES:
-        raise ConfigError(f"{told}: {len(bodies)} bodies, expected at most {MOST_BODIES}")
     sites = {s.get("name"): parent for parent in arm.iter() for s in parent.findall("site") if s.get("name")}
     named = {b.get("name"): b for b in bodies if b.get("name")}
     holder = _found(told, "site", site, sites) if site else _found(told, "body", body, named)
@@ -98,6 +95,24 @@ def arm_model(
     if name != site:
         _place(model, found, int(model.site(site).id) if site else None, offset, turn / length)
     return model, found
+
+
+def arm_tree(path: str | Path, *, shapes: bool = False) -> ET.Element:
+    """The arm in ``path`` as an MJCF of bodies, joints, sites and, with ``shapes``, the primitive shapes that
+    collide.
+
+    Raises:
+        ConfigError: as :func:`arm_model`, but for the end effector.
+    """
+    told = f"kinematics file {plain(str(path))}"
+    root = _read(Path(path), told)
+    arm = _from_urdf(root, told, shapes) if root.tag == "robot" else _from_mjcf(root, told, shapes)
+    if not any(True for world in arm.findall("worldbody") for _ in world.iter("joint")):
+        raise ConfigError(f"{told}: no joint, expected those of an arm")
+    count = sum(1 for _ in arm.iter("body"))
+    if count > MOST_BODIES:
+        raise ConfigError(f"{told}: {count} bodies, expected at most {MOST_BODIES}")
+    return arm
 
 
 def _place(model: mujoco.MjModel, made: int, base: int | None, position: F64, quat: F64) -> None:
@@ -170,8 +185,9 @@ def _read(path: Path, told: str) -> ET.Element:
     return root
 
 
-def _from_mjcf(root: ET.Element, told: str) -> ET.Element:
+def _from_mjcf(root: ET.Element, told: str, shapes: bool) -> ET.Element:
     arm = ET.Element("mujoco")
+    drawn = ("geom",) if shapes else ()
     for element in root.iter():
         if element.tag in _ELSEWHERE:
             raise ConfigError(f"{told}: has <{element.tag}>, expected every body written out in this file")
@@ -180,18 +196,23 @@ def _from_mjcf(root: ET.Element, told: str) -> ET.Element:
             kept = {k: v for k, v in element.attrib.items() if k in _COMPILER}
             ET.SubElement(arm, "compiler", kept)
         elif element.tag == "default":
-            _keep(element, ("default", "joint", "site"))
+            _keep(element, ("default", "joint", "site", *drawn))
             arm.append(element)
         elif element.tag == "worldbody":
-            _keep(element, _IN_BODY)
+            _keep(element, (*_IN_BODY, *drawn))
+            arm.append(element)
+        elif element.tag == "contact" and shapes:
+            _keep(element, ("exclude",))
             arm.append(element)
     if arm.find("worldbody") is None:
         ET.SubElement(arm, "worldbody")
+    for body in list(arm.iter()):
+        for geom in body.findall("geom"):
+            if "mesh" in geom.attrib or geom.get("type", "sphere") not in _PRIMITIVES:
+                body.remove(geom)
     for each in arm.iter():
-        for key in (
-            "material",
-            "user",
-        ):  # a material is among the assets, a number of users' values in <size>
+        # A material is among the assets, a number of users' values in <size>.
+        for key in ("material", "user", *(_OF_MESHES if each.tag == "geom" else ())):
             each.attrib.pop(key, None)
     for each in list(arm.iter("body")):
         if each.find("inertial") is None:  # its geoms gave it a mass
@@ -207,7 +228,7 @@ def _keep(element: ET.Element, tags: Iterable[str]) -> None:
                 parent.remove(child)
 
 
-def _from_urdf(root: ET.Element, told: str) -> ET.Element:
+def _from_urdf(root: ET.Element, told: str, shapes: bool) -> ET.Element:
     """The same arm as MJCF: a body per link, named alike, also where the joint above is fixed."""
     arm = ET.Element("mujoco")
     ET.SubElement(arm, "compiler", angle="radian", autolimits="true", eulerseq="XYZ", inertiafromgeom="false")
@@ -219,6 +240,8 @@ def _from_urdf(root: ET.Element, told: str) -> ET.Element:
             raise ConfigError(f"{told}: two links {plain(name, 80)!r}, expected one")
         bodies[name] = ET.Element("body", name=name)
         ET.SubElement(bodies[name], "inertial", _INERTIAL)
+        if shapes:
+            _draw(link, bodies[name], f"{told}: link {plain(name, 80)!r}")
     above: dict[str, str] = {}
     for joint in root.findall("joint"):
         name = _value(joint, "name", told)
@@ -244,6 +267,27 @@ def _from_urdf(root: ET.Element, told: str) -> ET.Element:
     else:
         world.append(bodies[tops[0]])
     return arm
+
+
+def _draw(link: ET.Element, body: ET.Element, where: str) -> None:
+    """The primitive collision shapes of a link."""
+    for collision in link.findall("collision"):
+        origin, geometry = collision.find("origin"), collision.find("geometry")
+        for shape in () if geometry is None else geometry:
+            if shape.tag == "box":
+                sides = _numbers(shape, "size", "0 0 0", where)
+                size = " ".join(f"{float(side) / 2:.9g}" for side in sides.split())
+            elif shape.tag in ("cylinder", "capsule"):
+                radius, length = (_numbers(shape, key, "0", where) for key in ("radius", "length"))
+                size = f"{radius} {float(length) / 2:.9g}"
+            elif shape.tag == "sphere":
+                size = _numbers(shape, "radius", "0", where)
+            else:
+                continue
+            geom = ET.SubElement(body, "geom", type=shape.tag, size=size)
+            if origin is not None:
+                geom.set("pos", _numbers(origin, "xyz", "0 0 0", where))
+                geom.set("euler", _numbers(origin, "rpy", "0 0 0", where))
 
 
 def _joint(joint: ET.Element, name: str, child: ET.Element, where: str) -> None:

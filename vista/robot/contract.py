@@ -21,6 +21,7 @@ from vista.types import (
     EndEffector,
     GripperSpec,
     JointSpec,
+    KeepOut,
     Place,
     Pose,
     RobotSpec,
@@ -28,6 +29,7 @@ from vista.types import (
     Transport,
     Withdraw,
 )
+from vista.types.body import UNLIMITED
 from vista.types.channels import ACTIONS
 from vista.types.robot import ARM_COMMANDS
 from vista.values import shown
@@ -36,10 +38,20 @@ VERSION = 2
 KEYS = (
     "version", "name", "kinematics", "base_frame", "end_effector", "ros_prefix", "joints", "home", "gripper",
     "workspace", "ik", "withdraw", "action_space", "control_hz", "state", "arm", "cameras", "places",
-    "accepts_models_of",
+    "keep_out", "accepts_models_of",
 )  # fmt: skip
-OPTIONAL = ("base_frame", "ros_prefix", "ik", "withdraw", "places", "accepts_models_of")
-JOINT_KEYS = ("limits", "continuous", "velocity", "wire", "sign", "offset_rad", "degrees")
+OPTIONAL = ("base_frame", "ros_prefix", "ik", "withdraw", "places", "keep_out", "accepts_models_of")
+JOINT_KEYS = (
+    "limits",
+    "continuous",
+    "velocity",
+    "acceleration",
+    "jerk",
+    "wire",
+    "sign",
+    "offset_rad",
+    "degrees",
+)
 GRIPPER_KEYS = ("joint", "wire", "open", "closed", "width_m", "command")
 END_EFFECTOR_KEYS = ("site", "body", "position", "quat_wxyz")
 COMMAND_KEYS = ("kind", "topic", "action", "velocities", "max_effort")
@@ -49,6 +61,7 @@ CAMERA_KEYS = (
     "size", "fovy_deg", "parent", "position", "look_at", "quat_wxyz", "image", "info", "transport", "driver",
 )  # fmt: skip
 DRIVER_KEYS = ("size", "k", "distortion")
+KEEP_OUT_KEYS = ("name", "box", "links")
 PLACE_KEYS = ("half_size_m", "drawer", "position", "handle_m", "cabinet")
 MOST_RAD = 4 * np.pi
 """A joint with wider limits than this [rad] is one whose limits are in degrees, or a continuous one."""
@@ -178,6 +191,8 @@ def _joint(read: Reader, key: str, name: str, value: object) -> JointSpec:
         read.text(entry["wire"], f"{key}.wire") if "wire" in entry else "", sign,
         read.number(entry.get("offset_rad", 0.0), f"{key}.offset_rad", -MOST_RAD, MOST_RAD),
         _flag(read, f"{key}.degrees", entry.get("degrees", False)),
+        read.number(entry.get("acceleration", UNLIMITED), f"{key}.acceleration", 1e-3, UNLIMITED),
+        read.number(entry.get("jerk", UNLIMITED), f"{key}.jerk", 1e-3, UNLIMITED),
     )  # fmt: skip
 
 
@@ -260,6 +275,21 @@ def _place(read: Reader, key: str, name: str, value: object) -> Place:
     return Place(name, (half_x, half_y), drawer, position, handle_m, cabinet)
 
 
+def _keep_out(read: Reader, value: object) -> tuple[KeepOut, ...]:
+    if not isinstance(value, list):
+        raise read.fail("keep_out", f"{shown(value)}, expected a list of zones")
+    zones: list[KeepOut] = []
+    for i, each in enumerate(value):
+        key = f"keep_out[{i}]"
+        entry = read.mapping(each, key, KEEP_OUT_KEYS, required=("name", "box"))
+        name = read.text(entry["name"], f"{key}.name")
+        if name in (zone.name for zone in zones):
+            raise read.fail(f"{key}.name", f"{name!r} is another zone's, too; expected each once")
+        links = read.texts(entry["links"], f"{key}.links") if "links" in entry else ()
+        zones.append(KeepOut(name, _corners(read, f"{key}.box", entry["box"]), links))
+    return tuple(zones)
+
+
 def load_robot(name: str | Path) -> RobotSpec:
     """The contract named ``name`` (a name that ships, or the path of a YAML file).
 
@@ -323,7 +353,7 @@ def _spec(read: Reader, path: Path, given: object) -> RobotSpec:
         joints=joints,
         gripper=gripper,
         home=np.array(home),
-        workspace=_workspace(read, data["workspace"]),
+        workspace=_corners(read, "workspace", data["workspace"]),
         cameras=cameras,
         action_space=ActionSpace(read.word(data["action_space"], "action_space", tuple(ActionSpace))),
         control_hz=read.number(data["control_hz"], "control_hz", 0.01, 10_000),
@@ -341,16 +371,17 @@ def _spec(read: Reader, path: Path, given: object) -> RobotSpec:
             for name, place in read.mapping(data.get("places"), "places").items()
         },
         accepts_models_of=read.texts(data.get("accepts_models_of", []), "accepts_models_of", empty=True),
+        keep_out=_keep_out(read, data.get("keep_out", [])),
         withdraw=Withdraw(**{n: read.number(v, f"withdraw.{n}", 0.0, 2.0) for n, v in withdraw.items()}),
     )
 
 
-def _workspace(read: Reader, value: object) -> F64:
+def _corners(read: Reader, key: str, value: object) -> F64:
     if not isinstance(value, list) or len(value) != 2:
-        raise read.fail("workspace", f"{shown(value)}, expected two corners [x, y, z] [m]")
-    low, high = (read.numbers(corner, f"workspace[{i}]", 3, -FAR_M, FAR_M) for i, corner in enumerate(value))
+        raise read.fail(key, f"{shown(value)}, expected two corners [x, y, z] [m]")
+    low, high = (read.numbers(corner, f"{key}[{i}]", 3, -FAR_M, FAR_M) for i, corner in enumerate(value))
     if not all(a < b for a, b in zip(low, high, strict=True)):
-        raise read.fail("workspace", f"{shown(value)}, expected the lower corner first, then the higher one")
+        raise read.fail(key, f"{shown(value)}, expected the lower corner first, then the higher one")
     return np.array([low, high])
 
 

@@ -17,6 +17,7 @@ from vista.types.plan import Digest, Done, Impossible, NextStep, Subgoal, Subtas
 from vista.types.pose import Pose
 from vista.types.result import Cause, EpisodeResult, Outcome, Progress, State, SubtaskResult
 from vista.types.robot import NO_PLACES, ActionSpace, CameraSpec, ObjectKind, Place, RobotSpec
+from vista.types.zone import KeepOut
 
 __all__ = [
     "F32",
@@ -46,6 +47,7 @@ __all__ = [
     "Grounding",
     "Impossible",
     "JointSpec",
+    "KeepOut",
     "NextStep",
     "ObjectKind",
     "Observation",

@@ -16,12 +16,14 @@ CONTINUOUS_RAD = 1e3
 """The limits of a joint without limits [rad]: farther than any arm turns."""
 FASTEST = 1e3
 """No joint of an arm is faster [rad/s]."""
+UNLIMITED = 1e9
+"""An acceleration or a jerk that limits nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class JointSpec:
     """A joint of the arm. ``name``: in the file of kinematics; ``lower``, ``upper`` [rad]; ``velocity``
-    [rad/s].
+    [rad/s]; ``acceleration`` [rad/s2] and ``jerk`` [rad/s3], by default more than any arm has.
 
     The driver's joint states and commands, the wire, may say it in another way: ``wire``, its name there
     (empty: ``name``); ``degrees``; and position = ``sign`` * position on the wire + ``offset_rad``.
@@ -41,6 +43,8 @@ class JointSpec:
     sign: int = 1
     offset_rad: float = 0.0
     degrees: bool = False
+    acceleration: float = UNLIMITED
+    jerk: float = UNLIMITED
 
     def __post_init__(self) -> None:
         values.text("JointSpec.name", self.name, empty=False)
@@ -58,6 +62,8 @@ class JointSpec:
         if not self.lower < self.upper:
             raise InvalidValueError(f"{name}: lower {self.lower:g}, expected below upper {self.upper:g} rad")
         set_field(self, "velocity", values.number(f"{name}: velocity", self.velocity, 1e-4, FASTEST))
+        for limit in ("acceleration", "jerk"):
+            set_field(self, limit, values.number(f"{name}: {limit}", getattr(self, limit), 1e-3, UNLIMITED))
         set_field(self, "sign", values.whole(f"{name}: sign", self.sign, -1, 1, "1 or -1"))
         if self.sign == 0:
             raise InvalidValueError(f"{name}: sign 0, expected 1 or -1")

@@ -15,6 +15,7 @@ from vista.types.arrays import F64, set_field
 from vista.types.body import EndEffector, GripperSpec, JointSpec, Withdraw
 from vista.types.channels import CameraChannel, CommandChannel, CommandKind, StateChannel
 from vista.types.pose import Pose
+from vista.types.zone import KeepOut
 from vista.values import Value
 
 
@@ -126,11 +127,11 @@ class RobotSpec(Value):
     ``ik_orientation_weight``: what a radian of error counts against a metre in inverse kinematics;
     ``ros_prefix``: stands before each joint's name on the wire; ``arm_command``, ``state``: ROS channels,
     read by the ROS side only; ``places`` {name: containers and drawers of its workplace}; ``withdraw``: how
-    the hand leaves a place; ``accepts_models_of``: names of other contracts of the same arm, whose models may
-    move this one, too.
+    the hand leaves a place; ``keep_out``: zones that its links stay out of; ``accepts_models_of``: names of
+    other contracts of the same arm, whose models may move this one, too.
 
     Derived: ``joint_names``; ``joint_lower``, ``joint_upper`` f64 (J,) [rad] (a continuous joint: -1000 and
-    1000), ``joint_velocity`` f64 (J,) [rad/s].
+    1000), ``joint_velocity`` f64 (J,) [rad/s], ``joint_acceleration`` [rad/s2], ``joint_jerk`` [rad/s3].
     """
 
     name: str
@@ -150,11 +151,14 @@ class RobotSpec(Value):
     ik_orientation_weight: float = 0.3
     places: Mapping[str, Place] = field(default_factory=dict)
     withdraw: Withdraw = field(default_factory=Withdraw)
+    keep_out: tuple[KeepOut, ...] = ()
     accepts_models_of: tuple[str, ...] = ()
     joint_names: tuple[str, ...] = field(init=False, repr=False)
     joint_lower: F64 = field(init=False, repr=False)
     joint_upper: F64 = field(init=False, repr=False)
     joint_velocity: F64 = field(init=False, repr=False)
+    joint_acceleration: F64 = field(init=False, repr=False)
+    joint_jerk: F64 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("name", "base_frame"):
@@ -185,6 +189,13 @@ class RobotSpec(Value):
             values.instance(f"RobotSpec.places[{values.shown(name)}]", place, Place)
         set_field(self, "places", values.read_only(dict(places)))
         set_field(self, "cameras", values.read_only(dict(cameras)))
+        zones = tuple(
+            values.instance("RobotSpec.keep_out", zone, KeepOut)
+            for zone in values.sequence("RobotSpec.keep_out", self.keep_out)
+        )
+        if len({zone.name for zone in zones}) < len(zones):
+            raise InvalidValueError("RobotSpec.keep_out: a name stands twice, expected each once")
+        set_field(self, "keep_out", zones)
         others = values.sequence("RobotSpec.accepts_models_of", self.accepts_models_of)
         names = tuple(values.text("RobotSpec.accepts_models_of", other, empty=False) for other in others)
         set_field(self, "accepts_models_of", names)
@@ -203,8 +214,8 @@ class RobotSpec(Value):
             )
         set_field(self, "joints", joints)
         set_field(self, "joint_names", names)
-        for name, part in (("lower", "lower"), ("upper", "upper"), ("velocity", "velocity")):
-            limits = np.array([getattr(joint, part) for joint in joints], np.float64)
+        for name in ("lower", "upper", "velocity", "acceleration", "jerk"):
+            limits = np.array([getattr(joint, name) for joint in joints], np.float64)
             limits.setflags(write=False)
             set_field(self, f"joint_{name}", limits)
         set_field(self, "home", values.array("RobotSpec.home", self.home, np.float64, (len(names),)))

@@ -11,7 +11,7 @@ from vista_ros.node_base import VistaNode
 
 
 class Controllers:
-    """Sends chunks on the channels of the contract, once every controller is there."""
+    """Sends chunks on the channels of the contract. ``others``: who else does, in words, or None."""
 
     def __init__(self, node: VistaNode, spec: RobotSpec) -> None:
         self._node, self._spec = node, spec
@@ -20,10 +20,26 @@ class Controllers:
         self._action = GripperAction(node, spec) if channel.is_action else None
         alone = not channel.is_action and channel.kind is not CommandKind.WITH_ARM
         self._gripper = self._publisher(channel) if alone else None
+        self.others: str | None = None
 
     def _publisher(self, channel: CommandChannel) -> Any:
         out = self._node.create_publisher(c.command_type(channel), channel.topic, 1)
         return self._node.owns(out, self._node.destroy_publisher)
+
+    def look_around(self) -> None:
+        """Look who else commands the arm; :attr:`others` says it, None while nobody does."""
+        own = self._node.get_fully_qualified_name()
+        found = []
+        for out in (self._arm, self._gripper):
+            if out is None or self._node.count_publishers(out.topic_name) < 2:
+                continue
+            names = sorted(
+                f"{each.node_namespace.rstrip('/')}/{each.node_name}"
+                for each in self._node.get_publishers_info_by_topic(out.topic_name)
+            )
+            names.remove(own)
+            found.append(f"{', '.join(names)} commands {out.topic_name!r}, too")
+        self.others = "; ".join(found) or None
 
     def missing(self) -> str | None:
         """Which controllers are not there, by their topics or actions; None when all are."""

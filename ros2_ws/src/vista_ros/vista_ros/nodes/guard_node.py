@@ -9,13 +9,15 @@ import numpy as np
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from vista.assembly.loading import joint_guard
 from vista.errors import StaleObservationError
-from vista.guard import SafetyGuard, load_limits
+from vista.guard import load_limits
 from vista.types import ActionChunk, ActionSpace, Decision, Verdict
 from vista_msgs.msg import GuardStatus
 from vista_msgs.srv import Stop
 from vista_ros import conversions as c
 from vista_ros.commanding.controllers import Controllers
+from vista_ros.commanding.switches import SafetySwitches
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.parameters import robot_of
 from vista_ros.sensing.observation import ObservationSource
@@ -39,9 +41,7 @@ class GuardNode(VistaNode):
         limits = load_limits(self.param("limits", "") or None)
         limits = replace(limits, max_chunk_s=min(limits.max_chunk_s, SEND_S))
         self._joints = ObservationSource(self, self._spec, cameras=False)
-        self._guard = SafetyGuard(
-            self._spec, limits, clock_ns=self.now_ns, forward=lambda q: self._joints.forward(q)[:3, 3]
-        )
+        self._guard = joint_guard(self._spec, limits, lambda q: self._joints.forward(q)[:3, 3], self.now_ns)
         self._controllers = Controllers(self, self._spec)
         make = self.create_publisher
         self._sent = self.owns(make(JointTrajectory, "guard/command", 1), self.destroy_publisher)
@@ -49,9 +49,11 @@ class GuardNode(VistaNode):
         self._last = c.GuardReport(0, Decision.HOLD, c.IDLE, "no command yet")
         self._commanded = -1e9
         self.subscribe(JointTrajectory, "executor/command", self._on_command, 1)
+        self._switches = SafetySwitches(self, self._stop)
         self.serve(Stop, "guard/stop", self._on_stop)
         self.serve(Trigger, "guard/release", self._on_release)
         self.every(0.2, self._report_idle, "watchdog")
+        self.every(0.5, self._controllers.look_around, "other commanders")
 
     def _on_command(self, msg: JointTrajectory) -> None:
         self._commanded = time.monotonic()
@@ -70,8 +72,15 @@ class GuardNode(VistaNode):
         except StaleObservationError as error:
             return Verdict(Decision.HOLD, "joint_states", str(error), None)
         verdict = self._guard.check(chunk, obs)
-        if verdict.chunk is not None and (missing := self._controllers.missing()) is not None:
-            return Verdict(Decision.HOLD, "controllers", f"nothing is sent: {missing}", None)
+        if verdict.chunk is None:
+            return verdict
+        for rule, why in (
+            ("dead_man", self._switches.released()),
+            ("controllers", self._controllers.missing()),
+            ("commanders", self._controllers.others),
+        ):
+            if why is not None:
+                return Verdict(Decision.HOLD, rule, f"nothing is sent: {why}", None)
         return verdict
 
     def _send(self, chunk: ActionChunk) -> None:
@@ -103,11 +112,16 @@ class GuardNode(VistaNode):
         self.warn("guard", f"{report.decision} {report.rule}: {report.reason}" if held else "")
         self.meter.add(str(report.decision))
 
-    def _on_stop(self, request: Stop.Request, response: Stop.Response) -> Stop.Response:
-        self._guard.stop(self.latch.set(request.cause or "stopped without a cause"))
+    def _stop(self, cause: str) -> str:
+        """Latch a stop and have the arm hold. Returns the first cause."""
+        self._guard.stop(self.latch.set(cause))
         self._hold()
-        response.ok, response.cause = True, self._guard.stopped or ""
-        self._report(c.GuardReport(self.now_ns(), Decision.STOP, "stop", response.cause, response.cause))
+        first = self._guard.stopped or ""
+        self._report(c.GuardReport(self.now_ns(), Decision.STOP, "stop", first, first))
+        return first
+
+    def _on_stop(self, request: Stop.Request, response: Stop.Response) -> Stop.Response:
+        response.ok, response.cause = True, self._stop(request.cause or "stopped without a cause")
         return response
 
     def _on_release(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
