@@ -19,6 +19,7 @@ from vista.robot.kinematics import pose_to_matrix
 from vista_ros import conversions as c
 from vista_ros.sensing.clock_offset import ClockOffsets
 from vista_ros.sensing.joint_states import JointHistory
+from vista_ros.sensing.picture_health import PictureHealth
 from vista_ros.sensing.rectify import Intrinsics, Rectifier, intrinsics_from_msg
 
 pytestmark = pytest.mark.ros
@@ -262,3 +263,27 @@ def test_a_camera_that_tells_its_own_intrinsics_in_the_contract_needs_no_message
     assert found is not None
     assert (found.width, found.height, len(found.distortion)) == (640, 480, 0)
     assert given_intrinsics(FRONT) is None
+
+
+# --- pictures that cannot be true ---
+def frames(*images: np.ndarray, moving: bool) -> list[str | None]:
+    """What is wrong with ten images a second, ``images`` in turn for as long as they last."""
+    health = PictureHealth()
+    joints = [np.full(3, 0.03 * i * moving, np.float32) for i in range(len(images))]
+    return [health.wrong(image, joints[i], i * NS // 10) for i, image in enumerate(images)]
+
+
+def test_a_covered_lens_is_named_at_once():
+    said = frames(np.full((8, 8, 3), 3, np.uint8), COLOURS, moving=False)
+    assert said[0] is not None
+    assert "lens covered" in said[0]
+    assert said[1] is None
+
+
+def test_an_image_that_is_repeated_while_the_arm_moves_is_named_until_another_comes():
+    said = frames(*[COLOURS] * 13, COLOURS[::-1], moving=True)
+    assert said[:10] == [None] * 10
+    assert said[12] is not None
+    assert "repeats one image for 1.2 s" in said[12]
+    assert said[13] is None
+    assert frames(*[COLOURS] * 30, moving=False) == [None] * 30, "nothing moves, nothing changes"

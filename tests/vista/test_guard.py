@@ -213,6 +213,16 @@ def test_commands_that_come_too_often_are_held():
     assert decided == ["none", "rate"] * 5
 
 
+def test_a_command_that_was_overtaken_is_held():
+    now = [OBS.stamp_ns]
+    guard = SafetyGuard(SPEC, clock_ns=lambda: now[0])
+    decided = []
+    for start_ms in (0, 100, 200, 0, 100, 300, 200):
+        now[0] += 50_000_000
+        decided.append(guard.check(hand([[0.01]], stamp_ns=OBS.stamp_ns + start_ms * 1_000_000), OBS).rule)
+    assert decided == ["none", "none", "none", "order", "none", "none", "none"]
+
+
 def test_stop_is_latched_with_its_first_cause_until_released():
     guard = SafetyGuard(SPEC)
     threads = [threading.Thread(target=guard.stop, args=("button",)) for _ in range(4)]

@@ -13,6 +13,9 @@ from vista.guard.limits import GuardLimits
 from vista.guard.rules import CLIP_RULES, HOLD_RULES, PLACE_RULES, Case, ForwardKinematics, NearLinks
 from vista.types import ActionChunk, Decision, Observation, RobotSpec, Verdict
 
+MOST_EARLIER = 1.5
+"""A chunk may begin so many of its steps before the last one that was looked at."""
+
 
 class SafetyGuard:
     """Lets through only chunks that the robot's contract and the limits allow. Satisfies ``Guard``.
@@ -45,7 +48,7 @@ class SafetyGuard:
     ) -> None:
         self.spec, self.limits = spec, limits or GuardLimits()
         self._clock_ns, self._forward, self._near = clock_ns, forward, near
-        self._checked_ns = -1
+        self._checked_ns = self._started_ns = -1
         self._lock = threading.Lock()
         self._stopped: str | None = None
         _check_margins(spec, self.limits)
@@ -82,6 +85,8 @@ class SafetyGuard:
         now_ns = self._clock_ns() if self._clock_ns is not None else None
         if now_ns is not None and (why := self._too_often(now_ns)) is not None:
             return Verdict(Decision.HOLD, "rate", why, None)
+        if now_ns is not None and (why := self._out_of_order(chunk)) is not None:
+            return Verdict(Decision.HOLD, "order", why, None)
         case = Case(chunk, obs, self.spec, self.limits, now_ns, self._forward, self._near)
         for holds in HOLD_RULES:
             if (why := holds(case)) is not None:
@@ -106,6 +111,16 @@ class SafetyGuard:
             if 0.0 <= gap_s < 1 / self.limits.max_commands_hz and self._checked_ns >= 0:
                 return f"{gap_s * 1e3:.0f} ms after the last one, at most {self.limits.max_commands_hz:g} Hz"
             self._checked_ns = now_ns
+        return None
+
+    def _out_of_order(self, chunk: ActionChunk) -> str | None:
+        """Why this chunk was meant for before the last one; a plan that replaces another may begin a step
+        earlier."""
+        with self._lock:
+            late_s = (self._started_ns - chunk.start_stamp_ns) * 1e-9
+            if MOST_EARLIER * chunk.dt_s < late_s < self.limits.max_age_s:
+                return f"begins {late_s:.2f} s before the last one: it was overtaken on its way"
+            self._started_ns = chunk.start_stamp_ns
         return None
 
 

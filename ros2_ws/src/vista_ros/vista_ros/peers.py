@@ -126,6 +126,14 @@ class Peers:
         with self._lock:
             self._replaced.clear()
 
+    def meet(self, timeout_s: float) -> None:
+        """As :meth:`begin`, but one that was started anew a moment ago has ``timeout_s`` [s] to say so."""
+        deadline = time.monotonic() + timeout_s
+        self.begin()
+        while self.lost() is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.begin()
+
     def lost(self, for_s: float = 0.0) -> str | None:
         """Who has been gone for at least ``for_s`` [s], or was started anew since :meth:`begin`, in words;
         None when all are there."""

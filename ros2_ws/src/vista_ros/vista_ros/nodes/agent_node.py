@@ -28,6 +28,7 @@ from vista_ros.sensing.observation import ObservationSource
 # process is gone is known by other means, within a second.
 STALL_S = 10.0
 GONE_S = 1.0  # a peer that is back within this time [s] ends no task
+MEET_S = 3.0  # a node that was started anew just before a task has so long [s] to be heard again
 
 
 class AgentNode(VistaNode):
@@ -117,7 +118,7 @@ class AgentNode(VistaNode):
         request = handle.request
         seconds = c.seconds_of("timeout_s", request.timeout_s, self._budget.seconds)
         budget = replace(self._budget, seconds=seconds)
-        self._peers.begin()
+        self._peers.meet(MEET_S)
         self._robot.begin()
         start_ns = self.now_ns()
 

@@ -128,6 +128,7 @@ class GuardNode(VistaNode):
         response.success, response.message = True, f"released; it was: {self.latch.cause or 'not stopped'}"
         self.latch.release()
         self._guard.release()
+        self._report(c.GuardReport(self.now_ns(), Decision.HOLD, c.IDLE, "released"))
         return response
 
 

@@ -27,6 +27,7 @@ class JointHistory:
         self._spec = spec
         self._wanted = (*spec.wire_names, spec.gripper_wire)
         self._parts: dict[str, tuple[int, float, float]] = {}
+        self._told_ns: dict[str, int] = {}
         self._readings: list[c.JointReading] = []
 
     def add(self, msg: JointState) -> bool:
@@ -35,6 +36,7 @@ class JointHistory:
         Raises:
             InvalidValueError: positions that do not fit the names, or numbers that are none.
         """
+        self._note(msg)
         if set(self._wanted) <= set(msg.name):
             self._keep(c.joint_state_from_msg(msg, self._spec))
             return True
@@ -51,7 +53,7 @@ class JointHistory:
         if not told:
             return False
         self._parts |= told
-        if self.missing():
+        if len(self._parts) < len(self._wanted):
             return False
         parts = [self._parts[name] for name in self._wanted]
         oldest = min(part[0] for part in parts)
@@ -66,10 +68,16 @@ class JointHistory:
         self._keep(c.joint_state_from_msg(whole, self._spec))
         return True
 
+    def _note(self, msg: JointState) -> None:
+        stamp_ns = c.time_from_msg(msg.header.stamp)
+        if stamp_ns < max(self._told_ns.values(), default=0) - KEPT_NS:
+            self._told_ns.clear()  # the robot's clock was set back
+        self._told_ns |= {name: stamp_ns for name in msg.name if name in self._wanted}
+
     def missing(self) -> list[str]:
-        """The joints, by their names on the wire, that no message has told yet; none once there is a
-        reading."""
-        return [] if self._readings else [name for name in self._wanted if name not in self._parts]
+        """The joints, by their names on the wire, that no message has told, or none of late."""
+        late_ns = max(self._told_ns.values(), default=0) - APART_NS
+        return [name for name in self._wanted if self._told_ns.get(name, -1) < max(late_ns, 0)]
 
     def newest(self) -> c.JointReading | None:
         """The last reading; None: there is none yet."""

@@ -19,6 +19,7 @@ from vista_ros.node_base import VistaNode
 from vista_ros.sensing.clock_offset import ClockOffsets
 from vista_ros.sensing.gripper_command import GripperCommand
 from vista_ros.sensing.joint_states import JointHistory
+from vista_ros.sensing.picture_health import PictureHealth
 from vista_ros.sensing.rectify import Rectifier, given_intrinsics, intrinsics_from_msg
 
 # Best effort hears publishers of both kinds; most drivers of cameras publish best effort.
@@ -54,6 +55,7 @@ class ObservationSource:
         self._rectifiers: dict[str, Rectifier] = {}
         self._command = GripperCommand()
         self._cameras = tuple(spec.cameras) if cameras else ()
+        self._health = {camera: PictureHealth() for camera in self._cameras}
         self._names = {"joint states": f"joint states on {', '.join(map(repr, spec.state.topics))}"} | {
             camera: f"image from camera {camera!r} on {spec.cameras[camera].channel.image!r}"
             for camera in self._cameras
@@ -188,12 +190,17 @@ class ObservationSource:
             return f"{missing}; the robot's clock stands still since {stalled:.1f} s"
         return missing
 
-    def _image(self, camera: str, msg: Image | CompressedImage) -> U8:
+    def _image(self, camera: str, msg: Image | CompressedImage, joints: c.JointReading) -> U8:
         try:
             image = c.image_from_msg(msg) if isinstance(msg, Image) else c.compressed_from_msg(msg)
-            return self._rectifiers[camera](image)
+            made = self._rectifiers[camera](image)
         except InvalidValueError as error:
             raise StaleObservationError(f"camera {camera!r}: {error}") from error
+        with self._ready:
+            wrong = self._health[camera].wrong(made, joints.position, c.time_from_msg(msg.header.stamp))
+        if wrong is not None:
+            raise StaleObservationError(f"camera {camera!r} {wrong}")
+        return made
 
     def _assemble(self, joints: c.JointReading, images: dict[str, Image | CompressedImage]) -> Observation:
         stamp = min(
@@ -204,7 +211,7 @@ class ObservationSource:
             command = float(joints.gripper > 0.5)
         return Observation(
             stamp_ns=stamp,
-            images={name: self._image(name, image) for name, image in images.items()},
+            images={name: self._image(name, image, joints) for name, image in images.items()},
             joint_pos=joints.position,
             joint_vel=joints.velocity,
             gripper=joints.gripper,
