@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from vista.assembly.teaching import teach_from_memory, teach_pictures, teachable
+from vista.guard.policy import load_policy, policy_files
 from vista.loop import MotionParts, MotionSettings, Parts
+from vista.loop.policed import PolicedPlanner
 from vista.protocols import Detector, Memory, Policy, Robot
 from vista.robot.retreat import Retreat
 from vista.types import U8, RobotSpec
@@ -27,7 +29,8 @@ NO_DETECTOR = "none"
 @dataclass(frozen=True, slots=True)
 class Refs:
     """Which parts to use, as references of :mod:`vista.assembly.loading`; None: the part that ships.
-    ``detector`` "none" leaves it out; ``guard``: a file of limits; ``robot``: name or file of a contract."""
+    ``detector`` "none" leaves it out; ``guard``: a file of limits; ``guard_policy``: a file that says what an
+    instruction may have the arm do; ``robot``: name or file of a contract."""
 
     policy: str | None = None
     world_model: str | None = None
@@ -38,6 +41,7 @@ class Refs:
     robot: str = "panda"
     critic: str | None = None
     preprocessor: str | None = None
+    guard_policy: str | None = None
 
 
 def default_motion(spec: RobotSpec) -> MotionSettings:
@@ -118,6 +122,9 @@ class PartsLoader:
         preprocessor = self._part(
             "preprocessor", lambda: loading.load_preprocessor(refs.preprocessor), refs.preprocessor
         )
+        if refs.guard_policy is not None:
+            rules = self._part("guard_policy", lambda: load_policy(*policy_files(refs.guard_policy)))
+            planner = PolicedPlanner(planner, rules, detector)
         guard = self._part("guard", lambda: loading.load_guard(spec, refs.guard))
         pursue = MotionParts(robot, self._wrap(policy), switcher, guard, self._settings)
         return Parts(robot, planner, world_model, pursue, memory, detector, critic, preprocessor)

@@ -46,6 +46,8 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", default=0.0, help="stop after so much robot time [s] (the agent's)")
     parser.add_argument("--ready", default=180.0, help="wait so long for the nodes [s] (180)")
     parser.add_argument("--runs", default="runs", help="folder of the reports (runs)")
+    parser.add_argument("--approve", action="append", default=[], metavar="RULE",
+                        help="say yes to this rule of the guard's policy; may be given again")  # fmt: skip
 
 
 def task_limits(args: argparse.Namespace) -> tuple[float, float]:
@@ -99,7 +101,7 @@ def main(args: argparse.Namespace) -> int:
     if chosen["policy"] == "scripted":
         facts["executor"] = EXPERT_SAYS
     nodes = [node.name for node in table.select()]
-    request = TaskRequest(instruction, nodes, facts, seed, timeout_s, ready_s, args.runs)
+    request = TaskRequest(instruction, nodes, facts, seed, timeout_s, ready_s, args.runs, args.approve)
     view = ProgressView()
     with Interrupt() as interrupt, GraphProcess(words, domain) as graph, view:
         view.stage("starting")

@@ -46,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     facts = {"command": "run", "domain": str(state.domain)}
     if state.namespace:
         facts["namespace"] = state.namespace
-    request = TaskRequest(instruction, state.nodes, facts, seed, timeout_s, ready_s, args.runs)
+    request = TaskRequest(instruction, state.nodes, facts, seed, timeout_s, ready_s, args.runs, args.approve)
     view = ProgressView()
     graph = GraphClient(state.namespace, args.robot)
     with Interrupt() as interrupt, view, orderly("the task"), graph as client:

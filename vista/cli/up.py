@@ -17,6 +17,7 @@ from vista.graph.processes import die_with_parent
 from vista.graph.running import Running, claimed, clear_killed, clear_old, free_domain, where
 from vista.graph.supervision import supervise
 from vista.graph.table import ArmKind, command, load_stack
+from vista.guard.policy import load_policy, policy_files
 from vista.messages.plain_text import plain
 from vista.robot.contract import load_robot
 
@@ -67,6 +68,7 @@ def main(args: argparse.Namespace) -> int:
     values = stack_values(args)
     chosen = table.chosen(values)
     load_robot(str(chosen["robot"]))
+    load_policy(*policy_files(str(chosen["guard_policy"])))
     if any(node.only == "sim" for node in nodes):
         scene_of(chosen)
     domain, namespace = place(args, arm)

@@ -82,7 +82,7 @@ class TaskRequest:
 
     ``instruction``; ``seed`` of the first image; ``timeout_s`` [s] of robot time, 0: the agent's default;
     ``nodes`` that must be ready within ``ready_s`` [s]; ``facts`` for the page; ``runs``, the folder of
-    reports."""
+    reports; ``approved``: names of rules of the guard's policy that a person approves."""
 
     instruction: str
     nodes: Sequence[str]
@@ -91,6 +91,7 @@ class TaskRequest:
     timeout_s: float = 0.0
     ready_s: float = 120.0
     runs: str = "runs"
+    approved: Sequence[str] = ()
 
 
 class TaskView(Protocol):
@@ -138,6 +139,7 @@ def carry_out(
         result = client.run_task(
             request.instruction, seed=request.seed, timeout_s=request.timeout_s,
             listener=fan_out(recorder, view), on_frame=film, should_stop=should_stop,
+            approved=request.approved,
         )  # fmt: skip
         view.stage("judging")
         time.sleep(SETTLE_S)

@@ -17,6 +17,7 @@ class Ask(StrEnum):
     WHICH = "which"  # several things or places fit equally
     SPELLING = "spelling"  # a word is not known, and one that is known is spelt nearly alike
     MISSING = "missing"  # the thing or the place is not said
+    APPROVAL = "approval"  # a rule of the guard's policy has a person asked; the option names the rule
 
 
 class Refusal(StrEnum):
@@ -30,6 +31,7 @@ class Refusal(StrEnum):
     NOT_THERE = "not_there"  # what it names is neither seen nor remembered
     CONDITION = "condition"  # it holds only if something else does
     IMPOSSIBLE = "impossible"  # it is understood, and there is no way to do it
+    FORBIDDEN = "forbidden"  # a rule of the guard's policy forbids it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -189,6 +189,7 @@ class GraphClient:
         listener: Listener = ignore,
         on_frame: OnFrame = lambda *_: None,
         should_stop: ShouldStop = never,
+        approved: Sequence[str] = (),
     ) -> EpisodeResult:
         """Send ``instruction`` and wait for its end.
 
@@ -198,6 +199,7 @@ class GraphClient:
             listener: Hears what the agent tells; not how long parts of a stage took, which the result holds.
             on_frame: Sees each set of images, with its stamp [ns].
             should_stop: A cause cancels the task.
+            approved: Names of rules of the guard's policy to whose question a person says yes.
 
         Raises:
             VistaError: empty instruction, the task was rejected, or the agent is gone; one sentence.
@@ -217,7 +219,10 @@ class GraphClient:
             return should_stop() or self._peers.lost(1.0)
 
         goal = RunTask.Goal(
-            instruction=c.wire(instruction), seed=seed, timeout_s=c.seconds_of("timeout_s", timeout_s, 0.0)
+            instruction=c.wire(instruction),
+            seed=seed,
+            timeout_s=c.seconds_of("timeout_s", timeout_s, 0.0),
+            approved=[c.wire(name) for name in approved],
         )
         try:
             ended = self._run(

@@ -8,7 +8,9 @@ from typing import Any
 from vista.assembly import loading
 from vista.errors import VistaError
 from vista.events import Event, EventKind
+from vista.guard.policy import GuardPolicy, load_policy, policy_files
 from vista.loop import Budget, Parts, run_task
+from vista.loop.policed import PolicedPlanner
 from vista.messages.describe import describe
 from vista.types import EpisodeResult, Outcome
 from vista_msgs.action import RunTask
@@ -50,11 +52,13 @@ class AgentNode(VistaNode):
         detector = GraphDetector(self) if self.param("use_detector", True) else None
         memory = GraphMemory(self) if self.param("use_memory", True) else None
         planner = stand_ins.planner(self.param("planner", "") or None, detector, memory, spec)
+        rules = load_policy(*policy_files(self.param("guard_policy", "")))
+        self._policed = PolicedPlanner(planner, rules, detector)
         self._robot = WatchingRobot(ObservationSource(self, spec, self._peers.lost), self.now_ns)
         self._world_model = GraphWorldModel(self, self._why_stop)
         self._parts = Parts(
             self._robot,
-            planner,
+            self._policed if rules != GuardPolicy() else planner,
             self._world_model,
             GraphPursuit(self, lambda: self._robot.latch.cause),
             memory=memory,
@@ -118,6 +122,7 @@ class AgentNode(VistaNode):
         request = handle.request
         seconds = c.seconds_of("timeout_s", request.timeout_s, self._budget.seconds)
         budget = replace(self._budget, seconds=seconds)
+        self._policed.approved = frozenset(request.approved)
         self._peers.meet(MEET_S)
         self._robot.begin()
         start_ns = self.now_ns()

@@ -8,11 +8,12 @@ from typing import Any
 from vista.assembly import loading
 from vista.errors import StaleObservationError, VistaError
 from vista.events import Event, EventKind
+from vista.guard.policy import Permit, load_policy, policy_files
 from vista.loop import MotionParts, MotionSettings, pursue
 from vista.loop.timings import Timings
 from vista.messages.describe import describe
 from vista.robot.retreat import Retreat
-from vista.types import Cause, Progress, State
+from vista.types import Cause, Progress, State, Subgoal
 from vista_msgs.action import ExecuteSubgoal
 from vista_msgs.msg import GuardStatus
 from vista_ros import conversions as c
@@ -40,6 +41,7 @@ class ExecutorNode(VistaNode):
     def setup(self) -> None:
         spec = robot_of(self)
         policy_ref, switcher_ref = self.param("policy", ""), self.param("switcher", "")
+        self._rules = load_policy(*policy_files(self.param("guard_policy", "")))
         self._guard = GraphGuard(loading.load_guard(spec, self.param("limits", "") or None))
         self._peers = Peers(self, list(self.param("peers", ["guard", "agent"])))
         self._source = ObservationSource(self, spec, self._peers.lost)
@@ -102,6 +104,8 @@ class ExecutorNode(VistaNode):
         settings = self._parts.settings
         timeout_s = c.seconds_of("timeout_s", handle.request.timeout_s, settings.timeout_s)
         subgoal = c.subgoal_from_msg(handle.request.subgoal)
+        if (forbidden := self._forbidden(subgoal)) is not None:
+            return Progress(State.FAILED, 0.0, forbidden, Cause.REFUSED)
         timings, start_ns = Timings(), self.now_ns()
         latest = [Progress(State.RUNNING, 0.0, "starting")]
 
@@ -138,6 +142,18 @@ class ExecutorNode(VistaNode):
         result.timings_json = c.timings_to_json(timings.as_mapping())
         self._add_images(result)
         return progress
+
+    def _forbidden(self, subgoal: Subgoal) -> str | None:
+        """Why no instruction may have this done, whoever sent it. What a person may approve was the agent's
+        to ask."""
+        skill, where = subgoal.subtask.skill, subgoal.grounding
+        if skill is None:
+            return None
+        grounds = () if where is None else (where.thing, where.place)
+        ruling = self._rules.judge(skill, {g.name: g.position for g in grounds if g is not None})
+        if ruling.permit is not Permit.FORBID:
+            return None
+        return f"{subgoal.subtask.text!r} is forbidden by rule {ruling.rule!r}: {ruling.why}"
 
     def _add_images(self, result: ExecuteSubgoal.Result) -> None:
         try:

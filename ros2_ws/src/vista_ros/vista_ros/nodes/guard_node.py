@@ -12,6 +12,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vista.assembly.loading import joint_guard
 from vista.errors import StaleObservationError
 from vista.guard import load_limits
+from vista.guard.policy import load_policy, policy_files
 from vista.types import ActionChunk, ActionSpace, Decision, Verdict
 from vista_msgs.msg import GuardStatus
 from vista_msgs.srv import Stop
@@ -37,7 +38,8 @@ class GuardNode(VistaNode):
         super().__init__("guard")
 
     def setup(self) -> None:
-        self._spec = robot_of(self)
+        spec, rules = robot_of(self), load_policy(*policy_files(self.param("guard_policy", "")))
+        self._spec = replace(spec, keep_out=(*spec.keep_out, *rules.zones))
         limits = load_limits(self.param("limits", "") or None)
         limits = replace(limits, max_chunk_s=min(limits.max_chunk_s, SEND_S))
         self._joints = ObservationSource(self, self._spec, cameras=False)
