@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vista.assembly.robot_check import Checked, Finding
+from vista.errors import VistaError
+from vista.files.resources import resource_path
 from vista.graph.running import free_domain
 from vista.robot.contract import load_robot
 from vista.types import CommandChannel, CommandKind, RobotSpec
+from vista_ros.checking.jog import JogCheck
 from vista_ros.checking.live import LiveCheck
 from vista_ros.nodes.fake_arm_node import FakeArmNode
 
@@ -123,4 +127,83 @@ def test_a_second_commander_is_named(beside: Any):
     out = beside.caller.create_publisher(JointTrajectory, UR5E.arm_command.topic, 1)
     rows = checked(beside)
     assert "/caller commands it, too" in rows["arm command"].said
+    beside.caller.destroy_publisher(out)
+
+
+# --- jog-check ---------------------------------------------------------------------------------------
+
+
+def jogged(beside: Any, spec: RobotSpec, driver: str, **answers: Any) -> list[Checked]:
+    """The rows of jogging ``spec`` beside the drivers of the contract ``driver``."""
+    beside.add(FakeArmNode(), robot=driver)
+    yes = lambda _: True  # noqa: E731
+    return list(
+        JogCheck(beside.caller, spec, answers.get("approve", yes), answers.get("confirm", yes)).rows()
+    )
+
+
+@pytest.mark.parametrize("robot", ["ur5e", "so101", "fr3"])
+def test_an_arm_with_right_signs_and_units_is_jogged_and_comes_back(beside: Any, robot: str):
+    spec = load_robot(robot)
+    rows = jogged(beside, spec, robot)
+    assert {row.finding for row in rows} == {Finding.OK}, rows
+    assert len(rows) == len(spec.joints) + 1
+    arm = beside.nodes[-1]
+    assert arm._reading.position == pytest.approx(spec.home, abs=0.01)
+    assert arm._reading.gripper > 0.95
+
+
+def contract_file(tmp_path: Path, old: str, new: str) -> str:
+    """The file of a UR5e whose driver is another one than the shipped contract says."""
+    text = Path(resource_path("config/robots/ur5e.yaml")).read_text()
+    assert old in text
+    (tmp_path / "driver.yaml").write_text(text.replace(old, new))
+    (tmp_path / "ur5e.xml").write_text(Path(resource_path("config/robots/ur5e.xml")).read_text())
+    return str(tmp_path / "driver.yaml")
+
+
+def test_two_exchanged_joints_are_found_at_the_first(beside: Any, tmp_path: Path):
+    first, second = (f"  wrist_{i}_joint: {{limits" for i in (1, 2))
+    limits = ": [-6.28319, 6.28319], velocity: 3.1416}\n"
+    turned = [f"  wrist_{i}_joint: {{wire: wrist_{3 - i}_joint, limits" for i in (1, 2)]
+    spec = load_robot(contract_file(tmp_path, first + limits + second, turned[0] + limits + turned[1]))
+    eye: list[str] = []
+
+    def confirm(question: str) -> bool:
+        """A person who sees the other wrist move."""
+        eye.append(question)
+        return "wrist_1" not in question
+
+    rows = jogged(beside, spec, "ur5e", confirm=confirm)
+    assert rows[-1].what == "joint wrist_1_joint"
+    assert rows[-1].finding is Finding.WRONG
+    assert "the eye did not" in rows[-1].said
+    assert len(eye) == 4
+
+
+def test_nothing_moves_without_a_yes(beside: Any):
+    rows = jogged(beside, UR5E, "ur5e", approve=lambda _: False)
+    assert [row.finding for row in rows] == [Finding.WRONG]
+    assert "not approved" in rows[0].said
+    assert beside.nodes[-1]._reading.position == pytest.approx(UR5E.home)
+
+
+def test_a_gripper_that_is_told_the_wrong_way_round_is_found(beside: Any):
+    """Its joint states are right, its commands are not: `open` and `closed` of another driver."""
+    arm = FakeArmNode()
+    beside.add(arm, robot="ur5e")
+    follower = arm._follower
+    grip = follower.grip
+    follower.grip = lambda openings, due, now: grip(1.0 - openings, due, now)
+    rows = list(JogCheck(beside.caller, UR5E, lambda _: True, lambda _: True).rows())
+    assert rows[-1].what == "gripper"
+    assert "are `open` and `closed` right?" in rows[-1].said
+
+
+def test_an_arm_that_somebody_else_commands_is_not_jogged(beside: Any):
+    from trajectory_msgs.msg import JointTrajectory
+
+    out = beside.caller.create_publisher(JointTrajectory, UR5E.arm_command.topic, 1)
+    with pytest.raises(VistaError, match="nothing is moved: "):
+        jogged(beside, UR5E, "ur5e")
     beside.caller.destroy_publisher(out)

@@ -2,6 +2,7 @@
 
     vista robot check FILE           read it strictly, try its kinematics, say which models fit
     vista robot check FILE --live    and what the drivers around the arm really offer; nothing is sent
+    vista robot jog-check FILE       moves each joint by two degrees, and the gripper, after a yes for each
 
 A row a check; the exit status is 1 where one speaks against the contract.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,16 +22,23 @@ from vista.messages.plain_text import plain
 if TYPE_CHECKING:
     from vista.assembly.robot_check import Checked
 
+WIDTH = 26
+WARNING = (
+    "The arm is going to move. Keep its emergency stop in reach and everybody out of its way: a stop of\n"
+    "this software is no emergency stop."
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("action", choices=["check"], help="check: whether the contract can be right")
+    add("action", choices=["check", "jog-check"], help="check: can it be right; jog-check: move a little")
     add("contract", metavar="FILE", help="the file of a contract, or the name of one that ships")
-    add("--live", action="store_true", help="listen to the drivers, too")
+    add("--live", action="store_true", help="check: listen to the drivers, too")
     add("--seconds", default=4.0, help="--live: how long to listen (4)")
-    add("--domain", metavar="N", help="--live: ROS domain of the drivers; else ROS_DOMAIN_ID, else 0")
-    add("--namespace", default="", help="--live: of the drivers' topics")
-    add("--prefix", default="", help="--live: before the name of each joint, in place of the contract's")
+    add("--domain", metavar="N", help="ROS domain of the drivers; else ROS_DOMAIN_ID, else 0")
+    add("--namespace", default="", help="of the drivers' topics")
+    add("--prefix", default="", help="before the name of each joint, in place of the contract's")
+    add("--yes", action="store_true", help="jog-check: ask nothing; for drivers without an arm")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -40,19 +49,25 @@ def main(args: argparse.Namespace) -> int:
     namespace = ros_namespace(args.namespace)
     domain = None if args.domain is None else ros_domain("--domain", args.domain)
     checks = check_contract(args.contract)
-    if args.live and not refused(checks):
-        checks = (*checks, *_live(args, domain, namespace, seconds))
-    width = max(len(check.what) for check in checks)
-    for check in checks:
-        print(f"{check.finding:<5}  {check.what:<{width}}  {plain(check.said, 1000)}")
-    wrong = refused(checks)
+    live = args.live or args.action == "jog-check"
+    wrong = _shown(checks) or refused(checks)
+    if live and not wrong:
+        wrong = _among_drivers(args, domain, namespace, seconds)
     print(f"{'refused' if wrong else 'accepted'}: {plain(str(args.contract))}")
     return int(wrong)
 
 
-def _live(
-    args: argparse.Namespace, domain: int | None, namespace: str, seconds: float
-) -> tuple[Checked, ...]:
+def _shown(checks: Iterable[Checked]) -> bool:
+    """Print a row a check, as it comes; whether one was wrong."""
+    wrong = False
+    for check in checks:
+        wrong |= check.finding == "wrong"
+        print(f"{check.finding:<5}  {check.what:<{WIDTH}}  {plain(check.said, 1000)}", flush=True)
+    return wrong
+
+
+def _among_drivers(args: argparse.Namespace, domain: int | None, namespace: str, seconds: float) -> bool:
+    """Check, or jog, the arm whose drivers are up; whether something is wrong."""
     from vista.graph.running import running
     from vista.graph.session import orderly
     from vista.graph.table import ArmKind
@@ -66,8 +81,20 @@ def _live(
         as_drivers_have_it()
     os.environ["ROS_DOMAIN_ID"] = str(domain)
     with orderly("the check of the drivers"):
-        from vista_ros.checking.live import check_live
+        from vista_ros.checking.session import check_live, jog
 
         spec = load_robot(args.contract)
         spec = replace(spec, ros_prefix=args.prefix) if args.prefix else spec
-        return check_live(spec, namespace, seconds)
+        if args.action == "check":
+            return _shown(check_live(spec, namespace, seconds))
+        if not args.yes:
+            print(f"{WARNING}\n", flush=True)
+        answer = (lambda _: True) if args.yes else _asked
+        return _shown(jog(spec, answer, answer, namespace))
+
+
+def _asked(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -235,26 +234,3 @@ def _name(info: Any) -> str:
 
 def _best_effort(info: Any) -> bool:
     return info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
-
-
-def check_live(spec: RobotSpec, namespace: str = "", listen_s: float = 4.0) -> tuple[Checked, ...]:
-    """Listen for ``listen_s`` [s] in the domain of ``ROS_DOMAIN_ID``, and say what is there for ``spec``.
-    Nothing is sent."""
-    import rclpy
-    from rclpy.signals import SignalHandlerOptions
-
-    from vista_ros.spinning import Spinner
-
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = VistaNode("robot_check", namespace=f"/{namespace}" if namespace else None)
-    node.active = True
-    spinner = Spinner(node, 2, lambda error: node.note_error("robot check", error))
-    try:
-        check = LiveCheck(node, spec)
-        time.sleep(listen_s)
-        return check.rows()
-    finally:
-        spinner.close()
-        node.on_shutdown(None)  # type: ignore[arg-type]
-        node.destroy_node()
-        rclpy.try_shutdown()
