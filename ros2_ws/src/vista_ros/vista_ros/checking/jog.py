@@ -23,8 +23,8 @@ TOLERANCE_RAD = float(np.deg2rad(0.7))
 OTHERS_RAD = float(np.deg2rad(0.5))
 GRIPPER_STEP = 0.3
 """How far the gripper is moved, as a share of its travel."""
-GRIPPER_LEAST = 0.5
-"""A gripper that goes less than this share of that step has not moved."""
+GRIPPER_OFF = 0.15
+"""A gripper that ends farther from where it was sent [0, 1] went somewhere else."""
 MEET_S = 5.0
 
 Ask = Callable[[str], bool]
@@ -118,7 +118,7 @@ class JogCheck:
         seen = self._confirm(f"Did the gripper {verb[:-1]}?")
         self._move(start, start, opening)
         said = f"opening {opening:.2f}, then {there:.2f} for {opening + step:.2f}"
-        if (there - opening) * np.sign(step) < GRIPPER_LEAST * GRIPPER_STEP:
+        if abs(there - opening - step) > GRIPPER_OFF:
             return Checked("gripper", Finding.WRONG, f"{said}; are `open` and `closed` right?")
         if not seen:
             return Checked("gripper", Finding.WRONG, f"{said}; the eye saw another way round")
