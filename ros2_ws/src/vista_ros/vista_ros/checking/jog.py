@@ -17,7 +17,6 @@ from vista_ros.node_base import VistaNode
 from vista_ros.sensing.observation import ObservationSource
 
 STEP_RAD = float(np.deg2rad(2.0))
-MOVE_S, SETTLE_S = 1.0, 0.7
 WINDOW_ROWS = 3
 TOLERANCE_RAD = float(np.deg2rad(0.7))
 OTHERS_RAD = float(np.deg2rad(0.5))
@@ -38,9 +37,21 @@ class JogCheck:
         approve: Asked before anything moves; no ends the check.
         confirm: Asked after each move whether the eye saw what was to be seen: a unit that is wrong both
             ways, to the driver and back, shows on no wire.
+        move_s: How long a move takes [s].
+        settle_s: How long the arm then has to come to rest [s].
     """
 
-    def __init__(self, node: VistaNode, spec: RobotSpec, approve: Ask, confirm: Ask) -> None:
+    def __init__(
+        self,
+        node: VistaNode,
+        spec: RobotSpec,
+        approve: Ask,
+        confirm: Ask,
+        *,
+        move_s: float = 1.0,
+        settle_s: float = 0.7,
+    ) -> None:
+        self._move_s, self._settle_s = move_s, settle_s
         self._node, self._spec, self._approve, self._confirm = node, spec, approve, confirm
         self._source = ObservationSource(node, spec, cameras=False)
         self._controllers = Controllers(node, spec)
@@ -125,10 +136,10 @@ class JogCheck:
         return Checked("gripper", Finding.OK, said)
 
     def _move(self, start: F64, goal: F64, opening: float) -> None:
-        """From ``start`` to ``goal`` (J,) [rad] in :data:`MOVE_S`, and hold there until all is quiet."""
-        count = round(MOVE_S / self._dt_s)
+        """From ``start`` to ``goal`` (J,) [rad] in ``move_s``, and hold there until all is quiet."""
+        count = round(self._move_s / self._dt_s)
         path = start + (goal - start) * np.linspace(0, 1, count + 1)[1:, None]
-        hold = np.repeat(goal[None], round(SETTLE_S / self._dt_s) + WINDOW_ROWS, axis=0)
+        hold = np.repeat(goal[None], round(self._settle_s / self._dt_s) + WINDOW_ROWS, axis=0)
         rows = np.column_stack([np.concatenate([path, hold]), np.full(len(path) + len(hold), opening)])
         for first in range(len(rows) - WINDOW_ROWS + 1):
             obs = self._source.wait(timeout_s=1.0)  # an arm that hears nothing for 0.3 s stands still
