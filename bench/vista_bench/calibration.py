@@ -28,6 +28,7 @@ from vista.types import F64, RobotSpec, Subtask
 from vista_bench.truth import is_done
 from vista_sim.oracle import Oracle
 from vista_sim.robot import SimRobot
+from vista_sim.scenes.table import Table
 from vista_sim.tasks import Choice, Task, find_task, make_task
 from vista_sim.world import World
 
@@ -113,11 +114,11 @@ def judge_episode(
             return
 
 
-def _tasks(names: list[str], episodes: int) -> Iterator[tuple[int, Task]]:
+def _tasks(names: list[str], episodes: int, table: Table) -> Iterator[tuple[int, Task]]:
     """Tasks in turn on tuning seeds; every second scene holds objects the demonstrations never showed."""
     splits = load_splits()
-    known = Choice(splits.demo_objects, splits.demo_patterns)
-    novel = Choice(splits.novel_objects, splits.novel_patterns)
+    known = Choice(splits.demo_objects, splits.demo_patterns, table=table)
+    novel = Choice(splits.novel_objects, splits.novel_patterns, table=table)
     for i in range(episodes):
         choice = known if (i // len(names)) % 2 == 0 else novel
         yield i, make_task(names[i % len(names)], splits.seed(SEED_RANGE, i), choice)
@@ -170,7 +171,8 @@ def collect(
     grounder = None if looks is None else Grounder(looks, spec.places)
     kept_model = None if world_model in truthful else load_world_model(world_model)
     found: list[tuple[int, JudgedSubtask]] = []
-    for i, task in tqdm(_tasks(names, episodes), total=episodes, desc="calibrating", unit="episode"):
+    tasks = _tasks(names, episodes, Table.of(spec))
+    for i, task in tqdm(tasks, total=episodes, desc="calibrating", unit="episode"):
         world = World(task.scene, spec, kinematics)
         task.prepare(world)
         robot, oracle = SimRobot(world), Oracle(world, task)

@@ -10,7 +10,7 @@ from vista.errors import InvalidValueError, UnknownNameError
 from vista.values import whole
 from vista_sim.experts.tabletop import is_held
 from vista_sim.experts.tray import in_tray
-from vista_sim.scenes.scene import OBJECT_RADIUS, OBJECT_X, OBJECT_Y, TRAY_RADIUS
+from vista_sim.scenes.scene import OBJECT_RADIUS, TRAY_RADIUS
 from vista_sim.world import World
 
 KINDS = ("taken", "moved")
@@ -78,8 +78,9 @@ class Disturbance:
         taken += [(world.ee_pose()[:2, 3], HAND_M), (world.object_pose(index)[:2, 3], MOVED_M)]
         if world.scene.tray is not None:
             taken.append((np.array(world.scene.tray), TRAY_RADIUS + OBJECT_RADIUS))
+        x, y = world.table.x, world.table.y
         for _ in range(500):
-            spot = self._rng.uniform((OBJECT_X[0], OBJECT_Y[0]), (OBJECT_X[1], OBJECT_Y[1]))
+            spot = self._rng.uniform((x[0], y[0]), (x[1], y[1]))
             if all(np.hypot(*(spot - at)) > radius for at, radius in taken):
                 height = world.scene.objects[index].spec.half_height + 0.002
                 place = float(spot[0]), float(spot[1]), height

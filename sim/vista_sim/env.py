@@ -19,11 +19,11 @@ from vista.robot.kinematics import Kinematics, delta_to_matrix, matrix_to_pose
 from vista.types import U8
 from vista.values import array, entries, shown, whole
 from vista_sim.render import Camera
+from vista_sim.scenes.table import DEFAULT_ROBOT, table_of
 from vista_sim.tasks import Choice, Task, find_task, make_task
-from vista_sim.world import DEFAULT_ROBOT, World
+from vista_sim.world import World
 
 Obs = dict[str, NDArray[Any]]
-CAMERAS = ("front", "wrist")
 OPTIONS = ("scene_seed", "target")
 REACH = (0.1, 0.1, 0.1, 0.5, 0.5, 0.5)
 """Largest change of a single action [m, rad]."""
@@ -36,9 +36,9 @@ class ResetNeededError(VistaError, gymnasium.error.ResetNeeded):
 class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
     """One task on the tabletop, 0.1 s a step, reward 1 and the end when the task's predicate holds.
 
-    Observation: ``front``, ``wrist`` u8 (size, size, 3); ``proprio`` f32 (2 J + 9,): joint positions (J)
-    [rad] and velocities (J) [rad/s], gripper opening and last command [0, 1], hand position (3) [m] and
-    quaternion (4).
+    Observation: an image u8 (size, size, 3) of each of the arm's cameras, such as ``front`` and ``wrist``;
+    ``proprio`` f32 (2 J + 9,): joint positions (J) [rad] and velocities (J) [rad/s], gripper opening and last
+    command [0, 1], hand position (3) [m] and quaternion (4).
     Action (7,): translation [m] and rotation vector [rad] relative to the measured hand pose, in the hand
     frame; gripper [0 closed, 1 open]. ``info["instruction"]`` is the sentence.
 
@@ -73,7 +73,7 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
             raise InvalidValueError(f"image_size {shown(image_size)}, expected 16 to 480")
         self.render_mode = render_mode
         self._task_name, self._size, self._range = task, image_size, splits.seeds[split]
-        self._choice = choice or Choice(splits.demo_objects, splits.demo_patterns)
+        self._choice = choice or Choice(splits.demo_objects, splits.demo_patterns, table=table_of(robot))
         self._robot = load_robot(robot)
         self._kinematics = Kinematics(self._robot)
         self._camera: Camera | None = None
@@ -82,7 +82,7 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
         image = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         proprio = spaces.Box(-np.inf, np.inf, (2 * len(self._robot.joint_names) + 9,), np.float32)
         self.observation_space: spaces.Space[Any] = spaces.Dict(
-            {**dict.fromkeys(CAMERAS, image), "proprio": proprio}
+            {**dict.fromkeys(self._robot.cameras, image), "proprio": proprio}
         )
         high = np.array([*REACH, 1.0], np.float32)
         low = np.array([*(-r for r in REACH), 0.0], np.float32)
@@ -154,7 +154,7 @@ class TabletopEnv(gymnasium.Env[Obs, NDArray[Any]]):
     def _observe(self) -> Obs:
         world, _ = self._running()
         assert self._camera is not None
-        images = {c: self._camera.render(world.data, c, self._size, self._size) for c in CAMERAS}
+        images = {c: self._camera.render(world.data, c, self._size, self._size) for c in self._robot.cameras}
         pose = matrix_to_pose(world.ee_pose())
         parts = (
             world.joints,

@@ -15,9 +15,10 @@ import numpy as np
 from vista.learning.splits import load_splits
 from vista.learning.workers import unordered
 from vista_sim.render import Camera
+from vista_sim.scenes.table import DEFAULT_ROBOT
 from vista_sim.scenes.task_scenes import lab_choice
 from vista_sim.tasks import TASKS, Task, find_task, make_task
-from vista_sim.world import DEFAULT_ROBOT, World, shared_kinematics
+from vista_sim.world import World, shared_kinematics
 
 MAX_STEPS = 100
 """Control steps that the expert has for one skill."""
@@ -66,7 +67,7 @@ def solve(task: Task, seed: int = 0, robot: str = DEFAULT_ROBOT) -> ExpertEpisod
 
 def _attempt(job: tuple[str, int, str]) -> ExpertEpisode:
     name, seed, robot = job
-    return solve(make_task(name, seed, lab_choice()), seed, robot)
+    return solve(make_task(name, seed, lab_choice(robot=robot)), seed, robot)
 
 
 def measure_expert(
@@ -88,7 +89,7 @@ def _median_s(action: Callable[[], object], repeats: int) -> float:
 
 def measure_speed(repeats: int = 60, robot: str = DEFAULT_ROBOT) -> dict[str, float]:
     """Median seconds of the product of two f32 (512, 512) matrices, of frames, and of a control step."""
-    task = make_task("pick_place", load_splits().seed("expert", 0), lab_choice())
+    task = make_task("pick_place", load_splits().seed("expert", 0), lab_choice(robot=robot))
     world = World(task.scene, shared_kinematics(robot).spec, shared_kinematics(robot))
     matrix = np.random.default_rng(0).random((512, 512), np.float32)
     target = world.ee_pose()

@@ -8,9 +8,10 @@ from types import TracebackType
 from vista.robot.contract import load_robot
 from vista_sim.oracle import Oracle
 from vista_sim.robot import SimRobot
+from vista_sim.scenes.table import DEFAULT_ROBOT
 from vista_sim.scenes.task_scenes import live_seed, scene_task
 from vista_sim.task import Task
-from vista_sim.world import DEFAULT_ROBOT, World
+from vista_sim.world import World
 
 
 class Simulation:
@@ -63,7 +64,7 @@ def simulate(
         UnknownNameError: no such task, object or robot. ConfigError: a file that cannot be read.
         InvalidValueError: a seed outside of its range, or a scene that lacks what the task needs.
     """
-    made = scene_task(task, live_seed(seed), objects=objects, scene=scene, target=target)
+    made = scene_task(task, live_seed(seed), objects=objects, scene=scene, target=target, robot=robot)
     world = World(made.scene, load_robot(robot))
     made.prepare(world)
     return Simulation(made, SimRobot(world))

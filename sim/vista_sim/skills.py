@@ -16,7 +16,7 @@ from vista.skill import Relation, Skill, Verb
 from vista.types import F64
 from vista.values import instance
 from vista_sim.experts import drawer_expert, goal_states, tabletop, tray
-from vista_sim.experts.carry import CLEARANCE, on_top, put_down
+from vista_sim.experts.carry import on_top, put_down
 from vista_sim.experts.tabletop import ExpertAction
 from vista_sim.experts.tray_ways import BESIDE_OTHERS, TrayWay
 from vista_sim.model.cabinet import DRAWER_NAMES
@@ -94,9 +94,9 @@ class SceneSkills:
         if skill.verb is Verb.GRASP:
             return tabletop.grasp(world, index)
         if skill.at is not None and skill.place == TABLE:
-            return put_down(world, index, on_top(np.array(skill.at), 0.0, CLEARANCE))
+            return put_down(world, index, on_top(np.array(skill.at), 0.0, world.clearance_m))
         if skill.relation is Relation.ON:
-            return put_down(world, index, on_top(*_top(world, skill.place), CLEARANCE))
+            return put_down(world, index, on_top(*_top(world, skill.place), world.clearance_m))
         if skill.place in self._drawers:
             return drawer_expert.put_inside(world, index, self._drawers.index(skill.place))
         return self._tray_way.act(world, index)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +20,8 @@ from vista_sim.experts.tabletop import ExpertAction
 from vista_sim.experts.tray_ways import BESIDE_OTHERS, TrayWay
 from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.objects.specs import ObjectSpec
-from vista_sim.scenes.scene import MOST_OBJECTS, Placed, Scene
+from vista_sim.scenes.scene import Placed, Scene
+from vista_sim.scenes.table import MOST_OBJECTS, Table, table_of
 from vista_sim.skills import SceneSkills
 from vista_sim.world import World
 
@@ -33,7 +34,8 @@ class Choice:
     """What a scene may be drawn from.
 
     Object ``labels``, table ``patterns``, number of other objects (``distractors``), a user's own objects by
-    label (``library``), and a whole scene given by a file (``fixed``).
+    label (``library``), a whole scene given by a file (``fixed``), and the ``table`` of the arm; by default
+    that of the arm that is simulated by default.
 
     Raises:
         InvalidValueError: a label or pattern that is no text, or more distractors than the table holds.
@@ -44,6 +46,7 @@ class Choice:
     distractors: int = 3
     library: Mapping[str, ObjectSpec] | None = None
     fixed: Scene | None = None
+    table: Table = field(default_factory=table_of)
 
     def __post_init__(self) -> None:
         for name in ("labels", "patterns"):

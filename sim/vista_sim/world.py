@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 
 import mujoco
 import numpy as np
@@ -11,15 +11,20 @@ from vista.errors import ConfigError
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
 from vista.types import F64, RobotSpec
+from vista_sim.model.eyes import hand_site
+from vista_sim.model.hand_shape import HandShape
 from vista_sim.model.mjcf import build_model
+from vista_sim.model.servos import FingerServos, arm_servos
 from vista_sim.scenes.scene import Scene
+from vista_sim.scenes.table import DEFAULT_ROBOT, Table
 
 SUBSTEPS = 25
 SEGMENTS = 5
-READY = (0.48, 0.0, 0.32)
-SQUEEZE_M = 0.01
-"""A gripper that closes is told to go this far beyond contact of its pads: it squeezes what it holds [m]."""
-DEFAULT_ROBOT = "panda"
+FIXED_JAW = "fixed_jaw"
+"""A site of this name in the arm's file stands on a jaw that does not move: things come to rest there."""
+RETREAT_SHARE, CARRY_SHARE = 0.8, 0.8
+"""The expert leaves a place to this share of the height to which the stack withdraws, and carries a thing's
+foot at this share of the height at which the stack carries the hand."""
 
 
 @cache
@@ -55,6 +60,8 @@ class World:
         kinematics: Shared inverse kinematics (one per process is enough); made here if None.
         looks: ``primitive`` or ``mesh``; None: the environment variable ``VISTA_ARM_LOOKS``, or primitive.
 
+    ``table``: where things may stand before this arm; ``ready`` f64 (4, 4): pose of the hand at first.
+
     Raises:
         ConfigError: the contract does not fit the arm's MJCF file, or the scene cannot be built.
     """
@@ -69,27 +76,26 @@ class World:
     ) -> None:
         self.scene, self.robot = scene, robot
         self.kinematics = kinematics or Kinematics(robot)
+        self.table = Table.of(robot)
+        at = robot.tabletop.ready
+        self.ready = self.kinematics.forward(robot.home) if at is None else top_down(at[0], at[1], at[2], 0.0)
         self.model = build_model(scene, robot, looks)
         self.data = mujoco.MjData(self.model)
         try:
             self._find_parts(scene, robot)
-        except KeyError as error:
+        except (KeyError, ConfigError) as error:
             raise ConfigError(f"robot {robot.name}: {robot.kinematics}: {error.args[0]}") from error
         self.reset()
 
     def _find_parts(self, scene: Scene, robot: RobotSpec) -> None:
         m = self.model
-        self._joint_count = len(robot.joint_names)
-        if m.nu != self._joint_count + 2:
-            raise ConfigError(
-                f"robot {robot.name}: {self._joint_count} joints and {m.nu} actuators; the simulator moves "
-                "arms with one actuator for each joint and one for each of two fingers"
-            )
+        self._arm = arm_servos(m, robot.joint_names)
+        self._fingers = FingerServos.of(m, self._arm)
         self._arm_q = np.array([m.joint(j).qposadr[0] for j in robot.joint_names])
         self._arm_v = np.array([m.joint(j).dofadr[0] for j in robot.joint_names])
-        self._fingers = [m.joint(f"finger_{s}").qposadr[0] for s in ("left", "right")]
-        self._finger_v = m.joint("finger_left").dofadr[0]
-        self._site = m.site(robot.end_effector.site).id
+        self.site = hand_site(m, robot)
+        """Number of the model's site that is the end effector."""
+        self._jaw = next((i for i in range(m.nsite) if m.site(i).name == FIXED_JAW), None)
         self._object_q = [m.joint(f"object{i}").qposadr[0] for i in range(len(scene.objects))]
         self._object_v = [m.joint(f"object{i}").dofadr[0] for i in range(len(scene.objects))]
         self._drawer_q = [m.joint(f"drawer{i}").qposadr[0] for i in range(scene.drawers)]
@@ -100,7 +106,7 @@ class World:
         for i, p in enumerate(self.scene.objects):
             x = p.x
             self.set_object(i, (x, p.y, p.z + p.spec.half_height + 0.002), p.yaw)
-        target = top_down(*READY, 0.0) if start is None else start
+        target = self.ready if start is None else start
         joints = self.kinematics.inverse(target, self.robot.home, iterations=60)
         self.gripper_command = 1.0
         self.set_arm(joints, 1.0)
@@ -111,7 +117,7 @@ class World:
         """Put the arm at ``joints`` (J,) [rad] and the fingers at ``gripper`` [0, 1], at once, at rest."""
         self.data.qpos[self._arm_q] = joints
         self.data.qvel[self._arm_v] = 0.0
-        self.data.qpos[self._fingers] = gripper * self.robot.gripper.width_m / 2
+        self._fingers.put(self.data, gripper)
         self.joint_target = np.array(joints, np.float64)
         self._write_ctrl(self.joint_target, gripper)
 
@@ -152,14 +158,55 @@ class World:
     def ee_pose(self) -> F64:
         """Measured end-effector pose (4, 4) in the base frame."""
         out = np.eye(4)
-        out[:3, :3] = self.data.site_xmat[self._site].reshape(3, 3)
-        out[:3, 3] = self.data.site_xpos[self._site]
+        out[:3, :3] = self.data.site_xmat[self.site].reshape(3, 3)
+        out[:3, 3] = self.data.site_xpos[self.site]
         return out
+
+    @cached_property
+    def hand_shape(self) -> HandShape:
+        """How much room the hand takes."""
+        return HandShape.of(self.model, self._fingers, self.site)
 
     @property
     def finger_m(self) -> float:
-        """How far each finger moves from closed to open [m]."""
+        """Half the opening between the pads of an open hand [m]."""
         return self.robot.gripper.width_m / 2
+
+    def beside_jaw(self, half_width: float, yaw: float, gap: float = 0.0) -> F64:
+        """From the hand's point to the middle (2,) of a thing between the jaws, ``half_width`` [m] wide, in
+        the base frame [m], when the hand points down, turned by ``yaw`` [rad].
+
+        Two jaws that move hold it in the middle between them; beside a jaw that does not move it stands
+        ``gap`` [m] away.
+        """
+        if self._jaw is None:
+            return np.zeros(2)
+        jaw = self.model.site_pos[self._jaw] - self.model.site_pos[self.site]
+        rotation = np.empty(9)
+        mujoco.mju_quat2Mat(rotation, self.model.site_quat[self.site])
+        along = float(jaw @ rotation.reshape(3, 3)[:, 1])
+        aside = along - np.sign(along) * (half_width + gap)
+        return np.array([aside * np.sin(yaw), -aside * np.cos(yaw)])
+
+    @property
+    def retreat_m(self) -> float:
+        """Height of the hand that has left a place [m]."""
+        return RETREAT_SHARE * self.robot.withdraw.height_m
+
+    @property
+    def hover_m(self) -> float:
+        """Height of the hand on its way to a thing [m]."""
+        return self.robot.withdraw.carry_m
+
+    @property
+    def clearance_m(self) -> float:
+        """Height of a carried thing's foot, over what stands on the table [m]."""
+        return CARRY_SHARE * self.robot.withdraw.carry_m
+
+    @property
+    def yaw(self) -> float:
+        """Of the hand at first [rad]: its wrist is farthest from its limits there."""
+        return yaw_of(self.ready)
 
     @property
     def joints(self) -> F64:
@@ -174,13 +221,12 @@ class World:
     @property
     def gripper(self) -> float:
         """Measured opening [0 closed, 1 open]."""
-        width = float(self.data.qpos[self._fingers].sum()) / self.robot.gripper.width_m
-        return min(1.0, max(0.0, width))
+        return min(1.0, max(0.0, self._fingers.opening(self.data)))
 
     @property
     def gripper_velocity(self) -> float:
         """Rate of the opening [1/s]."""
-        return float(self.data.qvel[self._finger_v]) * 2 / self.robot.gripper.width_m
+        return self._fingers.rate(self.data)
 
     @property
     def time(self) -> float:
@@ -189,9 +235,8 @@ class World:
 
     # --- motion ---
     def _write_ctrl(self, joints: F64, gripper: float) -> None:
-        self.data.ctrl[: self._joint_count] = joints
-        opening = -SQUEEZE_M + (SQUEEZE_M + self.finger_m) * gripper
-        self.data.ctrl[self._joint_count : self._joint_count + 2] = opening
+        self.data.ctrl[self._arm] = joints
+        self._fingers.command(self.data, gripper)
 
     def step(self, substeps: int) -> None:
         """Physics only, with the commands as they are."""

@@ -236,7 +236,11 @@ BENCH = ["bench", "--suite", "expert", "--cell", "pick_place", "--episodes", "8"
 def test_a_killed_bench_counts_no_episode_twice(number: signal.Signals, status: int, tmp_path: Path):
     pytest.importorskip("mujoco")
     path = tmp_path / "episodes.jsonl"
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'sim'}", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'sim'}:{ROOT / 'bench'}",
+        "OMP_NUM_THREADS": "1",
+    }
     call = [sys.executable, "-m", "vista.cli", *BENCH, "--workers", "2", "--out", str(tmp_path)]
     # A shell starts its background jobs with SIGINT ignored, and children inherit that.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)

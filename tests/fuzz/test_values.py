@@ -67,6 +67,8 @@ USUAL: dict[type, dict[str, Any]] = {
     words.EndEffector: {"site": "ee", "body": "", "position": np.zeros(3),
                         "quat_wxyz": np.array([1.0, 0, 0, 0])},
     words.Withdraw: {"height_m": 0.2, "carry_m": 0.1, "aside_m": 0.0},
+    words.Tabletop: {"ready": (0.4, 0.0, 0.3), "things": ((0.3, -0.2), (0.6, 0.2)), "limits": None,
+                     "starts": ((0.3, -0.2, 0.1), (0.6, 0.2, 0.3)), "most": 3},
     words.CommandChannel: {"kind": words.CommandKind.JOINT_TRAJECTORY, "topic": "arm", "velocities": True},
     words.StateChannel: {"topics": ("joint_states", "gripper/joint_states"), "max_clock_offset_s": 0.1},
     words.CameraChannel: {"image": "front", "info": "info", "transport": words.Transport.RAW, "width": 640,

@@ -14,8 +14,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from tests.mocks import mock_spec
 from tests.tiny import panda
 from vista.errors import InvalidValueError
-from vista.robot.contract import intrinsics
 from vista.robot.kinematics import pose_to_matrix
+from vista.robot.views import intrinsics
 from vista_ros import conversions as c
 from vista_ros.sensing.clock_offset import ClockOffsets
 from vista_ros.sensing.joint_states import JointHistory

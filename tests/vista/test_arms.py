@@ -57,7 +57,7 @@ ARMS = {
         ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll"),
         [-1.91986, -1.74533, -1.69, -1.65806, -2.74385],
         [1.91986, 1.74533, 1.69, 1.65806, 2.84121],
-        [0.0, 0.0, 0.0, 1.57, 0.0],
+        [0.0, 0.0, 0.0, 1.57, 0.0],  # here the hand points down, which it cannot where the contract has home
         [[0.14, -0.15, 0.005], [0.26, 0.15, 0.05]],
         (0.0, pi),  # the jaws open along the arm where wrist_roll is 0
     ),
@@ -218,9 +218,10 @@ def test_joints_and_limits_are_those_of_the_driver(name: str):
 @pytest.mark.parametrize("name", ARMS)
 def test_mujoco_reads_the_whole_file_and_every_link_has_a_shape(name: str):
     model = mujoco.MjModel.from_xml_path(str(resource_path(f"config/robots/{name}.xml")))
-    assert set(model.geom_type) == {int(mujoco.mjtGeom.mjGEOM_CAPSULE)}
-    assert set(model.geom_group) == {3}
-    assert set(model.geom_bodyid) == set(range(1, model.nbody))
+    shapes = model.geom_group == 3  # group 2: the pads of fingers
+    assert set(model.geom_type[shapes]) == {int(mujoco.mjtGeom.mjGEOM_CAPSULE)}
+    assert set(model.geom_group) == {2, 3}
+    assert set(model.geom_bodyid[shapes]) == set(range(1, model.nbody))
     assert model.nmesh == 0
 
 

@@ -12,9 +12,9 @@ from tests.tiny import panda
 from vista.assembly import loading
 from vista.assembly.references import shipped
 from vista.errors import ModelMismatchError
-from vista.robot.contract import intrinsics, look_at
 from vista.robot.kinematics import matrix_to_pose
 from vista.robot.model_fit import FILE, check_fits, trained_for, write_trained_for
+from vista.robot.views import intrinsics, look_at
 from vista.types import CameraSpec, RobotSpec
 
 SHIPPED = ("detector", "planner", "world_model", "executor", "executor_long", "switcher")

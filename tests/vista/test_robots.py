@@ -14,8 +14,9 @@ import yaml
 from tests.tiny import panda
 from vista.errors import ConfigError, InvalidValueError, UnknownNameError
 from vista.files.resources import resource_path
-from vista.robot.contract import intrinsics, known_robots, load_robot, look_at
+from vista.robot.contract import known_robots, load_robot
 from vista.robot.kinematics import pose_to_matrix
+from vista.robot.views import intrinsics, look_at
 from vista.types import ActionSpace, CommandChannel, CommandKind, Place, Transport
 
 
@@ -255,6 +256,10 @@ def test_a_malformed_entry_is_refused_with_the_file(tmp_path: Path, contract: An
         ("ik", {"orientation_weight": -0.3}, "ik.orientation_weight: -0.3, expected a number from 0"),
         ("withdraw", {"height_m": 250}, "withdraw.height_m: 250, expected a number from 0 to 2"),
         ("withdraw", {"height_mm": 250}, "withdraw: unknown key 'height_mm'; known: height_m"),
+        ("tabletop", {"ready": [0.4, 0.0]}, "tabletop.ready: [0.4, 0.0], expected 3 numbers"),
+        ("tabletop", {"things": [[0.6, 0], [0.3, 0.2]]}, "tabletop.things: [[0.6, 0], [0.3, 0.2]], expected"),
+        ("tabletop", {"starts": [[0.3, 0], [0.6, 0.2]]}, "tabletop.starts[0]: [0.3, 0], expected 3 numbers"),
+        ("tabletop", {"most": 0}, "tabletop.most: 0, expected a whole number from 1"),
         ("accepts_models_of", "panda", "accepts_models_of: 'panda', expected a list of texts"),
         ("ros_prefix", 3, "ros_prefix: 3, expected text"),
         (

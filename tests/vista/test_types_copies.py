@@ -189,6 +189,8 @@ def test_a_share_is_a_number_from_0_to_1(kind: type, field: str, value: object):
         (words.GripperSpec, {"open": 0.0}), (words.GripperSpec, {"width_m": 0}),
         (words.GripperSpec, {"joint": ""}), (words.EndEffector, {"body": "hand"}),
         (words.EndEffector, {"quat_wxyz": [1, 1, 0, 0]}), (words.Withdraw, {"height_m": 0}),
+        (words.Tabletop, {"ready": (0.0, 0.0)}), (words.Tabletop, {"things": ((1.0, 0.0), (0.0, 1.0))}),
+        (words.Tabletop, {"most": 0}),
         (words.CommandChannel, {"kind": "telepathy"}), (words.CommandChannel, {"topic": ""}),
         (words.StateChannel, {"topics": ()}), (words.StateChannel, {"max_clock_offset_s": NAN}),
         (words.CameraChannel, {"transport": "pigeon"}), (words.CameraChannel, {"K": [[1]]}),

@@ -93,7 +93,7 @@ def arm_model(
         raise ConfigError(f"{told}: {plain(str(error), 300)}") from error
     found = int(model.site(name).id)
     if name != site:
-        _place(model, found, int(model.site(site).id) if site else None, offset, turn / length)
+        place_site(model, found, int(model.site(site).id) if site else None, offset, turn / length)
     return model, found
 
 
@@ -115,8 +115,9 @@ def arm_tree(path: str | Path, *, shapes: bool = False) -> ET.Element:
     return arm
 
 
-def _place(model: mujoco.MjModel, made: int, base: int | None, position: F64, quat: F64) -> None:
-    """Moves the site ``made`` in its body. In numbers, not in the text: there a default of the file's own
+def place_site(model: mujoco.MjModel, made: int, base: int | None, position: F64, quat: F64) -> None:
+    """Moves the site ``made`` in its body to ``position`` (3,) [m] and ``quat`` (4,) in the frame of the site
+    ``base``, None: of the body. In numbers, not in the text: there a default of the file's own
     (``<site euler=...>``) would win over what is asked for."""
     at, turn = np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0])
     if base is not None:

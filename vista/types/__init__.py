@@ -8,7 +8,7 @@ Units: m, rad, s unless the name says otherwise. Quaternions are w x y z.
 
 from vista.types.action import ActionChunk, Decision, Verdict
 from vista.types.arrays import F32, F64, I64, LONGEST_S, U8, check_image
-from vista.types.body import EndEffector, GripperSpec, JointSpec, Withdraw
+from vista.types.body import EndEffector, GripperSpec, JointSpec, Tabletop, Withdraw
 from vista.types.channels import CameraChannel, CommandChannel, CommandKind, StateChannel, Transport
 from vista.types.dialogue import Answered, Ask, Option, Question, Refusal
 from vista.types.grounding import Ground, Grounding
@@ -64,6 +64,7 @@ __all__ = [
     "Subgoal",
     "Subtask",
     "SubtaskResult",
+    "Tabletop",
     "Transport",
     "Verdict",
     "Withdraw",

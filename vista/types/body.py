@@ -1,4 +1,5 @@
-"""The parts of an arm, from its contract: joints, gripper, end effector, and how the hand leaves a place."""
+"""The parts of an arm, from its contract: joints, gripper, end effector, how the hand leaves a place, and its
+table in a simulator."""
 
 from __future__ import annotations
 
@@ -161,3 +162,51 @@ class Withdraw:
     def __post_init__(self) -> None:
         for name, low in (("height_m", 1e-3), ("carry_m", 1e-3), ("aside_m", 0.0)):
             set_field(self, name, values.number(f"Withdraw.{name}", getattr(self, name), low, 5.0))
+
+
+Box = tuple[tuple[float, ...], tuple[float, ...]]
+"""Lower and upper corner [m]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tabletop:
+    """Where a simulator begins, and where it lays things out; only simulators read it. All [m, base frame];
+    None: the simulator chooses, from ``home`` and the workspace.
+
+    ``ready``: (x, y, z) of the hand at first, which points down; ``things``: two corners (x, y) of where the
+    middles of things and tray are drawn; ``limits``: two corners (x, y) of where a scene of one's own may put
+    them; ``starts``: two corners (x, y, z) of where the hand begins in demonstrations; ``most``: as many
+    things are drawn at most.
+
+    Raises:
+        InvalidValueError: another number of coordinates, corners in the wrong order, or no thing at all.
+    """
+
+    ready: tuple[float, ...] | None = None
+    things: Box | None = None
+    limits: Box | None = None
+    starts: Box | None = None
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.ready is not None:
+            set_field(self, "ready", _point("Tabletop.ready", self.ready, 3))
+        for name, count in (("things", 2), ("limits", 2), ("starts", 3)):
+            if getattr(self, name) is not None:
+                set_field(self, name, _box(f"Tabletop.{name}", getattr(self, name), count))
+        if self.most is not None:
+            set_field(self, "most", values.whole("Tabletop.most", self.most, 1, 1000))
+
+
+def _point(name: str, value: object, count: int) -> tuple[float, ...]:
+    point = tuple(values.number(name, v, -values.FAR_M, values.FAR_M) for v in values.sequence(name, value))
+    if len(point) != count:
+        raise InvalidValueError(f"{name}: {values.shown(value)}, expected {count} numbers [m]")
+    return point
+
+
+def _box(name: str, value: object, count: int) -> Box:
+    corners = [_point(name, corner, count) for corner in values.sequence(name, value)]
+    if len(corners) != 2 or not all(a <= b for a, b in zip(*corners, strict=True)):
+        raise InvalidValueError(f"{name}: {values.shown(value)}, expected a lower and a higher corner [m]")
+    return corners[0], corners[1]

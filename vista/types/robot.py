@@ -12,7 +12,7 @@ import numpy as np
 from vista import values
 from vista.errors import InvalidValueError
 from vista.types.arrays import F64, set_field
-from vista.types.body import EndEffector, GripperSpec, JointSpec, Withdraw
+from vista.types.body import EndEffector, GripperSpec, JointSpec, Tabletop, Withdraw
 from vista.types.channels import CameraChannel, CommandChannel, CommandKind, StateChannel
 from vista.types.pose import Pose
 from vista.types.zone import KeepOut
@@ -127,8 +127,9 @@ class RobotSpec(Value):
     ``ik_orientation_weight``: what a radian of error counts against a metre in inverse kinematics;
     ``ros_prefix``: stands before each joint's name on the wire; ``arm_command``, ``state``: ROS channels,
     read by the ROS side only; ``places`` {name: containers and drawers of its workplace}; ``withdraw``: how
-    the hand leaves a place; ``keep_out``: zones that its links stay out of; ``accepts_models_of``: names of
-    other contracts of the same arm, whose models may move this one, too.
+    the hand leaves a place; ``keep_out``: zones that its links stay out of; ``tabletop``: its table in a
+    simulator; ``accepts_models_of``: names of other contracts of the same arm, whose models may move this
+    one, too.
 
     Derived: ``joint_names``; ``joint_lower``, ``joint_upper`` f64 (J,) [rad] (a continuous joint: -1000 and
     1000), ``joint_velocity`` f64 (J,) [rad/s], ``joint_acceleration`` [rad/s2], ``joint_jerk`` [rad/s3].
@@ -152,6 +153,7 @@ class RobotSpec(Value):
     places: Mapping[str, Place] = field(default_factory=dict)
     withdraw: Withdraw = field(default_factory=Withdraw)
     keep_out: tuple[KeepOut, ...] = ()
+    tabletop: Tabletop = field(default_factory=Tabletop)
     accepts_models_of: tuple[str, ...] = ()
     joint_names: tuple[str, ...] = field(init=False, repr=False)
     joint_lower: F64 = field(init=False, repr=False)
@@ -166,7 +168,7 @@ class RobotSpec(Value):
         for name in ("kinematics", "ros_prefix"):
             values.text(f"RobotSpec.{name}", getattr(self, name))
         kinds = (("gripper", GripperSpec), ("end_effector", EndEffector), ("arm_command", CommandChannel),
-                 ("state", StateChannel), ("withdraw", Withdraw))  # fmt: skip
+                 ("state", StateChannel), ("withdraw", Withdraw), ("tabletop", Tabletop))  # fmt: skip
         for name, kind in kinds:
             values.instance(f"RobotSpec.{name}", getattr(self, name), kind)
         self._check_joints()

@@ -69,8 +69,9 @@ class SceneSuite(Suite[E]):
         load_robot(settings.refs.robot)
         # Makes a scene: an unknown task, object or scene file is said at once.
         scene_task(
-            settings.task, self.seeds(settings, "", 1)[0], objects=settings.objects, scene=settings.scene
-        )
+            settings.task, self.seeds(settings, "", 1)[0], objects=settings.objects, scene=settings.scene,
+            robot=settings.refs.robot,
+        )  # fmt: skip
 
     def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         return seeds_of(settings, count)
@@ -160,7 +161,9 @@ def open_lockstep(settings: BenchSettings) -> Callable[[EpisodeJob], LoopEpisode
             refs = refs_of(settings, job.method)
             own = own_pictures(settings.objects, load_robot(refs.robot)) if settings.objects else None
             runners[job.method] = EpisodeRunner(refs, taught=own)
-        task = scene_task(settings.task, job.seed, objects=settings.objects, scene=settings.scene)
+        task = scene_task(
+            settings.task, job.seed, objects=settings.objects, scene=settings.scene, robot=settings.refs.robot
+        )
         return runners[job.method].run(task).episode(LoopEpisode)
 
     return run

@@ -49,7 +49,7 @@ class ExpertSuite(Suite[ExpertAttempt]):
         super().check(settings)
         for cell in settings.cells or self.default_cells:
             seed = self.seeds(settings, cell, 1)[0]
-            scene_task(cell, seed, objects=settings.objects, scene=settings.scene)
+            scene_task(cell, seed, objects=settings.objects, scene=settings.scene, robot=settings.refs.robot)
 
     def seeds(self, settings: BenchSettings, cell: str, count: int) -> Sequence[int]:
         split = "expert" if settings.split == "bench" else settings.split
@@ -73,7 +73,9 @@ def open_expert(settings: BenchSettings) -> Callable[[EpisodeJob], ExpertAttempt
 
     def run(job: EpisodeJob) -> ExpertAttempt:
         began = time.monotonic()
-        task = scene_task(job.cell, job.seed, objects=settings.objects, scene=settings.scene)
+        task = scene_task(
+            job.cell, job.seed, objects=settings.objects, scene=settings.scene, robot=settings.refs.robot
+        )
         world = World(task.scene, robot, kinematics)
         task.prepare(world)
         failure = ""

@@ -172,7 +172,7 @@ def open_goals(settings: BenchSettings) -> Callable[[EpisodeJob], GoalEpisode]:
         return learned[method]
 
     def run(job: EpisodeJob) -> GoalEpisode:
-        task = meeting_task(job.cell, (job.seed - first) % 1000, job.seed)
+        task = meeting_task(job.cell, (job.seed - first) % 1000, job.seed, settings.refs.robot)
         world = World(task.scene, spec, kinematics)
         task.prepare(world)
         robot, studio = SimRobot(world), Studio(world)

@@ -61,7 +61,7 @@ class LatencySuite(AnySuite):
         thread_count()
         scene_task(
             settings.task, load_splits().seed(settings.split, settings.seed), objects=settings.objects,
-            scene=settings.scene,
+            scene=settings.scene, robot=settings.refs.robot,
         )  # fmt: skip
         if GRAPH in settings.cells:
             check_graph(GRAPH)
@@ -163,7 +163,9 @@ def _calls(
 ) -> Mapping[str, Callable[[int], object]]:
     """The call of each stage, on one observation of the simulator; "close" frees everything."""
     refs, spec = settings.refs, load_robot(settings.refs.robot)
-    task = scene_task(settings.task, seed, objects=settings.objects, scene=settings.scene)
+    task = scene_task(
+        settings.task, seed, objects=settings.objects, scene=settings.scene, robot=settings.refs.robot
+    )
     world = World(task.scene, spec)
     robot = SimRobot(world)
     obs: Observation = robot.observe()

@@ -35,9 +35,10 @@ from vista_bench.suites.base import BenchSettings, Cell, Opener, seeds_of
 from vista_bench.suites.basic import SceneSuite, loop_cell, one_torch_thread
 from vista_bench.suites.methods import vista_refs
 from vista_sim.disturb import KINDS, Disturbance
+from vista_sim.scenes.table import DEFAULT_ROBOT
 from vista_sim.scenes.task_scenes import lab_choice
 from vista_sim.skills import SceneSkills
-from vista_sim.tasks import Choice, Task, make_task
+from vista_sim.tasks import Task, make_task
 from vista_sim.tasks.several import Several
 from vista_sim.world import World
 
@@ -60,11 +61,12 @@ TRIES, SECONDS = 3, 15.0
 """Each subtask of a task may be tried so often and take so long [s], on average."""
 
 
-def long_task(cell: str, seed: int) -> Task:
-    """The task of one episode, with the objects and tables of the demonstrations, or with others."""
-    splits = load_splits()
-    strange = Choice(splits.novel_objects, splits.novel_patterns, lab_choice().distractors)
-    choice = strange if cell in NOVEL else lab_choice()
+def long_task(cell: str, seed: int, robot: str | Path = DEFAULT_ROBOT) -> Task:
+    """The task of one episode, with the objects and tables of the demonstrations, or with others, before the
+    arm of the contract ``robot``."""
+    splits, choice = load_splits(), lab_choice(robot=robot)
+    if cell in NOVEL:
+        choice = replace(choice, labels=splits.novel_objects, patterns=splits.novel_patterns)
     if TASKS[cell] == "several":
         return Several(seed, choice, count=3 if cell == "three" else 2)
     return make_task(TASKS[cell], seed, choice)
@@ -211,7 +213,7 @@ def open_long(settings: BenchSettings) -> Callable[[EpisodeJob], LongEpisode]:
     def run(job: EpisodeJob) -> LongEpisode:
         if job.method not in runners:
             runners[job.method] = EpisodeRunner(long_refs(settings, job.method))
-        task = long_task(job.cell, job.seed)
+        task = long_task(job.cell, job.seed, settings.refs.robot)
         meddler = Disturbance(job.cell, task.targets, job.seed) if job.cell in KINDS else None
         tally = Tally(task, meddler)
         budget = fair_budget(task, meddled=meddler is not None)

@@ -6,6 +6,7 @@ See :mod:`vista_bench.suites.vista` for the cells and methods.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from vista.files.resources import resource_path
 from vista.learning.splits import Splits, load_splits
 from vista_bench.jobs import EpisodeJob
 from vista_bench.suites.base import BenchSettings
+from vista_sim.scenes.table import DEFAULT_ROBOT, table_of
 from vista_sim.tasks import Choice, Task, make_task
 
 DISTRACTORS = 3
@@ -67,10 +69,11 @@ def meeting(cell: str, index: int, seed: int, splits: Splits | None = None) -> M
     raise InvalidValueError(f"cell {cell!r}: no such cell")
 
 
-def meeting_task(cell: str, index: int, seed: int) -> Task:
-    """The pick-and-place task of one episode."""
+def meeting_task(cell: str, index: int, seed: int, robot: str | Path = DEFAULT_ROBOT) -> Task:
+    """The pick-and-place task of one episode, before the arm of the contract ``robot``."""
     met = meeting(cell, index, seed)
-    choice = Choice(tuple(dict.fromkeys((met.target, *met.others))), met.patterns, distractors=DISTRACTORS)
+    labels = tuple(dict.fromkeys((met.target, *met.others)))
+    choice = Choice(labels, met.patterns, distractors=DISTRACTORS, table=table_of(robot))
     return make_task("pick_place", seed, choice, met.target)
 
 
@@ -81,7 +84,7 @@ def index_of(settings: BenchSettings, job: EpisodeJob) -> int:
 
 def episode_task(settings: BenchSettings, job: EpisodeJob) -> Task:
     """The task of ``job``: the same one whenever it is asked for."""
-    return meeting_task(job.cell, index_of(settings, job), job.seed)
+    return meeting_task(job.cell, index_of(settings, job), job.seed, settings.refs.robot)
 
 
 def vista_refs(settings: BenchSettings, method: str) -> Refs:

@@ -103,7 +103,9 @@ def open_late(settings: BenchSettings) -> Callable[[EpisodeJob], LoopEpisode]:
             wrap, rows = late(*key)
             motion = replace(default_motion(load_robot(settings.refs.robot)), execute_rows=rows)
             runners[key] = EpisodeRunner(settings.refs, settings=motion, wrap=wrap)
-        task = scene_task(settings.task, job.seed, objects=settings.objects, scene=settings.scene)
+        task = scene_task(
+            settings.task, job.seed, objects=settings.objects, scene=settings.scene, robot=settings.refs.robot
+        )
         return runners[key].run(task).episode(LoopEpisode)
 
     return run

@@ -14,9 +14,6 @@ from vista.types import F64
 from vista_sim.experts.tabletop import FAR_STEP, NEAR_STEP, YAW_STEP, ExpertAction, is_held
 from vista_sim.world import World, top_down, yaw_of
 
-CLEARANCE = 0.12
-"""Height of a carried object's foot on the way, over all that stands on the table [m]."""
-
 
 @dataclass(frozen=True, slots=True)
 class Spot:
@@ -25,7 +22,7 @@ class Spot:
     ``clearance``: height of the object's foot while it travels [m]; ``tolerance``: how close its centre must
     be to ``where`` before it is let go [m]; ``slope``: of the funnel over the spot, height per distance;
     ``yaw``: of the hand when it comes down [rad], None: as it is; ``retreat``: height of the hand afterwards
-    [m].
+    [m], None: that of the arm.
     """
 
     where: F64
@@ -34,7 +31,7 @@ class Spot:
     tolerance: float = 0.006
     slope: float = 10.0
     yaw: float | None = None
-    retreat: float = 0.2
+    retreat: float | None = None
 
 
 def on_top(where: F64, ground: float, clearance: float) -> Spot:
@@ -72,15 +69,16 @@ def put_down(world: World, index: int, spot: Spot) -> ExpertAction:
     here, yaw = pose[:3, 3], yaw_of(pose)
     centre = world.object_pose(index)[:3, 3]
     half = world.scene.objects[index].spec.half_height
+    retreat = world.retreat_m if spot.retreat is None else spot.retreat
     if not is_held(world, index):
         if world.gripper_command < 0.5:
             return ExpertAction(top_at(here, yaw), 1.0)
-        done = bool(here[2] > spot.retreat - 0.01 and world.gripper > 0.8)
+        done = bool(here[2] > retreat - 0.01 and world.gripper > 0.8)
         # Straight up, and not before the fingers have left the object.
         rise = 0.035 if world.gripper > 0.75 else 0.0
-        action = step_towards(world, np.array([here[0], here[1], spot.retreat]), yaw, 0.0, 0.03, 1.0)
+        action = step_towards(world, np.array([here[0], here[1], retreat]), yaw, 0.0, 0.03, 1.0)
         target = action.target.copy()
-        target[2, 3] = here[2] + np.clip(spot.retreat - here[2], -rise, rise)
+        target[2, 3] = here[2] + np.clip(retreat - here[2], -rise, rise)
         return ExpertAction(target, 1.0, done)
     error = spot.where - centre[:2]
     over = float(np.hypot(*error))

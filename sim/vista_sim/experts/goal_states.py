@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from vista.types import F64
-from vista_sim.experts.tabletop import LIFT, RETREAT_Z, grasp_yaw
+from vista_sim.experts.tabletop import LIFT, grasp_yaw
 from vista_sim.world import World, top_down, yaw_of
 
 
@@ -39,7 +39,8 @@ def show_grasped(
     centre = pose[:3, 3].copy()
     height = max(0.015, centre[2] + spec.grasp_above) + lift
     world.set_object(index, (centre[0], centre[1], centre[2] + lift), _yaw_in_hand(world, index))
-    target = top_down(centre[0] + offset[0], centre[1] + offset[1], height, yaw)
+    x, y = centre[:2] - world.beside_jaw(spec.half_width, yaw) + offset
+    target = top_down(float(x), float(y), height, yaw)
     _arm_at(world, target, spec.half_width / world.finger_m, world.joints)
     world.gripper_command = 0.0
     mujoco.mj_forward(world.model, world.data)
@@ -56,7 +57,7 @@ def show_placed(
     yaw = yaw_of(world.ee_pose()) if yaw is None else yaw
     place = float(where[0]), float(where[1]), ground + spec.half_height
     world.set_object(index, place, _yaw_in_hand(world, index) + turn)
-    _arm_at(world, top_down(float(where[0]), float(where[1]), RETREAT_Z, yaw), 1.0, world.joints)
+    _arm_at(world, top_down(float(where[0]), float(where[1]), world.retreat_m, yaw), 1.0, world.joints)
     world.gripper_command = 1.0
     mujoco.mj_forward(world.model, world.data)
 

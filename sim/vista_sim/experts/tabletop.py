@@ -16,8 +16,8 @@ from vista_sim.world import World, top_down, yaw_of
 NEAR_STEP, FAR_STEP, DESCENT, YAW_STEP = 0.03, 0.06, 0.022, 0.2
 TRAY_FLOOR = 0.004
 LIFT = 0.02
-RETREAT_Z = 0.2
-HOVER = 0.15
+JAW_GAP = 0.008
+"""Between a thing and a jaw that does not move, when the hand comes down [m]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,15 @@ def grasp_height(world: World, index: int) -> float:
 
 
 def grasp_yaw(world: World, index: int, current: float) -> float:
-    """The grasp's yaw nearest to half of the current one: inside +-90 degrees and seldom a long turn."""
+    """The grasp's yaw nearest to the middle between the current one and that of the hand at first: inside
+    +-90 degrees of the latter, and seldom a long turn."""
     spec = world.scene.objects[index].spec
     if spec.symmetry == 0.0:
-        return float(np.clip(current, -1.2, 1.2))
+        return float(np.clip(current, world.yaw - 1.2, world.yaw + 1.2))
     pose = world.object_pose(index)
     base = float(np.arctan2(pose[1, 0], pose[0, 0]))
     options = base + spec.symmetry * np.arange(-8, 9)
-    return float(options[np.argmin(np.abs(options - current / 2))])
+    return float(options[np.argmin(np.abs(options - (world.yaw + current) / 2))])
 
 
 def _limited(
@@ -63,7 +64,7 @@ def _limited(
 
 
 def is_held(world: World, index: int) -> bool:
-    """Fingers closed on something and the object between them."""
+    """FingerServos closed on something and the object between them."""
     spec = world.scene.objects[index].spec
     apart = np.linalg.norm(world.object_pose(index)[:3, 3] - world.ee_pose()[:3, 3])
     return bool(
@@ -93,18 +94,19 @@ def grasp(world: World, index: int) -> ExpertAction:
         return ExpertAction(top_down(pose[0, 3], pose[1, 3], pose[2, 3] + 0.02, yaw_of(pose)), 1.0)
     height = grasp_height(world, index)
     yaw = grasp_yaw(world, index, yaw_of(pose))
-    lateral = float(np.hypot(*(centre[:2] - pose[:2, 3])))
+    aim = centre[:2] - world.beside_jaw(spec.half_width, yaw, JAW_GAP)
+    lateral = float(np.hypot(*(aim - pose[:2, 3])))
     turn = abs(yaw - yaw_of(pose))
     above = height + 2.2 * max(0.0, lateral - 0.003) + 0.25 * max(0.0, turn - 0.04)
-    above = min(above, max(HOVER, height))
+    above = min(above, max(world.hover_m, height))
     ready = lateral < 0.007 and abs(pose[2, 3] - height) < 0.006 and turn < 0.08
     if ready and world.gripper > 0.85:
         return ExpertAction(_hold(world), 0.0)
     near = pose[2, 3] < 0.14 and lateral < 0.1
     if pose[2, 3] < above - 0.02 and lateral > 0.03:
         # Too low to go sideways among other objects: rise first.
-        return _limited(world, np.array([*centre[:2], above]), yaw, 0.008, DESCENT, 1.0)
-    target = np.array([centre[0], centre[1], above])
+        return _limited(world, np.array([*aim, above]), yaw, 0.008, DESCENT, 1.0)
+    target = np.array([*aim, above])
     down = DESCENT if pose[2, 3] < height + 0.09 else 0.05
     return _limited(world, target, yaw, NEAR_STEP if near else FAR_STEP, down, 1.0)
 
@@ -127,8 +129,8 @@ def place(world: World, index: int, where: F64, ground: float, clearance: float)
     if not is_held(world, index):
         if over < 0.06 or world.gripper_command > 0.5:
             # Released: straight up until nothing touches.
-            done = bool(pose[2, 3] > RETREAT_Z - 0.01 and world.gripper > 0.8)
-            target = np.array([pose[0, 3], pose[1, 3], RETREAT_Z])
+            done = bool(pose[2, 3] > world.retreat_m - 0.01 and world.gripper > 0.8)
+            target = np.array([pose[0, 3], pose[1, 3], world.retreat_m])
             return ExpertAction(_limited(world, target, yaw, NEAR_STEP, DESCENT, 1.0).target, 1.0, done)
         return ExpertAction(_hold(world), 1.0)
     offset = float(pose[2, 3] - centre[2])

@@ -21,14 +21,10 @@ GAP_M = 0.004
 """Kept free around a thing [m], as far as there is room."""
 TIGHT_M = -0.002
 """Things that would overlap by no more push each other aside [m]."""
-FINGER_HALF_M, FINGER_M, OPEN_M = 0.0105, 0.022, 0.062
-"""Of the Panda: half a finger's width, its thickness, and the reach of open fingers from their middle [m]."""
-LOWEST_M = 0.035
-"""Height of the hand over the tray [m] below which the ends of the fingers meet its walls."""
-PALM_M, PALM = 0.036, (0.032, 0.102)
-"""Height of the palm above the hand's point, and half its length along the hand's x and y [m]."""
+WALL_M, OVER_M = 0.024, 0.002
+"""Height of the tray's walls, and how far above them the ends of the fingers stay [m]."""
 YAWS: F64 = np.arange(-2, 3) * np.pi / 4
-"""Of the hand [rad]; turned further, the arm does not reach everything."""
+"""Of the hand, from that at first [rad]; turned further, the arm does not reach everything."""
 STEPS = 7
 """So many places from wall to wall are tried, either way."""
 
@@ -60,12 +56,17 @@ def find_berth(world: World, index: int) -> Berth:
     taken = np.array([_taken(world, i, middle) for i in others]).reshape(-1, len(DIRECTIONS))
     tops = np.array([top(world, i) for i in others])
     held, slant = _held(world, index)
+    shape, yaws = world.hand_shape, world.yaw + YAWS
+    lowest = round(WALL_M + shape.tip_m + OVER_M, 4)
     thing = points_of(world, index)
-    mine = np.stack([reach(*thing, turned(yaw + slant)) for yaw in YAWS])  # (Y, D)
+    mine = np.stack([reach(*thing, turned(yaw + slant)) for yaw in yaws])  # (Y, D)
     closed, opened, palm = (
-        np.stack([_box(*size, yaw) for yaw in YAWS])
-        for size in ((FINGER_HALF_M, spec.half_width + FINGER_M), (FINGER_HALF_M, OPEN_M), PALM)
-    )
+        np.stack([_box(*size, yaw) for yaw in yaws])
+        for size in (
+            (shape.finger_half_m, spec.half_width + shape.finger_m),
+            (shape.finger_half_m, shape.open_m), shape.palm,
+        )
+    )  # fmt: skip
     places = _places(mine)  # (Y, P, 2)
     along = (places @ DIRECTIONS[:, :2].T)[:, :, None]  # (Y, P, 1, D)
 
@@ -73,21 +74,21 @@ def find_berth(world: World, index: int) -> Berth:
         """(Y, P) [m] from what reaches (Y, D) to the nearest of ``others`` (B, D)."""
         return apart(along + reaches[:, None, None], others).min(axis=-1, initial=1.0)
 
-    tall = taken[tops > max(LOWEST_M, TRAY_FLOOR + spec.half_height + spec.grasp_above) + PALM_M]
+    tall = taken[tops > max(lowest, TRAY_FLOOR + spec.half_height + spec.grasp_above) + shape.palm_m]
     free = np.minimum(room(mine, taken), room(closed, taken))
     worth = (
         3.0 * np.minimum(free, room(palm, tall)).clip(max=GAP_M)
         + room(opened, taken).clip(max=0.0)
         + 0.3 * _left_over(mine, places)
         - 0.02 * np.hypot(*np.moveaxis(places + middle - hand[:2, 3], -1, 0))
-        - 0.005 * np.abs(YAWS - held)[:, None]
+        - 0.005 * np.abs(yaws - held)[:, None]
     )
     best = np.unravel_index(int(np.argmax(worth)), worth.shape)
-    where, ground, yaw = middle + places[best], TRAY_FLOOR, float(YAWS[best[0]])
+    where, ground, yaw = middle + places[best], TRAY_FLOOR, float(yaws[best[0]])
     if free[best] < TIGHT_M:
         where, ground = _on_top(world, others, where)
     under = apart(DIRECTIONS[:, :2] @ (where - middle) + palm[best[0]], taken) < 0.0
-    return Berth(where, ground, yaw, yaw - held, max([LOWEST_M, *(tops[under] - PALM_M)]))
+    return Berth(where, ground, yaw, yaw - held, max([lowest, *(tops[under] - shape.palm_m)]))
 
 
 def _held(world: World, index: int) -> tuple[float, float]:

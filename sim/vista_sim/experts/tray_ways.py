@@ -12,7 +12,7 @@ import numpy as np
 
 from vista.types import F64
 from vista_sim.experts import drawer_expert, goal_states, tabletop, tray, tray_berth
-from vista_sim.experts.carry import CLEARANCE, Spot, put_down
+from vista_sim.experts.carry import Spot, put_down
 from vista_sim.experts.tabletop import TRAY_FLOOR, ExpertAction
 from vista_sim.world import World
 
@@ -52,7 +52,7 @@ def _place_beside(world: World, index: int) -> ExpertAction:
     found = tray_berth.find_berth(world, index)
     foot = float(world.object_pose(index)[2, 3]) - world.scene.objects[index].spec.half_height
     ground = max(found.ground, found.hand - (float(world.ee_pose()[2, 3]) - foot))
-    clearance = max(CLEARANCE, tray.tallest(world, index) + 0.015)
+    clearance = max(world.clearance_m, tray.tallest(world, index) + 0.015)
     return put_down(world, index, Spot(found.where, ground, clearance, yaw=found.yaw))
 
 

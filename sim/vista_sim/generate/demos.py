@@ -28,7 +28,8 @@ from vista_sim.generate.starts import low_start, random_start
 from vista_sim.objects.specs import LOW, flat
 from vista_sim.render import Camera
 from vista_sim.scenes.scene import sample_tabletop
-from vista_sim.world import DEFAULT_ROBOT, World, shared_kinematics, top_down, yaw_of
+from vista_sim.scenes.table import DEFAULT_ROBOT, Table
+from vista_sim.world import World, shared_kinematics, top_down, yaw_of
 
 MAX_STEPS = 60
 HOLD_STEPS = 2
@@ -156,6 +157,7 @@ def demonstrate(seed: int, recovery: bool = False, robot: str = DEFAULT_ROBOT) -
         count=count,
         library=library,
         required=tuple(library or ()),
+        table=Table.of(kinematics.spec),
     )
     world = World(scene, kinematics.spec, kinematics)
     index = 0 if is_flat else int(rng.integers(count))
@@ -167,7 +169,7 @@ def demonstrate(seed: int, recovery: bool = False, robot: str = DEFAULT_ROBOT) -
             world.gripper_command = opening
             world.set_arm(world.joints, opening)
     elif rng.random() < 0.6:
-        world.reset(random_start(rng))
+        world.reset(random_start(world, rng))
     camera = Camera(world.model)
     try:
         label = scene.objects[index].spec.label

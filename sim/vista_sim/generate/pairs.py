@@ -32,8 +32,9 @@ from vista_sim.experts.tabletop import TRAY_FLOOR
 from vista_sim.generate.starts import random_start
 from vista_sim.render import Camera
 from vista_sim.scenes.scene import Scene, sample_tabletop
+from vista_sim.scenes.table import DEFAULT_ROBOT, Table
 from vista_sim.sight import CAMERA, project, visible
-from vista_sim.world import DEFAULT_ROBOT, READY, World, shared_kinematics, top_down, yaw_of
+from vista_sim.world import World, shared_kinematics, top_down, yaw_of
 
 MAX_SEEN = 6
 
@@ -150,18 +151,20 @@ def random_arm(world: World, rng: np.random.Generator) -> F64:
         centre = world.object_pose(int(rng.integers(len(world.scene.objects))))[:3, 3]
         angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.05)
         x, y = centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle)
-        return top_down(x, y, rng.uniform(0.05, 0.14), rng.uniform(-1.0, 1.0))
+        return top_down(x, y, rng.uniform(0.05, 0.14), world.yaw + rng.uniform(-1.0, 1.0))
     if rng.random() < 0.35:
-        return top_down(*READY, 0.0)
-    return random_start(rng)
+        return world.ready
+    return random_start(world, rng)
 
 
-def sample_pairs_scene(seed: int, labels: Sequence[str], patterns: Sequence[str]) -> Scene:
+def sample_pairs_scene(
+    seed: int, labels: Sequence[str], patterns: Sequence[str], table: Table | None = None
+) -> Scene:
     """The scene of one seed of the world model's data."""
     rng = np.random.default_rng(seed + 10**6)
     count = int(rng.integers(2, 5))
     chosen = choose_labels(labels, count, rng)
-    return sample_tabletop(seed, chosen, patterns, count=count)
+    return sample_tabletop(seed, chosen, patterns, count=count, table=table)
 
 
 def _scene_pairs(shard: Shard, world: World, rng: np.random.Generator) -> None:
@@ -201,9 +204,9 @@ def _scene_pairs(shard: Shard, world: World, rng: np.random.Generator) -> None:
 def make_pairs(seeds: Sequence[int], robot: str = DEFAULT_ROBOT) -> Arrays:
     """Arrays of the scenes of ``seeds`` on the world model's split (see the module's text)."""
     splits, kinematics = load_splits(), shared_kinematics(robot)
-    shard = Shard()
+    shard, table = Shard(), Table.of(kinematics.spec)
     for seed in seeds:
-        scene = sample_pairs_scene(seed, splits.world_objects, splits.world_patterns)
+        scene = sample_pairs_scene(seed, splits.world_objects, splits.world_patterns, table)
         world = World(scene, kinematics.spec, kinematics)
         _scene_pairs(shard, world, np.random.default_rng(seed + 2 * 10**6))
     return shard.arrays()

@@ -20,10 +20,11 @@ IN_VAIN_SHARE = 0.7
 """Share of the searches in which other drawers stand open."""
 
 
-def random_start(rng: np.random.Generator) -> F64:
+def random_start(world: World, rng: np.random.Generator) -> F64:
     """An end-effector pose (4, 4) anywhere above the objects."""
-    x, y, z = rng.uniform([0.36, -0.24, 0.16], [0.62, 0.24, 0.36])
-    return top_down(x, y, z, rng.uniform(-1.0, 1.0))
+    low, high = zip(world.table.start_x, world.table.start_y, world.table.start_z, strict=True)
+    x, y, z = rng.uniform(low, high)
+    return top_down(x, y, z, world.yaw + rng.uniform(-1.0, 1.0))
 
 
 def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, float] | None:
@@ -34,7 +35,8 @@ def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, 
     """
     here = world.object_pose(index)[:3, 3]
     if rng.random() < 0.5:
-        x, y = rng.uniform([0.36, -0.24], [0.64, 0.24])
+        table = world.table
+        x, y = rng.uniform((table.start_x[0], table.start_y[0]), (table.x[1], table.start_y[1]))
         z = rng.uniform(0.035, 0.16)
     else:
         angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.09)
@@ -47,7 +49,7 @@ def low_start(world: World, index: int, rng: np.random.Generator) -> tuple[F64, 
     tray = world.scene.tray
     if tray is not None and max(abs(x - tray[0]), abs(y - tray[1])) < 0.12 and z < 0.06:
         return None
-    return top_down(x, y, z, rng.uniform(-1.0, 1.0)), 0.0 if rng.random() < 0.25 else 1.0
+    return top_down(x, y, z, world.yaw + rng.uniform(-1.0, 1.0)), 0.0 if rng.random() < 0.25 else 1.0
 
 
 def handle_start(world: World, drawer: int, rng: np.random.Generator) -> tuple[F64, float]:
@@ -62,7 +64,7 @@ def handle_start(world: World, drawer: int, rng: np.random.Generator) -> tuple[F
 def touches(world: World, held: int | None = None) -> bool:
     """Whether the arm, or the object ``held`` in its hand, touches anything else in the scene."""
     m = world.model
-    base = int(m.body_rootid[m.site(world.robot.end_effector.site).bodyid[0]])
+    base = int(m.body_rootid[m.site_bodyid[world.site]])
 
     def side(geom: int) -> bool:
         body = int(m.geom_bodyid[geom])
@@ -111,7 +113,7 @@ def start_within(world: World, task: Task, step: int, rng: np.random.Generator) 
         if skill.verb in (Verb.OPEN, Verb.CLOSE):
             start = handle_start(world, DRAWER_NAMES[world.scene.drawers].index(skill.thing), rng)
         elif rng.random() < 0.35:
-            start = random_start(rng), 1.0
+            start = random_start(world, rng), 1.0
         else:
             start = low_start(world, world.index(skill.thing), rng)
         if start is not None:
@@ -137,7 +139,7 @@ def _held_start(world: World, task: Task, skill: Skill, rng: np.random.Generator
             wanted = goal + np.array([*rng.normal(0.0, 0.018, 2), above])
             target = wanted + pose[:3, 3] - world.object_pose(index)[:3, 3]
         else:
-            target = random_start(rng)[:3, 3]
+            target = random_start(world, rng)[:3, 3]
         x, y, z = map(float, target)
         carry_to(world, index, top_down(x, y, z, yaw_of(pose) + rng.normal(0.0, 0.3)))
         if not touches(world, held=index):

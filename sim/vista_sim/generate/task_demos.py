@@ -25,8 +25,9 @@ from vista_sim.generate.starts import open_in_vain, put_hand, random_start, star
 from vista_sim.model.cabinet import DRAWER_NAMES
 from vista_sim.objects.specs import LOW, flat
 from vista_sim.render import Camera
+from vista_sim.scenes.table import DEFAULT_ROBOT, table_of
 from vista_sim.tasks import Choice, Task, make_task
-from vista_sim.world import DEFAULT_ROBOT, World, shared_kinematics
+from vista_sim.world import World, shared_kinematics
 
 TASKS = ("stack", "drawer", "search", "tidy", "several")
 LIMIT = 100
@@ -49,8 +50,9 @@ def demonstrate_task(
     flattened = [s for s in splits.demo_objects if s.split()[-1] in LOW and rng.random() < LOW_SHARE]
     library = {label: flat(label, rng) for label in flattened}
     choice = Choice(
-        splits.demo_objects, splits.demo_patterns, distractors=int(rng.integers(1, 4)), library=library
-    )
+        splits.demo_objects, splits.demo_patterns, distractors=int(rng.integers(1, 4)), library=library,
+        table=table_of(robot),
+    )  # fmt: skip
     task: Task
     if name == "several":
         task = RestOfSeveral(seed, choice, count=int(rng.integers(2, 4)))
@@ -76,7 +78,7 @@ def demonstrate_task(
             return None
     else:
         if rng.random() < 0.6:
-            world.reset(random_start(rng))
+            world.reset(random_start(world, rng))
         task.prepare(world)
         if task.hidden_in is not None:
             start = world.ee_pose()

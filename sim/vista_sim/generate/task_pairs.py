@@ -31,14 +31,17 @@ from vista_sim.scenes.cabinet_scenes import (
     supports,
 )
 from vista_sim.scenes.scene import Scene, sample_tabletop
+from vista_sim.scenes.table import DEFAULT_ROBOT, Table
 from vista_sim.skills import TRAY, SceneSkills
-from vista_sim.world import DEFAULT_ROBOT, World, shared_kinematics, top_down, yaw_of
+from vista_sim.world import World, shared_kinematics, top_down, yaw_of
 
 TASKS = ("stack", "drawer", "search")
 SLOTS = 9
 
 
-def sample_task_scene(task: str, seed: int, labels: Sequence[str], patterns: Sequence[str]) -> Scene:
+def sample_task_scene(
+    task: str, seed: int, labels: Sequence[str], patterns: Sequence[str], table: Table | None = None
+) -> Scene:
     """The scene of one seed.
 
     Raises:
@@ -51,13 +54,15 @@ def sample_task_scene(task: str, seed: int, labels: Sequence[str], patterns: Seq
     chosen = choose_labels(labels, count, rng)
     if task == "stack":
         under = str(rng.choice([s for s in supports(labels, None) if s not in chosen[: count - 1]]))
-        return sample_tabletop(seed, [under, *chosen[: count - 1]], patterns, count=count, required=[under])
+        return sample_tabletop(
+            seed, [under, *chosen[: count - 1]], patterns, count=count, required=[under], table=table
+        )
     hidden = task == "search"
     if hidden:
         chosen[0] = str(rng.choice([s for s in hideable(labels, None) if s not in chosen[1:]]))
     return sample_cabinet(
         seed, chosen, patterns, drawers=3 if hidden else 1, distractors=count - 1, subject=chosen[0],
-        hidden=hidden, tray=hidden,
+        hidden=hidden, tray=hidden, table=table,
     )  # fmt: skip
 
 
@@ -84,7 +89,7 @@ class _Studio:
 
     def move_arm(self, low: bool = False) -> None:
         """The empty hand somewhere else."""
-        pose = random_arm(self.world, self.rng) if low else random_start(self.rng)
+        pose = random_arm(self.world, self.rng) if low else random_start(self.world, self.rng)
         self.world.set_arm(self.world.kinematics.inverse(pose, self.world.joints, iterations=40), 1.0)
         self.world.gripper_command = 1.0
         mujoco.mj_forward(self.world.model, self.world.data)
@@ -155,9 +160,9 @@ def _drawer_pairs(studio: _Studio) -> None:
 def make_task_pairs(seeds: Sequence[int], task: str, robot: str = DEFAULT_ROBOT) -> Arrays:
     """Arrays of the scenes of ``seeds`` on the world model's split."""
     splits, kinematics = load_splits(), shared_kinematics(robot)
-    shard = Shard(slots=SLOTS)
+    shard, table = Shard(slots=SLOTS), Table.of(kinematics.spec)
     for seed in seeds:
-        scene = sample_task_scene(task, seed, splits.world_objects, splits.world_patterns)
+        scene = sample_task_scene(task, seed, splits.world_objects, splits.world_patterns, table)
         world = World(scene, kinematics.spec, kinematics)
         camera = Camera(world.model)
         try:

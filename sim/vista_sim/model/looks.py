@@ -14,6 +14,7 @@ from vista.errors import ConfigError, UnknownNameError
 from vista_sim.model.elements import add
 
 LOOKS = ("primitive", "mesh")
+GREY = ".92 .92 .94 1"
 VARIABLE = "VISTA_ARM_LOOKS"
 PARTS = (*(f"link{i}" for i in range(8)), "hand", "finger")
 # Distribution, importable package, folder in it, file ending; the first that is there is taken.
@@ -59,8 +60,26 @@ def find_meshes() -> dict[str, Path]:
     )
 
 
-def dress(root: ET.Element, asset: ET.Element, assets: dict[str, bytes]) -> None:
-    """Draw the arm of the MJCF tree ``root`` with meshes: the visual primitives of each part make room."""
+def draw_shapes(root: ET.Element) -> None:
+    """Draw an arm whose file has no visual geometry by its collision shapes."""
+    geoms = [(body, geom) for body in root.iter("body") for geom in body.findall("geom")]
+    if any(geom.get("class") == "visual" for _, geom in geoms):
+        return
+    for body, geom in geoms:
+        if geom.get("class") == "collision":
+            seen = {"group": "2", "contype": "0", "conaffinity": "0", "mass": "0", "rgba": GREY}
+            add(body, "geom", **{**geom.attrib, **seen})
+
+
+def dress(robot: str, root: ET.Element, asset: ET.Element, assets: dict[str, bytes]) -> None:
+    """Draw the arm of the MJCF tree ``root`` with meshes: the visual primitives of each part make room.
+
+    Raises:
+        ConfigError: no package with the meshes is installed, or the arm ``robot`` is no Panda.
+    """
+    bodies = {body.get("name") for body in root.iter("body")}
+    if not bodies.issuperset(part for part in PARTS if part != "finger"):
+        raise ConfigError(f"robot {robot}: no meshes are known of this arm; say {VARIABLE}=primitive")
     for part, file in find_meshes().items():
         name = f"arm_{part}"
         try:

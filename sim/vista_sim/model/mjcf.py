@@ -14,11 +14,13 @@ from vista.messages.plain_text import plain
 from vista.types import RobotSpec
 from vista_sim.model.cabinet import add_cabinet
 from vista_sim.model.elements import add as _add
-from vista_sim.model.looks import arm_looks, dress
+from vista_sim.model.eyes import add_eyes, place_eyes
+from vista_sim.model.looks import arm_looks, draw_shapes, dress
 from vista_sim.model.textures import draw, png
 from vista_sim.objects.mesh_file import mesh_asset
 from vista_sim.objects.specs import Geom, ObjectSpec
 from vista_sim.scenes.scene import Scene
+from vista_sim.scenes.table import HIGH, LOW
 
 
 @cache
@@ -54,10 +56,16 @@ def build_model(scene: Scene, robot: RobotSpec, looks: str | None = None) -> muj
         has = ", ".join(robot.cameras) or "none"
         raise ConfigError(f"robot {robot.name}: the simulator needs a camera 'front'; the contract has {has}")
     if arm_looks(looks) == "mesh":
-        dress(root, asset, assets)
-    if any(geom.mesh for placed in scene.objects for geom in placed.spec.geoms):
-        # One contact point under a light mesh lets it sink; scenes without meshes stay as they are.
-        _add(ET.SubElement(root, "option"), "flag", multiccd="enable")
+        dress(robot.name, root, asset, assets)
+    else:
+        draw_shapes(root)
+    for body in root.iter("body"):
+        body.set("gravcomp", "1")  # as the drivers of arms do
+    option = _add(root, "option", timestep="0.004", integrator="implicitfast", solver="Newton",
+                  cone="elliptic", impratio="10", iterations="100", ls_iterations="50")  # fmt: skip
+    # One contact point under a light mesh lets it sink; scenes without meshes stay as they are.
+    meshes = any(geom.mesh for placed in scene.objects for geom in placed.spec.geoms)
+    _add(option, "flag", multiccd="enable" if meshes else "disable")
     ET.SubElement(root, "statistic", extent="1", center="0.5 0 0")
     ET.SubElement(root, "size", memory="8M")
     visual = ET.SubElement(root, "visual")
@@ -74,17 +82,9 @@ def build_model(scene: Scene, robot: RobotSpec, looks: str | None = None) -> muj
     direction = np.array([0.5, 0, 0]) - np.array(scene.light_pos)
     _add(world, "light", pos=scene.light_pos, dir=direction, diffuse=[scene.light_diffuse] * 3,
          specular=".2 .2 .2", castshadow="false")  # fmt: skip
-    front = robot.cameras["front"]
-    flat = np.empty(9)
-    mujoco.mju_quat2Mat(flat, front.pose.quat_wxyz)
-    rotation = flat.reshape(3, 3)
-    # MuJoCo cameras look along -z with y up; optical frames look along +z with y down.
-    axes = np.concatenate([rotation[:, 0], -rotation[:, 1]])
-    fovy = float(np.rad2deg(2 * np.arctan(front.height / 2 / front.K[1, 1])))
-    pos = front.pose.position + np.array(scene.camera_shift)
-    _add(world, "camera", name="front", pos=pos, xyaxes=axes, fovy=[fovy])
-    _add(world, "geom", name="table", type="box", size=".45 .6 .02", pos=".5 0 -.02", material="table",
-         friction="1 .01 .0005", condim="4")  # fmt: skip
+    add_eyes(root, world, robot, scene.camera_shift)
+    _add(world, "geom", name="table", type="box", size=[*(HIGH - LOW) / 2, 0.02],
+         pos=[*(LOW + HIGH) / 2, -0.02], material="table", friction="1 .01 .0005", condim="4")  # fmt: skip
     _add(world, "geom", name="floor", type="plane", size="3 3 .1", pos="0 0 -.6", contype="0",
          conaffinity="0", rgba=".35 .35 .38 1")  # fmt: skip
     if scene.tray is not None:
@@ -94,9 +94,11 @@ def build_model(scene: Scene, robot: RobotSpec, looks: str | None = None) -> muj
     for i, placed in enumerate(scene.objects):
         _object(world, asset, assets, f"object{i}", placed.spec)
     try:
-        return mujoco.MjModel.from_xml_string(ET.tostring(root, encoding="unicode"), assets)
+        model = mujoco.MjModel.from_xml_string(ET.tostring(root, encoding="unicode"), assets)
     except (ValueError, mujoco.FatalError) as error:
-        raise ConfigError(f"scene {scene.seed} cannot be built: {plain(str(error), 300)}") from error
+        raise ConfigError(f"{told}: scene {scene.seed} cannot be built: {plain(str(error), 300)}") from error
+    place_eyes(model, robot)
+    return model
 
 
 def _tray(world: ET.Element, scene: Scene) -> None:

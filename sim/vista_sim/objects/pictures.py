@@ -13,7 +13,8 @@ from vista.types import U8, RobotSpec
 from vista_sim.objects.object_file import load_objects
 from vista_sim.objects.specs import ObjectSpec
 from vista_sim.render import Camera
-from vista_sim.scenes.scene import OBJECT_RADIUS, OBJECT_X, OBJECT_Y, Placed, place, sample_surroundings
+from vista_sim.scenes.scene import OBJECT_RADIUS, Placed, place, sample_surroundings
+from vista_sim.scenes.table import Table
 from vista_sim.sight import CAMERA
 from vista_sim.world import World
 
@@ -46,7 +47,8 @@ def drawn(specs: Mapping[str, ObjectSpec], robot: RobotSpec) -> dict[str, list[U
 def _picture(spec: ObjectSpec, robot: RobotSpec, seed: int) -> U8:
     rng = np.random.default_rng(seed)
     scene = sample_surroundings(rng, seed, load_splits().demo_patterns)
-    ((x, y),) = place(rng, [OBJECT_RADIUS], OBJECT_X, OBJECT_Y)
+    table = Table.of(robot)
+    ((x, y),) = place(rng, [OBJECT_RADIUS], table.x, table.y)
     yaw = float(rng.uniform(-np.pi, np.pi))
     world = World(replace(scene, objects=(Placed(spec, x, y, yaw),)), robot)
     camera = Camera(world.model)

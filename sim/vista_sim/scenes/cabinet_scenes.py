@@ -13,18 +13,20 @@ from vista_sim.model import cabinet
 from vista_sim.objects.specs import ObjectSpec, sample_object
 from vista_sim.scenes.scene import (
     OBJECT_RADIUS,
-    OBJECT_Y,
     TRAY_RADIUS,
     Placed,
     Scene,
     sample_surroundings,
 )
+from vista_sim.scenes.table import Range, Table, table_of
 
 Point = tuple[float, float]
-FRONT_X = (0.56, 0.685)
+FRONT_X: Range = (0.56, 0.685)
 FRONT_YAW = 0.5
 """In front of open drawers: so far [m], and turned so little [rad], that the hand does not touch them."""
-TRAY_X = (0.57, 0.66)
+TRAY_X: Range = (0.57, 0.66)
+LEAST_M = 0.04
+"""An arm that reaches less far than this beyond open drawers has no room for things there [m]."""
 HIDE_SHAPES = ("cube", "box", "cylinder", "ball", "capsule", "hexprism", "triprism")
 # A box under something is in contact at several points; other solids at one, and what stands on them rocks.
 FLAT_SHAPES = ("cube", "box")
@@ -69,6 +71,22 @@ def stackables(labels: Sequence[str], library: Library) -> list[str]:
     return [label for label in labels if _has(label, library, STACK_SHAPES, is_stackable)]
 
 
+def front_of(table: Table) -> Range:
+    """Range of x [m] beyond open drawers where things stand.
+
+    Raises:
+        InvalidValueError: the arm does not reach the handles, or there.
+    """
+    handle, far = cabinet.CENTRE_X + cabinet.FRONT, min(FRONT_X[1], table.reach_x[1])
+    if table.reach_x[0] > handle or far < FRONT_X[0] + LEAST_M:
+        low, high = table.reach_x
+        raise InvalidValueError(
+            f"robot {table.robot}: its workspace is x {low:g} to {high:g} m; drawers and what stands before "
+            f"them need {handle:g} to {FRONT_X[0] + LEAST_M:g} m"
+        )
+    return FRONT_X[0], far
+
+
 def arrange(
     rng: np.random.Generator,
     radii: Sequence[float],
@@ -107,11 +125,18 @@ def sample_cabinet(
     hidden: bool,
     tray: bool,
     library: Library = None,
+    table: Table | None = None,
 ) -> Scene:
     """``subject`` and ``distractors`` other ``labels`` at a cabinet; all random draws from ``seed``.
 
     ``hidden``: the subject lies in one of the closed drawers, else it stands on the table like the others.
+    ``table``: of the arm, None: of the one that is simulated by default.
+
+    Raises:
+        InvalidValueError: the arm does not reach the handles, or what stands beyond open drawers.
     """
+    table = table or table_of()
+    front_x, tray_x = front_of(table), (TRAY_X[0], min(TRAY_X[1], table.reach_x[1]))
     rng = np.random.default_rng(whole("seed", seed, 0))
     scene = sample_surroundings(rng, seed, patterns)
     others = [label for label in dict.fromkeys(labels) if label != subject]
@@ -121,10 +146,10 @@ def sample_cabinet(
     specs = [library[s] if library and s in library else sample_object(s, rng) for s in chosen]
 
     def front() -> Point:
-        return float(rng.uniform(*FRONT_X)), float(rng.uniform(*OBJECT_Y))
+        return float(rng.uniform(*front_x)), float(rng.uniform(*table.y))
 
     def tray_place() -> Point:
-        return float(rng.uniform(*TRAY_X)), float(rng.uniform(-0.2, 0.2))
+        return float(rng.uniform(*tray_x)), float(rng.uniform(-0.2, 0.2))
 
     standing = specs[1:] if hidden else specs
     radii = [TRAY_RADIUS] * tray + [OBJECT_RADIUS] * len(standing)

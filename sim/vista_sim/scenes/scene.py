@@ -10,13 +10,11 @@ import numpy as np
 from vista.errors import InvalidValueError
 from vista.values import whole
 from vista_sim.objects.specs import COLOURS, ObjectSpec, sample_object
+from vista_sim.scenes.table import Table, table_of
 
 RGB = tuple[float, float, float]
-OBJECT_X, OBJECT_Y = (0.37, 0.64), (-0.235, 0.235)
 TRAY_RADIUS, OBJECT_RADIUS = 0.085, 0.048
 TRAY_HALF = 0.057
-MOST_OBJECTS = 32
-"""More things leave the arm no room, and finding places for them takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +72,10 @@ def _rgb(values: np.ndarray) -> RGB:
 def place(
     rng: np.random.Generator,
     radii: Sequence[float],
-    x: tuple[float, float] = OBJECT_X,
-    y: tuple[float, float] = OBJECT_Y,
+    x: tuple[float, float],
+    y: tuple[float, float],
 ) -> list[tuple[float, float]]:
-    """Random centres [m] whose discs of ``radii`` do not touch, by rejection.
+    """Random centres [m] in the ranges ``x`` and ``y`` whose discs of ``radii`` do not touch, by rejection.
 
     Raises:
         InvalidValueError: the region is too crowded after 500 tries.
@@ -134,19 +132,23 @@ def sample_tabletop(
     count: int,
     library: Mapping[str, ObjectSpec] | None = None,
     required: Sequence[str] = (),
+    table: Table | None = None,
 ) -> Scene:
-    """``count`` objects drawn from ``labels`` around a tray, all random draws from ``seed``.
+    """``count`` objects, or as many as the table holds, drawn from ``labels`` around a tray, all random draws
+    from ``seed``.
 
     ``required`` labels are always there. ``library`` holds a user's own objects by label; other labels are
-    drawn by shape and colour.
+    drawn by shape and colour. ``table``: of the arm, None: of the one that is simulated by default.
     """
+    table = table or table_of()
     rng = np.random.default_rng(whole("seed", seed, 0))
     scene = sample_surroundings(rng, seed, patterns)
+    count = min(count, max(table.most, len(required)))
     others = [label for label in dict.fromkeys(labels) if label not in required]
     if len(required) + len(others) < count:
         raise InvalidValueError(f"{count} objects asked for, {len(required) + len(others)} labels given")
     chosen = [*required, *(str(s) for s in rng.permutation(others)[: count - len(required)])]
-    centres = place(rng, [TRAY_RADIUS] + [OBJECT_RADIUS] * count)
+    centres = place(rng, [TRAY_RADIUS] + [OBJECT_RADIUS] * count, table.x, table.y)
     objects = []
     for label, (x, y) in zip(chosen, centres[1:], strict=True):
         spec = library[label] if library and label in library else sample_object(label, rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,27 @@ from vista_sim.model import cabinet
 from vista_sim.model.textures import PATTERNS
 from vista_sim.objects.object_file import load_objects
 from vista_sim.objects.specs import COLOURS, ObjectSpec, sample_object
-from vista_sim.scenes.cabinet_scenes import FRONT_X, FRONT_YAW, arrange, fits_drawer, put_in_drawer
+from vista_sim.scenes.cabinet_scenes import FRONT_YAW, arrange, fits_drawer, front_of, put_in_drawer
 from vista_sim.scenes.scene import (
-    MOST_OBJECTS,
     OBJECT_RADIUS,
-    OBJECT_X,
-    OBJECT_Y,
     RGB,
     TRAY_RADIUS,
     Placed,
     Scene,
     sample_surroundings,
 )
+from vista_sim.scenes.table import MOST_OBJECTS, Table, table_of
 
 KEYS = ("seed", "objects_from", "table", "tray", "light", "camera_shift", "drawers", "objects", "instruction")
-LIMIT_X, LIMIT_Y = (0.3, 0.72), (-0.32, 0.32)
 LONGEST_SENTENCE = 500
 Point = tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True)
 class _Reader(Reader):
-    """Values of one scene file, each checked; an error names the file and the key."""
+    """Values of one scene file, each checked; an error names the file and the key. ``table``: of the arm."""
 
-    __slots__ = ()
+    table: Table = field(default_factory=table_of)
 
     def colour(self, value: object, key: str) -> RGB:
         if isinstance(value, str):
@@ -50,7 +48,9 @@ class _Reader(Reader):
         return r, g, b
 
 
-def load_scene(path: str | Path, library: Mapping[str, ObjectSpec] | None = None) -> Scene:
+def load_scene(
+    path: str | Path, library: Mapping[str, ObjectSpec] | None = None, table: Table | None = None
+) -> Scene:
     """The scene of a YAML file.
 
     Keys, all optional but ``objects``: ``seed`` of everything left out; ``objects_from`` (a folder of one's
@@ -61,13 +61,14 @@ def load_scene(path: str | Path, library: Mapping[str, ObjectSpec] | None = None
 
     Args:
         library: A user's own objects by label, besides those of ``objects_from``.
+        table: Of the arm; None: of the one that is simulated by default.
 
     Raises:
         ConfigError: the file can't be read, or a key is unknown or holds a wrong value; both are named.
     """
     path = user_path(path, "scene")
     opened, entries = open_yaml(path, "scene")
-    read = _Reader(opened.where, opened.lines)
+    read = _Reader(opened.where, opened.lines, table or table_of())
     data = read.mapping(entries, "file", KEYS)
     known = dict(library or {})
     if "objects_from" in data:
@@ -125,10 +126,13 @@ def _fill(
     rng: np.random.Generator,
 ) -> Scene:
     """Tray and objects: those with a place there, the others wherever there is room."""
-    x_range = FRONT_X if scene.drawers else OBJECT_X
+    try:
+        x_range = front_of(read.table) if scene.drawers else read.table.x
+    except InvalidValueError as error:
+        raise read.fail("drawers", str(error)) from error
 
     def somewhere() -> Point:
-        return float(rng.uniform(*x_range)), float(rng.uniform(*OBJECT_Y))
+        return float(rng.uniform(*x_range)), float(rng.uniform(*read.table.y))
 
     names = cabinet.DRAWER_NAMES[scene.drawers]
     entries = data.get("objects")
@@ -196,7 +200,7 @@ def _tray_at(read: _Reader, at: object) -> Point:
 
 
 def _at(read: _Reader, key: str, x: object, y: object) -> Point:
-    return read.number(x, f"{key} x", *LIMIT_X), read.number(y, f"{key} y", *LIMIT_Y)
+    return read.number(x, f"{key} x", *read.table.limit_x), read.number(y, f"{key} y", *read.table.limit_y)
 
 
 def _places(

@@ -13,15 +13,17 @@ from vista.values import whole
 from vista_sim.objects.object_file import load_objects
 from vista_sim.scenes.scene import Scene
 from vista_sim.scenes.scene_file import load_scene
+from vista_sim.scenes.table import DEFAULT_ROBOT, table_of
 from vista_sim.tasks import TASKS, Choice, Task, make_task
 
 DISTRACTORS = 3
 
 
-def lab_choice(distractors: int = DISTRACTORS) -> Choice:
-    """The objects and table patterns of the robot's demonstrations."""
+def lab_choice(distractors: int = DISTRACTORS, robot: str | Path = DEFAULT_ROBOT) -> Choice:
+    """The objects and table patterns of the robot's demonstrations, before the arm of
+    the contract ``robot``."""
     splits = load_splits()
-    return Choice(splits.demo_objects, splits.demo_patterns, distractors=distractors)
+    return Choice(splits.demo_objects, splits.demo_patterns, distractors=distractors, table=table_of(robot))
 
 
 def scene_task(
@@ -32,6 +34,7 @@ def scene_task(
     scene: str | Path | None = None,
     target: str | None = None,
     distractors: int = DISTRACTORS,
+    robot: str | Path = DEFAULT_ROBOT,
 ) -> Task:
     """The task ``name`` in the scene of ``seed``.
 
@@ -41,11 +44,12 @@ def scene_task(
             the others and those of the lab stand around it.
         scene: A file that fixes the whole scene.
         target: The label of what the task is about, instead of a drawn one.
+        robot: The contract of the arm before whose table the scene is.
 
     Raises:
-        UnknownNameError: no such task or object. ConfigError: a folder or file that cannot be read.
+        UnknownNameError: no such task, object or robot. ConfigError: a folder or file that cannot be read.
     """
-    choice = lab_choice(distractors)
+    choice = lab_choice(distractors, robot)
     if objects is not None:
         library = load_objects(objects)
         choice = replace(choice, labels=(*library, *choice.labels), library=library)
@@ -68,4 +72,6 @@ def known_tasks() -> tuple[str, ...]:
 
 
 def _fixed(path: str | Path, choice: Choice) -> Scene:
-    return load_scene(existing(user_path(path, "scene file"), "scene file"), library=choice.library)
+    return load_scene(
+        existing(user_path(path, "scene file"), "scene file"), library=choice.library, table=choice.table
+    )

@@ -9,7 +9,8 @@ from vista.robot.spots import Surroundings, spot_at, spot_moved, spot_of_table, 
 from vista.skill import Relation, Skill, Verb
 from vista.types import F64
 from vista.types.spatial import Direction, Spatial
-from vista_sim.scenes.scene import OBJECT_X, OBJECT_Y, TRAY_HALF, Scene, sample_tabletop
+from vista_sim.scenes.scene import TRAY_HALF, Scene, sample_tabletop
+from vista_sim.scenes.table import Table
 from vista_sim.skills import TABLE
 from vista_sim.task import Choice, Task, TaskSetup, choose, named, standing
 
@@ -30,13 +31,13 @@ class Arrange(Task):
     def set_up(self, seed: int, choice: Choice, target: str | None, rng: np.random.Generator) -> TaskSetup:
         scene = choice.fixed or sample_tabletop(
             seed, choice.labels, choice.patterns, count=max(3, choice.distractors + 1),
-            library=choice.library, required=[target] if target else [],
+            library=choice.library, table=choice.table, required=[target] if target else [],
         )  # fmt: skip
         labels = [placed.spec.label for placed in standing(scene)]
         wanted = named(choice.fixed, target, labels)
         for _ in range(TRIES):
             thing = choose(rng, labels, wanted, "object")
-            said, spot = _draw(scene, thing, rng)
+            said, spot = _draw(scene, thing, rng, choice.table)
             if spot is not None:
                 at = (round(float(spot[0]), 3), round(float(spot[1]), 3))
                 skills = Skill(Verb.GRASP, thing), Skill(Verb.PLACE, thing, Relation.ON, TABLE, at)
@@ -44,11 +45,11 @@ class Arrange(Task):
         raise InvalidValueError(f"arrange: scene {seed} leaves no room on its table")
 
 
-def _draw(scene: Scene, thing: str, rng: np.random.Generator) -> tuple[str, F64 | None]:
+def _draw(scene: Scene, thing: str, rng: np.random.Generator, whole: Table) -> tuple[str, F64 | None]:
     """A sentence about ``thing``, and the point (2,) that it means, None where that is not free."""
     where = {p.spec.label: np.array([p.x, p.y]) for p in standing(scene)}
     others = [label for label in where if label != thing]
-    table = table_without(scene, thing)
+    table = table_without(scene, thing, whole)
     kind = rng.random()
     if kind < 0.2:
         direction, far = rng.choice(list(Direction)), int(rng.choice(DISTANCES_CM))
@@ -69,9 +70,9 @@ def _draw(scene: Scene, thing: str, rng: np.random.Generator) -> tuple[str, F64 
     )
 
 
-def table_without(scene: Scene, thing: str) -> Surroundings:
-    """The table of ``scene`` as it is without ``thing``."""
+def table_without(scene: Scene, thing: str, table: Table) -> Surroundings:
+    """The ``table`` of ``scene`` as it is without ``thing``."""
     things = [(p.x, p.y) for p in standing(scene) if p.spec.label != thing]
     trays = [] if scene.tray is None else [scene.tray]
-    low, high = (OBJECT_X[0], OBJECT_Y[0]), (OBJECT_X[1], OBJECT_Y[1])
+    low, high = (table.x[0], table.y[0]), (table.x[1], table.y[1])
     return surroundings(low, high, np.array(things), np.array(trays), TRAY_HALF)

@@ -21,7 +21,7 @@ class Drawer(Task):
             thing = choose(rng, choice.labels, target, "object")
             scene = sample_cabinet(
                 seed, choice.labels, choice.patterns, drawers=1, distractors=choice.distractors,
-                subject=thing, hidden=False, tray=False, library=choice.library,
+                subject=thing, hidden=False, tray=False, library=choice.library, table=choice.table,
             )  # fmt: skip
         elif scene.drawers:
             labels = [p.spec.label for p in standing(scene)]

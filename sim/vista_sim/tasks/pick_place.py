@@ -19,7 +19,7 @@ class PickPlace(Task):
     def set_up(self, seed: int, choice: Choice, target: str | None, rng: np.random.Generator) -> TaskSetup:
         scene = choice.fixed or sample_tabletop(
             seed, choice.labels, choice.patterns, count=choice.distractors + 1,
-            library=choice.library, required=[target] if target else [],
+            library=choice.library, table=choice.table, required=[target] if target else [],
         )  # fmt: skip
         labels = beside_tray(scene, self.name)
         thing = choose(rng, labels, named(choice.fixed, target, labels), "object")

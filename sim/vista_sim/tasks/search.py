@@ -24,7 +24,7 @@ class Search(Task):
             thing = choose(rng, labels, target, "object that fits in a drawer")
             scene = sample_cabinet(
                 seed, choice.labels, choice.patterns, drawers=3, distractors=choice.distractors,
-                subject=thing, hidden=True, tray=True, library=choice.library,
+                subject=thing, hidden=True, tray=True, library=choice.library, table=choice.table,
             )  # fmt: skip
         else:
             hidden = [p.spec.label for p in scene.objects if p.drawer is not None]

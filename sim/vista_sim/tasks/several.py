@@ -34,7 +34,7 @@ class Several(Task):
             )
         scene = choice.fixed or sample_tabletop(
             seed, choice.labels, choice.patterns, count=max(count, min(choice.distractors + 1, 4)),
-            library=choice.library, required=wanted,
+            library=choice.library, table=choice.table, required=wanted,
         )  # fmt: skip
         labels = beside_tray(scene, self.name)
         for label in wanted:

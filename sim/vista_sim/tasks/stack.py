@@ -24,7 +24,7 @@ class Stack(Task):
         thing = choose(rng, [b for b in bodies if b != support], wanted, "object")
         scene = choice.fixed or sample_tabletop(
             seed, choice.labels, choice.patterns, count=max(2, choice.distractors + 1),
-            library=choice.library, required=[thing, support],
+            library=choice.library, table=choice.table, required=[thing, support],
         )  # fmt: skip
         told = instruction_of(scene, target, f"put the {thing} on the {support}", " on ")
         return TaskSetup(scene, told, carry(thing, Relation.ON, support))

@@ -28,6 +28,7 @@ def scene_of(chosen: Mapping[str, Value]) -> Task:
     return scene_task(
         str(chosen["task"]), seed, objects=str(chosen["objects"]) or None,
         scene=str(chosen["scene"]) or None, target=str(chosen["target"]) or None, distractors=distractors,
+        robot=str(chosen["robot"]),
     )  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def open_again(settings: BenchSettings) -> Callable[[EpisodeJob], AgainEpisode]:
     runner = EpisodeRunner(again_refs(settings))
 
     def run(job: EpisodeJob) -> AgainEpisode:
-        task = long_task("search", job.seed)
+        task = long_task("search", job.seed, settings.refs.robot)
         tries = attempts(runner, task, job, budget=fair_budget(task))
         wrong = [wrong_drawers(each.result, task) for each in tries]
         return replace(

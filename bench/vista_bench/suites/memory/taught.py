@@ -31,15 +31,14 @@ from vista_sim.objects.specs import ObjectSpec
 from vista_sim.render import Camera
 from vista_sim.scenes.scene import (
     OBJECT_RADIUS,
-    OBJECT_X,
-    OBJECT_Y,
     Placed,
     Scene,
     place,
     sample_surroundings,
 )
+from vista_sim.scenes.table import DEFAULT_ROBOT, table_of
 from vista_sim.sight import CAMERA, project
-from vista_sim.world import DEFAULT_ROBOT, World
+from vista_sim.world import World
 
 PICTURES = 12  # that each thing is taught by
 SIDE, CROP = 256, 52  # of the image and of what is cut out of it [px]
@@ -131,7 +130,8 @@ def crops(specs: Mapping[str, ObjectSpec], seed: int) -> Iterator[tuple[str, Ima
     """(label, crop u8 (CROP, CROP, 3)) of each of ``specs`` on the table of ``seed``."""
     rng = np.random.default_rng(seed)
     scene = sample_surroundings(rng, seed, load_splits().demo_patterns)
-    spots = place(rng, [OBJECT_RADIUS] * len(specs), OBJECT_X, OBJECT_Y)
+    table = table_of()
+    spots = place(rng, [OBJECT_RADIUS] * len(specs), table.x, table.y)
     placed = [
         Placed(spec, x, y, float(rng.uniform(-np.pi, np.pi)))
         for spec, (x, y) in zip(specs.values(), spots, strict=True)

@@ -27,6 +27,7 @@ from vista_ros.node_base import VistaNode, run_node
 from vista_ros.parameters import robot_of
 from vista_sim.oracle import Oracle
 from vista_sim.robot import SimRobot
+from vista_sim.scenes.table import DEFAULT_ROBOT
 from vista_sim.scenes.task_scenes import DISTRACTORS, scene_task
 from vista_sim.tasks import Task
 from vista_sim.world import World
@@ -51,6 +52,7 @@ class SimNode(VistaNode):
         self._clock_out: Any = None
 
     def setup(self) -> None:
+        self._robot = self.param("robot", DEFAULT_ROBOT)
         self._spec = robot_of(self)
         self._kinematics = Kinematics(self._spec)
         # Simulated time begins at the wall's: it never runs back when the node is started again.
@@ -60,6 +62,7 @@ class SimNode(VistaNode):
             self._reference, self.param("seed", 0),
             objects=self.param("objects_dir", "") or None, scene=self.param("scene", "") or None,
             target=self.param("target", "") or None, distractors=self.param("distractors", DISTRACTORS),
+            robot=self._robot,
         )  # fmt: skip
         self._faults = FaultParameters(self, self._spec)
         self._own_clock = self.param("publish_clock", True)
@@ -205,6 +208,7 @@ class SimNode(VistaNode):
             reference, request.seed,
             objects=request.objects_dir or None, scene=request.scene or None,
             distractors=DISTRACTORS if request.distractors < 0 else request.distractors,
+            robot=self._robot,
         )  # fmt: skip
         self._in_thread(lambda: self._lay_out(task))
         self._reference = reference
@@ -230,7 +234,7 @@ class SimNode(VistaNode):
         skills = plan_of(instruction)
         if not skills or skills[0].thing not in labels:
             raise VistaError(f"{instruction!r} names nothing that lies there: {', '.join(labels.values())}")
-        fixed = replace(lab_choice(), fixed=scene)
+        fixed = replace(lab_choice(robot=self._robot), fixed=scene)
         return make_task(self._reference, scene.seed, fixed, labels[skills[0].thing])
 
     def _oracle_act(self, request: OracleAct.Request, response: OracleAct.Response) -> OracleAct.Response:
