@@ -100,6 +100,28 @@ def test_a_gripper_reaches_its_goal_or_is_held_up():
     assert watch.ended(1.2, 0.4, 0.0) is GripperEnd.STALLED
 
 
+@pytest.mark.parametrize("robot", known_robots())
+def test_joint_states_of_the_simulated_arm_are_those_of_its_driver(robot: str):
+    pytest.importorskip("mujoco")
+    from vista_ros.driver.world_body import WorldBody
+    from vista_sim.scenes.task_scenes import scene_task
+    from vista_sim.world import World
+
+    spec = load_robot(robot)
+    body = WorldBody(World(scene_task("pick_place", 0, robot=robot).scene, spec))
+    names, here = [*spec.wire_names, spec.gripper_wire], body.world.joints
+    for opening, wanted in ((1.0, spec.gripper.open), (0.0, spec.gripper.closed)):
+        for _ in range(100):
+            body.advance(here, opening)
+        msg = c.joint_state_to_msg(body.reading(7), spec)
+        assert list(msg.name) == names
+        said = dict(zip(names, msg.position, strict=True))
+        wide = abs(spec.gripper.open - spec.gripper.closed)
+        assert said[spec.gripper_wire] == pytest.approx(wanted, abs=0.05 * wide)
+        assert said[names[0]] == pytest.approx(spec.joints[0].to_wire(float(here[0])), abs=0.01)
+    body.close()
+
+
 # --- over ROS ----------------------------------------------------------------------------------------
 
 

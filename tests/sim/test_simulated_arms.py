@@ -123,7 +123,7 @@ def test_every_camera_of_the_contract_sees_the_table(robot: str):
 
 
 def test_an_arm_that_does_not_reach_the_drawers_is_told_so():
-    with pytest.raises(InvalidValueError, match=r"robot so101: its workspace is x 0.14 to 0.28 m; drawers"):
+    with pytest.raises(InvalidValueError, match=r"robot so101: its workspace is x 0.14 to 0.29 m; drawers"):
         scene_task("drawer", SEED, robot="so101")
 
 
@@ -131,8 +131,14 @@ def test_a_scene_file_may_put_things_only_where_the_arm_reaches(tmp_path: Path):
     file = tmp_path / "scene.yaml"
     file.write_text("objects: [{label: red cube, x: 0.5, y: 0.0}]\n")
     assert scene_task("pick_place", SEED, scene=file).scene.objects[0].x == 0.5
-    with pytest.raises(ConfigError, match=r"objects\[0\] x: 0.5, expected a number from 0.14 to 0.28"):
+    with pytest.raises(ConfigError, match=r"objects\[0\] x: 0.5, expected a number from 0.14 to 0.29"):
         scene_task("pick_place", SEED, scene=file, robot="so101")
+
+
+def test_meshes_of_the_panda_are_not_drawn_on_another_arm():
+    world = world_of("xarm7")
+    with pytest.raises(ConfigError, match=r"robot xarm7: no meshes are known of this arm; say VISTA_ARM_L"):
+        World(world.scene, world.robot, world.kinematics, looks="mesh")
 
 
 def test_an_end_effector_may_be_a_place_in_a_body():
