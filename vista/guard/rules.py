@@ -216,23 +216,27 @@ def joint_acceleration(case: Case, rows: F64) -> tuple[F64, str | None]:
     if (spec.joint_acceleration >= UNLIMITED).all() and (spec.joint_jerk >= UNLIMITED).all():
         return rows, None
     start, speed = case.obs.joint_pos.astype(np.float64), case.obs.joint_vel.astype(np.float64)
-    out, hardest = within_acceleration(rows, start, speed, spec.joint_acceleration, spec.joint_jerk, dt_s)
+    fastest = spec.joint_velocity * case.limits.joint_speed_scale
+    out, hardest = within_acceleration(
+        rows, start, speed, spec.joint_acceleration, spec.joint_jerk, fastest, dt_s
+    )
     if np.array_equal(out, rows):
         return rows, None
     return out, f"up to {hardest:.1f} times the allowed change of joint velocity"
 
 
 def within_acceleration(
-    rows: F64, start: F64, speed: F64, acceleration: F64, jerk: F64, dt_s: float
+    rows: F64, start: F64, speed: F64, acceleration: F64, jerk: F64, fastest: F64, dt_s: float
 ) -> tuple[F64, float]:
     """Joint targets and opening (T, J + 1), ``dt_s`` [s] apart, from ``start`` (J,) [rad] at ``speed`` (J,)
     [rad/s], that change their speed by no more than ``acceleration`` (J,) [rad/s2], and that by no more than
     ``jerk`` (J,) [rad/s3]; and the largest change of ``rows`` in multiples of what is allowed. All joints of
-    a step are changed alike."""
+    a step are changed alike. What lags behind catches up with at most ``fastest`` (J,) [rad/s]."""
     out, before, hardest, push = rows.copy(), start, 0.0, None
     for row in out:
         wanted = (row[:-1] - before) / dt_s
-        change = (wanted - speed) / dt_s
+        reached = wanted / max(1.0, float((np.abs(wanted) / fastest).max()) / (1 + 1e-5))
+        change = (reached - speed) / dt_s
         excess = float((np.abs(change) / acceleration).max())
         if excess > 1 + 1e-5:
             change = change / excess
