@@ -4,7 +4,7 @@ Cells are stages. Times in ms depend on the machine; the ratio to the product (5
 same threads) depends on it less. ``success_rate`` is the share of calls within ``bound_ms``, if there is one.
 ``guard`` judges hand targets, as the library sends them; ``guard_joints`` joint targets, as the guard node
 does, with the rules of links and zones. ``ground`` finds the thing of a skill; ``imagine`` does so, too, as
-in the loop. ``imagine50`` is the same model at 50 steps of its flow; ``faster_than_50_steps`` compares the two.
+in the loop. ``imagine50`` is the same model at 50 steps of its flow; ``faster_than_50_steps`` compares both.
 Cell ``graph`` is the time from one command of the executor to the next in the ROS graph that is up.
 """
 
