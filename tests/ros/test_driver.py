@@ -20,6 +20,7 @@ from vista.robot.contract import known_robots, load_robot
 from vista.robot.link_shapes import LinkShapes
 from vista.types import ActionChunk, ActionSpace, Decision
 from vista_ros import conversions as c
+from vista_ros.commanding.streaming import RowStream
 from vista_ros.driver.following import CommandFollower, GripperEnd, GripperGoalWatch
 
 pytestmark = pytest.mark.ros
@@ -90,6 +91,22 @@ def test_what_a_controller_refuses_changes_nothing(command: c.ArmPoints, start_s
     with pytest.raises(InvalidValueError, match=said):
         arm.move(command, 1.0, start_s)
     assert first(arm, 2.0) == pytest.approx([0.5])
+
+
+def test_a_stream_goes_from_row_to_row_and_ends_with_the_last():
+    stream = RowStream()
+    assert stream.due(0.0) is None
+    stream.replace(np.array([[1.0], [3.0]]), 0.1, np.array([0.0]), 1.0)
+    due = [float(stream.due(t)[0]) for t in (1.0, 1.05, 1.15)]
+    assert due == pytest.approx([0.0, 0.5, 2.0])
+    stream.replace(np.array([[2.0]]), 0.1, np.array([9.0]), 1.16)
+    assert float(stream.due(1.21)[0]) == pytest.approx(2.0), (
+        "from where the last row was, not from what is measured"
+    )
+    assert stream.due(1.3)[0] == 2.0
+    assert stream.due(1.4) is None
+    stream.replace(np.array([[4.0]]), 0.1, np.array([3.0]), 5.0)
+    assert float(stream.due(5.05)[0]) == pytest.approx(3.5), "what was due long ago says nothing"
 
 
 def test_a_gripper_reaches_its_goal_or_is_held_up():
@@ -313,3 +330,21 @@ def test_links_keep_out_of_a_zone_of_the_contract(beside: Any, tmp_path: Path):
     assert 0.1 < dry.arm._reading.position[0] - dry.spec.home[0] < 1.0
     near = LinkShapes(dry.spec).near(dry.arm._reading.position.astype(float))
     assert all(gap > 0.0 for gap in near.values())
+
+
+def test_a_forward_controller_gets_no_steps(beside: Any):
+    """Between two commands the arm goes no farther than its speed allows."""
+    from std_msgs.msg import Float64MultiArray
+
+    dry = Dry(beside, "so101")
+    told: list[np.ndarray] = []
+    dry.caller.subscribe(
+        Float64MultiArray, dry.spec.arm_command.topic, lambda m: told.append(np.array(m.data)), 50
+    )
+    goal = dry.spec.home.copy()
+    goal[0] += 0.4
+    dry.go(goal, 1.0, 2.0)
+    assert len(told) > 40
+    steps = np.abs(np.diff([row[0] for row in told]))
+    assert steps.max() < 2.5 * dry.spec.joint_velocity[0] * 0.02
+    assert dry.arm._reading.position == pytest.approx(goal, abs=0.03)

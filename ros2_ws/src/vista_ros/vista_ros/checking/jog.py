@@ -149,5 +149,5 @@ class JogCheck:
             verdict = self._guard.check(chunk, obs)
             if verdict.chunk is None:
                 raise VistaError(f"held by the guard, rule {verdict.rule}: {verdict.reason}")
-            self._controllers.send(verdict.chunk)
+            self._controllers.send(verdict.chunk, obs.joint_pos)
             time.sleep(self._dt_s)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from vista.types import ActionChunk, CommandChannel, CommandKind, RobotSpec
+import numpy as np
+
+from vista.types import F32, ActionChunk, ActionSpace, CommandChannel, CommandKind, RobotSpec
 from vista_ros import conversions as c
 from vista_ros.commanding.gripper_action import GripperAction
+from vista_ros.commanding.streaming import PERIOD_S, RowStream
 from vista_ros.node_base import VistaNode
 
 
@@ -21,6 +24,9 @@ class Controllers:
         alone = not channel.is_action and channel.kind is not CommandKind.WITH_ARM
         self._gripper = self._publisher(channel) if alone else None
         self.others: str | None = None
+        self._stream = RowStream() if spec.arm_command.kind is CommandKind.FORWARD_POSITION else None
+        if self._stream is not None:
+            node.every(PERIOD_S, self._tell_due, "forward positions")
 
     def _publisher(self, channel: CommandChannel) -> Any:
         out = self._node.create_publisher(c.command_type(channel), channel.topic, 1)
@@ -51,14 +57,27 @@ class Controllers:
             missing.append(f"nobody serves the action {self._action.name!r} of the gripper")
         return "; ".join(missing) or None
 
-    def send(self, chunk: ActionChunk) -> None:
-        """Send ``chunk`` (JOINT_POSITION). An action is told of the first opening, when it is another one."""
+    def send(self, chunk: ActionChunk, here: F32) -> None:
+        """Send ``chunk`` (JOINT_POSITION) to an arm at ``here`` (J,) [rad]. A forward controller gets the
+        ways between its rows, :data:`PERIOD_S` apart, until the last one; an action is told of the first
+        opening, when it is another one."""
         arm, gripper = c.controller_commands(chunk, self._spec)
-        self._arm.publish(arm)
+        if self._stream is not None:
+            start = np.append(here.astype(np.float64), chunk.actions[0, -1])
+            self._stream.replace(chunk.actions.astype(np.float64), chunk.dt_s, start)
+        else:
+            self._arm.publish(arm)
         if self._gripper is not None:
             self._gripper.publish(gripper)
         if self._action is not None:
             self._action.send(float(chunk.actions[0, -1]))
+
+    def _tell_due(self) -> None:
+        assert self._stream is not None
+        row = self._stream.due()
+        if row is not None:
+            one = ActionChunk(row[None], PERIOD_S, ActionSpace.JOINT_POSITION, self._node.now_ns())
+            self._arm.publish(c.controller_commands(one, self._spec)[0])
 
     def halt_gripper(self) -> None:
         """Have a gripper that an action moves stand still; one that holds a thing goes on holding it."""

@@ -73,7 +73,7 @@ def controller_commands(
     """A JOINT_POSITION chunk as what the arm's and the gripper's controllers take, in their own names and
     units; None: the gripper goes with the arm, or is told by an action. Trajectories start when they arrive
     (stamp 0), as a controller drops points that are due in its past. A forward controller has no time: it
-    gets the first row."""
+    is told the first row."""
     rows = chunk.actions.astype(np.float64)
     arm = np.column_stack(
         [[joint.to_wire(float(v)) for v in rows[:, i]] for i, joint in enumerate(spec.joints)]

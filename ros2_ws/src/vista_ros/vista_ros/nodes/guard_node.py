@@ -86,7 +86,7 @@ class GuardNode(VistaNode):
         return verdict
 
     def _send(self, chunk: ActionChunk) -> None:
-        self._controllers.send(chunk)
+        self._controllers.send(chunk, self._joints.joints().position)
         self._sent.publish(c.chunk_to_msg(chunk, self._spec))
         self.meter.add("sent")
 
