@@ -127,12 +127,18 @@ class Peers:
             self._replaced.clear()
 
     def meet(self, timeout_s: float) -> None:
-        """As :meth:`begin`, but one that was started anew a moment ago has ``timeout_s`` [s] to say so."""
+        """As :meth:`begin`, but one that was started anew a moment ago has ``timeout_s`` [s] to say so:
+        the middleware tells that somebody speaks before it tells who."""
         deadline = time.monotonic() + timeout_s
         self.begin()
-        while self.lost() is not None and time.monotonic() < deadline:
+        while (self.lost() is not None or self._doubtful()) and time.monotonic() < deadline:
             time.sleep(0.05)
         self.begin()
+
+    def _doubtful(self) -> bool:
+        """Whether somebody may be another process than before, and has not said who it is."""
+        with self._lock:
+            return bool(self._unmet & self._seen)
 
     def lost(self, for_s: float = 0.0) -> str | None:
         """Who has been gone for at least ``for_s`` [s], or was started anew since :meth:`begin`, in words;

@@ -39,7 +39,7 @@ class Body(Protocol):
 
 class KinematicBody:
     """An arm without physics: it goes where it is told, as fast as its contract allows. Its cameras see bars
-    of colour, of which one follows the first joint."""
+    of colour, and before them a mark for each joint, one below the other."""
 
     tick_s = 0.01
 
@@ -75,7 +75,10 @@ class KinematicBody:
         columns = np.arange(width) * 8 // width
         image = np.stack([columns % 2 * 200, columns // 2 % 2 * 200, columns // 4 * 200], -1).astype(np.uint8)
         image = np.repeat(image[None], height, axis=0)
-        first = self._spec.joints[0]
-        at = int((self._at[0] - first.lower) / (first.upper - first.lower) * (width - 1))
-        image[:, max(0, at - 2) : at + 3] = 255
+        edges = np.linspace(0, height, len(self._at) + 1).astype(int)
+        for joint, at, top, end in zip(self._spec.joints, self._at, edges, edges[1:], strict=False):
+            low, high = max(joint.lower, -np.pi), min(joint.upper, np.pi)
+            column = float(np.clip((at - low) / (high - low), 0.0, 1.0)) * (width - 1)
+            image[top:end, max(0, int(column) - 2) : int(column) + 3] = 255
+            image[top:end, int(column)] = round(column % 1 * 255)  # less than a pixel is seen, too
         return image

@@ -30,7 +30,7 @@ from vista_ros.sensing.observation import ObservationSource
 # process is gone is known by other means, within a second.
 STALL_S = 10.0
 GONE_S = 1.0  # a peer that is back within this time [s] ends no task
-MEET_S = 3.0  # a node that was started anew just before a task has so long [s] to be heard again
+MEET_S = 4.0  # a node that was started anew just before a task has so long [s] to be heard again
 
 
 class AgentNode(VistaNode):
