@@ -12,7 +12,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from vista.errors import EmptyInstructionError, InvalidValueError, VistaError
 from vista.events import Event, EventKind, Listener, ignore
@@ -80,10 +80,11 @@ class GraphClient:
         self._scene = Service(self.node, Scene, "scene", "memory")
         self._peers = Peers(self.node, ["agent"])
         self._on_frame: OnFrame = lambda *_: None
-        self._frames: dict[str, Image] = {}
+        self._frames: dict[str, Image | CompressedImage] = {}
         for camera, spec in self._spec.cameras.items():
+            kind, topic = c.image_topic(spec.channel)
             self.node.create_subscription(
-                Image, spec.channel.image, lambda msg, name=camera: self._on_image(name, msg), SENSOR_QOS
+                kind, topic, lambda msg, name=camera: self._on_image(name, msg), SENSOR_QOS
             )
 
     def __exit__(self, *_: object) -> None:
@@ -174,10 +175,10 @@ class GraphClient:
             return ""
 
     # --- a task ---
-    def _on_image(self, camera: str, msg: Image) -> None:
+    def _on_image(self, camera: str, msg: Image | CompressedImage) -> None:
         self._frames[camera] = msg
         if camera == next(iter(self._spec.cameras)) and len(self._frames) == len(self._spec.cameras):
-            images = {name: c.image_from_msg(image) for name, image in self._frames.items()}
+            images = {name: c.image_of(image) for name, image in self._frames.items()}
             self._on_frame(images, c.time_from_msg(msg.header.stamp))
 
     def run_task(

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from vista.assembly.robot_check import Checked, Finding
 from vista.errors import StaleObservationError, VistaError
-from vista.types import CommandChannel, CommandKind, RobotSpec, Transport
+from vista.types import CommandChannel, CommandKind, RobotSpec
 from vista_ros import conversions as c
 from vista_ros.checking.heard import Heard
 from vista_ros.node_base import VistaNode
@@ -33,10 +33,7 @@ class LiveCheck:
         self._joints = [Heard(node, JointState, topic) for topic in spec.state.topics]
         self._images, self._infos = {}, {}
         for name, camera in spec.cameras.items():
-            compressed = camera.channel.transport is Transport.COMPRESSED
-            kind, topic = (Image, camera.channel.image)
-            if compressed:
-                kind, topic = CompressedImage, f"{camera.channel.image}/compressed"
+            kind, topic = c.image_topic(camera.channel)
             self._images[name] = Heard(node, kind, topic)
             if camera.channel.K is None:
                 self._infos[name] = Heard(node, CameraInfo, camera.channel.info)
@@ -109,7 +106,7 @@ class LiveCheck:
     def _picture(self, name: str, msg: Image | CompressedImage) -> Checked:
         what = f"camera {name}"
         try:
-            image = c.image_from_msg(msg) if isinstance(msg, Image) else c.compressed_from_msg(msg)
+            image = c.image_of(msg)
         except VistaError as error:
             return Checked(what, Finding.WRONG, str(error))
         coding = msg.encoding if isinstance(msg, Image) else msg.format

@@ -64,7 +64,14 @@ from vista_ros.conversions.grounding import (
     grounding_to_field,
     grounding_to_msg,
 )
-from vista_ros.conversions.images import depth_from_msg, depth_to_msg, image_from_msg, image_to_msg
+from vista_ros.conversions.images import (
+    depth_from_msg,
+    depth_to_msg,
+    image_from_msg,
+    image_of,
+    image_to_msg,
+    image_topic,
+)
 from vista_ros.conversions.markers import marker_array
 from vista_ros.conversions.memory import (
     HERE,
@@ -168,7 +175,9 @@ __all__ = [
     "guard_report_from_msg",
     "guard_report_to_msg",
     "image_from_msg",
+    "image_of",
     "image_to_msg",
+    "image_topic",
     "joint_state_from_msg",
     "joint_state_to_msg",
     "marker_array",

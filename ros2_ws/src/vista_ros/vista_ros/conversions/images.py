@@ -5,11 +5,11 @@ from __future__ import annotations
 from array import array
 
 import numpy as np
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from vista.errors import InvalidValueError
-from vista.types import F32, U8
-from vista_ros.conversions.encodings import encoded, rgb_of
+from vista.types import F32, U8, CameraChannel, Transport
+from vista_ros.conversions.encodings import compressed_from_msg, encoded, rgb_of
 from vista_ros.conversions.primitives import time_to_msg
 
 
@@ -49,6 +49,18 @@ def image_from_msg(msg: Image) -> U8:
     image = rgb_of(msg, _rows)
     image.setflags(write=False)
     return image
+
+
+def image_topic(channel: CameraChannel) -> tuple[type[Image] | type[CompressedImage], str]:
+    """The ROS type and the topic of a camera's images."""
+    if channel.transport is Transport.COMPRESSED:
+        return CompressedImage, f"{channel.image}/compressed"
+    return Image, channel.image
+
+
+def image_of(msg: Image | CompressedImage) -> U8:
+    """u8 (H, W, 3) RGB of what comes on :func:`image_topic`. Raises as :func:`image_from_msg`."""
+    return image_from_msg(msg) if isinstance(msg, Image) else compressed_from_msg(msg)
 
 
 def depth_to_msg(depth: F32, stamp_ns: int = 0, frame: str = "", out: Image | None = None) -> Image:

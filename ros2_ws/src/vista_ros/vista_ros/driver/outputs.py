@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from vista.types import U8, CameraSpec, RobotSpec, Transport
 from vista_ros import conversions as c
@@ -31,10 +31,7 @@ class DriverOutputs:
         self._messages: dict[str, Image] = {}
         for name, camera in spec.cameras.items():
             channel = camera.channel
-            compressed = channel.transport is Transport.COMPRESSED
-            kind, topic = (CompressedImage, f"{channel.image}/compressed") if compressed else (
-                Image, channel.image,
-            )  # fmt: skip
+            kind, topic = c.image_topic(channel)
             self._images[name] = self._publisher(kind, topic, "image_reliability", IMAGE_QOS)
             self._infos[name] = self._publisher(CameraInfo, channel.info, "image_reliability", IMAGE_QOS)
 

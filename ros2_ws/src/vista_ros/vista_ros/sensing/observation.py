@@ -13,7 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vista.errors import InvalidValueError, StaleObservationError
 from vista.robot.kinematics import Kinematics, matrix_to_pose
-from vista.types import F32, U8, Observation, RobotSpec, Transport
+from vista.types import F32, U8, Observation, RobotSpec
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode
 from vista_ros.sensing.clock_offset import ClockOffsets
@@ -70,9 +70,7 @@ class ObservationSource:
 
     def _listen_to(self, camera: str) -> None:
         channel = self.spec.cameras[camera].channel
-        kind, topic = Image, channel.image
-        if channel.transport is Transport.COMPRESSED:
-            kind, topic = CompressedImage, f"{channel.image}/compressed"
+        kind, topic = c.image_topic(channel)
         self._node.subscribe(kind, topic, lambda msg: self._on_image(camera, msg), SENSOR_QOS)
         given = given_intrinsics(self.spec.cameras[camera])
         if given is not None:
@@ -192,8 +190,7 @@ class ObservationSource:
 
     def _image(self, camera: str, msg: Image | CompressedImage, joints: c.JointReading) -> U8:
         try:
-            image = c.image_from_msg(msg) if isinstance(msg, Image) else c.compressed_from_msg(msg)
-            made = self._rectifiers[camera](image)
+            made = self._rectifiers[camera](c.image_of(msg))
         except InvalidValueError as error:
             raise StaleObservationError(f"camera {camera!r}: {error}") from error
         with self._ready:
