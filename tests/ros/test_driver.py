@@ -100,9 +100,7 @@ def test_a_stream_goes_from_row_to_row_and_ends_with_the_last():
     due = [float(stream.due(t)[0]) for t in (1.0, 1.05, 1.15)]
     assert due == pytest.approx([0.0, 0.5, 2.0])
     stream.replace(np.array([[2.0]]), 0.1, np.array([9.0]), 1.16)
-    assert float(stream.due(1.21)[0]) == pytest.approx(2.0), (
-        "from the last row, not from what is measured"
-    )
+    assert float(stream.due(1.21)[0]) == pytest.approx(2.0), "from the last row, not from what is measured"
     assert stream.due(1.3)[0] == 2.0
     assert stream.due(1.4) is None
     stream.replace(np.array([[4.0]]), 0.1, np.array([3.0]), 5.0)

@@ -233,6 +233,24 @@ def test_killed_peer_is_missed_at_once_and_known_for_another_when_it_is_back():
 
 
 @pytest.mark.usefixtures("ros")
+def test_one_that_speaks_twice_is_there_and_one_late_word_proves_nothing(monkeypatch: pytest.MonkeyPatch):
+    """A busy machine's middleware once told of a death, and never of the life after it."""
+    spun, now = Spun(), [100.0]
+    monkeypatch.setattr("vista_ros.peers.time.monotonic", lambda: now[0])
+    try:
+        peers = Peers(spun.node, ["other"])
+        peers._meet("other", "a")
+        peers._lost["other"] = now[0]
+        peers._meet("other", "a")
+        assert "other is gone" in (peers.lost() or ""), "its last word came late"
+        now[0] += 0.5
+        peers._meet("other", "a")
+        assert peers.lost() is None
+    finally:
+        spun.close()
+
+
+@pytest.mark.usefixtures("ros")
 def test_life_cycle_and_its_errors():
     class Stubborn(VistaNode):
         def __init__(self) -> None:

@@ -74,6 +74,7 @@ class Peers:
         self._dead: dict[str, int] = {}
         self._replaced: set[str] = set()
         self._unmet: set[str] = set()
+        self._words: dict[str, float] = {}
         self._on_change = on_change
         self._subscriptions = [self._watch(node, name) for name in names]
 
@@ -97,6 +98,7 @@ class Peers:
                     self._lost.pop(name, None)
                 elif not alive and name in self._seen:
                     self._lost.setdefault(name, time.monotonic())
+                    self._words.pop(name, None)
                 after = name in self._lost
             if before != after:
                 self._on_change(name, not after)
@@ -116,10 +118,21 @@ class Peers:
                 self._dead[name] = self._silent.get(name, 0)
             elif name not in self._unmet:
                 self._who[name] = who
+                self._hear_again(name)
                 return
             self._who[name] = who
             self._unmet.discard(name)
             self._lost.pop(name, None)
+
+    def _hear_again(self, name: str) -> None:
+        """One that counts as gone and speaks twice is there, whatever the middleware counts: a last word
+        that comes late comes once."""
+        now = time.monotonic()
+        if name not in self._lost:
+            self._words.pop(name, None)
+        elif now - self._words.setdefault(name, now) > SPEAK_S / 2:
+            del self._words[name]
+            del self._lost[name]
 
     def begin(self) -> None:
         """Something starts now: who was started anew before is forgiven."""
