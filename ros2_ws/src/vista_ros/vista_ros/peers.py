@@ -23,6 +23,8 @@ from std_msgs.msg import String
 # hold.
 LEASE_S = 0.3
 SPEAK_S = 0.5
+MEET_S = 4.0
+"""One that was started anew before something begins has so long [s] to be heard again."""
 
 
 def _qos() -> QoSProfile:

@@ -22,7 +22,7 @@ from vista_ros.calls import Beat
 from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.parameters import robot_of
-from vista_ros.peers import Peers
+from vista_ros.peers import MEET_S, Peers
 from vista_ros.proxies import GraphDetector, GraphMemory, GraphPursuit, GraphWorldModel, WatchingRobot
 from vista_ros.sensing.observation import ObservationSource
 
@@ -30,7 +30,6 @@ from vista_ros.sensing.observation import ObservationSource
 # process is gone is known by other means, within a second.
 STALL_S = 10.0
 GONE_S = 1.0  # a peer that is back within this time [s] ends no task
-MEET_S = 4.0  # a node that was started anew just before a task has so long [s] to be heard again
 
 
 class AgentNode(VistaNode):

@@ -23,7 +23,7 @@ from vista_ros.calls import Beat
 from vista_ros.goal_places import GoalPlaces
 from vista_ros.node_base import VistaNode, run_node
 from vista_ros.parameters import robot_of
-from vista_ros.peers import Peers
+from vista_ros.peers import MEET_S, Peers
 from vista_ros.proxies import GraphDetector
 from vista_ros.ros_robot import GraphGuard, RosRobot
 from vista_ros.sensing.observation import ObservationSource
@@ -131,10 +131,10 @@ class ExecutorNode(VistaNode):
             return self.latch.cause or self._peers.lost(GONE_S)
 
         parts = replace(self._parts, settings=replace(settings, timeout_s=timeout_s))
-        self._peers.begin()
-        self._robot.start()
         try:
             with Beat(tell):
+                self._peers.meet(MEET_S)
+                self._robot.start()
                 progress = pursue(parts, subgoal, listener=hear, should_stop=should_stop)
         finally:
             self._robot.end()
