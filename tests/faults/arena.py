@@ -79,14 +79,17 @@ class Arena:
         self.result: EpisodeResult | None = None
         self.error: Exception | None = None
 
-    def begin(self) -> None:
-        """Have a task run that moves the arm; returns once it moves."""
+    def begin(self, tries: int = 3) -> None:
+        """Have a task run that moves the arm; returns once it moves. A machine that is too busy for the
+        first one gets another."""
         self.client.wait_ready(NODES, READY_S)
         wait_for(lambda: not self.watch.moves(), 10.0, "the arm moves already")
         self.cause, self.result, self.error = None, None, None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         wait_for(lambda: self.watch.moves() or not self._running(), 60.0, "the arm does not begin to move")
+        if not self._running() and tries > 1:
+            self.begin(tries - 1)
         assert self._running(), self.told()
 
     def _run(self) -> None:
