@@ -26,6 +26,7 @@ from vista_bench import calibration
 from vista_bench.truth import is_done
 from vista_sim.oracle import OracleWorldModel, ScriptedPolicy
 from vista_sim.robot import SimRobot
+from vista_sim.scenes.table import Table
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_collects_from_tuning_seeds_with_known_and_novel_objects():
     from vista.learning.splits import load_splits
 
     splits = load_splits()
-    tasks = [task for _, task in calibration._tasks(["pick_place"], 4)]
+    tasks = [task for _, task in calibration._tasks(["pick_place"], 4, Table.of(load_robot("panda")))]
     first, end = splits.seeds["tuning"]
     assert all(first <= task.scene.seed < end for task in tasks)
     kinds = [{p.spec.label for p in t.scene.objects} <= set(splits.demo_objects) for t in tasks]
