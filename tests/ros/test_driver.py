@@ -283,10 +283,11 @@ def test_the_arm_moves_only_while_the_dead_mans_switch_is_pressed(beside: Any):
     timer = dry.caller.create_timer(0.1, lambda: pedal.publish(Bool(data=True)))
     wait_for(lambda: dry.guard._switches.released() is None, 5.0, "the pedal is not heard")
     dry.go(goal, 1.0, 0.6)
-    timer.cancel()
     moved = dry.arm._reading.position
     assert np.abs(moved - dry.spec.home).max() > 0.05, dry.last()
-    time.sleep(0.4)
+    pedal.publish(Bool(data=False))
+    timer.cancel()
+    time.sleep(0.25)
     held = dry.arm._reading.position
     dry.go(goal, 1.0, 0.5)
     assert dry.arm._reading.position == pytest.approx(held, abs=1e-3)
@@ -346,3 +347,30 @@ def test_a_forward_controller_gets_no_steps(beside: Any):
     steps = np.abs(np.diff([row[0] for row in told]))
     assert steps.max() < 2.5 * dry.spec.joint_velocity[0] * 0.02
     assert dry.arm._reading.position == pytest.approx(goal, abs=0.03)
+
+
+@pytest.mark.parametrize("robot", ["ur5e", "so101"])
+def test_a_stop_stops_fingers_that_move_and_nothing_is_sent_after_it(beside: Any, robot: str):
+    """Of a gripper that is told by an action, and of one that goes with a forward controller."""
+    from vista_msgs.srv import Stop
+    from vista_ros.calls import Service
+
+    dry = Dry(beside, robot)
+    wait_for(lambda: dry.guard._controllers.missing() is None, 10.0, "the controllers are not found")
+    stop = Service(dry.caller, Stop, "guard/stop", "guard")
+    stop._meet(stop._client.service_is_ready, 10.0)
+    dry.go(dry.spec.home, 1.0, 0.4)
+    goal = dry.spec.home.copy()
+    goal[0] += 0.5
+    for _ in range(3):
+        here = dry.arm._reading.position
+        step = dry.spec.joint_velocity * 0.05
+        dry.send(here + np.clip(goal - here, -step, step), 0.0)
+        time.sleep(0.1)
+    stop(Stop.Request(cause="a finger is in between"))
+    time.sleep(0.3)
+    held = dry.arm._reading
+    assert 0.1 < held.gripper < 0.98, "the fingers were under way"
+    time.sleep(0.6)
+    assert dry.arm._reading.gripper == pytest.approx(held.gripper, abs=0.02)
+    assert dry.arm._reading.position == pytest.approx(held.position, abs=1e-3)

@@ -166,6 +166,16 @@ def test_links_that_come_near_are_held_and_may_move_away():
     assert guard.check(joints([[0.31, 0, 0]]), there).rule == "links"
 
 
+def test_small_steps_do_not_creep_through_a_zone():
+    """Each time it is measured a little nearer than it was allowed to be."""
+    guard, at = SafetyGuard(JOINTS, near=gap_at(0.2)), 0.17
+    for _ in range(200):
+        obs = type(OBS)(OBS.stamp_ns, OBS.images, np.array([at, 0, 0]), OBS.joint_vel, 1.0, OBS.ee_pose)
+        if guard.check(joints([[at + 0.0009, 0, 0]]), obs).decision is Decision.ALLOW:
+            at += 0.0009
+    assert at < 0.2 - 0.004
+
+
 def test_links_are_looked_at_half_way_too():
     guard = SafetyGuard(JOINTS, near=lambda q: {("hand", "post"): 0.0} if 0.08 < q[0] < 0.12 else {})
     assert guard.check(joints([[0.2, 0, 0]]), OBS).rule == "links"
@@ -197,8 +207,8 @@ def test_acceleration_changes_within_the_jerk():
 
 def test_what_is_clipped_is_looked_at_again():
     """A path that bends around a post is no longer free where it is cut short."""
-    guard = SafetyGuard(JOINTS, near=lambda q: {("hand", "post"): 0.0} if 0.19 < q[0] < 0.21 else {})
-    verdict = guard.check(joints([[0.45, 0.0, 0.0]]), OBS)
+    guard = SafetyGuard(JOINTS, near=lambda q: {("hand", "post"): 0.0} if 0.195 < q[0] < 0.205 else {})
+    verdict = guard.check(joints([[0.43, 0.0, 0.0]]), OBS)
     assert (verdict.decision, verdict.rule) == (Decision.HOLD, "links")
     assert verdict.reason.startswith("once clipped")
 

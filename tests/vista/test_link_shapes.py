@@ -79,6 +79,19 @@ def test_a_folded_arm_is_near_itself(tmp_path: Path):
     assert shapes.near(np.array([0.0, 1.5])) == {}
 
 
+def test_links_without_a_shape_of_their_own_get_one(tmp_path: Path):
+    """The base has a box, the links have meshes: they keep out all the same."""
+    bare = "\n".join(line for line in URDF.splitlines() if "collision" not in line and "geometry" not in line)
+    box = '<collision><geometry><box size=".1 .1 .1"/></geometry></collision>'
+    links = "".join(f'<link name="{name}"/>' for name in ("upper", "lower", "tip"))
+    bare = bare.replace('<link name="base"/>', f'<link name="base">{box}</link>{links}')
+    shapes = LinkShapes(arm(tmp_path, bare, wall(0.84)))
+    assert shapes.assumed == ("lower", "upper")
+    assert set(shapes.near(np.zeros(2))) == {("lower", "wall")}
+    with pytest.raises(ConfigError, match="keep_out 'upper': is a link's, too"):
+        LinkShapes(arm(tmp_path, bare, KeepOut("upper", np.array([[0, 0, 0], [1, 1, 1]]))))
+
+
 def test_a_file_without_shapes_gets_a_capsule_along_each_link(tmp_path: Path):
     bare = "\n".join(line for line in URDF.splitlines() if "collision" not in line and "geometry" not in line)
     bare = bare.replace(

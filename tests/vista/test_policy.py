@@ -172,3 +172,13 @@ def test_a_planner_is_stopped_by_the_rule_before_the_arm_moves():
     assert planner.next(obs, "", ()) == Subtask.said("grasp the bread knife")
     vague = policed("tidy up a bit").next(obs, "", ())
     assert isinstance(vague, Impossible), "what is no skill cannot be judged"
+
+
+def test_a_sentence_that_is_no_skill_and_a_place_that_nobody_told_free_nothing():
+    kitchen = load_policy(KITCHEN)
+    assert kitchen.judge(None, {}).permit is FORBID
+    assert GuardPolicy().judge(None, {}).permit is FREE
+    assert judged("grasp the blue mug", kitchen) == ("forbid", "left half is free")
+    assert judged("place the blue mug in the tray", kitchen, tray=RIGHT) == ("allow", "otherwise")
+    far = np.array([0.5, 0.2, np.nan])
+    assert judged("place the blue mug in the tray", kitchen, tray=far)[0] == "forbid"

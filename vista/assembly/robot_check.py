@@ -13,6 +13,7 @@ from vista.assembly.loading import load_guard
 from vista.assembly.references import shipped
 from vista.assembly.training import SHIPPED
 from vista.errors import VistaError
+from vista.guard import load_limits
 from vista.robot.contract import load_robot
 from vista.robot.kinematics import Kinematics
 from vista.robot.link_shapes import LinkShapes
@@ -116,7 +117,8 @@ def _postures(spec: RobotSpec, arm: Kinematics) -> list[F64]:
 def _links(spec: RobotSpec, arm: Kinematics) -> Iterator[Checked]:
     """Whether zones and links leave the arm its home and its workspace."""
     try:
-        shapes = LinkShapes(spec)
+        limits = load_limits()
+        shapes = LinkShapes(spec, limits.link_clearance_m, limits.self_clearance_m)
     except VistaError as error:
         yield Checked("links", Finding.WRONG, str(error))
         return
@@ -133,9 +135,18 @@ def _links(spec: RobotSpec, arm: Kinematics) -> Iterator[Checked]:
         yield Checked("links", Finding.WRONG, said)
         return
     zones = ", ".join(shapes.zones) or "no zones"
-    together = len(shapes.drawn_together)
-    said = f"keep out of {zones} and apart from each other; {together} pairs are joined or drawn as one"
-    yield Checked("links", Finding.OK, said)
+    pairs = [f"{one}/{other}" for one, other in sorted(shapes.drawn_together - _joined(arm))]
+    said = f"keep out of {zones} and apart from each other"
+    yield Checked("links", Finding.OK, f"{said}; drawn as one: {', '.join(pairs)}" if pairs else said)
+    if shapes.assumed:
+        said = f"no primitive shape in the file: capsules stand for {', '.join(shapes.assumed)}"
+        yield Checked("link shapes", Finding.NOTE, said)
+
+
+def _joined(arm: Kinematics) -> set[tuple[str, str]]:
+    """Pairs of bodies that hang on each other, in the order of the alphabet."""
+    names, above = [arm.model.body(b).name for b in range(arm.model.nbody)], arm.model.body_parentid
+    return {(min(name, names[above[b]]), max(name, names[above[b]])) for b, name in enumerate(names) if b}
 
 
 def _reach(spec: RobotSpec, arm: Kinematics) -> Checked:

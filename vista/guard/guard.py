@@ -97,11 +97,13 @@ class SafetyGuard:
             if what is not None:
                 changed[clips.__name__] = what
         if not changed:
+            self._passed(chunk)
             return Verdict(Decision.ALLOW, "none", "", chunk)
         clipped = replace(chunk, actions=rows.astype(np.float32))
         for holds in PLACE_RULES:
             if (why := holds(replace(case, chunk=clipped))) is not None:
                 return Verdict(Decision.HOLD, holds.__name__, f"once clipped, {why}", None)
+        self._passed(chunk)
         return Verdict(Decision.CLIP, ", ".join(changed), "; ".join(changed.values()), clipped)
 
     def _too_often(self, now_ns: int) -> str | None:
@@ -120,8 +122,11 @@ class SafetyGuard:
             late_s = (self._started_ns - chunk.start_stamp_ns) * 1e-9
             if MOST_EARLIER * chunk.dt_s < late_s < self.limits.max_age_s:
                 return f"begins {late_s:.2f} s before the last one: it was overtaken on its way"
-            self._started_ns = chunk.start_stamp_ns
         return None
+
+    def _passed(self, chunk: ActionChunk) -> None:
+        with self._lock:
+            self._started_ns = chunk.start_stamp_ns
 
 
 def _check_margins(spec: RobotSpec, limits: GuardLimits) -> None:

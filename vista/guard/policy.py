@@ -44,7 +44,7 @@ class PolicyRule(values.Value):
     names in lower case, in which ``*`` stands for anything; ``zone`` f64 (2, 3): two corners in the base
     frame [m], in which the thing or the place lies.
 
-    A zone that is forbidden is one that no link of the arm enters, either.
+    In the graph no link of the arm enters a zone that is forbidden whatever is done.
     """
 
     name: str
@@ -75,7 +75,8 @@ class PolicyRule(values.Value):
         for name, position in where.items():
             if position is None:
                 return f"nobody knows where the {name} is, and the rule is about a zone"
-            if bool(((position >= self.zone[0]) & (position <= self.zone[1])).all()):
+            inside = ((position >= self.zone[0]) & (position <= self.zone[1])) | np.isnan(position)
+            if bool(inside.all()):
                 return f"the {name} is in its zone"
         return None
 
@@ -86,6 +87,12 @@ def _decided(permit: Permit, name: str, approved: frozenset[str]) -> Permit:
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name.lower(), pattern) for pattern in patterns)
+
+
+def concerned(skill: Skill) -> tuple[str, ...]:
+    """What of ``skill`` lies somewhere: thing and place. A thing that is placed is in the hand."""
+    names = (skill.place,) if skill.verb is Verb.PLACE else (skill.thing, skill.place)
+    return tuple(filter(None, names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +114,24 @@ class GuardPolicy:
     also: tuple[GuardPolicy, ...] = ()
 
     def judge(
-        self, skill: Skill, where: Mapping[str, F64 | None], approved: frozenset[str] = frozenset()
+        self, skill: Skill | None, where: Mapping[str, F64 | None], approved: frozenset[str] = frozenset()
     ) -> Ruling:
-        """The ruling about ``skill``. ``where``: as :meth:`PolicyRule.fits`; ``approved``: names of rules
+        """The ruling about ``skill``, None: a sentence that is none, which only an empty policy lets through.
+        ``where``: as :meth:`PolicyRule.fits`, and every name of :func:`concerned` that is left out counts as
+        unknown; ``approved``: names of rules
         whose question a person has answered with yes; "otherwise" for that of ``otherwise``."""
+        if skill is None:
+            free = self == GuardPolicy()
+            told = "it is no skill, and a policy judges skills only"
+            return Ruling(Permit.ALLOW if free else Permit.FORBID, OTHERWISE, told)
+        where = dict.fromkeys(concerned(skill)) | dict(where)
         rulings = []
         for rule in self.rules:
             if (why := rule.fits(skill, where)) is not None:
                 rulings.append(Ruling(_decided(rule.decide, rule.name, approved), rule.name, why))
         if not rulings:
-            why = f"no rule is about it, and otherwise is {self.otherwise}"
-            rulings.append(Ruling(_decided(self.otherwise, OTHERWISE, approved), OTHERWISE, why))
+            told = f"no rule is about it, and otherwise is {self.otherwise}"
+            rulings.append(Ruling(_decided(self.otherwise, OTHERWISE, approved), OTHERWISE, told))
         rulings += [policy.judge(skill, where, approved) for policy in self.also]
         return max(rulings, key=lambda ruling: _STRICTNESS.index(ruling.permit))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vista.guard.policy import OTHERWISE, GuardPolicy, Permit, Ruling
+from vista.guard.policy import GuardPolicy, Permit, Ruling, concerned
 from vista.protocols import Detector, MemoryItem, Planner
 from vista.skill import Skill
 from vista.types import (
@@ -25,6 +25,9 @@ from vista.types import (
     SubtaskResult,
 )
 
+SURE = 0.3
+"""What a detector is less sure of may lie anywhere."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +35,7 @@ class PolicedPlanner:
     """Hands on what ``planner`` says, unless ``policy`` forbids it (a refusal) or has it asked (a question
     whose one option is the rule that asks). Each ruling that is not free is logged with its rule.
 
-    ``approved``: names of the rules to whose question a person has said yes, for the task that is next.
+    ``approved``: names of the rules to whose question a person has said yes; set it anew for each task.
     """
 
     def __init__(self, planner: Planner, policy: GuardPolicy, detector: Detector | None) -> None:
@@ -65,17 +68,16 @@ class PolicedPlanner:
         return Question(Ask.APPROVAL, step.text, told, (Option(ruling.rule),))
 
     def _ruling(self, obs: Observation, step: Subtask) -> Ruling:
-        if step.skill is None:
-            return Ruling(Permit.FORBID, OTHERWISE, "it is no skill, and a policy judges skills only")
-        return self._policy.judge(step.skill, self._where(obs, step.skill), self.approved)
+        where = {} if step.skill is None else self._where(obs, step.skill)
+        return self._policy.judge(step.skill, where, self.approved)
 
     def _where(self, obs: Observation, skill: Skill) -> dict[str, F64 | None]:
-        """Where the thing and the place of ``skill`` are. A thing that is placed is in the hand."""
-        names = [skill.place] if skill.place else [skill.thing]
-        found: dict[str, F64 | None] = {}
-        for name in names:
+        """Where the thing and the place of ``skill`` are; None for what is not surely seen."""
+        found: dict[str, F64 | None] = dict.fromkeys(concerned(skill))
+        for name in found:
             seen = None if self._detector is None else self._detector.find(obs, name)
-            found[name] = None if seen is None else seen.position
+            if seen is not None and seen.score >= SURE:
+                found[name] = seen.position
         if skill.at is not None:
-            found[skill.place] = np.array([*skill.at, 0.0])
+            found[skill.place] = np.array([*skill.at, np.nan])
         return found

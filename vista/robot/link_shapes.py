@@ -1,8 +1,8 @@
 """The shapes of an arm's links and of the zones around it, and how near they come to each other.
 
 The shapes are the primitive ones of the kinematics file that collide: capsules, spheres, boxes and cylinders;
-meshes are ignored. A file without any gets a capsule along each link. MuJoCo's own collision detection finds
-what is near.
+meshes are ignored. A body that a joint moves and that has none gets a capsule, or a ball at its end. MuJoCo's
+own collision detection finds what is near.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from vista.robot.arm_model import arm_tree
 from vista.types import F64, RobotSpec
 
 MOST_ZONES = 24
-LINK_RADIUS_M = 0.05
-"""Of the capsule of a link in a file that has no shapes."""
+LINK_RADIUS_M, END_RADIUS_M = 0.05, 0.02
+"""Of the capsule of a link that has no shape in the file, and of the ball at the last joint."""
 SAMPLES = 200
 ALWAYS = 0.9
 """Two links that touch in so large a share of random postures are drawn into each other."""
@@ -40,6 +40,9 @@ class LinkShapes:
         clearance_m: Links that are nearer than this to a zone are near [m].
         self_clearance_m: Links that are nearer than this to each other are near [m].
 
+    ``links``: the moving bodies that have a shape; ``assumed``: those whose shape is not the file's;
+    ``zones``: the names of the zones.
+
     Raises:
         ConfigError: the file of kinematics cannot be read, or a zone names a link that it lacks.
     """
@@ -47,7 +50,6 @@ class LinkShapes:
     def __init__(self, spec: RobotSpec, clearance_m: float = 0.02, self_clearance_m: float = 0.005) -> None:
         told = f"robot {spec.name}: kinematics file {plain(spec.kinematics)}"
         arm = arm_tree(spec.kinematics, shapes=True)
-        _give_shapes(arm)
         self.zones = tuple(zone.name for zone in spec.keep_out)
         if len(self.zones) > MOST_ZONES:
             raise ConfigError(f"robot {spec.name}: {len(self.zones)} keep-out zones, at most {MOST_ZONES}")
@@ -57,6 +59,7 @@ class LinkShapes:
             moving = {
                 still.body(b).name for b in range(still.nbody) if still.body_weldid[b] != 0
             }  # all but what is fixed to the world
+            self.assumed = _give_shapes(built, still)
             links = self._collide(built, moving, spec, clearance_m, self_clearance_m)
             self._model = model = built.compile()
         except (ValueError, mujoco.FatalError) as error:
@@ -90,6 +93,9 @@ class LinkShapes:
                     if not zone.links or link in zone.links:
                         geom.conaffinity |= 2 << i
         for i, zone in enumerate(spec.keep_out):
+            if zone.name in moving or not links:
+                why = "is a link's, too" if links else "no moving link has a shape that could keep out"
+                raise ConfigError(f"robot {spec.name}: keep_out {zone.name!r}: {why}")
             unknown = sorted(set(zone.links) - links)
             if unknown:
                 raise ConfigError(
@@ -152,12 +158,25 @@ class LinkShapes:
         return found
 
 
-def _give_shapes(arm: ET.Element) -> None:
-    """A capsule from each joint to the next, where the file draws none."""
-    if any(True for _ in arm.iter("geom")):
-        return
-    for body in list(arm.iter("body")):
-        for child in body.findall("body"):
-            end = child.get("pos", "0 0 0")
-            if np.linalg.norm([float(v) for v in end.split()]) > 2 * LINK_RADIUS_M:
-                ET.SubElement(body, "geom", type="capsule", fromto=f"0 0 0 {end}", size=f"{LINK_RADIUS_M}")
+def _give_shapes(built: mujoco.MjSpec, still: mujoco.MjModel) -> tuple[str, ...]:
+    """A shape for each body that a joint moves and that has none which collides: capsules to its children,
+    or a ball at its joint. Returns their names. ``still``: the same arm, compiled."""
+    shaped = {geom.parent.name for geom in built.geoms if geom.contype | geom.conaffinity}
+    given = []
+    for body in built.bodies:
+        if body.name in shaped or body.name == "world":
+            continue
+        number = still.body(body.name).id
+        if still.body_weldid[number] != number:  # a frame that is fixed to another body
+            continue
+        given.append(body.name)
+        ends = [np.array(child.pos) for child in body.bodies]
+        far = [end for end in ends if np.linalg.norm(end) > LINK_RADIUS_M]
+        for end in far:
+            body.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=[0.0, 0.0, 0.0, *end], size=[LINK_RADIUS_M, 0, 0]
+            )
+        if not far:
+            radius = LINK_RADIUS_M if ends else END_RADIUS_M
+            body.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[radius, 0, 0])
+    return tuple(sorted(given))

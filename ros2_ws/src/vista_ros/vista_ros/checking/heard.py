@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
 
 from vista_ros import conversions as c
 from vista_ros.node_base import VistaNode
@@ -19,12 +20,13 @@ AT_ONCE_S = 1e-4
 
 
 class Heard:
-    """Listens to ``topic`` from now on."""
+    """Listens to ``topic`` from now on. ``positions``: of joint states, the last of each joint by name."""
 
     def __init__(self, node: VistaNode, kind: Any, topic: str) -> None:
         self.topic, self._node = topic, node
         self._lock = threading.Lock()
         self.count, self.last = 0, None
+        self.positions: dict[str, float] = {}
         self._first_s = self._last_s = 0.0
         self._ahead: deque[float] = deque(maxlen=200)
         node.subscribe(kind, topic, self._hear, LISTEN_QOS)
@@ -35,6 +37,8 @@ class Heard:
             self._last_s = time.monotonic()
             self._first_s = self._first_s or self._last_s
             self.count, self.last = self.count + 1, msg
+            if isinstance(msg, JointState):  # arm and gripper may speak in turn
+                self.positions |= dict(zip(msg.name, msg.position, strict=False))
             self._ahead.append(ahead)
 
     @property

@@ -25,6 +25,8 @@ GRIPPER_STEP = 0.3
 GRIPPER_OFF = 0.15
 """A gripper that ends farther from where it was sent [0, 1] went somewhere else."""
 MEET_S = 5.0
+KNOWN_S = 1.5
+"""After so long [s] everybody in the domain who commands the arm is known."""
 
 Ask = Callable[[str], bool]
 """Asks a person a question in words; whether the answer is yes."""
@@ -69,9 +71,9 @@ class JogCheck:
         deadline = time.monotonic() + MEET_S
         while (missing := self._controllers.missing()) is not None and time.monotonic() < deadline:
             time.sleep(0.1)
-        self._controllers.look_around()
-        if (why := missing or self._controllers.others) is not None:
-            raise VistaError(f"nothing is moved: {why}")
+        if missing is not None:
+            raise VistaError(f"nothing is moved: {missing}")
+        time.sleep(KNOWN_S)
         self._joints()
         for i in range(len(self._spec.joints)):
             row = self._jog(i)
@@ -141,6 +143,9 @@ class JogCheck:
         path = start + (goal - start) * np.linspace(0, 1, count + 1)[1:, None]
         hold = np.repeat(goal[None], round(self._settle_s / self._dt_s) + WINDOW_ROWS, axis=0)
         rows = np.column_stack([np.concatenate([path, hold]), np.full(len(path) + len(hold), opening)])
+        self._controllers.look_around()
+        if (others := self._controllers.others) is not None:
+            raise VistaError(f"nothing more is moved: {others}")
         for first in range(len(rows) - WINDOW_ROWS + 1):
             obs = self._source.wait(timeout_s=1.0)  # an arm that hears nothing for 0.3 s stands still
             chunk = ActionChunk(

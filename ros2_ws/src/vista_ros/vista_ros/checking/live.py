@@ -52,8 +52,7 @@ class LiveCheck:
         for heard in self._joints:
             what = f"{heard.topic}"
             yield self._stream(what, heard, "sensor_msgs/msg/JointState")
-            if isinstance(heard.last, JointState):
-                told |= dict(zip(heard.last.name, heard.last.position, strict=False))
+            told |= heard.positions
         if told:
             yield self._named(told)
             yield from self._within(told)

@@ -57,10 +57,10 @@ class Controllers:
             missing.append(f"nobody serves the action {self._action.name!r} of the gripper")
         return "; ".join(missing) or None
 
-    def send(self, chunk: ActionChunk, here: F32) -> None:
+    def send(self, chunk: ActionChunk, here: F32, *, gripper_action: bool = True) -> None:
         """Send ``chunk`` (JOINT_POSITION) to an arm at ``here`` (J,) [rad]. A forward controller gets the
         ways between its rows, :data:`PERIOD_S` apart, until the last one; an action is told of the first
-        opening, when it is another one."""
+        opening, when it is another one, unless ``gripper_action`` is False."""
         arm, gripper = c.controller_commands(chunk, self._spec)
         if self._stream is not None:
             start = np.append(here.astype(np.float64), chunk.actions[0, -1])
@@ -69,7 +69,7 @@ class Controllers:
             self._arm.publish(arm)
         if self._gripper is not None:
             self._gripper.publish(gripper)
-        if self._action is not None:
+        if self._action is not None and gripper_action:
             self._action.send(float(chunk.actions[0, -1]))
 
     def _tell_due(self) -> None:
@@ -79,7 +79,10 @@ class Controllers:
             one = ActionChunk(row[None], PERIOD_S, ActionSpace.JOINT_POSITION, self._node.now_ns())
             self._arm.publish(c.controller_commands(one, self._spec)[0])
 
-    def halt_gripper(self) -> None:
-        """Have a gripper that an action moves stand still; one that holds a thing goes on holding it."""
+    def halt(self) -> None:
+        """End what goes on without a further command: the ways of a forward controller, and the goal of a
+        gripper's action that is under way. One that holds a thing goes on holding it."""
+        if self._stream is not None:
+            self._stream.clear()
         if self._action is not None:
             self._action.halt()

@@ -34,6 +34,11 @@ class RowStream:
             self._rows = np.vstack([start, rows])
             self._times = now + dt_s * np.arange(len(rows) + 1)
 
+    def clear(self) -> None:
+        """Nothing more is due."""
+        with self._lock:
+            self._times, self._rows = np.zeros(0), np.zeros((0, 0))
+
     def due(self, now_s: float | None = None) -> F64 | None:
         """The row (n,) of now; None: nothing is to be sent."""
         now = time.monotonic() if now_s is None else now_s

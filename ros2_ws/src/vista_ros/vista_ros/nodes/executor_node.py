@@ -146,11 +146,10 @@ class ExecutorNode(VistaNode):
     def _forbidden(self, subgoal: Subgoal) -> str | None:
         """Why no instruction may have this done, whoever sent it. What a person may approve was the agent's
         to ask."""
-        skill, where = subgoal.subtask.skill, subgoal.grounding
-        if skill is None:
-            return None
+        where = subgoal.grounding
         grounds = () if where is None else (where.thing, where.place)
-        ruling = self._rules.judge(skill, {g.name: g.position for g in grounds if g is not None})
+        known = {ground.name: ground.position for ground in grounds if ground is not None}
+        ruling = self._rules.judge(subgoal.subtask.skill, known)
         if ruling.permit is not Permit.FORBID:
             return None
         return f"{subgoal.subtask.text!r} is forbidden by rule {ruling.rule!r}: {ruling.why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 
@@ -25,17 +26,20 @@ from vista_ros.sensing.observation import ObservationSource
 
 SILENCE_S = 0.3  # without a command for so long nothing more is sent
 SEND_S = 0.3  # no trajectory lasts longer: the arm stops by itself
+FINGERS_MOVE_PER_S = 0.05  # a gripper whose opening changes faster moves
 JOINTS_S = 0.3  # joint states older than this say nothing about where the arm is
 
 
 class GuardNode(VistaNode):
     """Judges each trajectory against the measured joints and passes on what may be sent, at once.
 
-    There is no queue and no timer that sends: when commands stop, nothing is sent any more.
+    There is no queue: when commands stop, what was sent last ends within 0.3 s, and nothing more is sent.
     """
 
     def __init__(self) -> None:
         super().__init__("guard")
+        self._sending = threading.Lock()  # what is judged before a stop is not sent after it
+        self._pressed = True
 
     def setup(self) -> None:
         spec, rules = robot_of(self), load_policy(*policy_files(self.param("guard_policy", "")))
@@ -56,13 +60,17 @@ class GuardNode(VistaNode):
         self.serve(Trigger, "guard/release", self._on_release)
         self.every(0.2, self._report_idle, "watchdog")
         self.every(0.5, self._controllers.look_around, "other commanders")
+        self.every(0.05, self._watch_dead_man, "dead man")
 
     def _on_command(self, msg: JointTrajectory) -> None:
         self._commanded = time.monotonic()
         verdict = self._judge(msg)
-        if verdict.chunk is not None:
-            self._send(verdict.chunk)
-        cause = self._guard.stopped or ""
+        with self._sending:
+            cause = self._guard.stopped or ""
+            if verdict.chunk is not None and cause:
+                verdict = Verdict(Decision.STOP, "stop", cause, None)
+            elif verdict.chunk is not None:
+                self._send(verdict.chunk)
         self._report(c.GuardReport(self.now_ns(), verdict.decision, verdict.rule, verdict.reason, cause))
 
     def _judge(self, msg: JointTrajectory) -> Verdict:
@@ -78,6 +86,7 @@ class GuardNode(VistaNode):
             return verdict
         for rule, why in (
             ("dead_man", self._switches.released()),
+            ("stop_switch", self._switches.unheard()),
             ("controllers", self._controllers.missing()),
             ("commanders", self._controllers.others),
         ):
@@ -91,15 +100,27 @@ class GuardNode(VistaNode):
         self.meter.add("sent")
 
     def _hold(self) -> None:
-        """Have the arm hold where it is, instead of going on to the end of what it has."""
-        self._controllers.halt_gripper()
+        """Have the arm hold where it is, instead of going on to the end of what it has. Fingers that move
+        stop; those that stand still go on pressing what they hold."""
+        self._controllers.halt()
         try:
             obs = self._joints.wait(timeout_s=JOINTS_S)
         except StaleObservationError:
             return
-        row = np.append(obs.joint_pos, obs.gripper_command)[None].astype(np.float32)
+        moving = abs(obs.gripper_vel) > FINGERS_MOVE_PER_S
+        row = np.append(obs.joint_pos, obs.gripper if moving else obs.gripper_command)[None]
         dt = 1 / self._spec.control_hz
-        self._send(ActionChunk(row, dt, ActionSpace.JOINT_POSITION, obs.stamp_ns))
+        hold = ActionChunk(row.astype(np.float32), dt, ActionSpace.JOINT_POSITION, obs.stamp_ns)
+        with self._sending:
+            self._controllers.send(hold, obs.joint_pos, gripper_action=False)
+            self._sent.publish(c.chunk_to_msg(hold, self._spec))
+
+    def _watch_dead_man(self) -> None:
+        """Have the arm hold at once when the dead man's switch is let go."""
+        pressed = self._switches.released() is None
+        if self._pressed and not pressed:
+            self._hold()
+        self._pressed = pressed
 
     def _report_idle(self) -> None:
         if time.monotonic() - self._commanded > SILENCE_S:
@@ -116,7 +137,9 @@ class GuardNode(VistaNode):
 
     def _stop(self, cause: str) -> str:
         """Latch a stop and have the arm hold. Returns the first cause."""
-        self._guard.stop(self.latch.set(cause))
+        with self._sending:
+            self._guard.stop(self.latch.set(cause))
+            self._controllers.halt()
         self._hold()
         first = self._guard.stopped or ""
         self._report(c.GuardReport(self.now_ns(), Decision.STOP, "stop", first, first))
@@ -135,7 +158,7 @@ class GuardNode(VistaNode):
 
 
 def main() -> int:
-    return run_node(GuardNode, threads=2)
+    return run_node(GuardNode, threads=4)
 
 
 if __name__ == "__main__":
