@@ -148,7 +148,7 @@ def test_the_guard_lets_nothing_through_that_is_not_finite(up: Callable[..., Up]
     graph = up(GuardNode)
     stop = Service(graph.caller, Stop, "guard/stop", "guard")
     sent: list[ActionChunk] = []
-    graph.node._controllers.send = lambda chunk, _: sent.append(chunk)
+    graph.node._controllers.send = lambda chunk, *_, **__: sent.append(chunk)
     graph.node._controllers.missing = lambda: None
     home = c.JointReading(1, SPEC.home.astype(np.float32), np.zeros(7, np.float32), 1.0)
     state = c.joint_state_to_msg(home, SPEC)

@@ -14,7 +14,7 @@ from vista.guard.rules import CLIP_RULES, HOLD_RULES, PLACE_RULES, Case, Forward
 from vista.types import ActionChunk, Decision, Observation, RobotSpec, Verdict
 
 MOST_EARLIER = 1.5
-"""A chunk may begin so many of its steps before the last one that was looked at."""
+"""A chunk may begin so many of its steps before the last one that was let through."""
 
 
 class SafetyGuard:
@@ -48,7 +48,7 @@ class SafetyGuard:
     ) -> None:
         self.spec, self.limits = spec, limits or GuardLimits()
         self._clock_ns, self._forward, self._near = clock_ns, forward, near
-        self._checked_ns = self._started_ns = -1
+        self._passed_ns = self._started_ns = -1
         self._lock = threading.Lock()
         self._stopped: str | None = None
         _check_margins(spec, self.limits)
@@ -97,22 +97,21 @@ class SafetyGuard:
             if what is not None:
                 changed[clips.__name__] = what
         if not changed:
-            self._passed(chunk)
+            self._passed(chunk, now_ns)
             return Verdict(Decision.ALLOW, "none", "", chunk)
         clipped = replace(chunk, actions=rows.astype(np.float32))
         for holds in PLACE_RULES:
             if (why := holds(replace(case, chunk=clipped))) is not None:
                 return Verdict(Decision.HOLD, holds.__name__, f"once clipped, {why}", None)
-        self._passed(chunk)
+        self._passed(chunk, now_ns)
         return Verdict(Decision.CLIP, ", ".join(changed), "; ".join(changed.values()), clipped)
 
     def _too_often(self, now_ns: int) -> str | None:
-        """Why this chunk comes too soon after the last one that was looked at."""
+        """Why this chunk comes too soon after the last one that was let through."""
         with self._lock:
-            gap_s = (now_ns - self._checked_ns) * 1e-9
-            if 0.0 <= gap_s < 1 / self.limits.max_commands_hz and self._checked_ns >= 0:
+            gap_s = (now_ns - self._passed_ns) * 1e-9
+            if 0.0 <= gap_s < 1 / self.limits.max_commands_hz and self._passed_ns >= 0:
                 return f"{gap_s * 1e3:.0f} ms after the last one, at most {self.limits.max_commands_hz:g} Hz"
-            self._checked_ns = now_ns
         return None
 
     def _out_of_order(self, chunk: ActionChunk) -> str | None:
@@ -124,9 +123,10 @@ class SafetyGuard:
                 return f"begins {late_s:.2f} s before the last one: it was overtaken on its way"
         return None
 
-    def _passed(self, chunk: ActionChunk) -> None:
+    def _passed(self, chunk: ActionChunk, now_ns: int | None) -> None:
         with self._lock:
             self._started_ns = chunk.start_stamp_ns
+            self._passed_ns = self._passed_ns if now_ns is None else now_ns
 
 
 def _check_margins(spec: RobotSpec, limits: GuardLimits) -> None:
