@@ -228,6 +228,11 @@ def joint_acceleration(case: Case, rows: F64) -> tuple[F64, str | None]:
     out, hardest = within_acceleration(
         rows, start, speed, spec.joint_acceleration, spec.joint_jerk, fastest, dt_s
     )
+    margin = case.limits.joint_margin_rad
+    kept = out[:, :-1].clip(spec.joint_lower + margin, spec.joint_upper - margin)
+    stopped = (kept != out[:, :-1]).any(axis=1)
+    if stopped.any():  # an arm that cannot slow down before its limit is stopped by it, and goes no further
+        out = np.column_stack([kept, out[:, -1]])[: int(np.argmax(stopped)) + 1]
     if np.array_equal(out, rows):
         return rows, None
     return out, f"up to {hardest:.1f} times the allowed change of joint velocity"
@@ -292,13 +297,5 @@ PLACE_RULES: tuple[HoldRule, ...] = (reach, links)
 # The speed rules come last: a target moved into the box must not become a leap.
 CLIP_RULES: dict[ActionSpace, tuple[ClipRule, ...]] = {
     ActionSpace.EE_DELTA: (duration, gripper, workspace, hand_speed),
-    # An arm that cannot slow down before its limit is stopped by the limit.
-    ActionSpace.JOINT_POSITION: (
-        duration,
-        gripper,
-        joint_limits,
-        joint_speed,
-        joint_acceleration,
-        joint_limits,
-    ),
+    ActionSpace.JOINT_POSITION: (duration, gripper, joint_limits, joint_speed, joint_acceleration),
 }

@@ -143,8 +143,9 @@ class LinkShapes:
         with self._lock:
             data.qpos[self._joints] = joints
             mujoco.mj_kinematics(model, data)
-            mujoco.mj_comPos(model, data)
             mujoco.mj_collision(model, data)
+            if not data.ncon:
+                return {}
             geoms, gaps = data.contact.geom.copy(), data.contact.dist.copy()
             for i, (one, other) in enumerate(geoms):
                 # The contact of two boxes that do not touch tells half of how far apart they are.
